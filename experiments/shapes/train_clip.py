@@ -1,0 +1,133 @@
+"""Recipe 2 of 4: the OpenCLIP model that scores the small model's pictures.
+
+    python -m experiments.shapes.train_clip --out search_spaces/shapes/open_clip --work runs/shapes/clip
+
+Contrastive training on rendered scenes; half of each batch are near misses of the other half (one word changed), so
+that the score hears every word. Resumes from --work. Ends with retrieval among 500 held-out captions.
+"""
+
+import argparse
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+import open_clip
+import torch
+from safetensors.torch import save_file
+from torch.nn import functional as F
+
+from experiments.shapes import checkpoint
+from experiments.shapes.make_tokenizer import CONTEXT_TOKENS
+from search_spaces.shapes.renderer import PICTURE_PX, render
+from search_spaces.shapes.scenes import Scene, caption_of, is_held_out, near_miss, sample_scene
+
+MEAN, STD = (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)
+
+
+def model_config(num_tokens: int) -> dict[str, object]:
+    return {
+        "embed_dim": 64,
+        "vision_cfg": {"image_size": PICTURE_PX, "layers": 4, "width": 96, "head_width": 24, "patch_size": 6},
+        "text_cfg": {"context_length": CONTEXT_TOKENS, "vocab_size": num_tokens, "width": 64, "heads": 4, "layers": 3,
+                     "hf_tokenizer_name": "./", "tokenizer_kwargs": {"clean": "lower"}},
+    }
+
+
+def write_config(folder: Path) -> None:
+    vocabulary = json.loads((folder / "vocab.json").read_text(encoding="utf-8"))
+    preprocess = {"size": [PICTURE_PX, PICTURE_PX], "mode": "RGB", "mean": MEAN, "std": STD, "interpolation": "bicubic",
+                  "resize_mode": "squash"}
+    config = {"model_cfg": model_config(len(vocabulary)), "preprocess_cfg": preprocess}
+    (folder / "open_clip_config.json").write_text(json.dumps(config, indent=2) + "\n")
+
+
+def train_scenes(rng: np.random.Generator, num: int) -> list[Scene]:
+    """Scenes of captions that are not held out, every second one a near miss of the one before."""
+    scenes: list[Scene] = []
+    while len(scenes) < num:
+        scene = sample_scene(rng) if len(scenes) % 2 == 0 else near_miss(scenes[-1], rng)
+        if not is_held_out(caption_of(scene)):
+            scenes.append(scene)
+    return scenes
+
+
+def held_out_scenes(rng: np.random.Generator, num: int) -> list[Scene]:
+    """Scenes of distinct held-out captions."""
+    scenes: dict[str, Scene] = {}
+    while len(scenes) < num:
+        scene = sample_scene(rng)
+        if is_held_out(caption_of(scene)):
+            scenes.setdefault(caption_of(scene), scene)
+    return list(scenes.values())
+
+
+def pictures(scenes: list[Scene], rng: np.random.Generator) -> torch.Tensor:
+    """Rendered scenes as float32 (n, 3, h, w) in [-1, 1]."""
+    stack = np.stack([render(scene, rng=rng) for scene in scenes])
+    return torch.from_numpy(stack).permute(0, 3, 1, 2).float() / 127.5 - 1
+
+
+def retrieval(model: torch.nn.Module, tokenizer: open_clip.tokenizer.HFTokenizer, num: int = 500) -> tuple[float, float]:
+    """Share of held-out pictures whose own caption ranks first among `num`, and their mean cosine."""
+    rng = np.random.default_rng(7)
+    scenes = held_out_scenes(rng, num)
+    with torch.inference_mode():
+        image = model.encode_image(pictures(scenes, rng), normalize=True)
+        text = model.encode_text(tokenizer([caption_of(s) for s in scenes]), normalize=True)
+    similarity = image @ text.T
+    return (similarity.argmax(1) == torch.arange(num)).float().mean().item(), similarity.diagonal().mean().item()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, required=True, help="OpenCLIP folder; holds the tokenizer files already")
+    parser.add_argument("--work", type=Path, required=True, help="folder of the resumable checkpoint")
+    parser.add_argument("--steps", type=int, default=2000)
+    parser.add_argument("--batch", type=int, default=256)
+    parser.add_argument("--learning-rate", type=float, default=1.5e-3)
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args()
+    torch.manual_seed(args.seed)
+    write_config(args.out)
+    config = json.loads((args.out / "open_clip_config.json").read_text())["model_cfg"]
+    tokenizer = open_clip.get_tokenizer(f"local-dir:{args.out}")
+    text_cfg = {k: v for k, v in config["text_cfg"].items() if not k.startswith(("hf_", "tokenizer_"))}
+    model = open_clip.CLIP(embed_dim=config["embed_dim"], vision_cfg=config["vision_cfg"], text_cfg=text_cfg)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=args.learning_rate, betas=(0.9, 0.98), weight_decay=0.05)
+    path = args.work / "checkpoint.safetensors"
+    start = checkpoint.restore(path, model=model, optimizer=optimizer)
+    clock = time.monotonic()
+    for step in range(start, args.steps):
+        rng = np.random.default_rng([args.seed, step])
+        scenes = train_scenes(rng, args.batch)
+        image = pictures(scenes, rng)
+        noise = torch.from_numpy(rng.normal(size=image.shape).astype(np.float32))
+        image = image + noise * torch.from_numpy(rng.uniform(0, 0.12, size=(args.batch, 1, 1, 1)).astype(np.float32))
+        rate = args.learning_rate * min(1.0, (step + 1) / 100) * (0.5 + 0.5 * np.cos(np.pi * step / args.steps))
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        captions = [caption_of(s) for s in scenes]
+        text = model.encode_text(tokenizer(captions), normalize=True)
+        logits = model.logit_scale.exp() * model.encode_image(image, normalize=True) @ text.T
+        same = torch.tensor([[a == b for b in captions] for a in captions])
+        target = same.float() / same.sum(1, keepdim=True)
+        loss = (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        with torch.no_grad():
+            model.logit_scale.clamp_(max=float(np.log(30.0)))
+        if (step + 1) % 100 == 0 or step + 1 == args.steps:
+            checkpoint.save(path, step=step + 1, model=model, optimizer=optimizer)
+            model.eval()
+            top1, cosine = retrieval(model, tokenizer)
+            model.train()
+            print(f"step {step + 1} loss {loss.item():.3f} held-out retrieval@1 of 500 {top1:.3f} cosine {cosine:.3f} "
+                  f"{time.monotonic() - clock:.0f} s", flush=True)
+    save_file({k: v.contiguous() for k, v in model.state_dict().items()}, args.out / "open_clip_model.safetensors")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,22 @@
+"""The bundled small text-to-image model: captioned pictures of shapes, a pipeline folder and an OpenCLIP folder.
+
+`PIPELINE_DIR` is a standard `StableDiffusionPipeline` folder and `OPEN_CLIP_DIR` a standard OpenCLIP local folder;
+they are loaded by the same code as any other checkpoint, and nothing in `nas` knows that they exist.
+"""
+
+from pathlib import Path
+
+from search_spaces.shapes.scenes import Item, Scene, caption_of, is_held_out, sample_scene
+
+PIPELINE_DIR = Path(__file__).parent / "pipeline"
+OPEN_CLIP_DIR = Path(__file__).parent / "open_clip"
+
+__all__ = [
+    "OPEN_CLIP_DIR",
+    "PIPELINE_DIR",
+    "Item",
+    "Scene",
+    "caption_of",
+    "is_held_out",
+    "sample_scene",
+]

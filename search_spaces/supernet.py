@@ -1,0 +1,196 @@
+"""Supernet: a diffusers UNet whose blocks can be switched off, copied and cut out, without copying weights.
+
+Switching replaces entries of the UNet's own module lists by references: the original block, its shortcut, or the
+original followed by copies. No diffusers block is re-implemented, and the full architecture *is* the plain UNet.
+"""
+
+import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+
+import torch
+from diffusers import UNet2DConditionModel
+from diffusers.models.attention import BasicTransformerBlock
+from diffusers.models.resnet import ResnetBlock2D
+from diffusers.models.transformers.transformer_2d import Transformer2DModel
+from torch import nn
+
+from search_spaces.architecture import Architecture, ArchitectureError
+from search_spaces.diffusers_config import space_from_config
+from search_spaces.unet_space import UNetSpace, module_prefix
+
+
+class CopyStart(StrEnum):
+    """How the weights of a copied block start.
+
+    The paper leaves it open. `NEUTRAL` copies the block and zeroes its output projections, so that the function is
+    unchanged at birth and training decides; `SAME` keeps every weight, so that the block runs twice.
+    """
+
+    NEUTRAL = "neutral"
+    SAME = "same"
+
+
+class SkippedResnet(nn.Module):
+    """What stays of a skipped ResNet: its shortcut.
+
+    Shapes: (n, c_in, h, w) -> (n, c_out, h, w); the identity where the channels stay.
+    """
+
+    def __init__(self, resnet: ResnetBlock2D) -> None:
+        super().__init__()
+        self.conv_shortcut = resnet.conv_shortcut
+        self.output_scale_factor = resnet.output_scale_factor
+
+    def forward(self, hidden_states: torch.Tensor, temb: torch.Tensor | None = None) -> torch.Tensor:
+        if self.conv_shortcut is not None:
+            hidden_states = self.conv_shortcut(hidden_states)
+        return hidden_states if self.output_scale_factor == 1 else hidden_states / self.output_scale_factor
+
+
+class SkippedTransformer(nn.Module):
+    """What stays of a skipped cross-attention: the identity, in the tuple that diffusers' stages unpack."""
+
+    def forward(self, hidden_states: torch.Tensor, *args: object, **kwargs: object) -> tuple[torch.Tensor]:
+        return (hidden_states,)
+
+
+class ResnetChain(nn.Module):
+    """A ResNet followed by its copies; state names are `0`, `1`, ... below the ResNet's own name."""
+
+    def __init__(self, resnets: list[nn.Module]) -> None:
+        super().__init__()
+        for index, resnet in enumerate(resnets):
+            self.add_module(str(index), resnet)
+
+    def forward(self, hidden_states: torch.Tensor, temb: torch.Tensor | None = None) -> torch.Tensor:
+        for resnet in self.children():
+            hidden_states = resnet(hidden_states, temb)
+        return hidden_states
+
+
+class Supernet:
+    """One UNet, every architecture of its space.
+
+    Attributes:
+        unet: The diffusers UNet to call; it computes the current architecture.
+        space: Its search space.
+        architecture: The current architecture.
+    """
+
+    def __init__(
+        self, unet: UNet2DConditionModel, /, *, space: UNetSpace | None = None, copy_start: CopyStart = CopyStart.NEUTRAL
+    ) -> None:
+        self.unet = unet
+        self.space = space if space is not None else space_from_config(unet.config)
+        self.copy_start = copy_start
+        self.architecture = self.space.base
+        self._resnets: dict[tuple[str, int], list[nn.Module]] = {}
+        self._layers: dict[tuple[str, int], list[nn.Module]] = {}
+        self._transformers: dict[tuple[str, int], Transformer2DModel] = {}
+        self._skipped: dict[tuple[str, int], SkippedResnet] = {}
+        for place, position in self.space.base.positions():
+            key, stage = (place, position.source), unet.get_submodule(module_prefix(place))
+            resnet = stage.resnets[position.source]
+            self._resnets[key] = [resnet]
+            self._skipped[key] = SkippedResnet(resnet)
+            if position.cross_attentions:
+                transformer = stage.attentions[position.source]
+                self._transformers[key] = transformer
+                self._layers[key] = list(transformer.transformer_blocks)
+        self._skipped_transformer = SkippedTransformer()
+
+    def switch(self, architecture: Architecture, /) -> None:
+        """Make the UNet compute another architecture; no weight is copied unless a copy is born.
+
+        Raises:
+            ArchitectureError: The architecture is not in the space, or lacks positions of the base model.
+        """
+        self.space.check(architecture)
+        missing = set(self._resnets) - {(place, p.source) for place, p in architecture.positions()}
+        if missing:
+            raise ArchitectureError(
+                "a supernet keeps every position of its base model; give absent ones `resnets` 0 and `cross_attentions` 0: "
+                + ", ".join(f"{place}[{source}]" for place, source in sorted(missing))
+            )
+        for place, p in architecture.positions():
+            key, stage = (place, p.source), self.unet.get_submodule(module_prefix(place))
+            stage.resnets[p.source] = self._resnet(key, p.resnets)
+            if key in self._transformers:
+                stage.attentions[p.source] = self._transformer(key, p.cross_attentions)
+        self.architecture = architecture
+
+    def _resnet(self, key: tuple[str, int], num: int) -> nn.Module:
+        blocks = self._resnets[key]
+        while len(blocks) < num:
+            blocks.append(self._copy(blocks[-1]))
+        if num == 0:
+            return self._skipped[key]
+        return blocks[0] if num == 1 else ResnetChain(blocks[:num])
+
+    def _transformer(self, key: tuple[str, int], depth: int) -> nn.Module:
+        if depth == 0:
+            return self._skipped_transformer
+        layers, transformer = self._layers[key], self._transformers[key]
+        while len(layers) < depth:
+            layers.append(self._copy(layers[-1]))
+        if len(transformer.transformer_blocks) != depth:
+            transformer.transformer_blocks = nn.ModuleList(layers[:depth])
+        return transformer
+
+    def _copy(self, block: nn.Module) -> nn.Module:
+        twin = copy.deepcopy(block)
+        if self.copy_start is CopyStart.NEUTRAL:
+            neutralise(twin)
+        return twin
+
+    @contextmanager
+    def switched(self, architecture: Architecture, /) -> Iterator[UNet2DConditionModel]:
+        """The UNet computing an architecture for the time of a `with` block."""
+        before = self.architecture
+        self.switch(architecture)
+        try:
+            yield self.unet
+        finally:
+            self.switch(before)
+
+    def all_parameters(self) -> list[nn.Parameter]:
+        """Parameters of the base model and of every copy born so far, whatever the current architecture."""
+        full = self.architecture
+        self.switch(self.space.base)
+        seen = {id(p): p for p in self.unet.parameters()}
+        for block in [*(b for bs in self._resnets.values() for b in bs), *(b for bs in self._layers.values() for b in bs)]:
+            seen |= {id(p): p for p in block.parameters()}
+        self.switch(full)
+        return list(seen.values())
+
+    def materialise(self, architecture: Architecture, /) -> UNet2DConditionModel:
+        """A UNet of its own that computes an architecture and holds the weights of that architecture only."""
+        with self.switched(architecture) as unet:
+            return copy.deepcopy(unet)
+
+
+def apply_architecture(unet: UNet2DConditionModel, architecture: Architecture, /, *, space: UNetSpace) -> None:
+    """Give a freshly built base UNet the structure of an architecture, in place."""
+    Supernet(unet, space=space).switch(architecture)
+
+
+@torch.no_grad()
+def neutralise(block: nn.Module, /) -> None:
+    """Zero the output projections of a block, so that only its shortcut speaks.
+
+    Raises:
+        TypeError: Not a ResNet, a transformer or one of its layers.
+    """
+    if isinstance(block, ResnetBlock2D):
+        outputs: list[nn.Module] = [block.conv2]
+    elif isinstance(block, Transformer2DModel):
+        outputs = [block.proj_out]
+    elif isinstance(block, BasicTransformerBlock):
+        outputs = [block.attn1.to_out[0], block.ff.net[-1], *([block.attn2.to_out[0]] if block.attn2 is not None else [])]
+    else:
+        raise TypeError(f"only ResNets, transformers and transformer layers can be neutral, but got {type(block).__name__}")
+    for module in outputs:
+        for parameter in module.parameters():
+            parameter.zero_()

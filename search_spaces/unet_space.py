@@ -1,0 +1,343 @@
+"""UNetSpace: what may be removed or copied in a UNet, why not, and what every architecture of it consists of.
+
+Made from a diffusers config by `search_spaces.diffusers_config`. Pure arithmetic on shapes: parameters,
+multiply-accumulates and block signatures of any architecture come without allocating a weight.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Final
+
+from search_spaces.actions import GENES, Action, Sign
+from search_spaces.architecture import Architecture, ArchitectureError, Position, Stage
+from search_spaces.blocks import BlockKind, BlockSignature
+
+KINDS: Final = (BlockKind.CROSS_ATTENTION, BlockKind.RESNET)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageGeometry:
+    """Shape of one stage of the base model.
+
+    Attributes:
+        place: diffusers' name: "down.0", "mid", "up.3".
+        channels: Output channels of its ResNets.
+        depths: Depth of the cross-attention at each position; 0 where the base model has none.
+        heads: Attention heads.
+        cross_attention_dim: Width of the text embedding that its cross-attentions read.
+    """
+
+    place: str
+    channels: int
+    depths: tuple[int, ...]
+    heads: int
+    cross_attention_dim: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """One block of one architecture: diffusers' module name, its signature, and the position it belongs to."""
+
+    name: str
+    signature: BlockSignature
+    stage: str = ""
+    position: int = -1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UNetSpace:
+    """All architectures that removing and copying blocks of one base UNet can reach.
+
+    Attributes:
+        stages: Geometry of the base model's stages, in the order of the forward pass.
+        in_channels: Latent channels in.
+        out_channels: Latent channels out.
+        sample_size: Latent height and width that the model was trained for.
+        temb_channels: Width of the time embedding.
+        conditioning_channels: Input width of every embedding MLP: the time embedding, and SDXL's added one.
+        resnet_variant: "" or "scale_shift".
+        max_copies: How many copies one block may get.
+    """
+
+    stages: tuple[StageGeometry, ...]
+    in_channels: int
+    out_channels: int
+    sample_size: tuple[int, int]
+    temb_channels: int
+    conditioning_channels: tuple[int, ...]
+    resnet_variant: str = ""
+    attention_variant: str = ""
+    max_copies: int = 2
+
+    @property
+    def base(self) -> Architecture:
+        """The base model itself: every ResNet once, every cross-attention at its own depth."""
+        return Architecture(
+            stages=tuple(
+                Stage(
+                    place=stage.place,
+                    positions=tuple(
+                        Position(resnets=1, cross_attentions=depth, source=i) for i, depth in enumerate(stage.depths)
+                    ),
+                )
+                for stage in self.stages
+            )
+        )
+
+    def geometry(self, place: str, /) -> StageGeometry:
+        """The base geometry of a stage.
+
+        Raises:
+            ArchitectureError: The base model has no such stage.
+        """
+        for stage in self.stages:
+            if stage.place == place:
+                return stage
+        raise ArchitectureError(
+            f"the base model has no stage {place!r}; choose among {', '.join(s.place for s in self.stages)}"
+        )
+
+    def removals(self, architecture: Architecture, /) -> tuple[Action, ...]:
+        """Every A- that can be executed."""
+        return self._possible(architecture, Sign.REMOVE)
+
+    def copies(self, architecture: Architecture, /) -> tuple[Action, ...]:
+        """Every A+ that can be executed."""
+        return self._possible(architecture, Sign.COPY)
+
+    def _possible(self, architecture: Architecture, sign: Sign) -> tuple[Action, ...]:
+        actions = (
+            Action(sign=sign, kind=kind, stage=place, position=position.source)
+            for place, position in architecture.positions()
+            for kind in KINDS
+        )
+        return tuple(action for action in actions if self.why_not(action, architecture=architecture) is None)
+
+    def why_not(self, action: Action, /, *, architecture: Architecture) -> str | None:
+        """Why an action cannot be executed on an architecture of this space; None when it can."""
+        where = f"{action.kind}[{action.stage},{action.position}]"
+        try:
+            count = getattr(architecture.position(action.stage, action.position), GENES[action.kind])
+        except ArchitectureError as error:
+            return str(error)
+        if action.sign is Sign.REMOVE:
+            return None if count > 0 else f"{where} cannot be removed: it is not there"
+        if action.kind is BlockKind.CROSS_ATTENTION:
+            own = self.geometry(action.stage).depths[action.position]
+            if own == 0:
+                return f"{where} cannot be copied: the base model has no cross-attention there"
+        else:
+            own = 1
+            c_in = self._resnet_in_channels(architecture)[action.stage, action.position]
+            c_out = self.geometry(action.stage).channels
+            if count >= 1 and c_in != c_out:
+                return (
+                    f"{where} cannot be copied: a copy behind it would take {c_out} channels, but its weights take {c_in}"
+                )
+        if count >= own + self.max_copies:
+            return f"{where} cannot be copied: it has its {self.max_copies} copies already (`max_copies`)"
+        return None
+
+    def check(self, architecture: Architecture, /) -> None:
+        """Check that an architecture belongs to this space.
+
+        Raises:
+            ArchitectureError: It does not; the message lists every violation.
+        """
+        wrong = []
+        for stage in architecture.stages:
+            known = {g.place: g for g in self.stages}.get(stage.place)
+            if known is None:
+                wrong.append(f"the base model has no stage {stage.place}; it has {', '.join(g.place for g in self.stages)}")
+                continue
+            for p in stage.positions:
+                where = f"{stage.place}[{p.source}]"
+                if p.source >= len(known.depths):
+                    wrong.append(f"the base model has no position {where}: {stage.place} has {len(known.depths)}")
+                    continue
+                depth = known.depths[p.source]
+                most = depth + self.max_copies if depth else 0
+                if p.cross_attentions > most:
+                    wrong.append(f"`cross_attentions` at {where} must be at most {most}, but got {p.cross_attentions}")
+                if p.resnets > 1 + self.max_copies:
+                    wrong.append(f"`resnets` at {where} must be at most {1 + self.max_copies}, but got {p.resnets}")
+        if not wrong:
+            skips = _num_skips(architecture)
+            takers = sum(len(stage.positions) for stage in architecture.stages if stage.place.startswith("up"))
+            if skips != takers:
+                wrong.append(
+                    f"the down path makes {skips} skips and the up path takes {takers}: "
+                    "a position goes together with the up position that takes its skip"
+                )
+        if not wrong:
+            inputs = self._resnet_in_channels(architecture)
+            for place, p in architecture.positions():
+                c_in, c_out = inputs[place, p.source], self.geometry(place).channels
+                if p.resnets > 1 and c_in != c_out:
+                    wrong.append(
+                        f"`resnets` at {place}[{p.source}] must be 0 or 1 because it changes {c_in} channels to {c_out}, "
+                        f"but got {p.resnets}"
+                    )
+        if wrong:
+            raise ArchitectureError("the architecture is not in this space: " + "; ".join(wrong))
+
+    def _resnet_in_channels(self, architecture: Architecture) -> dict[tuple[str, int], int]:
+        """Input channels (with the concatenated skip) of the ResNet at every position."""
+        hidden = self.stages[0].channels
+        skips, inputs = [hidden], {}
+        last_down = _last_down(architecture)
+        for place, position in architecture.positions():
+            up = place.startswith("up")
+            inputs[place, position.source] = hidden + (skips.pop() if up else 0)
+            hidden = self.geometry(place).channels
+            if place.startswith("down"):
+                skips.append(hidden)
+                if position is architecture.stage(place).positions[-1] and place != last_down:
+                    skips.append(hidden)
+        return inputs
+
+    def sites(
+        self, architecture: Architecture, /, *, height: int = 0, width: int = 0, context_tokens: int = 77
+    ) -> tuple[Site, ...]:
+        """Every block of an architecture with its signature: what a latency table prices and parameters count.
+
+        Args:
+            architecture: An architecture of this space.
+            height: Latent height; 0 = the model's own.
+            width: Latent width; 0 = the model's own.
+            context_tokens: Text tokens that cross-attentions read.
+
+        Raises:
+            ArchitectureError: The architecture is not in this space.
+        """
+        self.check(architecture)
+        h, w = height or self.sample_size[0], width or self.sample_size[1]
+        return tuple(self._walk(architecture, h, w, context_tokens))
+
+    def _walk(self, architecture: Architecture, h: int, w: int, context_tokens: int) -> Iterator[Site]:
+        for index, c_in in enumerate(self.conditioning_channels):
+            name = "time_embedding" if index == 0 else "add_embedding"
+            signature = BlockSignature(
+                kind=BlockKind.TIME_EMBEDDING, in_channels=c_in, out_channels=self.temb_channels, height=1, width=1
+            )
+            yield Site(name=name, signature=signature)
+        inner, last_down = self.stages[0].channels, _last_down(architecture)
+        square = {"height": h, "width": w}
+        yield Site(
+            name="conv_in",
+            signature=BlockSignature(kind=BlockKind.CONV_IN, in_channels=self.in_channels, out_channels=inner, **square),
+        )
+        inputs = self._resnet_in_channels(architecture)
+        sizes = [(h, w)]
+        ups = [stage.place for stage in architecture.stages if stage.place.startswith("up")]
+        for stage in architecture.stages:
+            geometry, prefix = self.geometry(stage.place), module_prefix(stage.place)
+            for index, position in enumerate(stage.positions):
+                yield from self._position_sites(
+                    geometry, position, f"{prefix}.resnets.{index}", f"{prefix}.attentions.{index}",
+                    c_in=inputs[stage.place, position.source], h=h, w=w, context_tokens=context_tokens,
+                )
+            sampler = BlockSignature(
+                kind=BlockKind.DOWNSAMPLE, in_channels=geometry.channels, out_channels=geometry.channels, height=h, width=w
+            )
+            if stage.place.startswith("down") and stage.place != last_down:
+                yield Site(name=f"{prefix}.downsamplers.0", signature=sampler, stage=stage.place)
+                sizes.append((h, w))
+                h, w = -(-h // 2), -(-w // 2)
+            elif stage.place.startswith("up") and stage.place != ups[-1]:
+                target = sizes.pop()
+                variant = "" if target == (2 * h, 2 * w) else f"{target[0]}x{target[1]}"
+                sampler = replace(sampler, kind=BlockKind.UPSAMPLE, variant=variant)
+                yield Site(name=f"{prefix}.upsamplers.0", signature=sampler, stage=stage.place)
+                h, w = target
+        yield Site(
+            name="conv_out",
+            signature=BlockSignature(
+                kind=BlockKind.CONV_OUT, in_channels=inner, out_channels=self.out_channels, height=h, width=w
+            ),
+        )
+
+    def _position_sites(
+        self, geometry: StageGeometry, position: Position, resnet: str, attention: str,
+        *, c_in: int, h: int, w: int, context_tokens: int,
+    ) -> Iterator[Site]:
+        place, source, c_out = geometry.place, position.source, geometry.channels
+        block = BlockSignature(
+            kind=BlockKind.RESNET, in_channels=c_in, out_channels=c_out, height=h, width=w,
+            temb_channels=self.temb_channels, variant=self.resnet_variant,
+        )
+        if position.resnets == 0 and c_in != c_out:
+            shortcut = BlockSignature(kind=BlockKind.SHORTCUT, in_channels=c_in, out_channels=c_out, height=h, width=w)
+            yield Site(name=resnet, signature=shortcut, stage=place, position=source)
+        for index in range(position.resnets):
+            name = resnet if index == 0 else f"{resnet}+{index}"
+            signature = block if index == 0 else replace(block, in_channels=c_out)
+            yield Site(name=name, signature=signature, stage=place, position=source)
+        if position.cross_attentions:
+            signature = BlockSignature(
+                kind=BlockKind.CROSS_ATTENTION, in_channels=c_out, out_channels=c_out, height=h, width=w,
+                layers=position.cross_attentions, heads=geometry.heads, head_dim=c_out // geometry.heads,
+                cross_attention_dim=geometry.cross_attention_dim, context_tokens=context_tokens,
+                variant=self.attention_variant,
+            )
+            yield Site(name=attention, signature=signature, stage=place, position=source)
+
+    def reachable_signatures(self, *, height: int = 0, width: int = 0, context_tokens: int = 77) -> tuple[BlockSignature, ...]:
+        """Every signature that some architecture of this space with the base model's positions may hold, sorted.
+
+        A latency table that has all of them prices every such architecture.
+        """
+        found: set[BlockSignature] = set()
+        for count in range(2 + self.max_copies + max((d for g in self.stages for d in g.depths), default=0)):
+            architecture = self.base
+            for place, position in self.base.positions():
+                depth = self.geometry(place).depths[position.source]
+                resnets = min(count, 1 + self.max_copies) if self._resnet_is_copyable(place, position.source) else min(count, 1)
+                cross_attentions = min(count, depth + self.max_copies) if depth else 0
+                gene = replace(position, resnets=resnets, cross_attentions=cross_attentions)
+                architecture = architecture.with_position(place, gene)
+            sites = self.sites(architecture, height=height, width=width, context_tokens=context_tokens)
+            found.update(site.signature for site in sites)
+        return tuple(sorted(found))
+
+    def _resnet_is_copyable(self, place: str, source: int) -> bool:
+        return self._resnet_in_channels(self.base)[place, source] == self.geometry(place).channels
+
+    def num_params(self, architecture: Architecture, /) -> int:
+        """Parameters of an architecture, exactly as many as its diffusers module has."""
+        return sum(site.signature.num_params for site in self.sites(architecture))
+
+    def num_macs(self, architecture: Architecture, /, *, height: int = 0, width: int = 0, context_tokens: int = 77) -> int:
+        """Multiply-accumulates of one forward pass at batch 1."""
+        sites = self.sites(architecture, height=height, width=width, context_tokens=context_tokens)
+        return sum(site.signature.num_macs for site in sites)
+
+    def paper_stage(self, place: str, /) -> str:
+        """SnapFusion's name of a stage: Down-1 ... Mid ... Up-1.
+
+        Innermost down and up stages without cross-attention count to Mid, as in the paper's Table 3.
+        """
+        side, _, number = place.partition(".")
+        inner = [g.place for g in self.stages if g.place.startswith(side) and not self._counts_to_mid(g)]
+        if side == "mid" or place not in inner:
+            return "Mid"
+        return f"{side.capitalize()}-{inner.index(place) + 1}"
+
+    def _counts_to_mid(self, geometry: StageGeometry) -> bool:
+        downs = [g.place for g in self.stages if g.place.startswith("down")]
+        innermost = geometry.place == "mid" or geometry.place in (downs[-1], "up.0")
+        return innermost and not any(geometry.depths)
+
+
+def module_prefix(place: str, /) -> str:
+    """diffusers' module name of a stage: "down_blocks.0", "mid_block", "up_blocks.3"."""
+    return "mid_block" if place == "mid" else place.replace(".", "_blocks.")
+
+
+def _last_down(architecture: Architecture) -> str:
+    return [stage.place for stage in architecture.stages if stage.place.startswith("down")][-1]
+
+
+def _num_skips(architecture: Architecture) -> int:
+    downs = [stage for stage in architecture.stages if stage.place.startswith("down")]
+    return 1 + sum(len(stage.positions) for stage in downs) + len(downs) - 1
