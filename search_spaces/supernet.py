@@ -5,8 +5,9 @@ original followed by copies. No diffusers block is re-implemented, and the full 
 """
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from enum import StrEnum
 
 import torch
@@ -157,13 +158,55 @@ class Supernet:
 
     def all_parameters(self) -> list[nn.Parameter]:
         """Parameters of the base model and of every copy born so far, whatever the current architecture."""
-        full = self.architecture
-        self.switch(self.space.base)
-        seen = {id(p): p for p in self.unet.parameters()}
-        for block in [*(b for bs in self._resnets.values() for b in bs), *(b for bs in self._layers.values() for b in bs)]:
-            seen |= {id(p): p for p in block.parameters()}
-        self.switch(full)
-        return list(seen.values())
+        with self.switched(self._fullest()) as unet:
+            return list(unet.parameters())
+
+    def weights(self) -> dict[str, torch.Tensor]:
+        """Every weight by name, of the base model and of every copy born so far, sharing memory with the UNet.
+
+        Names are those of the architecture that holds every block; `load_weights` takes them back.
+        """
+        with self.switched(self._fullest()) as unet:
+            return dict(unet.state_dict())
+
+    def load_weights(self, weights: Mapping[str, torch.Tensor], /) -> None:
+        """Take over what `weights` gave, on this or another process; copies are born as the names ask for.
+
+        Raises:
+            ValueError: Names or shapes that do not fit this UNet.
+        """
+        while missing := self._births(weights):
+            for key, blocks in missing:
+                blocks[key].append(self._copy(blocks[key][-1]))
+        with self.switched(self._fullest()) as unet:
+            own = unet.state_dict()
+            if own.keys() != weights.keys() or any(own[k].shape != weights[k].shape for k in own):
+                wrong = sorted(own.keys() ^ weights.keys()) or [k for k in own if own[k].shape != weights[k].shape]
+                raise ValueError(f"weights do not fit this UNet: {len(wrong)} names or shapes differ, such as {wrong[:3]}")
+            with torch.no_grad():
+                for name, tensor in own.items():
+                    tensor.copy_(weights[name])
+
+    def _fullest(self) -> Architecture:
+        architecture = self.space.base
+        for place, position in self.space.base.positions():
+            key = (place, position.source)
+            gene = replace(position, resnets=len(self._resnets[key]), cross_attentions=len(self._layers.get(key, ())))
+            architecture = architecture.with_position(place, gene)
+        return architecture
+
+    def _births(self, weights: Mapping[str, torch.Tensor]) -> list[tuple[tuple[str, int], dict[tuple[str, int], list[nn.Module]]]]:
+        """Copies that the names speak of and this supernet does not have yet, one of each block at most."""
+        births = []
+        for key in self._resnets:
+            prefix = f"{module_prefix(key[0])}.resnets.{key[1]}.{len(self._resnets[key])}."
+            if any(name.startswith(prefix) for name in weights):
+                births.append((key, self._resnets))
+        for key in self._layers:
+            prefix = f"{module_prefix(key[0])}.attentions.{key[1]}.transformer_blocks.{len(self._layers[key])}."
+            if any(name.startswith(prefix) for name in weights):
+                births.append((key, self._layers))
+        return births
 
     def materialise(self, architecture: Architecture, /) -> UNet2DConditionModel:
         """A UNet of its own that computes an architecture and holds the weights of that architecture only."""

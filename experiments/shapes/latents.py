@@ -1,7 +1,5 @@
 """Latents and text embeddings of rendered scenes, computed once and read by every training of the small UNet."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,27 +9,8 @@ from safetensors.torch import load_file, save_file
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from experiments.shapes.train_clip import pictures, train_scenes
+from nas.data.latent_set import LatentSet
 from search_spaces.shapes.scenes import caption_of
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LatentSet:
-    """`latents` (n, 4, 12, 12), unit variance; `caption_ids` (n,) index `embeddings` (m, 16, 64); row 0 is ""."""
-
-    latents: torch.Tensor
-    caption_ids: torch.Tensor
-    embeddings: torch.Tensor
-
-    def batches(self, *, seed: int, start: int, size: int, caption_dropout: float) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Generator]]:
-        """Endless (latents, embeddings, generator); batch i depends on the seed and i only, so a resume continues."""
-        step = start
-        while True:
-            generator = torch.Generator().manual_seed(seed * 1_000_003 + step)
-            index = torch.randint(len(self.latents), (size,), generator=generator)
-            captions = self.caption_ids[index]
-            captions = torch.where(torch.rand(size, generator=generator) < caption_dropout, 0, captions)
-            yield self.latents[index].float(), self.embeddings[captions], generator
-            step += 1
 
 
 @torch.inference_mode()

@@ -16,11 +16,14 @@ import os
 import time
 from pathlib import Path
 
+import numpy as np
 import torch
 import torch.distributed as dist
 from diffusers import DDIMScheduler, UNet2DConditionModel
 
 from experiments.shapes import checkpoint, latents
+from nas.robust_training import drop_blocks
+from search_spaces.supernet import Supernet
 
 CONFIG = {
     "sample_size": 12, "in_channels": 4, "out_channels": 4, "layers_per_block": 2,
@@ -82,11 +85,10 @@ def main() -> None:
     scheduler = DDIMScheduler.from_pretrained(args.pipeline / "scheduler")
     supernet = None
     if args.drop_probability > 0:
-        from nas.robust_training import drop_blocks
-        from search_spaces.supernet import Supernet
         supernet = Supernet(model)
+    state = model.state_dict()
     clock, running = time.monotonic(), 0.0
-    batches = data.batches(seed=args.seed + 100 * rank, start=start, size=args.batch // world, caption_dropout=0.1)
+    batches = data.batches(seed=args.seed + 100 * rank, size=args.batch // world, caption_dropout=0.1, start=start)
     for step in range(start, args.steps):
         sample, context, generator = next(batches)
         noise = torch.randn(sample.shape, generator=generator)
@@ -94,10 +96,13 @@ def main() -> None:
         noisy = scheduler.add_noise(sample, noise, timesteps).contiguous(memory_format=torch.channels_last)
         target = scheduler.get_velocity(sample, noise, timesteps)
         if supernet is not None:
-            supernet.switch(drop_blocks(supernet.space, probability=args.drop_probability, generator=generator))
+            rng = np.random.default_rng([args.seed, step])
+            supernet.switch(drop_blocks(supernet.space.base, probability=args.drop_probability, rng=rng))
         loss = (model(noisy, timesteps, context).sample - target).square().mean()
         optimizer.zero_grad()
         loss.backward()
+        if supernet is not None:
+            supernet.switch(supernet.space.base)
         if world > 1:
             average_gradients(model)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -106,7 +111,7 @@ def main() -> None:
         optimizer.step()
         decay = min(args.average, (step + 1) / (step + 10))
         with torch.no_grad():
-            torch._foreach_lerp_(list(average.values()), list(model.state_dict().values()), 1 - decay)
+            torch._foreach_lerp_(list(average.values()), [state[k] for k in average], 1 - decay)
         running += loss.item()
         if rank == 0 and ((step + 1) % 100 == 0 or step + 1 == args.steps):
             checkpoint.save(path, step=step + 1, model=model, average=average, optimizer=optimizer)

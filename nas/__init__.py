@@ -1,0 +1,1 @@
+"""How we choose: evaluation, scores, search algorithms, workers, runs and exports."""

@@ -1,0 +1,37 @@
+"""LatentSet: captioned pictures as the UNet sees them, latents and text embeddings, with seeded endless batches."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LatentSet:
+    """Encoded pictures and their captions.
+
+    Attributes:
+        latents: (n, c, h, w), scaled to about unit variance as the UNet expects.
+        caption_ids: (n,), rows of `embeddings`.
+        embeddings: (m, tokens, width); row 0 is the empty caption.
+    """
+
+    latents: torch.Tensor
+    caption_ids: torch.Tensor
+    embeddings: torch.Tensor
+
+    def batches(
+        self, *, seed: int, size: int, caption_dropout: float, start: int = 0
+    ) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Generator]]:
+        """Endless (latents, embeddings, generator).
+
+        Batch i and its generator depend on the seed and i alone, so a resumed training continues where it stopped.
+        """
+        step = start
+        while True:
+            generator = torch.Generator().manual_seed(seed * 1_000_003 + step)
+            index = torch.randint(len(self.latents), (size,), generator=generator)
+            captions = self.caption_ids[index]
+            empty = torch.rand(size, generator=generator) < caption_dropout
+            yield self.latents[index].float(), self.embeddings[torch.where(empty, 0, captions)], generator
+            step += 1

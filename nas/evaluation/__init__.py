@@ -1,0 +1,1 @@
+"""What a UNet is worth: validation captions, seeded sampling, CLIP scores."""

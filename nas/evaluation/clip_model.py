@@ -1,0 +1,55 @@
+"""OpenCLIP as a judge: pictures and captions to unit vectors, whose cosine is the CLIP score."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import open_clip
+import torch
+from torch.nn import functional as F
+
+
+class ClipModel:
+    """An OpenCLIP model and its tokenizer.
+
+    Args:
+        name: A local folder with `open_clip_config.json`, or an OpenCLIP model name such as "ViT-g-14".
+        pretrained: OpenCLIP's tag of the weights; needed with a name, none with a folder.
+
+    Raises:
+        ValueError: The folder is not an OpenCLIP folder, or a name comes without a tag.
+    """
+
+    def __init__(self, name: str, /, *, pretrained: str | None = None) -> None:
+        folder = Path(name)
+        if (folder / "open_clip_config.json").is_file():
+            if not (folder / "open_clip_model.safetensors").is_file():
+                raise ValueError(f"{folder} has no open_clip_model.safetensors; weights are loaded as safetensors only")
+            source = f"local-dir:{folder}"
+            self._model = open_clip.create_model(source, require_pretrained=True)
+        elif pretrained is not None:
+            source = name
+            self._model = open_clip.create_model(name, pretrained=pretrained, require_pretrained=True)
+        else:
+            raise ValueError(
+                f"`clip` is {name!r}: neither a folder with open_clip_config.json nor a model name with `pretrained` set"
+            )
+        self._model.eval().requires_grad_(False)
+        self._tokenizer = open_clip.get_tokenizer(source)
+        preprocess = open_clip.get_model_preprocess_cfg(self._model)
+        size = preprocess["size"]
+        self._size = tuple(size) if isinstance(size, (list, tuple)) else (size, size)
+        self._mean = torch.tensor(preprocess["mean"]).view(1, 3, 1, 1)
+        self._std = torch.tensor(preprocess["std"]).view(1, 3, 1, 1)
+
+    @torch.inference_mode()
+    def embed_captions(self, captions: Sequence[str], /, *, batch_size: int = 64) -> torch.Tensor:
+        """Unit vectors (n, d)."""
+        tokens = self._tokenizer(list(captions))
+        return torch.cat([self._model.encode_text(part, normalize=True) for part in tokens.split(batch_size)])
+
+    @torch.inference_mode()
+    def embed_pictures(self, pictures: torch.Tensor, /) -> torch.Tensor:
+        """Pictures (n, 3, h, w) in [0, 1], resized as the model wants, to unit vectors (n, d)."""
+        if tuple(pictures.shape[-2:]) != self._size:
+            pictures = F.interpolate(pictures, size=self._size, mode="bicubic", antialias=True).clamp(0, 1)
+        return self._model.encode_image((pictures - self._mean) / self._std, normalize=True)

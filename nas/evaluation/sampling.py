@@ -1,0 +1,90 @@
+"""SamplingProtocol and the denoising loop: latents from noise and text embeddings, the same for every worker."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import torch
+
+# Schedulers without noise of their own: a picture depends on its first noise alone.
+DETERMINISTIC_SCHEDULERS: Final = (
+    "DDIMScheduler",
+    "DPMSolverMultistepScheduler",
+    "EulerDiscreteScheduler",
+    "HeunDiscreteScheduler",
+    "PNDMScheduler",
+    "UniPCMultistepScheduler",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SamplingProtocol:
+    """How a picture is made.
+
+    Attributes:
+        num_steps: Denoising steps.
+        guidance_scale: Classifier-free guidance w in w*eps(c) - (w-1)*eps(null); 1 = none, at half the cost.
+        scheduler: Class name of a diffusers scheduler; its settings come from the pipeline folder.
+    """
+
+    num_steps: int = 8
+    guidance_scale: float = 7.5
+    scheduler: str = "DDIMScheduler"
+
+    def __post_init__(self) -> None:
+        if self.num_steps < 1:
+            raise ValueError(f"`num_steps` must be at least 1, but got {self.num_steps}")
+        if self.guidance_scale < 1:
+            raise ValueError(f"`guidance_scale` must be at least 1 (1 = no guidance), but got {self.guidance_scale}")
+        if self.scheduler not in DETERMINISTIC_SCHEDULERS:
+            raise ValueError(f"`scheduler` must be one of {', '.join(DETERMINISTIC_SCHEDULERS)}, but got {self.scheduler!r}")
+
+
+def make_scheduler(name: str, /, *, config: dict[str, Any]) -> Any:
+    """A diffusers scheduler of the given class with a pipeline's scheduler config."""
+    import diffusers
+
+    return getattr(diffusers, name).from_config(config)
+
+
+def initial_noise(seeds: Sequence[int], /, *, shape: tuple[int, int, int]) -> torch.Tensor:
+    """Standard normal noise (n, c, h, w), each picture's from a generator of its own."""
+    return torch.stack([torch.randn(shape, generator=torch.Generator().manual_seed(seed)) for seed in seeds])
+
+
+@torch.inference_mode()
+def sample_latents(
+    unet: torch.nn.Module,
+    /,
+    *,
+    scheduler: Any,
+    protocol: SamplingProtocol,
+    noise: torch.Tensor,
+    embeddings: torch.Tensor,
+    empty_embedding: torch.Tensor,
+) -> torch.Tensor:
+    """Denoise.
+
+    Args:
+        unet: A diffusers UNet.
+        scheduler: Fresh or used scheduler of `protocol`'s class; its steps are set here.
+        protocol: Steps and guidance.
+        noise: (n, c, h, w).
+        embeddings: (n, tokens, width).
+        empty_embedding: (tokens, width) of the empty caption.
+
+    Returns:
+        Latents (n, c, h, w).
+    """
+    guided = protocol.guidance_scale != 1
+    context = torch.cat([empty_embedding.expand_as(embeddings), embeddings]) if guided else embeddings
+    scheduler.set_timesteps(protocol.num_steps)
+    latents = noise * scheduler.init_noise_sigma
+    for timestep in scheduler.timesteps:
+        batch = torch.cat([latents, latents]) if guided else latents
+        output = unet(scheduler.scale_model_input(batch, timestep), timestep, encoder_hidden_states=context).sample
+        if guided:
+            without, with_text = output.chunk(2)
+            output = without + protocol.guidance_scale * (with_text - without)
+        latents = scheduler.step(output, timestep, latents).prev_sample
+    return latents

@@ -1,0 +1,79 @@
+"""ValidationSet: the captions whose pictures are scored, each with its own noise seed, in chunks of fixed composition.
+
+Noise is seeded by the caption and the set's seed, never by a worker, and torch is bit-identical only for equal
+batches; so a chunk, not a caption, is the unit of work.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prompt:
+    """One caption and the seed of its noise."""
+
+    caption: str
+    noise_seed: int
+
+    @property
+    def prompt_id(self) -> str:
+        """Short content digest of caption and seed."""
+        return hashlib.sha256(f"{self.noise_seed}|{self.caption}".encode()).hexdigest()[:12]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ValidationSet:
+    """Prompts in order, cut into chunks of `chunk_size`."""
+
+    prompts: tuple[Prompt, ...]
+    chunk_size: int
+
+    def __post_init__(self) -> None:
+        if not self.prompts:
+            raise ValueError("a validation set needs at least one caption, but got none; add a line per caption to its file")
+        if self.chunk_size < 1:
+            raise ValueError(f"`chunk_size` must be at least 1, but got {self.chunk_size}")
+
+    @classmethod
+    def from_captions(cls, captions: list[str], /, *, seed: int, chunk_size: int) -> Self:
+        """A caption that stands twice gets different noise the second time."""
+        seen: dict[str, int] = {}
+        prompts = []
+        for caption in captions:
+            occurrence = seen[caption] = seen.get(caption, 0) + 1
+            digest = hashlib.sha256(f"{seed}|{occurrence}|{caption}".encode()).digest()
+            prompts.append(Prompt(caption=caption, noise_seed=int.from_bytes(digest[:7], "big")))
+        return cls(prompts=tuple(prompts), chunk_size=chunk_size)
+
+    @property
+    def num_chunks(self) -> int:
+        return -(-len(self.prompts) // self.chunk_size)
+
+    def chunk(self, index: int, /) -> tuple[Prompt, ...]:
+        """The prompts of one chunk; the last one may be shorter."""
+        if not 0 <= index < self.num_chunks:
+            raise IndexError(f"chunk {index} of {self.num_chunks}")
+        return self.prompts[index * self.chunk_size : (index + 1) * self.chunk_size]
+
+
+def read_captions(path: Path, /, *, num: int | None = None) -> list[str]:
+    """Captions of a text file, one a line; blank lines and lines that start with # are left out.
+
+    Args:
+        path: UTF-8 text file.
+        num: Take the first `num`; None = all.
+
+    Raises:
+        ValueError: The file is missing, holds no caption, or fewer than `num`.
+    """
+    if not path.is_file():
+        raise ValueError(f"there is no caption file {path}; write one caption a line into it")
+    lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
+    captions = [line for line in lines if line and not line.startswith("#")]
+    if not captions:
+        raise ValueError(f"the caption file {path} holds no caption; write one caption a line into it")
+    if num is not None and len(captions) < num:
+        raise ValueError(f"`num_prompts` is {num}, but {path} holds {len(captions)} captions; add captions or ask for fewer")
+    return captions[:num]

@@ -1,0 +1,81 @@
+"""A diffusers pipeline folder taken apart: VAE, text encoder, tokenizer and scheduler, loaded as safetensors only."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+from diffusers import AutoencoderKL
+from transformers import CLIPTextModel, CLIPTokenizer
+
+PARTS = ("vae", "text_encoder", "tokenizer", "scheduler", "unet")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PipelineParts:
+    """Everything of a text-to-image pipeline but its UNet."""
+
+    vae: AutoencoderKL
+    text_encoder: CLIPTextModel
+    tokenizer: CLIPTokenizer
+    scheduler_config: dict[str, Any]
+
+    @classmethod
+    def load(cls, folder: Path, /) -> Self:
+        """Load the parts of a `StableDiffusionPipeline` folder.
+
+        Raises:
+            ValueError: Not such a folder; the message says what is missing.
+        """
+        check_pipeline_folder(folder)
+        return cls(
+            vae=AutoencoderKL.from_pretrained(folder / "vae", use_safetensors=True).eval().requires_grad_(False),
+            text_encoder=CLIPTextModel.from_pretrained(folder / "text_encoder", use_safetensors=True).eval(),
+            tokenizer=CLIPTokenizer.from_pretrained(folder / "tokenizer"),
+            scheduler_config=json.loads((folder / "scheduler" / "scheduler_config.json").read_text()),
+        )
+
+    @torch.inference_mode()
+    def embed(self, captions: Sequence[str], /, *, batch_size: int = 64) -> torch.Tensor:
+        """Text embeddings (n, tokens, width)."""
+        tokens = self.tokenizer(
+            list(captions), padding="max_length", max_length=self.tokenizer.model_max_length, truncation=True, return_tensors="pt"
+        ).input_ids
+        return torch.cat([self.text_encoder(part).last_hidden_state for part in tokens.split(batch_size)])
+
+    @torch.inference_mode()
+    def encode(self, pictures: torch.Tensor, /, *, batch_size: int = 64) -> torch.Tensor:
+        """Pictures (n, 3, h, w) in [0, 1] to scaled latents (n, c, h', w')."""
+        parts = (self.vae.encode(part * 2 - 1).latent_dist.mean for part in pictures.split(batch_size))
+        return torch.cat(list(parts)) * self.vae.config.scaling_factor
+
+    @torch.inference_mode()
+    def decode(self, latents: torch.Tensor, /) -> torch.Tensor:
+        """Scaled latents (n, c, h', w') to pictures (n, 3, h, w) in [0, 1]."""
+        return (self.vae.decode(latents / self.vae.config.scaling_factor).sample / 2 + 0.5).clamp(0, 1)
+
+
+def check_pipeline_folder(folder: Path, /) -> None:
+    """Check that a folder holds what a text-to-image pipeline of the Stable Diffusion kind needs.
+
+    Raises:
+        ValueError: It does not; the message names all that is missing.
+    """
+    if not folder.is_dir():
+        raise ValueError(f"there is no model folder {folder}; give the folder of a diffusers StableDiffusionPipeline")
+    missing = [part for part in PARTS if not (folder / part).is_dir()]
+    if missing:
+        raise ValueError(f"{folder} is not a StableDiffusionPipeline folder: it has no {', '.join(missing)}")
+
+
+def folder_digest(folder: Path, /) -> str:
+    """Digest of the configs and weights in a folder, by relative name and content."""
+    digest = hashlib.sha256()
+    for path in sorted(p for p in folder.rglob("*") if p.is_file() and p.suffix in (".json", ".safetensors", ".txt")):
+        digest.update(path.relative_to(folder).as_posix().encode() + b"\0")
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()[:16]

@@ -1,0 +1,142 @@
+"""Robust training: every block runs with some probability, else only its shortcut (SnapFusion, section 3.1).
+
+It makes block removals comparable: a UNet that has met missing blocks in training degrades gently when one goes, so
+that the CLIP score lost tells what the block is worth. After stochastic depth and slimmable networks.
+"""
+
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from nas.data.latent_set import LatentSet
+from search_spaces.actions import GENES
+from search_spaces.architecture import Architecture
+from search_spaces.blocks import BlockKind
+from search_spaces.supernet import Supernet
+
+
+def drop_blocks(
+    architecture: Architecture, /, *, probability: float, rng: np.random.Generator, protected: Collection[str] = ()
+) -> Architecture:
+    """An architecture from which each block has been left out with a probability.
+
+    Args:
+        architecture: Where the blocks come from; one draw per block and copy.
+        probability: Chance of each block to be skipped, in [0, 1).
+        rng: Source of the draws.
+        protected: Blocks that always run, named as in actions: "cross_attention[up.3,0]".
+    """
+    dropped = architecture
+    for place, position in architecture.positions():
+        genes = {}
+        for kind in (BlockKind.CROSS_ATTENTION, BlockKind.RESNET):
+            count = getattr(position, GENES[kind])
+            kept = int(np.sum(rng.random(count) >= probability))
+            genes[GENES[kind]] = count if f"{kind}[{place},{position.source}]" in protected else kept
+        dropped = dropped.with_position(place, replace(position, **genes))
+    return dropped
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RobustTrainingSettings:
+    """How the supernet is trained before each round's scores; the paper leaves every number open.
+
+    Attributes:
+        drop_probability: Chance of each block to be skipped in a step.
+        batch_size: Pictures per step.
+        learning_rate: Peak of AdamW's rate, after a linear warm-up over a tenth of the steps.
+        weight_decay: AdamW's.
+        caption_dropout: Share of empty captions, which classifier-free guidance needs.
+        max_grad_norm: Gradients are clipped to this norm.
+        protected: Blocks that always run.
+    """
+
+    drop_probability: float = 0.1
+    batch_size: int = 32
+    learning_rate: float = 1e-4
+    weight_decay: float = 0.01
+    caption_dropout: float = 0.1
+    max_grad_norm: float = 1.0
+    protected: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoiseSchedule:
+    """The forward process of a diffusers scheduler: cumulative products and what the UNet predicts."""
+
+    alphas_cumprod: torch.Tensor
+    prediction_type: str
+
+    def diffuse(self, latents: torch.Tensor, noise: torch.Tensor, timesteps: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Noisy latents z_t = alpha_t x + sigma_t eps, and the training target (epsilon, v or x), both (n, c, h, w)."""
+        alpha = self.alphas_cumprod[timesteps].sqrt().view(-1, 1, 1, 1)
+        sigma = (1 - self.alphas_cumprod[timesteps]).sqrt().view(-1, 1, 1, 1)
+        noisy = alpha * latents + sigma * noise
+        match self.prediction_type:
+            case "epsilon":
+                return noisy, noise
+            case "v_prediction":
+                return noisy, alpha * noise - sigma * latents
+            case "sample":
+                return noisy, latents
+        raise ValueError(f"`prediction_type` must be epsilon, v_prediction or sample, but got {self.prediction_type!r}")
+
+
+def train(
+    supernet: Supernet,
+    /,
+    *,
+    data: LatentSet,
+    schedule: NoiseSchedule,
+    settings: RobustTrainingSettings,
+    num_iterations: int,
+    seed: int,
+    on_step: Callable[[int, float], None] = lambda step, loss: None,
+) -> list[float]:
+    """Train the current architecture's weights in place, skipping blocks at random; it is current again at the end.
+
+    The optimizer starts afresh, and step i depends on the seed and i alone: the same call gives the same weights.
+
+    Returns:
+        The loss of every step.
+    """
+    architecture = supernet.architecture
+    parameters = supernet.all_parameters()
+    optimizer = torch.optim.AdamW(parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay)
+    losses: list[float] = []
+    batches = data.batches(seed=seed, size=settings.batch_size, caption_dropout=settings.caption_dropout)
+    supernet.unet.train()
+    for step, loss in enumerate(_steps(supernet, architecture, batches, schedule, settings, optimizer, num_iterations, seed)):
+        losses.append(loss)
+        on_step(step + 1, loss)
+    supernet.switch(architecture)
+    supernet.unet.eval()
+    return losses
+
+
+def _steps(
+    supernet: Supernet, architecture: Architecture, batches: Iterator[tuple[torch.Tensor, torch.Tensor, torch.Generator]],
+    schedule: NoiseSchedule, settings: RobustTrainingSettings, optimizer: torch.optim.Optimizer, num: int, seed: int,
+) -> Iterator[float]:
+    warm_up = max(1, num // 10)
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    for step in range(num):
+        latents, embeddings, generator = next(batches)
+        noise = torch.randn(latents.shape, generator=generator)
+        timesteps = torch.randint(len(schedule.alphas_cumprod), (len(latents),), generator=generator)
+        noisy, target = schedule.diffuse(latents, noise, timesteps)
+        rng = np.random.default_rng([seed, step])
+        supernet.switch(
+            drop_blocks(architecture, probability=settings.drop_probability, rng=rng, protected=settings.protected)
+        )
+        loss = F.mse_loss(supernet.unet(noisy, timesteps, encoder_hidden_states=embeddings).sample, target)
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(parameters, settings.max_grad_norm)
+        for group in optimizer.param_groups:
+            group["lr"] = settings.learning_rate * min(1.0, (step + 1) / warm_up)
+        optimizer.step()
+        yield loss.item()
