@@ -77,7 +77,7 @@ def main() -> None:
     for name in TOKENIZER_FILES:
         shutil.copy(args.open_clip / name, args.out / "tokenizer" / name)
     DDIMScheduler(
-        beta_schedule="scaled_linear", beta_start=0.00085, beta_end=0.012, clip_sample=False, set_alpha_to_one=False,
+        beta_schedule="scaled_linear", beta_start=0.00085, beta_end=0.012, clip_sample=False, set_alpha_to_one=False, steps_offset=1,
         prediction_type="v_prediction", rescale_betas_zero_snr=True, timestep_spacing="trailing",
     ).save_pretrained(args.out / "scheduler")
     index = {

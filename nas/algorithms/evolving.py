@@ -1,0 +1,176 @@
+"""Architecture evolving: SnapFusion's Algorithm 1 (arXiv 2306.00980, section 3.2).
+
+While the latency objective is not met, remove the blocks whose loss is cheapest; once it is, copy the block that is
+most valuable. What the paper leaves open is a setting of `EvolvingSettings`, with the default and its reason.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from nas.value_score import ScoredAction
+from search_spaces.actions import Action, Sign
+from search_spaces.architecture import Architecture
+from search_spaces.unet_space import UNetSpace
+
+PriceMs = Callable[[Architecture], float]
+
+
+class StopReason(StrEnum):
+    """Why a search ended."""
+
+    CONVERGED = "converged"
+    BUDGET_SPENT = "budget_spent"
+    INFEASIBLE = "infeasible"
+
+
+class InfeasibleTargetError(ValueError):
+    """The target lies below the fastest architecture that the space and the protected blocks allow."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvolvingSettings:
+    """The open points of Algorithm 1.
+
+    Attributes:
+        target_latency_ms: The objective S.
+        removals_per_round: Size of a group of A-; the group ends early once the target is met.
+        max_copies: A+ to execute in all, one a round. Copies start when the target is met. 0 = removals only.
+        overshoot: Whether an A+ may lift the latency above the target, so that later rounds remove again (the
+            paper's literal reading), or must fit below it.
+        max_rounds: Bound on rounds, each with a training and a scoring.
+        protected: Blocks that are never removed, named as in actions: "resnet[mid,0]".
+    """
+
+    target_latency_ms: float
+    removals_per_round: int = 4
+    max_copies: int = 1
+    overshoot: bool = False
+    max_rounds: int = 20
+    protected: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        if self.target_latency_ms <= 0:
+            raise ValueError(f"`target_latency_ms` must be positive, but got {self.target_latency_ms}")
+        for name in ("removals_per_round", "max_rounds"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"`{name}` must be at least 1, but got {getattr(self, name)}")
+        if self.max_copies < 0:
+            raise ValueError(f"`max_copies` must be at least 0, but got {self.max_copies}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """What a round decides: actions to execute, or the reason to stop."""
+
+    actions: tuple[Action, ...] = ()
+    stop: StopReason | None = None
+
+
+def block_name(action: Action, /) -> str:
+    """Name of the block that an action is about: "cross_attention[up.3,0]"."""
+    return str(action)[1:]
+
+
+def check_protected(space: UNetSpace, protected: frozenset[str], /) -> None:
+    """Check that every protected block exists.
+
+    Raises:
+        ValueError: Blocks that the model does not have.
+    """
+    known = {block_name(action) for action in space.removals(space.base)}
+    if unknown := sorted(protected - known):
+        raise ValueError(f"`protected` names blocks that the model does not have: {unknown}; choose among {sorted(known)}")
+
+
+def candidates(space: UNetSpace, architecture: Architecture, /, *, protected: frozenset[str]) -> tuple[Action, ...]:
+    """The removals that a round scores: all that can be executed and are not protected."""
+    return tuple(a for a in space.removals(architecture) if block_name(a) not in protected)
+
+
+def fastest(space: UNetSpace, architecture: Architecture, /, *, protected: frozenset[str], price_ms: PriceMs) -> Architecture:
+    """The fastest architecture that removals can reach: every removal that saves time is executed."""
+    while True:
+        options = (action.apply(architecture) for action in candidates(space, architecture, protected=protected))
+        faster = [option for option in options if price_ms(option) < price_ms(architecture)]
+        if not faster:
+            return architecture
+        architecture = min(faster, key=price_ms)
+
+
+def check_feasible(space: UNetSpace, settings: EvolvingSettings, /, *, price_ms: PriceMs) -> None:
+    """Check that the target can be reached at all.
+
+    Raises:
+        InfeasibleTargetError: It cannot; the message says what is the fastest reachable.
+    """
+    quickest = fastest(space, space.base, protected=settings.protected, price_ms=price_ms)
+    if (reachable_ms := price_ms(quickest)) > settings.target_latency_ms:
+        raise InfeasibleTargetError(
+            f"`target_latency_ms` must be at least {reachable_ms:.3f}, the fastest reachable "
+            f"({quickest.num_cross_attentions} cross-attentions, {quickest.num_resnets} ResNets, "
+            f"{len(settings.protected)} protected blocks; the base model takes {price_ms(space.base):.3f} ms), "
+            f"but got {settings.target_latency_ms:.3f}; raise the target or protect fewer blocks"
+        )
+
+
+def propose(
+    architecture: Architecture,
+    /,
+    *,
+    ranking: Sequence[ScoredAction],
+    space: UNetSpace,
+    settings: EvolvingSettings,
+    price_ms: PriceMs,
+    num_rounds: int,
+    num_copies: int,
+) -> Proposal:
+    """One step of Algorithm 1.
+
+    Args:
+        architecture: The current one.
+        ranking: Its scored removals, cheapest loss first.
+        space: The search space.
+        settings: The open points, decided.
+        price_ms: Predicted latency of an architecture.
+        num_rounds: Rounds finished before this one.
+        num_copies: A+ executed before this one.
+    """
+    if price_ms(architecture) > settings.target_latency_ms:
+        if num_rounds >= settings.max_rounds:
+            return Proposal(stop=StopReason.BUDGET_SPENT)
+        group = _removals(architecture, ranking, settings, price_ms)
+        return Proposal(actions=group) if group else Proposal(stop=StopReason.INFEASIBLE)
+    if num_copies >= settings.max_copies:
+        return Proposal(stop=StopReason.CONVERGED)
+    if num_rounds >= settings.max_rounds:
+        return Proposal(stop=StopReason.BUDGET_SPENT)
+    copy = _copy(architecture, ranking, space, settings, price_ms)
+    return Proposal(actions=(copy,)) if copy is not None else Proposal(stop=StopReason.CONVERGED)
+
+
+def _removals(
+    architecture: Architecture, ranking: Sequence[ScoredAction], settings: EvolvingSettings, price_ms: PriceMs
+) -> tuple[Action, ...]:
+    group: list[Action] = []
+    for scored in ranking:
+        if len(group) == settings.removals_per_round or price_ms(architecture) <= settings.target_latency_ms:
+            break
+        if scored.d_latency_ms > 0:
+            group.append(scored.action)
+            architecture = scored.action.apply(architecture)
+    return tuple(group)
+
+
+def _copy(
+    architecture: Architecture, ranking: Sequence[ScoredAction], space: UNetSpace, settings: EvolvingSettings, price_ms: PriceMs
+) -> Action | None:
+    """The copy of the most valuable block that can be copied and, unless overshooting is allowed, still fits."""
+    for scored in reversed(ranking):
+        copy = scored.action.inverse
+        assert copy.sign is Sign.COPY
+        if scored.d_clip.mean <= 0 or space.why_not(copy, architecture=architecture) is not None:
+            continue
+        if settings.overshoot or price_ms(copy.apply(architecture)) <= settings.target_latency_ms:
+            return copy
+    return None

@@ -1,0 +1,206 @@
+"""The command line: `nas search`, `status`, `export`, `generate`, `space show`, `latency ...`.
+
+Knows how to talk to a person; every answer comes from the modules that it calls, which are imported only when their
+command runs, so that `nas --help` is quick.
+"""
+
+import json
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from nas.errors_cli import user_errors
+from nas.latency_cli import app as latency_app
+
+app = typer.Typer(
+    name="nas",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    help="Architecture search for text-to-image diffusion UNets (SnapFusion).\n\n"
+    "It removes and copies cross-attention and ResNet blocks until the UNet meets a latency target with the least "
+    "loss of CLIP score, and hands back a model that loads.",
+)
+space_app = typer.Typer(no_args_is_help=True, help="What may be removed or copied in a model.")
+app.add_typer(space_app, name="space")
+app.add_typer(latency_app, name="latency")
+
+
+class Format(StrEnum):
+    """How a listing is printed."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+FormatOption = Annotated[Format, typer.Option("--format", help="a table to read, or JSON with stable keys")]
+
+
+@app.command()
+@user_errors
+def search(
+    config: Annotated[Path, typer.Argument(help="experiment, a YAML file; see experiments/demo.yaml")],
+    overrides: Annotated[
+        list[str] | None, typer.Argument(help="settings to change, such as search.target_ratio=0.5", show_default=False)
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="run directory  [default: runs/<name of the config>]")] = None,
+    num_workers: Annotated[int | None, typer.Option(min=1, help="1 = this process; more = Ray actors")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="seed of prompts' noise and training")] = None,
+) -> None:
+    """Search, or continue the search in a run directory.
+
+    The same command on the same directory continues an interrupted run, with the same result as if it had never
+    stopped, for any number of workers.
+
+    Example: nas search experiments/demo.yaml search.target_ratio=0.6 --out runs/faster
+    """
+    from nas.config import load_config
+
+    extra = [f"workers.num_workers={num_workers}"] if num_workers is not None else []
+    extra += [f"seed={seed}"] if seed is not None else []
+    loaded = load_config(config, overrides=[*(overrides or []), *extra])
+    from nas.search_cli import run_search
+
+    run_search(loaded, out or Path("runs") / config.stem)
+
+
+@app.command()
+@user_errors
+def status(
+    run: Annotated[Path, typer.Argument(help="run directory; may be in progress")], format: FormatOption = Format.TABLE
+) -> None:
+    """How far a run is: rounds, scores, what was decided."""
+    from nas.run import RunDirectory
+    from nas.trace import read_trace, round_frame
+
+    directory = RunDirectory(run)
+    directory.read_config()
+    events = read_trace(directory.trace_path)
+    started = next((e for e in events if e["event"] == "search_started"), {})
+    finished = next((e for e in events if e["event"] == "search_finished"), None)
+    rounds = round_frame(events)
+    if format is Format.JSON:
+        summary = {
+            "state": "finished" if finished else "unfinished",
+            "stop": finished and finished["stop"],
+            "target_met": finished and finished["target_met"],
+            "target_latency_ms": started.get("target_latency_ms"),
+            "base_latency_ms": started.get("base_latency_ms"),
+            "num_events": len(events),
+            "rounds": json.loads(rounds.to_json(orient="records")),
+        }
+        typer.echo(json.dumps(summary, indent=2))
+        return
+    table = Table(title=f"{run}: {'finished, ' + finished['stop'] if finished else 'unfinished'}")
+    for name in ("round", "latency ms", "CLIP", "interval", "parameters", "then"):
+        table.add_column(name, justify="left" if name == "then" else "right")
+    for row in rounds.itertuples():
+        table.add_row(
+            str(row.round), f"{row.predicted_latency_ms:.3f}", f"{row.clip:.4f}", f"[{row.clip_low:.4f}, {row.clip_high:.4f}]",
+            f"{row.num_params:,}", str(row.actions),
+        )  # fmt: skip
+    console = Console()
+    console.print(table)
+    if started:
+        console.print(f"base {started['base_latency_ms']:.3f} ms, target {started['target_latency_ms']:.3f} ms")
+
+
+@app.command()
+@user_errors
+def export(
+    run: Annotated[Path, typer.Argument(help="run directory of a finished search")],
+    out: Annotated[Path | None, typer.Option(help="pipeline folder to write  [default: RUN/export]")] = None,
+) -> None:
+    """Write the found UNet as a pipeline folder, reload it in a clean process and measure it.
+
+    The folder works with `nas generate`, and with diffusers after `import search_spaces.searched_unet`.
+    """
+    from nas.export import export_run
+
+    report = export_run(run, out=out or run / "export")
+    table = Table(title=f"{out or run / 'export'}")
+    for name in ("", "base", "found"):
+        table.add_column(name, justify="right" if name else "left")
+    for label, base, found in report.rows():
+        table.add_row(label, base, found)
+    Console().print(table)
+
+
+@app.command()
+@user_errors
+def generate(
+    folder: Annotated[Path, typer.Argument(help="pipeline folder: a base model's or an exported one")],
+    prompts: Annotated[list[str], typer.Argument(help='what to draw, such as "a red circle above a blue square"')],
+    out: Annotated[Path, typer.Option(help="PNG file of the pictures in a grid")] = Path("pictures.png"),
+    seed: Annotated[int, typer.Option(help="seed of the first picture's noise; the next ones count up")] = 0,
+    num_steps: Annotated[int, typer.Option(min=1, help="denoising steps")] = 10,
+    guidance_scale: Annotated[float, typer.Option(min=1, help="classifier-free guidance; 1 = none")] = 3.0,
+) -> None:
+    """Draw pictures from any pipeline folder.
+
+    Example: nas generate runs/demo/export "a red circle above a blue square" "a small green ring"
+    """
+    from nas.generate import generate_pictures
+    from nas.pictures import write_grid
+
+    pictures = generate_pictures(folder, prompts=prompts, seed=seed, num_steps=num_steps, guidance_scale=guidance_scale)
+    write_grid(out, pictures, captions=prompts)
+    typer.echo(f"{len(prompts)} pictures -> {out}")
+
+
+@space_app.command("show")
+@user_errors
+def space_show(
+    model: Annotated[Path, typer.Argument(help="pipeline folder, unet folder, or a name: sd-1.5, sd-2.1, sdxl")],
+    spec: Annotated[Path | None, typer.Option(help="architecture.json: show this architecture, not the base")] = None,
+    max_copies: Annotated[int, typer.Option(min=0, help="copies that one block may get")] = 2,
+    format: FormatOption = Format.TABLE,
+) -> None:
+    """Stages and positions of a model: what may be removed or copied, what it costs, and why not."""
+    from search_spaces.architecture import Architecture
+    from search_spaces.diffusers_config import space_from_config
+    from search_spaces.known import BASE_CONFIGS
+    from search_spaces.loading import read_unet_config
+    from search_spaces.space_view import describe_space
+
+    config = BASE_CONFIGS.get(str(model)) if not model.exists() else None
+    space = space_from_config(config or read_unet_config(model), max_copies=max_copies)
+    architecture: Architecture = space.base
+    if spec is not None:
+        from nas.spec import read_spec
+
+        architecture = read_spec(spec)[0]
+    described = describe_space(space, architecture)
+    if format is Format.JSON:
+        typer.echo(json.dumps(described, indent=2))
+        return
+    _print_space(str(model), described)
+
+
+def _print_space(name: str, described: dict[str, Any]) -> None:
+    table = Table(title=f"{name}: {described['num_removals']} removals")
+    for column in ("stage", "place", "size", "channels", "position", "ResNets", "cross-attentions", "parameters", "MACs"):
+        table.add_column(column, justify="left" if column in ("stage", "place") else "right")
+    for stage in described["stages"]:
+        for position in stage["positions"]:
+            table.add_row(
+                stage["paper_stage"], stage["place"], f"{stage['height']}x{stage['width']}", str(stage["channels"]),
+                str(position["position"]), str(position["resnets"]), str(position["cross_attentions"]),
+                f"{position['num_params']:,}", f"{position['num_macs'] / 1e6:,.1f} M",
+            )  # fmt: skip
+        table.add_section()
+    console = Console()
+    console.print(table)
+    console.print(
+        f"{described['num_cross_attentions']} cross-attentions, {described['num_resnets']} ResNets, "
+        f"{described['num_params']:,} parameters, {described['num_macs'] / 1e9:,.3f} GMACs"
+    )
+
+
+def main() -> None:
+    """Entry point of the command `nas`."""
+    app()

@@ -1,0 +1,179 @@
+"""One experiment: a strict, frozen model read from YAML; unknown keys and wrong types are errors, all at once.
+
+Paths are relative to the file that names them. Overrides come as `key=value` with dotted keys.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from nas.evaluation.sampling import SamplingProtocol
+
+
+class ConfigError(ValueError):
+    """A config that cannot be read; the message lists every problem with its place."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class ClipConfig(_Section):
+    """The judge."""
+
+    model: str = Field(description="OpenCLIP folder (with open_clip_config.json), or a model name such as ViT-g-14")
+    pretrained: str | None = Field(None, description="OpenCLIP's tag of the weights; with a model name only")
+
+
+class ValidationConfig(_Section):
+    """The prompts that every architecture is scored on."""
+
+    captions: Path = Field(description="text file, one caption a line", strict=False)
+    num_prompts: int = Field(24, ge=2, description="the first so many captions")
+    chunk_size: int = Field(8, ge=1, description="prompts per batch and task; part of the protocol")
+    confidence: float = Field(0.95, gt=0, lt=1, description="of the intervals around scores")
+
+
+class SamplingConfig(_Section):
+    """How pictures are made."""
+
+    num_steps: int = Field(8, ge=1, description="denoising steps")
+    guidance_scale: float = Field(7.5, ge=1, description="classifier-free guidance; 1 = none", strict=False)
+    scheduler: str = Field("DDIMScheduler", description="a deterministic diffusers scheduler")
+
+    def protocol(self) -> SamplingProtocol:
+        """The same as a value."""
+        return SamplingProtocol(
+            num_steps=self.num_steps, guidance_scale=self.guidance_scale, scheduler=self.scheduler
+        )
+
+
+class RobustTrainingConfig(_Section):
+    """Training before each round; `iterations: 0` turns it off."""
+
+    pictures: Path | None = Field(None, description="folder of captioned pictures (metadata.jsonl)", strict=False)
+    iterations: int = Field(0, ge=0, description="training steps per round")
+    recovery_iterations: int = Field(0, ge=0, description="steps without skipping once the target is met")
+    drop_probability: float = Field(0.1, ge=0, lt=1, description="chance of each block to be skipped in a step")
+    batch_size: int = Field(32, ge=1)
+    learning_rate: float = Field(1e-4, gt=0)
+
+    @model_validator(mode="after")
+    def _needs_pictures(self) -> Self:
+        if self.pictures is None and (self.iterations or self.recovery_iterations):
+            raise ValueError("`pictures` must name a folder of captioned pictures when there are training iterations")
+        return self
+
+
+class SearchConfig(_Section):
+    """Algorithm 1 and its open points; see `nas.algorithms.evolving.EvolvingSettings`."""
+
+    target_latency_ms: float | None = Field(None, gt=0, description="milliseconds per UNet forward pass", strict=False)
+    target_ratio: float | None = Field(None, gt=0, lt=1, description="or: as a share of the base model's latency")
+    removals_per_round: int = Field(4, ge=1, description="size of a group of A-")
+    max_copies: int = Field(1, ge=0, description="A+ to execute in all")
+    max_copies_per_block: int = Field(2, ge=0, description="copies that one block may get")
+    copy_start: Literal["neutral", "same"] = Field("neutral", description="how a copy's weights start")
+    overshoot: bool = Field(False, description="may an A+ lift the latency above the target for a while?")
+    max_rounds: int = Field(20, ge=1, description="bound on rounds")
+    protected: tuple[str, ...] = Field((), description='blocks that stay, such as "resnet[mid,0]"', strict=False)
+
+    @model_validator(mode="after")
+    def _one_target(self) -> Self:
+        if (self.target_latency_ms is None) == (self.target_ratio is None):
+            raise ValueError("give exactly one of `target_latency_ms` and `target_ratio`")
+        return self
+
+
+class WorkersConfig(_Section):
+    """Who scores; never changes a result."""
+
+    num_workers: int = Field(1, ge=1, description="1 = in this process; more = Ray actors")
+    address: str | None = Field(None, description="address of a Ray cluster; none = this machine")
+
+
+class ExperimentConfig(_Section):
+    """One search."""
+
+    model: Path = Field(description="folder of a diffusers StableDiffusionPipeline", strict=False)
+    clip: ClipConfig
+    latency_table: Path = Field(description="latency table of the target device", strict=False)
+    validation: ValidationConfig
+    sampling: SamplingConfig = SamplingConfig()
+    robust_training: RobustTrainingConfig = RobustTrainingConfig()
+    search: SearchConfig
+    workers: WorkersConfig = WorkersConfig()
+    num_threads: int = Field(1, ge=1, description="threads per worker; part of the protocol")
+    seed: int = Field(0, ge=0)
+
+    def identity(self) -> dict[str, Any]:
+        """The config as plain values, without what never changes a result."""
+        return self.model_dump(mode="json", exclude={"workers"})
+
+
+def load_config(path: Path, /, *, overrides: Sequence[str] = ()) -> ExperimentConfig:
+    """Read an experiment.
+
+    Args:
+        path: YAML file.
+        overrides: "search.target_ratio=0.5" and the like; values are YAML.
+
+    Raises:
+        ConfigError: The file is missing or breaks a law; the message lists every problem.
+    """
+    if not path.is_file():
+        raise ConfigError(f"there is no config {path}; `experiments/` holds examples")
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path} is not YAML: {error}") from error
+    if not isinstance(data, dict):
+        raise ConfigError(f"{path} must hold a mapping of settings, but holds {type(data).__name__}")
+    for override in overrides:
+        _apply(data, override)
+    try:
+        config = ExperimentConfig.model_validate(data)
+    except ValidationError as error:
+        lines = [
+            f"  {'.'.join(map(str, problem['loc'])) or 'config'}: {problem['msg']}, but got {problem['input']!r}"
+            for problem in error.errors()
+        ]
+        raise ConfigError("\n".join([f"{path} has {len(lines)} problem{'s'[: len(lines) > 1]}:", *lines])) from error
+    return _resolved(config, path.parent)
+
+
+def _apply(data: dict[str, Any], override: str) -> None:
+    key, equals, value = override.partition("=")
+    if not equals or not key:
+        raise ConfigError(f"an override is written key=value, such as search.target_ratio=0.5, but got {override!r}")
+    *sections, last = key.split(".")
+    for section in sections:
+        data = data.setdefault(section, {})
+        if not isinstance(data, dict):
+            raise ConfigError(f"{override!r} cannot be applied: {section} is not a section")
+    data[last] = yaml.safe_load(value)
+
+
+def _resolved(config: ExperimentConfig, folder: Path) -> ExperimentConfig:
+    def absolute(path: Path) -> Path:
+        return (folder / path).resolve()
+
+    clip = config.clip
+    if clip.pretrained is None:
+        clip = clip.model_copy(update={"model": str(absolute(Path(clip.model)))})
+    training = config.robust_training
+    if training.pictures is not None:
+        training = training.model_copy(update={"pictures": absolute(training.pictures)})
+    captions = absolute(config.validation.captions)
+    return config.model_copy(
+        update={
+            "model": absolute(config.model),
+            "latency_table": absolute(config.latency_table),
+            "clip": clip,
+            "robust_training": training,
+            "validation": config.validation.model_copy(update={"captions": captions}),
+        }
+    )

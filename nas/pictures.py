@@ -1,0 +1,55 @@
+"""Pictures with their captions in a grid, as PNG."""
+
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageDraw, ImageFont
+
+TILE_PX, CAPTION_PX, GAP_PX = 144, 34, 8
+
+
+def write_grid(
+    path: Path, pictures: npt.NDArray[np.uint8], /, *, captions: Sequence[str], num_columns: int = 8, title: str = ""
+) -> None:
+    """Write pictures in rows with their captions below.
+
+    Args:
+        path: PNG file; its folder is made.
+        pictures: uint8 (n, h, w, 3); shown at 144 px width.
+        captions: One per picture.
+        num_columns: Pictures per row.
+        title: A line above all.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    image = grid(pictures, captions=captions, num_columns=num_columns, title=title)
+    part = path.with_suffix(".part.png")
+    image.save(part)
+    part.replace(path)
+
+
+def grid(
+    pictures: npt.NDArray[np.uint8], /, *, captions: Sequence[str], num_columns: int = 8, title: str = ""
+) -> Image.Image:
+    """The same as a picture."""
+    if len(pictures) != len(captions):
+        raise ValueError(f"a grid needs one caption per picture, but got {len(captions)} for {len(pictures)}")
+    columns = min(num_columns, len(pictures))
+    rows = -(-len(pictures) // columns)
+    top = 22 if title else 0
+    cell_w, cell_h = TILE_PX + GAP_PX, TILE_PX + CAPTION_PX + GAP_PX
+    sheet = Image.new("RGB", (columns * cell_w + GAP_PX, top + rows * cell_h + GAP_PX), "white")
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(11)
+    if title:
+        draw.text((GAP_PX, 4), title, fill="black", font=ImageFont.load_default(14))
+    for index, (picture, caption) in enumerate(zip(pictures, captions, strict=True)):
+        x, y = GAP_PX + index % columns * cell_w, top + GAP_PX + index // columns * cell_h
+        height = round(TILE_PX * picture.shape[0] / picture.shape[1])
+        resample = Image.Resampling.NEAREST if picture.shape[1] < TILE_PX else Image.Resampling.LANCZOS
+        sheet.paste(Image.fromarray(picture).resize((TILE_PX, height), resample), (x, y))
+        draw.rectangle((x - 1, y - 1, x + TILE_PX, y + height), outline="lightgray")
+        lines = textwrap.wrap(caption, 26)[:3]
+        draw.multiline_text((x, y + height + 2), "\n".join(lines), fill="black", font=font, spacing=0)
+    return sheet

@@ -1,0 +1,112 @@
+"""The training phase of a round: from its checkpoint when an earlier process wrote one, by training otherwise."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import torch
+
+from nas.config import ExperimentConfig
+from nas.data.captioned_pictures import encode_pictures, read_metadata
+from nas.data.latent_set import LatentSet
+from nas.evaluation.sampling import make_scheduler
+from nas.pipeline_folder import PipelineParts
+from nas.robust_training import NoiseSchedule, RobustTrainingSettings, train
+from nas.run import RunDirectory
+from search_spaces.architecture import Architecture
+from search_spaces.supernet import Supernet
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingData:
+    """What robust training reads."""
+
+    pictures: LatentSet
+    schedule: NoiseSchedule
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainedRound:
+    """How a round was trained; `losses` is empty when the weights came from a checkpoint."""
+
+    iterations: int
+    losses: list[float]
+    weights_digest: str
+
+
+class RoundTrainer:
+    """Brings the supernet's weights to a round.
+
+    Args:
+        config: The experiment.
+        settings: Robust training's settings.
+        supernet: Trained in place.
+        run: Where checkpoints stand.
+    """
+
+    def __init__(
+        self, config: ExperimentConfig, /, *, settings: RobustTrainingSettings, supernet: Supernet, run: RunDirectory
+    ) -> None:
+        self._config, self._settings, self._supernet, self._run = config, settings, supernet, run
+
+    def train(
+        self, number: int, /, *, architecture: Architecture, recovering: bool, on_step: Callable[[int, int], None]
+    ) -> TrainedRound:
+        """Train an architecture for one round and write its checkpoint.
+
+        Args:
+            number: The round.
+            architecture: The round's architecture; current in the supernet afterwards.
+            recovering: Train without skipping blocks, for `recovery_iterations`.
+            on_step: Called with (steps done, steps in all).
+        """
+        training = self._config.robust_training
+        iterations = training.recovery_iterations if recovering else training.iterations
+        self._supernet.switch(architecture)
+        losses: list[float] = []
+        if self._run.has_checkpoint(number):
+            self._supernet.load_weights(self._run.read_weights(number))
+        else:
+            if iterations:
+                settings = replace(self._settings, drop_probability=0.0) if recovering else self._settings
+                losses = self._steps(settings, iterations, seed=1000 * self._config.seed + number, on_step=on_step)
+            self._run.write_checkpoint(number, architecture=architecture, weights=self._supernet.weights())
+        return TrainedRound(iterations=iterations, losses=losses, weights_digest=weights_digest(self._supernet))
+
+    def _steps(
+        self, settings: RobustTrainingSettings, iterations: int, *, seed: int, on_step: Callable[[int, int], None]
+    ) -> list[float]:
+        torch.set_num_threads(self._config.num_threads)
+        return train(
+            self._supernet,
+            data=self._data.pictures,
+            schedule=self._data.schedule,
+            settings=settings,
+            num_iterations=iterations,
+            seed=seed,
+            on_step=lambda step, loss: on_step(step, iterations),
+        )
+
+    @cached_property
+    def _data(self) -> TrainingData:
+        folder = self._config.robust_training.pictures
+        assert folder is not None, "the config asks for pictures when there are iterations"
+        parts = PipelineParts.load(self._config.model)
+        height, width = self._supernet.space.sample_size
+        scale = 2 ** (len(parts.vae.config.block_out_channels) - 1)
+        pictures = encode_pictures(read_metadata(folder), parts=parts, size_px=(height * scale, width * scale))
+        scheduler = make_scheduler(self._config.sampling.scheduler, config=parts.scheduler_config)
+        schedule = NoiseSchedule(
+            alphas_cumprod=scheduler.alphas_cumprod, prediction_type=scheduler.config.prediction_type
+        )
+        return TrainingData(pictures=pictures, schedule=schedule)
+
+
+def weights_digest(supernet: Supernet, /) -> str:
+    """Digest of every weight of a supernet, by name and bits."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(supernet.weights().items()):
+        digest.update(name.encode() + b"\0" + str(tensor.dtype).encode() + b"\0")
+        digest.update(tensor.detach().contiguous().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()[:16]

@@ -1,0 +1,142 @@
+"""The run directory: resolved config, environment, trace, scores, checkpoints, pictures; one process at a time.
+
+    config.yaml environment.json trace.jsonl scores/ checkpoints/round-003/ images/ architecture.json
+
+It can be read while the run goes on. The same command on the same directory continues the run.
+"""
+
+import difflib
+import fcntl
+import json
+import os
+import platform
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+import yaml
+from safetensors.torch import load_file, save_file
+
+from nas.score_store import ScoreStore
+from search_spaces.architecture import Architecture
+
+LIBRARIES: Final = ("snapfusion-nas", "torch", "diffusers", "transformers", "open_clip_torch", "ray", "numpy", "safetensors")
+
+
+class RunDirectoryError(ValueError):
+    """A run directory that belongs to another search, is in use, or is none."""
+
+
+class RunDirectory:
+    """The files of one search below one folder."""
+
+    def __init__(self, path: Path, /) -> None:
+        self.path = path
+
+    @property
+    def trace_path(self) -> Path:
+        return self.path / "trace.jsonl"
+
+    @property
+    def spec_path(self) -> Path:
+        return self.path / "architecture.json"
+
+    @property
+    def scores(self) -> ScoreStore:
+        return ScoreStore(self.path / "scores")
+
+    def read_config(self) -> str:
+        """The resolved config of the run.
+
+        Raises:
+            RunDirectoryError: There is no run here.
+        """
+        path = self.path / "config.yaml"
+        if not path.is_file():
+            raise RunDirectoryError(f"{self.path} is not a run directory: it has no config.yaml")
+        return path.read_text(encoding="utf-8")
+
+    @contextmanager
+    def opened(self, config: Mapping[str, Any], /) -> Iterator[None]:
+        """Make the directory, or continue in one of the same config, holding its lock.
+
+        Raises:
+            RunDirectoryError: It holds another search, something that is no run, or is being written.
+        """
+        text = yaml.safe_dump(dict(config), sort_keys=False)
+        existing = self.path / "config.yaml"
+        if existing.is_file():
+            if (old := existing.read_text(encoding="utf-8")) != text:
+                diff = "\n".join(difflib.unified_diff(old.splitlines(), text.splitlines(), "run", "now", lineterm="", n=0))
+                raise RunDirectoryError(
+                    f"{self.path} holds the run of another config:\n{diff}\ngive another --out, or the config of that run"
+                )
+        elif self.path.is_dir() and any(self.path.iterdir()):
+            raise RunDirectoryError(f"{self.path} is not empty and not a run directory; give another --out")
+        self.path.mkdir(parents=True, exist_ok=True)
+        with (self.path / ".lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise RunDirectoryError(f"another process is running a search in {self.path}; wait for it or stop it") from None
+            if not existing.is_file():
+                write_text(self.path / "environment.json", json.dumps(environment(), indent=2) + "\n")
+                write_text(existing, text)
+            yield
+
+    def has_checkpoint(self, round_number: int, /) -> bool:
+        return self._checkpoint(round_number).is_dir()
+
+    def write_checkpoint(self, round_number: int, /, *, architecture: Architecture, weights: Mapping[str, torch.Tensor]) -> None:
+        """Write a round's architecture and weights; the folder appears whole or not at all."""
+        target = self._checkpoint(round_number)
+        part = target.with_suffix(".part")
+        shutil.rmtree(part, ignore_errors=True)
+        part.mkdir(parents=True)
+        (part / "architecture.json").write_text(architecture.to_json() + "\n")
+        save_file({name: tensor.detach().clone().contiguous() for name, tensor in weights.items()}, part / "weights.safetensors")
+        os.replace(part, target)
+
+    def read_weights(self, round_number: int, /) -> dict[str, torch.Tensor]:
+        """The weights of a round's checkpoint."""
+        return load_file(self._checkpoint(round_number) / "weights.safetensors")
+
+    def _checkpoint(self, round_number: int) -> Path:
+        return self.path / "checkpoints" / f"round-{round_number:03d}"
+
+
+def write_text(path: Path, text: str, /) -> None:
+    """Write a whole file or none."""
+    part = path.with_name(path.name + ".part")
+    part.write_text(text, encoding="utf-8")
+    os.replace(part, path)
+
+
+def environment() -> dict[str, Any]:
+    """Versions, commit and machine of this process."""
+    versions = {}
+    for name in LIBRARIES:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            versions[name] = None
+    return {
+        "python": platform.python_version(),
+        "libraries": versions,
+        "commit": _commit(),
+        "machine": {"system": platform.system(), "processor": platform.machine(), "num_cpus": os.cpu_count()},
+        "cuda_devices": [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())],
+    }
+
+
+def _commit() -> str | None:
+    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None

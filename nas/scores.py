@@ -1,0 +1,61 @@
+"""Per-prompt scores as paired samples: means and differences with confidence intervals (Student's t)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interval:
+    """A mean and where the true one lies with the stated confidence.
+
+    Attributes:
+        mean: Mean over prompts.
+        low: Lower end.
+        high: Upper end.
+        num_prompts: Prompts that went into it.
+        confidence: Chance that the interval covers the true mean.
+    """
+
+    mean: float
+    low: float
+    high: float
+    num_prompts: int
+    confidence: float
+
+    def __str__(self) -> str:
+        return f"{self.mean:+.4f} [{self.low:+.4f}, {self.high:+.4f}]"
+
+
+def mean_interval(values: Sequence[float], /, *, confidence: float = 0.95) -> Interval:
+    """Mean of per-prompt values with its t interval; a single prompt has an unbounded one.
+
+    Raises:
+        ValueError: No values, or a confidence outside (0, 1).
+    """
+    if len(values) == 0:
+        raise ValueError("a mean needs at least one score, but got none")
+    if not 0 < confidence < 1:
+        raise ValueError(f"`confidence` must lie between 0 and 1, but got {confidence}")
+    array = np.asarray(values, dtype=np.float64)
+    mean, num = float(array.mean()), len(array)
+    if num == 1:
+        half = float("inf")
+    else:
+        half = float(stats.t.ppf((1 + confidence) / 2, num - 1) * array.std(ddof=1) / np.sqrt(num))
+    return Interval(mean=mean, low=mean - half, high=mean + half, num_prompts=num, confidence=confidence)
+
+
+def paired_loss(before: Sequence[float], after: Sequence[float], /, *, confidence: float = 0.95) -> Interval:
+    """CLIP lost from `before` to `after` (positive = worse), prompt by prompt with the same noise.
+
+    Pairing removes what makes some captions easier than others: only the change itself varies.
+
+    Raises:
+        ValueError: Scores of different numbers of prompts.
+    """
+    if len(before) != len(after):
+        raise ValueError(f"paired scores need the same prompts, but got {len(before)} and {len(after)}")
+    return mean_interval([b - a for b, a in zip(before, after, strict=True)], confidence=confidence)

@@ -1,0 +1,156 @@
+"""The trace of a search: append-only JSON lines, re-read to resume, and as pandas frames for notebooks.
+
+A search is deterministic, so resuming is replaying: it emits its events from the start, those that stand in the file
+are checked against it, and the first new one is appended. What may differ between two runs of the same search (clock
+times, worker names) stands under the key `runtime` and is not compared.
+"""
+
+import json
+import os
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, TextIO
+
+import pandas as pd
+
+RUNTIME: Final = "runtime"
+
+
+class TraceWarning(UserWarning):
+    """Something in a trace was repaired."""
+
+
+class TraceError(ValueError):
+    """A trace that cannot be read, or that a resumed search does not reproduce."""
+
+
+class Trace:
+    """The trace file of one run directory.
+
+    Args:
+        path: `trace.jsonl`; made when there is none, repaired when its last line is torn.
+    """
+
+    def __init__(self, path: Path, /) -> None:
+        self._path = path
+        self._past = _repair(path) if path.exists() else []
+        self._cursor = 0
+        self._file: TextIO = path.open("a", encoding="utf-8")
+
+    @property
+    def num_replayed(self) -> int:
+        """Events of an earlier process that this one has met again so far."""
+        return min(self._cursor, len(self._past))
+
+    @property
+    def num_past(self) -> int:
+        """Events that stood in the file at the start."""
+        return len(self._past)
+
+    def emit(self, event: str, /, *, runtime: Mapping[str, Any] | None = None, fields: Mapping[str, Any]) -> None:
+        """Append an event, or check it against the one that stands at its place already.
+
+        Args:
+            event: Name of the event.
+            runtime: What may differ between two runs of the same search.
+            fields: What may not.
+
+        Raises:
+            TraceError: The resumed search differs from the one that wrote the file.
+        """
+        line = {"event": event, **json.loads(json.dumps(dict(fields)))}
+        if self._cursor < len(self._past):
+            past = {key: value for key, value in self._past[self._cursor].items() if key != RUNTIME}
+            if past != line:
+                keys = sorted(k for k in past.keys() | line.keys() if past.get(k) != line.get(k))
+                raise TraceError(
+                    f"line {self._cursor + 1} of {self._path} is not what this search gives: {', '.join(keys)} differ "
+                    f"({[past.get(k) for k in keys]} there, {[line.get(k) for k in keys]} now); "
+                    "model, table or library changed since: start a new run directory"
+                )
+        else:
+            self._file.write(json.dumps(line | {RUNTIME: dict(runtime or {})}) + "\n")
+            self._file.flush()
+            os.fsync(self._file.fileno())
+        self._cursor += 1
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+def read_trace(path: Path, /) -> list[dict[str, Any]]:
+    """The events of a trace; a torn last line, as of a run that is being written, is left out.
+
+    Raises:
+        TraceError: No such file, or a line in the middle is not a JSON object.
+    """
+    if not path.is_file():
+        raise TraceError(f"there is no trace {path}; give the directory of a run")
+    return _parse(path, path.read_bytes())[0]
+
+
+def _parse(path: Path, content: bytes) -> tuple[list[dict[str, Any]], int]:
+    """Events and the number of bytes that hold them."""
+    end = content.rfind(b"\n") + 1
+    events = []
+    for number, line in enumerate(content[:end].splitlines(), start=1):
+        try:
+            event = json.loads(line)
+        except ValueError as error:
+            raise TraceError(f"line {number} of {path} is not JSON: {error}; restore the file or start a new run") from error
+        if not isinstance(event, dict) or "event" not in event:
+            raise TraceError(f"line {number} of {path} must be an object with `event`, but got {line[:80]!r}")
+        events.append(event)
+    return events, end
+
+
+def _repair(path: Path) -> list[dict[str, Any]]:
+    content = path.read_bytes()
+    events, end = _parse(path, content)
+    if end < len(content):
+        warnings.warn(f"{path}: dropped a torn last line of {len(content) - end} bytes", TraceWarning, stacklevel=3)
+        with path.open("r+b") as file:
+            file.truncate(end)
+    return events
+
+
+def evaluation_frame(events: list[dict[str, Any]], /) -> pd.DataFrame:
+    """One row per scored removal: round, action, d_clip with its interval, d_latency_ms, value."""
+    rows = [
+        {
+            "round": e["round"],
+            "action": e["action"],
+            "d_clip": e["d_clip"]["mean"],
+            "d_clip_low": e["d_clip"]["low"],
+            "d_clip_high": e["d_clip"]["high"],
+            "d_latency_ms": e["d_latency_ms"],
+            "value": e["value"],
+        }
+        for e in events
+        if e["event"] == "evaluation" and e["action"] is not None
+    ]
+    columns = ["round", "action", "d_clip", "d_clip_low", "d_clip_high", "d_latency_ms", "value"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def round_frame(events: list[dict[str, Any]], /) -> pd.DataFrame:
+    """One row per round: architecture, predicted latency, CLIP with its interval, and what was then decided."""
+    decisions = {e["round"]: e["actions"] for e in events if e["event"] == "decision"}
+    rows = [
+        {
+            "round": e["round"],
+            "arch_id": e["arch_id"],
+            "predicted_latency_ms": e["predicted_latency_ms"],
+            "clip": e["clip"]["mean"],
+            "clip_low": e["clip"]["low"],
+            "clip_high": e["clip"]["high"],
+            "num_params": e["num_params"],
+            "actions": " ".join(decisions.get(e["round"], [])),
+        }
+        for e in events
+        if e["event"] == "evaluation" and e["action"] is None
+    ]
+    columns = ["round", "arch_id", "predicted_latency_ms", "clip", "clip_low", "clip_high", "num_params", "actions"]
+    return pd.DataFrame(rows, columns=columns)

@@ -1,0 +1,37 @@
+"""The value score of an action: CLIP lost per millisecond saved (SnapFusion, section 3.2 and Algorithm 1)."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from nas.scores import Interval
+from search_spaces.actions import Action
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoredAction:
+    """A removal with what it costs and what it saves.
+
+    Attributes:
+        action: An A-.
+        d_clip: CLIP score lost by it, positive = worse.
+        d_latency_ms: Milliseconds saved by it according to the latency table.
+    """
+
+    action: Action
+    d_clip: Interval
+    d_latency_ms: float
+
+    @property
+    def value(self) -> float:
+        """dCLIP / dLatency, in CLIP score per millisecond.
+
+        A removal that saves nothing is worth infinitely much if it costs anything, and is never the cheapest.
+        """
+        if self.d_latency_ms <= 0:
+            return float("inf")
+        return self.d_clip.mean / self.d_latency_ms
+
+
+def ranked(scored: Iterable[ScoredAction], /) -> tuple[ScoredAction, ...]:
+    """Cheapest loss first; equal values stand in the order of their actions, so that any run ranks alike."""
+    return tuple(sorted(scored, key=lambda s: (s.value, s.action)))

@@ -1,0 +1,104 @@
+"""One worker: a supernet and an evaluator, loaded once, that scores architectures chunk by chunk.
+
+The same class runs in the driver's process and inside Ray actors, with the number of threads that the protocol
+states, so that either gives the same bits.
+"""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from nas.evaluation.clip_model import ClipModel
+from nas.evaluation.evaluator import ClipEvaluator
+from nas.evaluation.sampling import SamplingProtocol
+from nas.evaluation.validation_set import ValidationSet
+from nas.pipeline_folder import PipelineParts
+from search_spaces.architecture import Architecture
+from search_spaces.diffusers_config import space_from_config
+from search_spaces.loading import load_unet
+from search_spaces.supernet import CopyStart, Supernet
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerSpec:
+    """All that a worker needs to load itself, on any machine that sees the same folders."""
+
+    model: Path
+    clip: str
+    clip_pretrained: str | None
+    validation: ValidationSet
+    protocol: SamplingProtocol
+    latent_size: tuple[int, int]
+    max_copies: int
+    copy_start: CopyStart
+    num_threads: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluationTask:
+    """Score one architecture on one chunk of the validation set."""
+
+    architecture: Architecture
+    chunk: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluationResult:
+    """CLIP scores of a task's pictures, in the order of the chunk's prompts."""
+
+    task: EvaluationTask
+    scores: tuple[float, ...]
+    seconds: float
+    worker: str
+
+
+def load_supernet(spec: WorkerSpec, /) -> Supernet:
+    """The model folder's UNet as a supernet, ready to be switched."""
+    unet = load_unet(spec.model).eval().requires_grad_(False)
+    return Supernet(unet, space=space_from_config(unet.config, max_copies=spec.max_copies), copy_start=spec.copy_start)
+
+
+class EvaluationWorker:
+    """Holds supernet, VAE, text embeddings and CLIP for as long as it lives.
+
+    Args:
+        spec: What to load.
+        supernet: A supernet to share, whose weights somebody else keeps up to date; None = load one.
+        name: Shown in results.
+    """
+
+    def __init__(self, spec: WorkerSpec, /, *, supernet: Supernet | None = None, name: str = "in process") -> None:
+        torch.set_num_threads(spec.num_threads)
+        self._supernet = supernet if supernet is not None else load_supernet(spec)
+        self._name = name
+        space = self._supernet.space
+        self._evaluator = ClipEvaluator(
+            parts=PipelineParts.load(spec.model),
+            clip=ClipModel(spec.clip, pretrained=spec.clip_pretrained),
+            validation=spec.validation,
+            protocol=spec.protocol,
+            latent_shape=(space.in_channels, *spec.latent_size),
+        )
+
+    def load_weights(self, weights: Mapping[str, npt.NDArray[np.generic]], /) -> None:
+        """Take over the weights of the driver's supernet, copies of blocks included."""
+        self._supernet.load_weights({name: torch.tensor(array) for name, array in weights.items()})
+
+    def evaluate(self, task: EvaluationTask, /) -> EvaluationResult:
+        """Make and score the pictures of one task."""
+        start = time.perf_counter()
+        with self._supernet.switched(task.architecture) as unet:
+            scores = tuple(self._evaluator.evaluate(unet, chunk=task.chunk))
+        return EvaluationResult(task=task, scores=scores, seconds=time.perf_counter() - start, worker=self._name)
+
+    def pictures(self, task: EvaluationTask, /) -> npt.NDArray[np.uint8]:
+        """The pictures of one task, uint8 (n, h, w, 3)."""
+        with self._supernet.switched(task.architecture) as unet:
+            pictures = self._evaluator.pictures(unet, chunk=task.chunk)
+        array: npt.NDArray[np.uint8] = (pictures * 255).round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
+        return array

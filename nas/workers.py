@@ -1,0 +1,60 @@
+"""The worker pool: one interface, in process or Ray actors behind it, the same results either way."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from nas.worker import EvaluationResult, EvaluationTask, EvaluationWorker, WorkerSpec
+from search_spaces.supernet import Supernet
+
+
+class WorkerPool(Protocol):
+    """Evaluates tasks on workers that all hold the same weights.
+
+    Contract: every task is answered exactly once, in any order; a task that fails raises its own error; the scores
+    do not depend on which worker answers.
+    """
+
+    def load_weights(self, weights: Mapping[str, torch.Tensor], /) -> None:
+        """Give every worker these weights before it takes another task."""
+
+    def evaluate(self, tasks: Sequence[EvaluationTask], /) -> Iterator[EvaluationResult]:
+        """Results as they arrive."""
+
+    def pictures(self, task: EvaluationTask, /) -> npt.NDArray[np.uint8]:
+        """The pictures of one task, uint8 (n, h, w, 3)."""
+
+    def close(self) -> None:
+        """Let the workers go; the pool is of no use afterwards."""
+
+
+class InProcessPool:
+    """One worker in this process; it shares the driver's supernet, so that weights never travel."""
+
+    def __init__(self, spec: WorkerSpec, /, *, supernet: Supernet) -> None:
+        self._worker = EvaluationWorker(spec, supernet=supernet)
+
+    def load_weights(self, weights: Mapping[str, torch.Tensor], /) -> None:
+        """Nothing to do: the worker reads the driver's own weights."""
+
+    def evaluate(self, tasks: Sequence[EvaluationTask], /) -> Iterator[EvaluationResult]:
+        for task in tasks:
+            yield self._worker.evaluate(task)
+
+    def pictures(self, task: EvaluationTask, /) -> npt.NDArray[np.uint8]:
+        return self._worker.pictures(task)
+
+    def close(self) -> None:
+        """Nothing to let go."""
+
+
+def make_pool(spec: WorkerSpec, /, *, supernet: Supernet, num_workers: int, address: str | None = None) -> WorkerPool:
+    """A pool in process for one worker without an address, of Ray actors otherwise."""
+    if num_workers == 1 and address is None:
+        return InProcessPool(spec, supernet=supernet)
+    from nas.ray_pool import RayPool
+
+    return RayPool(spec, num_workers=num_workers, address=address)
