@@ -1,0 +1,64 @@
+# Works from a fresh clone with Python 3.11 and a package index: `make demo`, `make test`.
+# `make venv UV=` installs with pip although uv is present; `make venv PYTHON=/path/to/python` chooses the interpreter.
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+
+export OMP_NUM_THREADS := 1
+export RAY_USAGE_STATS_ENABLED := 0
+# Without bytecode every import of torch and diffusers compiles them again and takes two to three times as long.
+unexport PYTHONDONTWRITEBYTECODE
+
+VENV ?= .venv
+UV ?= $(shell command -v uv 2>/dev/null)
+PYTHON ?= $(shell for name in python3.11 python3.12 python3.13 python3; do \
+	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
+
+.PHONY: help venv demo test check format lint types contracts wheel bench
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+
+venv: $(VENV)/.stamp ## Install everything into .venv, with uv when present and pip otherwise
+
+$(VENV)/.stamp: pyproject.toml constraints.txt
+ifneq ($(UV),)
+	"$(UV)" venv --quiet --allow-existing --python 3.11 "$(VENV)"
+	"$(UV)" pip install --python "$(VENV)" --compile-bytecode -c constraints.txt -e '.[dev]'
+else
+	@[ -n "$(PYTHON)" ] || { echo "Python 3.11 or newer is needed, but neither python3.11 nor a newer python3 was found;" \
+		"install one, or name it: make venv PYTHON=/path/to/python" >&2; exit 2; }
+	"$(PYTHON)" -m venv "$(VENV)"
+	"$(VENV)/bin/python" -m pip install --disable-pip-version-check --compile -c constraints.txt -e '.[dev]'
+endif
+	touch "$@"
+
+demo: venv ## Search the bundled model, export the found UNet and draw before/after pictures: runs/demo
+	"$(VENV)/bin/nas" search experiments/demo.yaml --out runs/demo
+
+test: venv ## Run the tests that need neither a GPU nor patience
+	"$(VENV)/bin/python" -m pytest
+
+check: lint types contracts wheel test ## Run everything that a change must pass
+
+format: venv ## Rewrite the code in the house's format
+	"$(VENV)/bin/ruff" format .
+	"$(VENV)/bin/ruff" check --fix .
+
+lint: venv ## Check format and style
+	"$(VENV)/bin/ruff" format --check .
+	"$(VENV)/bin/ruff" check .
+
+types: venv ## Check types
+	"$(VENV)/bin/python" -m mypy
+
+contracts: venv ## Check the four storeys, the purity of the core and that no package has cycles
+	"$(VENV)/bin/lint-imports"
+
+wheel: venv ## Build the wheel into dist
+	"$(VENV)/bin/python" -m build --wheel --no-isolation --outdir dist
+
+bench: venv ## Run every benchmark in experiments/benchmarks
+	@for script in experiments/benchmarks/*.py; do echo "== $$script"; "$(VENV)/bin/python" "$$script"; done

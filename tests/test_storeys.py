@@ -1,0 +1,47 @@
+"""The house's laws that no linter knows: names, sizes, opening docstrings, and what an `__init__` may hold."""
+
+import ast
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+STOREYS = ("search_spaces", "latency", "nas", "experiments")
+TEXTS = {
+    path.relative_to(ROOT): path.read_text(encoding="utf-8")
+    for storey in STOREYS
+    for path in sorted((ROOT / storey).rglob("*.py"))
+}
+
+NAMES_THAT_SAY_NOTHING = {"utils", "util", "common", "helpers", "core", "manager", "misc"}
+MAX_LINES = 500
+
+
+def test_there_are_modules_in_every_storey() -> None:
+    assert {path.parts[0] for path in TEXTS} == set(STOREYS)
+
+
+def test_modules_are_named_for_their_concern() -> None:
+    assert [path for path in TEXTS if NAMES_THAT_SAY_NOTHING & set(path.with_suffix("").parts)] == []
+
+
+def test_modules_are_short_enough_to_read_whole() -> None:
+    assert {path: num for path, text in TEXTS.items() if (num := text.count("\n")) > MAX_LINES} == {}
+
+
+def test_modules_open_with_their_concern() -> None:
+    assert [path for path, text in TEXTS.items() if text.strip() and not ast.get_docstring(ast.parse(text))] == []
+
+
+def test_package_files_only_re_export() -> None:
+    allowed = (ast.Import, ast.ImportFrom, ast.Assign, ast.AnnAssign, ast.Expr)
+    others = [
+        f"{path}:{node.lineno}"
+        for path, text in TEXTS.items()
+        if path.name == "__init__.py"
+        for node in ast.parse(text).body
+        if not isinstance(node, allowed)
+    ]
+    assert others == []
+
+
+def test_tests_are_not_a_package() -> None:
+    assert list((ROOT / "tests").rglob("__init__.py")) == []
