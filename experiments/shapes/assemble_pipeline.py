@@ -1,6 +1,6 @@
 """Writes the parts of the pipeline folder that follow from the OpenCLIP model: text encoder, tokenizer, scheduler.
 
-    python -m experiments.shapes.assemble_pipeline --open-clip search_spaces/shapes/open_clip --out search_spaces/shapes/pipeline
+    python -m experiments.shapes.assemble_pipeline --open-clip OPEN_CLIP_FOLDER --out PIPELINE_FOLDER
 
 The text encoder is the OpenCLIP text tower converted to transformers' `CLIPTextModel`, checked to give the same
 hidden states. Files are written so that transformers 4 and 5 both read them.
@@ -28,8 +28,13 @@ def convert_text_tower(state: dict[str, torch.Tensor], *, num_layers: int) -> di
         "text_model.final_layer_norm.weight": state["ln_final.weight"],
         "text_model.final_layer_norm.bias": state["ln_final.bias"],
     }
-    names = {"ln_1": "layer_norm1", "ln_2": "layer_norm2", "attn.out_proj": "self_attn.out_proj",
-             "mlp.c_fc": "mlp.fc1", "mlp.c_proj": "mlp.fc2"}
+    names = {
+        "ln_1": "layer_norm1",
+        "ln_2": "layer_norm2",
+        "attn.out_proj": "self_attn.out_proj",
+        "mlp.c_fc": "mlp.fc1",
+        "mlp.c_proj": "mlp.fc2",
+    }
     for layer in range(num_layers):
         source, target = f"transformer.resblocks.{layer}", f"text_model.encoder.layers.{layer}"
         for kind in ("weight", "bias"):
@@ -47,16 +52,25 @@ def write_text_encoder(open_clip_dir: Path, out: Path) -> None:
     model = open_clip.create_model(f"local-dir:{open_clip_dir}", require_pretrained=True).eval()
     state = convert_text_tower(model.state_dict(), num_layers=text["layers"])
     hf_config = CLIPTextConfig(
-        vocab_size=text["vocab_size"], hidden_size=text["width"], intermediate_size=4 * text["width"],
-        projection_dim=config["embed_dim"], num_hidden_layers=text["layers"], num_attention_heads=text["heads"],
-        max_position_embeddings=text["context_length"], hidden_act="gelu", eos_token_id=text["vocab_size"] - 1,
-        bos_token_id=text["vocab_size"] - 2, pad_token_id=text["vocab_size"] - 1,
+        vocab_size=text["vocab_size"],
+        hidden_size=text["width"],
+        intermediate_size=4 * text["width"],
+        projection_dim=config["embed_dim"],
+        num_hidden_layers=text["layers"],
+        num_attention_heads=text["heads"],
+        max_position_embeddings=text["context_length"],
+        hidden_act="gelu",
+        eos_token_id=text["vocab_size"] - 1,
+        bos_token_id=text["vocab_size"] - 2,
+        pad_token_id=text["vocab_size"] - 1,
     )
     hf_config.architectures = ["CLIPTextModel"]
     out.mkdir(parents=True, exist_ok=True)
     hf_config.save_pretrained(out)
     save_file(state, out / "model.safetensors", metadata={"format": "pt"})
-    tokens = open_clip.get_tokenizer(f"local-dir:{open_clip_dir}")(["a red circle", "an orange ring above a blue cross"])
+    tokens = open_clip.get_tokenizer(f"local-dir:{open_clip_dir}")(
+        ["a red circle", "an orange ring above a blue cross"]
+    )
     with torch.inference_mode():
         theirs = CLIPTextModel.from_pretrained(out).eval()(tokens).last_hidden_state
         x = model.token_embedding(tokens) + model.positional_embedding
@@ -77,8 +91,15 @@ def main() -> None:
     for name in TOKENIZER_FILES:
         shutil.copy(args.open_clip / name, args.out / "tokenizer" / name)
     DDIMScheduler(
-        beta_schedule="scaled_linear", beta_start=0.00085, beta_end=0.012, clip_sample=False, set_alpha_to_one=False, steps_offset=1,
-        prediction_type="v_prediction", rescale_betas_zero_snr=True, timestep_spacing="trailing",
+        beta_schedule="scaled_linear",
+        beta_start=0.00085,
+        beta_end=0.012,
+        clip_sample=False,
+        set_alpha_to_one=False,
+        steps_offset=1,
+        prediction_type="v_prediction",
+        rescale_betas_zero_snr=True,
+        timestep_spacing="trailing",
     ).save_pretrained(args.out / "scheduler")
     index = {
         "_class_name": "StableDiffusionPipeline",

@@ -8,8 +8,15 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 
-def save(path: Path, /, *, step: int, model: torch.nn.Module, average: dict[str, torch.Tensor] | None = None,
-         optimizer: torch.optim.Optimizer) -> None:
+def save(
+    path: Path,
+    /,
+    *,
+    step: int,
+    model: torch.nn.Module,
+    average: dict[str, torch.Tensor] | None = None,
+    optimizer: torch.optim.Optimizer,
+) -> None:
     """Write everything that a resumed run needs; an interrupted write leaves the previous checkpoint."""
     tensors = {f"model.{k}": v.detach().clone().contiguous() for k, v in model.state_dict().items()}
     tensors |= {f"average.{k}": v.detach().clone().contiguous() for k, v in (average or {}).items()}
@@ -21,13 +28,19 @@ def save(path: Path, /, *, step: int, model: torch.nn.Module, average: dict[str,
     os.replace(part, path)
 
 
-def restore(path: Path, /, *, model: torch.nn.Module, average: dict[str, torch.Tensor] | None = None,
-            optimizer: torch.optim.Optimizer | None = None) -> int:
+def restore(
+    path: Path,
+    /,
+    *,
+    model: torch.nn.Module,
+    average: dict[str, torch.Tensor] | None = None,
+    optimizer: torch.optim.Optimizer | None = None,
+) -> int:
     """Load what `save` wrote and return its step; 0 when there is no checkpoint yet."""
     if not path.exists():
         return 0
     with safe_open(path, framework="pt") as file:
-        tensors = {key: file.get_tensor(key) for key in file.keys()}
+        tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a dict
         step = int(file.metadata()["step"])
     model.load_state_dict({k[6:]: v for k, v in tensors.items() if k.startswith("model.")})
     if average is not None:

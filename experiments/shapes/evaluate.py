@@ -68,7 +68,10 @@ def main() -> None:
     protocol = SamplingProtocol(num_steps=args.steps, guidance_scale=args.guidance, scheduler=args.scheduler)
     judge = evaluator(scenes, protocol)
     real = (pictures(scenes, rng) + 1) / 2
-    unet, real_scores, scores, made = load(args.unet), [], [], []
+    unet = load(args.unet)
+    real_scores: list[float] = []
+    scores: list[float] = []
+    made: list[torch.Tensor] = []
     for chunk in range(judge.validation.num_chunks):
         size = judge.validation.chunk_size
         real_scores += judge.score(real[chunk * size : (chunk + 1) * size], chunk=chunk)

@@ -31,5 +31,12 @@ def make(*, pipeline: Path, cache: Path, num: int, seed: int) -> LatentSet:
         tokens = tokenizer(list(ids), padding="max_length", truncation=True, return_tensors="pt").input_ids
         embeddings = torch.cat([text_encoder(part).last_hidden_state for part in tokens.split(512)])
         cache.parent.mkdir(parents=True, exist_ok=True)
-        save_file({"latents": torch.cat(latents).contiguous(), "caption_ids": torch.tensor(caption_ids), "embeddings": embeddings}, cache)
+        save_file(
+            {
+                "latents": torch.cat(latents).contiguous(),
+                "caption_ids": torch.tensor(caption_ids),
+                "embeddings": embeddings,
+            },
+            cache,
+        )
     return LatentSet(**load_file(cache))

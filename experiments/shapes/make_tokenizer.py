@@ -22,7 +22,10 @@ START, END = "<|startoftext|>", "<|endoftext|>"
 def train_merges() -> list[tuple[str, str]]:
     """Byte-pair merges that make every caption word a single token."""
     groups = (SHAPES, COLOURS, SIZES, PLACES, BACKGROUNDS, RELATIONS)
-    words = sorted({w for group in groups for phrase in group for w in phrase.split()} | {"a", "an", "on", "at", "the", "background"})
+    words = sorted(
+        {w for group in groups for phrase in group for w in phrase.split()}
+        | {"a", "an", "on", "at", "the", "background"}
+    )
     tokenizer = Tokenizer(models.BPE(end_of_word_suffix="</w>"))
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
     trainer = trainers.BpeTrainer(vocab_size=10_000, end_of_word_suffix="</w>", show_progress=False)

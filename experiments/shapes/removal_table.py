@@ -1,6 +1,6 @@
 """What every single removal costs the small model: a table of dCLIP with confidence intervals (the paper's Figure 5).
 
-    python -m experiments.shapes.removal_table --unet search_spaces/shapes/pipeline/unet --out runs/shapes/robust.csv
+python -m experiments.shapes.removal_table --unet search_spaces/shapes/pipeline/unet --out runs/shapes/robust.csv
 """
 
 import argparse
@@ -41,8 +41,15 @@ def main() -> None:
     rows = []
     for action in track(space.removals(space.base), description="removals"):
         lost = paired_loss(base, scores(action.apply(space.base)))
-        rows.append({"stage": space.paper_stage(action.stage), "block": str(action)[1:], "d_clip": lost.mean,
-                     "low": lost.low, "high": lost.high})
+        rows.append(
+            {
+                "stage": space.paper_stage(action.stage),
+                "block": str(action)[1:],
+                "d_clip": lost.mean,
+                "low": lost.low,
+                "high": lost.high,
+            }
+        )
     frame = pd.DataFrame(rows)
     args.out.parent.mkdir(parents=True, exist_ok=True)
     frame.to_csv(args.out, index=False)

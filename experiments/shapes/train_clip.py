@@ -29,15 +29,28 @@ def model_config(num_tokens: int) -> dict[str, object]:
     return {
         "embed_dim": 64,
         "vision_cfg": {"image_size": PICTURE_PX, "layers": 4, "width": 96, "head_width": 24, "patch_size": 6},
-        "text_cfg": {"context_length": CONTEXT_TOKENS, "vocab_size": num_tokens, "width": 64, "heads": 4, "layers": 3,
-                     "hf_tokenizer_name": "./", "tokenizer_kwargs": {"clean": "lower"}},
+        "text_cfg": {
+            "context_length": CONTEXT_TOKENS,
+            "vocab_size": num_tokens,
+            "width": 64,
+            "heads": 4,
+            "layers": 3,
+            "hf_tokenizer_name": "./",
+            "tokenizer_kwargs": {"clean": "lower"},
+        },
     }
 
 
 def write_config(folder: Path) -> None:
     vocabulary = json.loads((folder / "vocab.json").read_text(encoding="utf-8"))
-    preprocess = {"size": [PICTURE_PX, PICTURE_PX], "mode": "RGB", "mean": MEAN, "std": STD, "interpolation": "bicubic",
-                  "resize_mode": "squash"}
+    preprocess = {
+        "size": [PICTURE_PX, PICTURE_PX],
+        "mode": "RGB",
+        "mean": MEAN,
+        "std": STD,
+        "interpolation": "bicubic",
+        "resize_mode": "squash",
+    }
     config = {"model_cfg": model_config(len(vocabulary)), "preprocess_cfg": preprocess}
     (folder / "open_clip_config.json").write_text(json.dumps(config, indent=2) + "\n")
 
@@ -68,7 +81,7 @@ def pictures(scenes: list[Scene], rng: np.random.Generator) -> torch.Tensor:
     return torch.from_numpy(stack).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
-def retrieval(model: torch.nn.Module, tokenizer: open_clip.tokenizer.HFTokenizer, num: int = 500) -> tuple[float, float]:
+def retrieval(model: open_clip.CLIP, tokenizer: open_clip.tokenizer.HFTokenizer, num: int = 500) -> tuple[float, float]:
     """Share of held-out pictures whose own caption ranks first among `num`, and their mean cosine."""
     rng = np.random.default_rng(7)
     scenes = held_out_scenes(rng, num)
@@ -124,8 +137,11 @@ def main() -> None:
             model.eval()
             top1, cosine = retrieval(model, tokenizer)
             model.train()
-            print(f"step {step + 1} loss {loss.item():.3f} held-out retrieval@1 of 500 {top1:.3f} cosine {cosine:.3f} "
-                  f"{time.monotonic() - clock:.0f} s", flush=True)
+            print(
+                f"step {step + 1} loss {loss.item():.3f} held-out retrieval@1 of 500 {top1:.3f} cosine {cosine:.3f} "
+                f"{time.monotonic() - clock:.0f} s",
+                flush=True,
+            )
     save_file({k: v.contiguous() for k, v in model.state_dict().items()}, args.out / "open_clip_model.safetensors")
 
 

@@ -27,8 +27,14 @@ from nas.robust_training import drop_blocks
 from search_spaces.supernet import Supernet
 
 CONFIG = {
-    "sample_size": 12, "in_channels": 4, "out_channels": 4, "layers_per_block": 2,
-    "block_out_channels": (24, 48, 96, 96), "cross_attention_dim": 64, "attention_head_dim": 2, "norm_num_groups": 8,
+    "sample_size": 12,
+    "in_channels": 4,
+    "out_channels": 4,
+    "layers_per_block": 2,
+    "block_out_channels": (24, 48, 96, 96),
+    "cross_attention_dim": 64,
+    "attention_head_dim": 2,
+    "norm_num_groups": 8,
     "down_block_types": ("CrossAttnDownBlock2D",) * 3 + ("DownBlock2D",),
     "up_block_types": ("UpBlock2D",) + ("CrossAttnUpBlock2D",) * 3,
 }
@@ -50,10 +56,14 @@ def average_gradients(model: torch.nn.Module) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--pipeline", type=Path, required=True, help="pipeline folder with VAE, text encoder, tokenizer, scheduler")
+    parser.add_argument(
+        "--pipeline", type=Path, required=True, help="pipeline folder with VAE, text encoder, tokenizer, scheduler"
+    )
     parser.add_argument("--work", type=Path, required=True, help="folder of the resumable checkpoint")
     parser.add_argument("--out", type=Path, help="folder that receives the averaged UNet")
-    parser.add_argument("--start-from", type=Path, help="work folder of a finished run whose averaged weights to start from")
+    parser.add_argument(
+        "--start-from", type=Path, help="work folder of a finished run whose averaged weights to start from"
+    )
     parser.add_argument("--steps", type=int, required=True)
     parser.add_argument("--batch", type=int, default=32, help="pictures per step, over all processes")
     parser.add_argument("--learning-rate", type=float, default=1e-3)

@@ -23,8 +23,13 @@ KL_WEIGHT = 1e-4
 
 def build() -> AutoencoderKL:
     return AutoencoderKL(
-        block_out_channels=(16, 32, 48), layers_per_block=1, latent_channels=4, norm_num_groups=8,
-        down_block_types=("DownEncoderBlock2D",) * 3, up_block_types=("UpDecoderBlock2D",) * 3, sample_size=PICTURE_PX,
+        block_out_channels=(16, 32, 48),
+        layers_per_block=1,
+        latent_channels=4,
+        norm_num_groups=8,
+        down_block_types=("DownEncoderBlock2D",) * 3,
+        up_block_types=("UpDecoderBlock2D",) * 3,
+        sample_size=PICTURE_PX,
     )
 
 
@@ -47,20 +52,29 @@ def main() -> None:
         rng = np.random.default_rng([args.seed, step])
         image = pictures(train_scenes(rng, args.batch), rng).contiguous(memory_format=torch.channels_last)
         for group in optimizer.param_groups:
-            group["lr"] = args.learning_rate * min(1.0, (step + 1) / 100) * (0.5 + 0.5 * np.cos(np.pi * step / args.steps))
+            group["lr"] = (
+                args.learning_rate * min(1.0, (step + 1) / 100) * (0.5 + 0.5 * np.cos(np.pi * step / args.steps))
+            )
         posterior = model.encode(image).latent_dist
         noise = torch.from_numpy(rng.normal(size=posterior.mean.shape).astype(np.float32))
         output = model.decode(posterior.mean + posterior.std * noise).sample
         error = output - image
-        loss = error.square().mean() + 0.2 * error.abs().mean() + KL_WEIGHT * posterior.kl().mean() / posterior.mean[0].numel()
+        loss = (
+            error.square().mean()
+            + 0.2 * error.abs().mean()
+            + KL_WEIGHT * posterior.kl().mean() / posterior.mean[0].numel()
+        )
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         if (step + 1) % 100 == 0 or step + 1 == args.steps:
             checkpoint.save(path, step=step + 1, model=model, optimizer=optimizer)
-            print(f"step {step + 1} loss {loss.item():.4f} mse {error.square().mean().item():.5f} "
-                  f"{time.monotonic() - clock:.0f} s", flush=True)
+            print(
+                f"step {step + 1} loss {loss.item():.4f} mse {error.square().mean().item():.5f} "
+                f"{time.monotonic() - clock:.0f} s",
+                flush=True,
+            )
     model.eval()
     rng = np.random.default_rng(3)
     with torch.inference_mode():
