@@ -35,7 +35,9 @@ class Position:
         for field in ("resnets", "cross_attentions", "source"):
             value = getattr(self, field)
             if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-                raise ArchitectureError(f"`{field}` of a position must be a whole number of at least 0, but got {value!r}")
+                raise ArchitectureError(
+                    f"`{field}` of a position must be a whole number of at least 0, but got {value!r}"
+                )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,14 +53,18 @@ class Stage:
             raise ArchitectureError(f"`place` of a stage must be mid, down.<n> or up.<n>, but got {self.place!r}")
         sources = [position.source for position in self.positions]
         if sorted(set(sources)) != sources:
-            raise ArchitectureError(f"positions of {self.place} must come from rising base positions, but got {sources}")
+            raise ArchitectureError(
+                f"positions of {self.place} must come from rising base positions, but got {sources}"
+            )
 
     @property
     def num_resnets(self) -> int:
+        """ResNets of the stage, copies included."""
         return sum(position.resnets for position in self.positions)
 
     @property
     def num_cross_attentions(self) -> int:
+        """Cross-attention layers of the stage, copies included."""
         return sum(position.cross_attentions for position in self.positions)
 
 
@@ -77,10 +83,12 @@ class Architecture:
 
     @property
     def num_resnets(self) -> int:
+        """ResNets of all stages, copies included."""
         return sum(stage.num_resnets for stage in self.stages)
 
     @property
     def num_cross_attentions(self) -> int:
+        """Cross-attention layers of all stages, copies included."""
         return sum(stage.num_cross_attentions for stage in self.stages)
 
     @property
@@ -170,6 +178,11 @@ class Architecture:
 
     @classmethod
     def from_json(cls, text: str, /) -> Self:
+        """Read what `to_json` wrote.
+
+        Raises:
+            ArchitectureError: Not JSON, or not an architecture.
+        """
         try:
             data = json.loads(text)
         except json.JSONDecodeError as error:

@@ -28,7 +28,8 @@ class BlockSignature:
 
     `height` and `width` are those of the block's input, in latent pixels; `in_channels` counts a concatenated skip.
     Fields that do not concern a kind are 0. `layers` is the depth of a cross-attention (a `Transformer2DModel`).
-    `variant` tells apart what the other fields cannot, such as an attention that projects linearly.
+    `variant` tells apart what the other fields cannot: an attention that projects linearly, a ResNet with scale and
+    shift, an upsampler whose output "25x25" is not twice its input.
     """
 
     kind: BlockKind
@@ -54,7 +55,11 @@ class BlockSignature:
 
     def __str__(self) -> str:
         """A short name such as "resnet 1920->640 32x32" or "cross_attention 320 64x64 x2"."""
-        channels = f"{self.in_channels}->{self.out_channels}" if self.in_channels != self.out_channels else f"{self.in_channels}"
+        channels = (
+            f"{self.in_channels}->{self.out_channels}"
+            if self.in_channels != self.out_channels
+            else f"{self.in_channels}"
+        )
         text = f"{self.kind} {channels} {self.height}x{self.width}" if self.in_channels else str(self.kind)
         return f"{text} x{self.layers}" if self.layers > 1 else text
 
@@ -109,7 +114,8 @@ class BlockSignature:
             case BlockKind.DOWNSAMPLE:
                 return -(-self.height // 2) * -(-self.width // 2) * 9 * c_in * c_out
             case BlockKind.UPSAMPLE:
-                return 4 * tokens * 9 * c_in * c_out
+                height, width = map(int, self.variant.split("x")) if self.variant else (2 * self.height, 2 * self.width)
+                return height * width * 9 * c_in * c_out
             case BlockKind.CONV_IN | BlockKind.CONV_OUT:
                 return tokens * 9 * c_in * c_out
             case BlockKind.TIME_EMBEDDING:

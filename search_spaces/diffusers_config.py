@@ -14,6 +14,14 @@ from search_spaces.unet_space import StageGeometry, UNetSpace
 DOWN_BLOCKS: Final = {"CrossAttnDownBlock2D": True, "DownBlock2D": False}
 UP_BLOCKS: Final = {"CrossAttnUpBlock2D": True, "UpBlock2D": False}
 MID_BLOCKS: Final = ("UNetMidBlock2DCrossAttn", "UNetMidBlock2D", None)
+PER_STAGE: Final = (
+    "attention_head_dim",
+    "cross_attention_dim",
+    "layers_per_block",
+    "transformer_layers_per_block",
+    "reverse_transformer_layers_per_block",
+)
+BLOCK_OUT_CHANNELS: Final = (320, 640, 1280, 1280)  # diffusers' default
 # Settings that change the graph in a way the space does not describe, with the only value that it does.
 FIXED: Final[dict[str, Any]] = {
     "center_input_sample": False,
@@ -64,7 +72,7 @@ def space_from_config(config: Mapping[str, Any], /, *, max_copies: int = 2) -> U
     Raises:
         UnsupportedConfigError: The config uses blocks or settings that the space cannot describe.
     """
-    channels = list(config.get("block_out_channels", (320, 640, 1280, 1280)))
+    channels = list(config.get("block_out_channels", BLOCK_OUT_CHANNELS))
     num = len(channels)
     downs = list(config.get("down_block_types", ("CrossAttnDownBlock2D",) * 3 + ("DownBlock2D",)))
     ups = list(config.get("up_block_types", ("UpBlock2D",) + ("CrossAttnUpBlock2D",) * 3))
@@ -88,7 +96,9 @@ def space_from_config(config: Mapping[str, Any], /, *, max_copies: int = 2) -> U
         mid_depth = _per_position(depths[-1], 1)[0]
         own = (mid_depth, 0) if mid == "UNetMidBlock2DCrossAttn" else (0,)
         stages.append(
-            StageGeometry(place="mid", channels=channels[-1], depths=own, heads=heads[-1], cross_attention_dim=contexts[-1])
+            StageGeometry(
+                place="mid", channels=channels[-1], depths=own, heads=heads[-1], cross_attention_dim=contexts[-1]
+            )
         )
     stages += [
         stage(f"up.{i}", num - 1 - i, UP_BLOCKS[ups[i]], up_depths[i], layers[num - 1 - i] + 1) for i in range(num)
@@ -111,10 +121,14 @@ def space_from_config(config: Mapping[str, Any], /, *, max_copies: int = 2) -> U
     )
 
 
-def _check_supported(config: Mapping[str, Any], channels: list[int], downs: list[str], ups: list[str], mid: Any) -> None:
+def _check_supported(
+    config: Mapping[str, Any], channels: list[int], downs: list[str], ups: list[str], mid: Any
+) -> None:
     wrong = []
     for name, types, known in (("down_block_types", downs, DOWN_BLOCKS), ("up_block_types", ups, UP_BLOCKS)):
-        wrong += [f"`{name}` holds {t!r}; supported: {', '.join(known)}" for t in dict.fromkeys(types) if t not in known]
+        wrong += [
+            f"`{name}` holds {t!r}; supported: {', '.join(known)}" for t in dict.fromkeys(types) if t not in known
+        ]
         if len(types) != len(channels):
             wrong.append(f"`{name}` has {len(types)} stages but `block_out_channels` has {len(channels)}")
     if mid not in MID_BLOCKS:
@@ -126,8 +140,47 @@ def _check_supported(config: Mapping[str, Any], channels: list[int], downs: list
         wrong.append("`only_cross_attention` is set; supported: self-attention and cross-attention in every block")
     if config.get("norm_num_groups", 32) is None:
         wrong.append("`norm_num_groups` is None; supported: a number of groups")
+    wrong += _wrong_counts(config, channels, downs, ups)
     if wrong:
         raise UnsupportedConfigError("this UNet cannot be searched: " + "; ".join(wrong))
+
+
+def _wrong_counts(config: Mapping[str, Any], channels: list[int], downs: list[str], ups: list[str]) -> list[str]:
+    """What is wrong with counts and depths: an entry for every stage or position, each of at least 1."""
+    num = len(channels)
+    wrong = [
+        f"`{key}` has {len(config[key])} entries but `block_out_channels` has {num}"
+        for key in PER_STAGE
+        if isinstance(config.get(key), (list, tuple)) and len(config[key]) != num
+    ]
+    if wrong:
+        return wrong
+    layers = _per_stage(config.get("layers_per_block", 2), num)
+    if min(layers) < 1:
+        wrong.append(f"`layers_per_block` is {config['layers_per_block']}; supported: at least 1 in every stage")
+    depths = _per_stage(config.get("transformer_layers_per_block", 1), num)
+    reverse = config.get("reverse_transformer_layers_per_block")
+    if reverse is None and any(isinstance(depth, (list, tuple)) for depth in depths):
+        wrong.append(
+            "`reverse_transformer_layers_per_block` must be given where `transformer_layers_per_block` is nested"
+        )
+    sides = [("transformer_layers_per_block", depths, layers, [DOWN_BLOCKS.get(t) for t in downs])]
+    if reverse is not None:
+        taken = [num_layers + 1 for num_layers in reversed(layers)]
+        sides.append(("reverse_transformer_layers_per_block", list(reverse), taken, [UP_BLOCKS.get(t) for t in ups]))
+    for key, entries, positions, attends in sides:
+        wrong += [
+            f"`{key}` has {len(entry)} depths in entry {i}, a stage of {num_positions} positions"
+            for i, (entry, num_positions, attend) in enumerate(zip(entries, positions, attends, strict=False))
+            if attend and isinstance(entry, (list, tuple)) and len(entry) != num_positions
+        ]
+        # diffusers would build a transformer without layers, whose projections are neither there nor gone.
+        wrong += [
+            f"`{key}` has depth {entry} in entry {i}, a stage with cross-attention; supported: at least 1"
+            for i, (entry, attend) in enumerate(zip(entries, attends, strict=False))
+            if attend and min(_per_position(entry, 1), default=0) < 1
+        ]
+    return wrong
 
 
 def stock_config(architecture: Architecture, /, *, space: UNetSpace, base_config: Mapping[str, Any]) -> StockConfig:
@@ -146,11 +199,6 @@ def stock_config(architecture: Architecture, /, *, space: UNetSpace, base_config
             reasons.append(f"{place}[{p.source}] has {what}: a stock position has exactly one ResNet")
     downs = [stage for stage in architecture.stages if stage.place.startswith("down")]
     ups = [stage for stage in architecture.stages if stage.place.startswith("up")]
-    for down, up in zip(downs, reversed(ups), strict=False):
-        if len(up.positions) != len(down.positions) + 1:
-            reasons.append(f"{up.place} must have one position more than {down.place}")
-    if len(downs) != len(ups):
-        reasons.append(f"{len(downs)} down stages face {len(ups)} up stages")
     for stage in (*downs, *ups):
         if _depths(stage) and 0 in _depths(stage) and any(_depths(stage)):
             reasons.append(f"{stage.place} has cross-attention at some positions only {_depths(stage)}")
@@ -172,7 +220,7 @@ def stock_config(architecture: Architecture, /, *, space: UNetSpace, base_config
             return StockConfig(config=None, reasons=(reasons_mid,))
     heads_key = "num_attention_heads" if base_config.get("num_attention_heads") else "attention_head_dim"
     config = dict(base_config) | {
-        "block_out_channels": pick("block_out_channels", None),
+        "block_out_channels": pick("block_out_channels", BLOCK_OUT_CHANNELS),
         heads_key: pick(heads_key, 8),
         "cross_attention_dim": pick("cross_attention_dim", 1280),
         "down_block_types": ["CrossAttnDownBlock2D" if any(_depths(s)) else "DownBlock2D" for s in downs],
@@ -206,5 +254,8 @@ def _with_mid_depth(down_depths: list[Any], mid_depth: int) -> tuple[list[Any], 
     """diffusers reads the mid block's depth from the innermost down stage's entry."""
     innermost = down_depths[-1]
     if isinstance(innermost, list) and innermost[0] != mid_depth:
-        return down_depths, f"mid has depth {mid_depth} but shares its config entry with the innermost stage's {innermost}"
+        return (
+            down_depths,
+            f"mid has depth {mid_depth} but shares its config entry with the innermost stage's {innermost}",
+        )
     return [*down_depths[:-1], innermost if isinstance(innermost, list) else mid_depth], ""

@@ -53,14 +53,17 @@ def sd15_space() -> UNetSpace:
     return space_from_config(SD15_CONFIG)
 
 
-def _kept(space: UNetSpace, kept: dict[str, tuple[int, ...]], depths: dict[str, tuple[int, ...]] | None = None) -> Architecture:
+def _kept(
+    space: UNetSpace, kept: dict[str, tuple[int, ...]], depths: dict[str, tuple[int, ...]] | None = None
+) -> Architecture:
     """Positions `kept` of each stage, one ResNet each; `depths` overrides the base model's cross-attention depths."""
     stages = []
     for place, sources in kept.items():
         own = space.geometry(place).depths
         chosen = (depths or {}).get(place, tuple(own[source] for source in sources))
         positions = tuple(
-            Position(resnets=1, cross_attentions=depth, source=source) for source, depth in zip(sources, chosen, strict=True)
+            Position(resnets=1, cross_attentions=depth, source=source)
+            for source, depth in zip(sources, chosen, strict=True)
         )
         stages.append(Stage(place=place, positions=positions))
     return Architecture(stages=tuple(stages))

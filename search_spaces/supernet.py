@@ -45,6 +45,7 @@ class SkippedResnet(nn.Module):
         self.output_scale_factor = resnet.output_scale_factor
 
     def forward(self, hidden_states: torch.Tensor, temb: torch.Tensor | None = None) -> torch.Tensor:
+        """The shortcut of `hidden_states`; the time embedding is not read."""
         if self.conv_shortcut is not None:
             hidden_states = self.conv_shortcut(hidden_states)
         return hidden_states if self.output_scale_factor == 1 else hidden_states / self.output_scale_factor
@@ -54,6 +55,7 @@ class SkippedTransformer(nn.Module):
     """What stays of a skipped cross-attention: the identity, in the tuple that diffusers' stages unpack."""
 
     def forward(self, hidden_states: torch.Tensor, *args: object, **kwargs: object) -> tuple[torch.Tensor]:
+        """`hidden_states` in a tuple; whatever else a transformer is given is not read."""
         return (hidden_states,)
 
 
@@ -66,6 +68,7 @@ class ResnetChain(nn.Module):
             self.add_module(str(index), resnet)
 
     def forward(self, hidden_states: torch.Tensor, temb: torch.Tensor | None = None) -> torch.Tensor:
+        """One ResNet after the other, each with the same time embedding (n, temb_channels)."""
         for resnet in self.children():
             hidden_states = resnet(hidden_states, temb)
         return hidden_states
@@ -81,7 +84,12 @@ class Supernet:
     """
 
     def __init__(
-        self, unet: UNet2DConditionModel, /, *, space: UNetSpace | None = None, copy_start: CopyStart = CopyStart.NEUTRAL
+        self,
+        unet: UNet2DConditionModel,
+        /,
+        *,
+        space: UNetSpace | None = None,
+        copy_start: CopyStart = CopyStart.NEUTRAL,
     ) -> None:
         self.unet = unet
         self.space = space if space is not None else space_from_config(unet.config)
@@ -112,8 +120,8 @@ class Supernet:
         missing = set(self._resnets) - {(place, p.source) for place, p in architecture.positions()}
         if missing:
             raise ArchitectureError(
-                "a supernet keeps every position of its base model; give absent ones `resnets` 0 and `cross_attentions` 0: "
-                + ", ".join(f"{place}[{source}]" for place, source in sorted(missing))
+                "a supernet keeps every position of its base model; give absent ones `resnets` 0 and "
+                "`cross_attentions` 0: " + ", ".join(f"{place}[{source}]" for place, source in sorted(missing))
             )
         for place, p in architecture.positions():
             key, stage = (place, p.source), self.unet.get_submodule(module_prefix(place))
@@ -130,7 +138,7 @@ class Supernet:
             return self._skipped[key]
         return blocks[0] if num == 1 else ResnetChain(blocks[:num])
 
-    def _transformer(self, key: tuple[str, int], depth: int) -> nn.Module:
+    def _transformer(self, key: tuple[str, int], depth: int) -> Transformer2DModel | SkippedTransformer:
         if depth == 0:
             return self._skipped_transformer
         layers, transformer = self._layers[key], self._transformers[key]
@@ -182,7 +190,9 @@ class Supernet:
             own = unet.state_dict()
             if own.keys() != weights.keys() or any(own[k].shape != weights[k].shape for k in own):
                 wrong = sorted(own.keys() ^ weights.keys()) or [k for k in own if own[k].shape != weights[k].shape]
-                raise ValueError(f"weights do not fit this UNet: {len(wrong)} names or shapes differ, such as {wrong[:3]}")
+                raise ValueError(
+                    f"weights do not fit this UNet: {len(wrong)} names or shapes differ, such as {wrong[:3]}"
+                )
             with torch.no_grad():
                 for name, tensor in own.items():
                     tensor.copy_(weights[name])
@@ -195,7 +205,9 @@ class Supernet:
             architecture = architecture.with_position(place, gene)
         return architecture
 
-    def _births(self, weights: Mapping[str, torch.Tensor]) -> list[tuple[tuple[str, int], dict[tuple[str, int], list[nn.Module]]]]:
+    def _births(
+        self, weights: Mapping[str, torch.Tensor]
+    ) -> list[tuple[tuple[str, int], dict[tuple[str, int], list[nn.Module]]]]:
         """Copies that the names speak of and this supernet does not have yet, one of each block at most."""
         births = []
         for key in self._resnets:
@@ -231,9 +243,15 @@ def neutralise(block: nn.Module, /) -> None:
     elif isinstance(block, Transformer2DModel):
         outputs = [block.proj_out]
     elif isinstance(block, BasicTransformerBlock):
-        outputs = [block.attn1.to_out[0], block.ff.net[-1], *([block.attn2.to_out[0]] if block.attn2 is not None else [])]
+        outputs = [
+            block.attn1.to_out[0],
+            block.ff.net[-1],
+            *([block.attn2.to_out[0]] if block.attn2 is not None else []),
+        ]
     else:
-        raise TypeError(f"only ResNets, transformers and transformer layers can be neutral, but got {type(block).__name__}")
+        raise TypeError(
+            f"only ResNets, transformers and transformer layers can be neutral, but got {type(block).__name__}"
+        )
     for module in outputs:
         for parameter in module.parameters():
             parameter.zero_()

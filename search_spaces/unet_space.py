@@ -132,7 +132,8 @@ class UNetSpace:
             c_out = self.geometry(action.stage).channels
             if count >= 1 and c_in != c_out:
                 return (
-                    f"{where} cannot be copied: a copy behind it would take {c_out} channels, but its weights take {c_in}"
+                    f"{where} cannot be copied: a copy behind it would take {c_out} channels, "
+                    f"but its weights take {c_in}"
                 )
         if count >= own + self.max_copies:
             return f"{where} cannot be copied: it has its {self.max_copies} copies already (`max_copies`)"
@@ -148,7 +149,9 @@ class UNetSpace:
         for stage in architecture.stages:
             known = {g.place: g for g in self.stages}.get(stage.place)
             if known is None:
-                wrong.append(f"the base model has no stage {stage.place}; it has {', '.join(g.place for g in self.stages)}")
+                wrong.append(
+                    f"the base model has no stage {stage.place}; it has {', '.join(g.place for g in self.stages)}"
+                )
                 continue
             for p in stage.positions:
                 where = f"{stage.place}[{p.source}]"
@@ -161,25 +164,34 @@ class UNetSpace:
                     wrong.append(f"`cross_attentions` at {where} must be at most {most}, but got {p.cross_attentions}")
                 if p.resnets > 1 + self.max_copies:
                     wrong.append(f"`resnets` at {where} must be at most {1 + self.max_copies}, but got {p.resnets}")
-        if not wrong:
-            skips = _num_skips(architecture)
-            takers = sum(len(stage.positions) for stage in architecture.stages if stage.place.startswith("up"))
-            if skips != takers:
-                wrong.append(
-                    f"the down path makes {skips} skips and the up path takes {takers}: "
-                    "a position goes together with the up position that takes its skip"
-                )
+        wrong += self._unpaired(architecture)
         if not wrong:
             inputs = self._resnet_in_channels(architecture)
             for place, p in architecture.positions():
                 c_in, c_out = inputs[place, p.source], self.geometry(place).channels
                 if p.resnets > 1 and c_in != c_out:
                     wrong.append(
-                        f"`resnets` at {place}[{p.source}] must be 0 or 1 because it changes {c_in} channels to {c_out}, "
-                        f"but got {p.resnets}"
+                        f"`resnets` at {place}[{p.source}] must be 0 or 1 "
+                        f"because it changes {c_in} channels to {c_out}, but got {p.resnets}"
                     )
         if wrong:
             raise ArchitectureError("the architecture is not in this space: " + "; ".join(wrong))
+
+    def _unpaired(self, architecture: Architecture) -> list[str]:
+        """What is wrong with the skips, each made by a down stage and taken by the up stage that mirrors it."""
+        num_positions = {stage.place: len(stage.positions) for stage in architecture.stages}
+        num, wrong = sum(geometry.place.startswith("down") for geometry in self.stages), []
+        for i in range(num):
+            down, up = f"down.{i}", f"up.{num - 1 - i}"
+            made, taken = num_positions.get(down, 0), num_positions.get(up, 0)
+            if made == taken == 0 and i == 0:
+                wrong.append(f"{down} and {up} must stay: conv_in and conv_out have their channels")
+            elif (made or taken) and (made == 0 or taken != made + 1):
+                wrong.append(
+                    f"{up} takes the skips of {down} and must have one position more, or both must be gone, "
+                    f"but they have {taken} and {made}"
+                )
+        return wrong
 
     def _resnet_in_channels(self, architecture: Architecture) -> dict[tuple[str, int], int]:
         """Input channels (with the concatenated skip) of the ResNet at every position."""
@@ -222,10 +234,11 @@ class UNetSpace:
             )
             yield Site(name=name, signature=signature)
         inner, last_down = self.stages[0].channels, _last_down(architecture)
-        square = {"height": h, "width": w}
         yield Site(
             name="conv_in",
-            signature=BlockSignature(kind=BlockKind.CONV_IN, in_channels=self.in_channels, out_channels=inner, **square),
+            signature=BlockSignature(
+                kind=BlockKind.CONV_IN, in_channels=self.in_channels, out_channels=inner, height=h, width=w
+            ),
         )
         inputs = self._resnet_in_channels(architecture)
         sizes = [(h, w)]
@@ -234,11 +247,21 @@ class UNetSpace:
             geometry, prefix = self.geometry(stage.place), module_prefix(stage.place)
             for index, position in enumerate(stage.positions):
                 yield from self._position_sites(
-                    geometry, position, f"{prefix}.resnets.{index}", f"{prefix}.attentions.{index}",
-                    c_in=inputs[stage.place, position.source], h=h, w=w, context_tokens=context_tokens,
+                    geometry,
+                    position,
+                    f"{prefix}.resnets.{index}",
+                    f"{prefix}.attentions.{index}",
+                    c_in=inputs[stage.place, position.source],
+                    h=h,
+                    w=w,
+                    context_tokens=context_tokens,
                 )
             sampler = BlockSignature(
-                kind=BlockKind.DOWNSAMPLE, in_channels=geometry.channels, out_channels=geometry.channels, height=h, width=w
+                kind=BlockKind.DOWNSAMPLE,
+                in_channels=geometry.channels,
+                out_channels=geometry.channels,
+                height=h,
+                width=w,
             )
             if stage.place.startswith("down") and stage.place != last_down:
                 yield Site(name=f"{prefix}.downsamplers.0", signature=sampler, stage=stage.place)
@@ -258,13 +281,26 @@ class UNetSpace:
         )
 
     def _position_sites(
-        self, geometry: StageGeometry, position: Position, resnet: str, attention: str,
-        *, c_in: int, h: int, w: int, context_tokens: int,
+        self,
+        geometry: StageGeometry,
+        position: Position,
+        resnet: str,
+        attention: str,
+        *,
+        c_in: int,
+        h: int,
+        w: int,
+        context_tokens: int,
     ) -> Iterator[Site]:
         place, source, c_out = geometry.place, position.source, geometry.channels
         block = BlockSignature(
-            kind=BlockKind.RESNET, in_channels=c_in, out_channels=c_out, height=h, width=w,
-            temb_channels=self.temb_channels, variant=self.resnet_variant,
+            kind=BlockKind.RESNET,
+            in_channels=c_in,
+            out_channels=c_out,
+            height=h,
+            width=w,
+            temb_channels=self.temb_channels,
+            variant=self.resnet_variant,
         )
         if position.resnets == 0 and c_in != c_out:
             shortcut = BlockSignature(kind=BlockKind.SHORTCUT, in_channels=c_in, out_channels=c_out, height=h, width=w)
@@ -275,14 +311,23 @@ class UNetSpace:
             yield Site(name=name, signature=signature, stage=place, position=source)
         if position.cross_attentions:
             signature = BlockSignature(
-                kind=BlockKind.CROSS_ATTENTION, in_channels=c_out, out_channels=c_out, height=h, width=w,
-                layers=position.cross_attentions, heads=geometry.heads, head_dim=c_out // geometry.heads,
-                cross_attention_dim=geometry.cross_attention_dim, context_tokens=context_tokens,
+                kind=BlockKind.CROSS_ATTENTION,
+                in_channels=c_out,
+                out_channels=c_out,
+                height=h,
+                width=w,
+                layers=position.cross_attentions,
+                heads=geometry.heads,
+                head_dim=c_out // geometry.heads,
+                cross_attention_dim=geometry.cross_attention_dim,
+                context_tokens=context_tokens,
                 variant=self.attention_variant,
             )
             yield Site(name=attention, signature=signature, stage=place, position=source)
 
-    def reachable_signatures(self, *, height: int = 0, width: int = 0, context_tokens: int = 77) -> tuple[BlockSignature, ...]:
+    def reachable_signatures(
+        self, *, height: int = 0, width: int = 0, context_tokens: int = 77
+    ) -> tuple[BlockSignature, ...]:
         """Every signature that some architecture of this space with the base model's positions may hold, sorted.
 
         A latency table that has all of them prices every such architecture.
@@ -292,7 +337,11 @@ class UNetSpace:
             architecture = self.base
             for place, position in self.base.positions():
                 depth = self.geometry(place).depths[position.source]
-                resnets = min(count, 1 + self.max_copies) if self._resnet_is_copyable(place, position.source) else min(count, 1)
+                resnets = (
+                    min(count, 1 + self.max_copies)
+                    if self._resnet_is_copyable(place, position.source)
+                    else min(count, 1)
+                )
                 cross_attentions = min(count, depth + self.max_copies) if depth else 0
                 gene = replace(position, resnets=resnets, cross_attentions=cross_attentions)
                 architecture = architecture.with_position(place, gene)
@@ -307,7 +356,9 @@ class UNetSpace:
         """Parameters of an architecture, exactly as many as its diffusers module has."""
         return sum(site.signature.num_params for site in self.sites(architecture))
 
-    def num_macs(self, architecture: Architecture, /, *, height: int = 0, width: int = 0, context_tokens: int = 77) -> int:
+    def num_macs(
+        self, architecture: Architecture, /, *, height: int = 0, width: int = 0, context_tokens: int = 77
+    ) -> int:
         """Multiply-accumulates of one forward pass at batch 1."""
         sites = self.sites(architecture, height=height, width=width, context_tokens=context_tokens)
         return sum(site.signature.num_macs for site in sites)
@@ -317,7 +368,7 @@ class UNetSpace:
 
         Innermost down and up stages without cross-attention count to Mid, as in the paper's Table 3.
         """
-        side, _, number = place.partition(".")
+        side = place.partition(".")[0]
         inner = [g.place for g in self.stages if g.place.startswith(side) and not self._counts_to_mid(g)]
         if side == "mid" or place not in inner:
             return "Mid"
@@ -336,8 +387,3 @@ def module_prefix(place: str, /) -> str:
 
 def _last_down(architecture: Architecture) -> str:
     return [stage.place for stage in architecture.stages if stage.place.startswith("down")][-1]
-
-
-def _num_skips(architecture: Architecture) -> int:
-    downs = [stage for stage in architecture.stages if stage.place.startswith("down")]
-    return 1 + sum(len(stage.positions) for stage in downs) + len(downs) - 1

@@ -34,7 +34,7 @@ POSITION_JITTER: Final = 0.025
 RADIUS_JITTER: Final = 0.06
 
 Picture = npt.NDArray[np.uint8]
-_Field = npt.NDArray[np.float32]
+_Field = npt.NDArray[np.floating]
 
 
 def _distance(shape: str, x: _Field, y: _Field, r: float) -> _Field:
@@ -45,7 +45,8 @@ def _distance(shape: str, x: _Field, y: _Field, r: float) -> _Field:
         return np.maximum(np.abs(x), np.abs(y)) - 0.86 * r
     if shape == "triangle":
         below = y - 0.25 * r
-        return np.maximum(0.866 * np.abs(x) - 0.5 * below, below) - 0.58 * r
+        sides: _Field = np.maximum(0.866 * np.abs(x) - 0.5 * below, below)
+        return sides - 0.58 * r
     if shape == "cross":
         a = np.maximum(np.abs(x) - r, np.abs(y) - 0.32 * r)
         b = np.maximum(np.abs(x) - 0.32 * r, np.abs(y) - r)
@@ -66,7 +67,7 @@ def render(scene: Scene, /, *, rng: np.random.Generator, size_px: int = PICTURE_
         uint8 array of shape (size_px, size_px, 3).
     """
     axis = (np.arange(size_px, dtype=np.float32) + 0.5) / size_px
-    picture = np.broadcast_to(np.float32(RGB[scene.background]), (size_px, size_px, 3)).copy()
+    picture = np.broadcast_to(np.array(RGB[scene.background], np.float32), (size_px, size_px, 3)).copy()
     for item, (cx, cy), radius in _placed(scene):
         r = radius * (1 + RADIUS_JITTER * float(rng.uniform(-1, 1)))
         dx, dy = (float(v) for v in rng.uniform(-POSITION_JITTER, POSITION_JITTER, size=2))
@@ -75,7 +76,7 @@ def render(scene: Scene, /, *, rng: np.random.Generator, size_px: int = PICTURE_
         y = axis[:, None] - min(max(cy + dy, low), high)
         x, y = np.broadcast_arrays(x, y)
         cover = np.clip(0.5 - _distance(item.shape, x, y, r) * size_px, 0.0, 1.0)[..., None]
-        picture += cover * (np.float32(RGB[item.colour]) - picture)
+        picture += cover * (np.array(RGB[item.colour], np.float32) - picture)
     return np.round(picture * 255).astype(np.uint8)
 
 
