@@ -59,7 +59,7 @@ class EvaluationResult:
 
 def load_supernet(spec: WorkerSpec, /) -> Supernet:
     """The model folder's UNet as a supernet, ready to be switched."""
-    unet = load_unet(spec.model).eval().requires_grad_(False)
+    unet = load_unet(spec.model)
     return Supernet(unet, space=space_from_config(unet.config, max_copies=spec.max_copies), copy_start=spec.copy_start)
 
 
