@@ -100,8 +100,8 @@ def status(
         table.add_column(name, justify="left" if name == "then" else "right")
     for row in rounds.itertuples():
         table.add_row(
-            str(row.round), f"{row.predicted_latency_ms:.3f}", f"{row.clip:.4f}", f"[{row.clip_low:.4f}, {row.clip_high:.4f}]",
-            f"{row.num_params:,}", str(row.actions),
+            str(row.round), f"{row.predicted_latency_ms:.3f}", f"{row.clip:.4f}",
+            f"[{row.clip_low:.4f}, {row.clip_high:.4f}]", f"{row.num_params:,}", str(row.actions),
         )  # fmt: skip
     console = Console()
     console.print(table)
@@ -183,7 +183,17 @@ def space_show(
 
 def _print_space(name: str, described: dict[str, Any]) -> None:
     table = Table(title=f"{name}: {described['num_removals']} removals")
-    for column in ("stage", "place", "size", "channels", "position", "ResNets", "cross-attentions", "parameters", "MACs"):
+    for column in (
+        "stage",
+        "place",
+        "size",
+        "channels",
+        "position",
+        "ResNets",
+        "cross-attentions",
+        "parameters",
+        "MACs",
+    ):
         table.add_column(column, justify="left" if column in ("stage", "place") else "right")
     for stage in described["stages"]:
         for position in stage["positions"]:

@@ -46,9 +46,7 @@ class SamplingConfig(_Section):
 
     def protocol(self) -> SamplingProtocol:
         """The same as a value."""
-        return SamplingProtocol(
-            num_steps=self.num_steps, guidance_scale=self.guidance_scale, scheduler=self.scheduler
-        )
+        return SamplingProtocol(num_steps=self.num_steps, guidance_scale=self.guidance_scale, scheduler=self.scheduler)
 
 
 class RobustTrainingConfig(_Section):

@@ -29,6 +29,7 @@ class Pricer:
         self._known: dict[Architecture, float] = {}
 
     def __call__(self, architecture: Architecture, /) -> float:
+        """Predicted milliseconds of one forward pass."""
         if architecture not in self._known:
             sites = self._space.sites(architecture, context_tokens=self._context_tokens)
             self._known[architecture] = self._table.predict(sites).total_ms
@@ -111,7 +112,11 @@ def resolve(config: ExperimentConfig, /) -> Experiment:
 
 
 def _digests(config: ExperimentConfig, table: LatencyTable, worker: WorkerSpec) -> dict[str, str]:
-    clip = folder_digest(Path(config.clip.model)) if config.clip.pretrained is None else f"{config.clip.model}/{config.clip.pretrained}"
+    clip = (
+        folder_digest(Path(config.clip.model))
+        if config.clip.pretrained is None
+        else f"{config.clip.model}/{config.clip.pretrained}"
+    )
     model = {part: folder_digest(config.model / part) for part in ("vae", "text_encoder", "tokenizer", "scheduler")}
     protocol = {
         "sampling": config.sampling.model_dump(),

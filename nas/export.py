@@ -127,7 +127,9 @@ def _write_folder(
         stock_unet.save_pretrained(folder / "unet")
         index["unet"], form = ["diffusers", "UNet2DConditionModel"], "stock config"
     else:
-        SearchedUNet.from_supernet(unet, architecture=architecture, base_config=base_config).save_pretrained(folder / "unet")
+        SearchedUNet.from_supernet(unet, architecture=architecture, base_config=base_config).save_pretrained(
+            folder / "unet"
+        )
         index["unet"], form = ["search_spaces.searched_unet", "SearchedUNet"], "SearchedUNet"
     for name in PARTS:
         if name != "unet":

@@ -42,20 +42,26 @@ class PipelineParts:
     def embed(self, captions: Sequence[str], /, *, batch_size: int = 64) -> torch.Tensor:
         """Text embeddings (n, tokens, width)."""
         tokens = self.tokenizer(
-            list(captions), padding="max_length", max_length=self.tokenizer.model_max_length, truncation=True, return_tensors="pt"
+            list(captions),
+            padding="max_length",
+            max_length=self.tokenizer.model_max_length,
+            truncation=True,
+            return_tensors="pt",
         ).input_ids
         return torch.cat([self.text_encoder(part).last_hidden_state for part in tokens.split(batch_size)])
 
     @torch.inference_mode()
     def encode(self, pictures: torch.Tensor, /, *, batch_size: int = 64) -> torch.Tensor:
         """Pictures (n, 3, h, w) in [0, 1] to scaled latents (n, c, h', w')."""
-        parts = (self.vae.encode(part * 2 - 1).latent_dist.mean for part in pictures.split(batch_size))
-        return torch.cat(list(parts)) * self.vae.config.scaling_factor
+        parts = [self.vae.encode(part * 2 - 1).latent_dist.mean for part in pictures.split(batch_size)]
+        scale: float = self.vae.config.scaling_factor
+        return torch.cat(parts) * scale
 
     @torch.inference_mode()
     def decode(self, latents: torch.Tensor, /) -> torch.Tensor:
         """Scaled latents (n, c, h', w') to pictures (n, 3, h, w) in [0, 1]."""
-        return (self.vae.decode(latents / self.vae.config.scaling_factor).sample / 2 + 0.5).clamp(0, 1)
+        pictures: torch.Tensor = self.vae.decode(latents / self.vae.config.scaling_factor).sample
+        return (pictures / 2 + 0.5).clamp(0, 1)
 
 
 def check_pipeline_folder(folder: Path, /) -> None:

@@ -1,7 +1,9 @@
 """Ray actors as a worker pool, on this machine or on the cluster at an address."""
 
+import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -34,26 +36,35 @@ class RayPool:
         os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
         environment = {"OMP_NUM_THREADS": str(spec.num_threads)}
         if address is None:
-            ray.init(num_cpus=num_workers, include_dashboard=False, log_to_driver=False, logging_level="error",
-                     runtime_env={"env_vars": environment})
+            ray.init(
+                num_cpus=num_workers,
+                include_dashboard=False,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                runtime_env={"env_vars": environment},
+            )
         else:
-            ray.init(address=address, log_to_driver=False, logging_level="error", runtime_env={"env_vars": environment})
+            ray.init(
+                address=address, log_to_driver=False, logging_level=logging.ERROR, runtime_env={"env_vars": environment}
+            )
         free = ray.available_resources().get("CPU", 0)
         if free < num_workers:
             ray.shutdown()
             raise WorkersUnavailableError(
                 f"`num_workers` is {num_workers}, but Ray has {free:.0f} free processors; ask for fewer workers"
             )
-        actor = ray.remote(num_cpus=1)(EvaluationWorker)
-        self._actors = [actor.remote(spec, name=f"worker {index}") for index in range(num_workers)]
+        actor: Any = ray.remote(num_cpus=1)(EvaluationWorker)  # its methods get `.remote`, which no type knows
+        self._actors: list[Any] = [actor.remote(spec, name=f"worker {index}") for index in range(num_workers)]
 
     def load_weights(self, weights: Mapping[str, torch.Tensor], /) -> None:
+        """Put once, read by every actor; returns when all have taken over."""
         shared = ray.put({name: tensor.detach().contiguous().numpy() for name, tensor in weights.items()})
         ray.get([actor.load_weights.remote(shared) for actor in self._actors])
 
     def evaluate(self, tasks: Sequence[EvaluationTask], /) -> Iterator[EvaluationResult]:
+        """Each actor gets the next task as soon as it has answered its last one."""
         waiting = list(reversed(tasks))
-        busy: dict[ray.ObjectRef, ray.actor.ActorHandle] = {}
+        busy: dict[Any, Any] = {}
         for actor in self._actors[: len(tasks)]:
             busy[actor.evaluate.remote(waiting.pop())] = actor
         while busy:
@@ -64,10 +75,12 @@ class RayPool:
             yield ray.get(done)
 
     def pictures(self, task: EvaluationTask, /) -> npt.NDArray[np.uint8]:
+        """Made by the first actor."""
         array: npt.NDArray[np.uint8] = ray.get(self._actors[0].pictures.remote(task))
         return array
 
     def close(self) -> None:
+        """Kill the actors and leave Ray."""
         for actor in self._actors:
             ray.kill(actor)
         ray.shutdown()

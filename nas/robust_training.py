@@ -70,7 +70,9 @@ class NoiseSchedule:
     alphas_cumprod: torch.Tensor
     prediction_type: str
 
-    def diffuse(self, latents: torch.Tensor, noise: torch.Tensor, timesteps: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def diffuse(
+        self, latents: torch.Tensor, noise: torch.Tensor, timesteps: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         """Noisy latents z_t = alpha_t x + sigma_t eps, and the training target (epsilon, v or x), both (n, c, h, w)."""
         alpha = self.alphas_cumprod[timesteps].sqrt().view(-1, 1, 1, 1)
         sigma = (1 - self.alphas_cumprod[timesteps]).sqrt().view(-1, 1, 1, 1)
@@ -109,7 +111,9 @@ def train(
     losses: list[float] = []
     batches = data.batches(seed=seed, size=settings.batch_size, caption_dropout=settings.caption_dropout)
     supernet.unet.train()
-    for step, loss in enumerate(_steps(supernet, architecture, batches, schedule, settings, optimizer, num_iterations, seed)):
+    for step, loss in enumerate(
+        _steps(supernet, architecture, batches, schedule, settings, optimizer, num_iterations, seed)
+    ):
         losses.append(loss)
         on_step(step + 1, loss)
     supernet.switch(architecture)
@@ -118,8 +122,14 @@ def train(
 
 
 def _steps(
-    supernet: Supernet, architecture: Architecture, batches: Iterator[tuple[torch.Tensor, torch.Tensor, torch.Generator]],
-    schedule: NoiseSchedule, settings: RobustTrainingSettings, optimizer: torch.optim.Optimizer, num: int, seed: int,
+    supernet: Supernet,
+    architecture: Architecture,
+    batches: Iterator[tuple[torch.Tensor, torch.Tensor, torch.Generator]],
+    schedule: NoiseSchedule,
+    settings: RobustTrainingSettings,
+    optimizer: torch.optim.Optimizer,
+    num: int,
+    seed: int,
 ) -> Iterator[float]:
     warm_up = max(1, num // 10)
     parameters = [p for group in optimizer.param_groups for p in group["params"]]

@@ -25,7 +25,16 @@ from safetensors.torch import load_file, save_file
 from nas.score_store import ScoreStore
 from search_spaces.architecture import Architecture
 
-LIBRARIES: Final = ("snapfusion-nas", "torch", "diffusers", "transformers", "open_clip_torch", "ray", "numpy", "safetensors")
+LIBRARIES: Final = (
+    "snapfusion-nas",
+    "torch",
+    "diffusers",
+    "transformers",
+    "open_clip_torch",
+    "ray",
+    "numpy",
+    "safetensors",
+)
 
 
 class RunDirectoryError(ValueError):
@@ -40,14 +49,17 @@ class RunDirectory:
 
     @property
     def trace_path(self) -> Path:
+        """The trace, `trace.jsonl`."""
         return self.path / "trace.jsonl"
 
     @property
     def spec_path(self) -> Path:
+        """The final spec, `architecture.json`."""
         return self.path / "architecture.json"
 
     @property
     def scores(self) -> ScoreStore:
+        """The store of all scores, `scores/`."""
         return ScoreStore(self.path / "scores")
 
     def read_config(self) -> str:
@@ -72,9 +84,12 @@ class RunDirectory:
         existing = self.path / "config.yaml"
         if existing.is_file():
             if (old := existing.read_text(encoding="utf-8")) != text:
-                diff = "\n".join(difflib.unified_diff(old.splitlines(), text.splitlines(), "run", "now", lineterm="", n=0))
+                diff = "\n".join(
+                    difflib.unified_diff(old.splitlines(), text.splitlines(), "run", "now", lineterm="", n=0)
+                )
                 raise RunDirectoryError(
-                    f"{self.path} holds the run of another config:\n{diff}\ngive another --out, or the config of that run"
+                    f"{self.path} holds the run of another config:\n{diff}\n"
+                    "give another --out, or the config of that run"
                 )
         elif self.path.is_dir() and any(self.path.iterdir()):
             raise RunDirectoryError(f"{self.path} is not empty and not a run directory; give another --out")
@@ -83,23 +98,31 @@ class RunDirectory:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise RunDirectoryError(f"another process is running a search in {self.path}; wait for it or stop it") from None
+                raise RunDirectoryError(
+                    f"another process is running a search in {self.path}; wait for it or stop it"
+                ) from None
             if not existing.is_file():
                 write_text(self.path / "environment.json", json.dumps(environment(), indent=2) + "\n")
                 write_text(existing, text)
             yield
 
     def has_checkpoint(self, round_number: int, /) -> bool:
+        """Whether the round's training is done and its weights stand on disk."""
         return self._checkpoint(round_number).is_dir()
 
-    def write_checkpoint(self, round_number: int, /, *, architecture: Architecture, weights: Mapping[str, torch.Tensor]) -> None:
+    def write_checkpoint(
+        self, round_number: int, /, *, architecture: Architecture, weights: Mapping[str, torch.Tensor]
+    ) -> None:
         """Write a round's architecture and weights; the folder appears whole or not at all."""
         target = self._checkpoint(round_number)
         part = target.with_suffix(".part")
         shutil.rmtree(part, ignore_errors=True)
         part.mkdir(parents=True)
         (part / "architecture.json").write_text(architecture.to_json() + "\n")
-        save_file({name: tensor.detach().clone().contiguous() for name, tensor in weights.items()}, part / "weights.safetensors")
+        save_file(
+            {name: tensor.detach().clone().contiguous() for name, tensor in weights.items()},
+            part / "weights.safetensors",
+        )
         os.replace(part, target)
 
     def read_weights(self, round_number: int, /) -> dict[str, torch.Tensor]:
@@ -119,7 +142,7 @@ def write_text(path: Path, text: str, /) -> None:
 
 def environment() -> dict[str, Any]:
     """Versions, commit and machine of this process."""
-    versions = {}
+    versions: dict[str, str | None] = {}
     for name in LIBRARIES:
         try:
             versions[name] = metadata.version(name)

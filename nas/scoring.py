@@ -51,5 +51,8 @@ class Scorer:
 
     def _key(self, architecture: Architecture, chunk: int, weights_digest: str) -> ScoreKey:
         return ScoreKey(
-            weights_digest=weights_digest, arch_id=architecture.arch_id, protocol_digest=self._protocol_digest, chunk=chunk
+            weights_digest=weights_digest,
+            arch_id=architecture.arch_id,
+            protocol_digest=self._protocol_digest,
+            chunk=chunk,
         )

@@ -21,7 +21,7 @@ from nas.spec import FoundArchitecture, write_spec
 from nas.trace import Trace
 from nas.value_score import ScoredAction, ranked
 from nas.worker import EvaluationTask, load_supernet
-from nas.workers import WorkerPool, make_pool
+from nas.workers import make_pool
 from search_spaces.actions import Action, Sign
 from search_spaces.architecture import Architecture
 
@@ -61,7 +61,12 @@ class Search:
     """
 
     def __init__(
-        self, experiment: Experiment, run: RunDirectory, /, *, on_progress: Callable[[Progress], None] = lambda progress: None
+        self,
+        experiment: Experiment,
+        run: RunDirectory,
+        /,
+        *,
+        on_progress: Callable[[Progress], None] = lambda progress: None,
     ) -> None:
         self._experiment, self._run, self._on_progress = experiment, run, on_progress
         self._rounds: list[RoundResult] = []
@@ -107,7 +112,9 @@ class Search:
             num_copies = sum(action.sign is Sign.COPY for action in taken)
             settled = self._is_settled(architecture, number, num_copies)
             weights_digest = self._train(number, architecture, settled)
-            actions = () if settled else candidates(experiment.space, architecture, protected=experiment.evolving.protected)
+            actions = (
+                () if settled else candidates(experiment.space, architecture, protected=experiment.evolving.protected)
+            )
             clip, ranking = self._score(number, architecture, actions, weights_digest)
             self._rounds.append(
                 RoundResult(

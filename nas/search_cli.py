@@ -58,7 +58,8 @@ class _Bar:
 def _introduce(console: Console, experiment: Experiment, out: Path) -> None:
     space, config = experiment.space, experiment.config
     console.print(
-        f"{config.model.name}: {len(space.removals(space.base))} removals, {space.num_params(space.base):,} parameters, "
+        f"{config.model.name}: {len(space.removals(space.base))} removals, "
+        f"{space.num_params(space.base):,} parameters, "
         f"{experiment.price_ms(space.base):.2f} ms on {experiment.table.device.name}; "
         f"target {experiment.evolving.target_latency_ms:.2f} ms -> {out}"
     )
@@ -78,10 +79,15 @@ def _conclude(console: Console, experiment: Experiment, found: FoundArchitecture
         )
     console.print(table)
     saved = 1 - found.predicted_latency_ms / found.base_latency_ms
-    console.print(f"predicted latency {found.base_latency_ms:.3f} -> {found.predicted_latency_ms:.3f} ms ({saved:.0%} less)")
-    console.print(f"CLIP {found.base_clip.mean:.4f} -> {found.clip.mean:.4f} [{found.clip.low:.4f}, {found.clip.high:.4f}]")
     console.print(
-        f"parameters {space.num_params(space.base):,} -> {space.num_params(found.architecture):,}, {len(found.actions)} actions"
+        f"predicted latency {found.base_latency_ms:.3f} -> {found.predicted_latency_ms:.3f} ms ({saved:.0%} less)"
+    )
+    console.print(
+        f"CLIP {found.base_clip.mean:.4f} -> {found.clip.mean:.4f} [{found.clip.low:.4f}, {found.clip.high:.4f}]"
+    )
+    console.print(
+        f"parameters {space.num_params(space.base):,} -> {space.num_params(found.architecture):,}, "
+        f"{len(found.actions)} actions"
     )
     reached = "target met" if found.target_met else f"TARGET OF {found.target_latency_ms:.3f} ms NOT MET"
     console.print(f"{reached}, search {found.stop}; spec in {out / 'architecture.json'}")

@@ -99,7 +99,9 @@ def _parse(path: Path, content: bytes) -> tuple[list[dict[str, Any]], int]:
         try:
             event = json.loads(line)
         except ValueError as error:
-            raise TraceError(f"line {number} of {path} is not JSON: {error}; restore the file or start a new run") from error
+            raise TraceError(
+                f"line {number} of {path} is not JSON: {error}; restore the file or start a new run"
+            ) from error
         if not isinstance(event, dict) or "event" not in event:
             raise TraceError(f"line {number} of {path} must be an object with `event`, but got {line[:80]!r}")
         events.append(event)

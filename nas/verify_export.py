@@ -50,7 +50,10 @@ def measure_pair(unets: dict[str, UNet2DConditionModel], /, *, base: Path) -> di
             inputs = Inputs(unet, batch=1, context_tokens=read_context_tokens(base), seed=0)
             calls[name] = backend.prepare(whole_model(unet, inputs, space=space, height=height, width=width))
         samples = interleave(
-            calls, reference=backend.reference(), clock=backend.clock, settings=MeasureSettings(min_rounds=15, max_rounds=40)
+            calls,
+            reference=backend.reference(),
+            clock=backend.clock,
+            settings=MeasureSettings(min_rounds=15, max_rounds=40),
         )
     return {name: summarised(values).median_ms for name, values in corrected(samples).items()}
 

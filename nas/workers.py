@@ -41,10 +41,12 @@ class InProcessPool:
         """Nothing to do: the worker reads the driver's own weights."""
 
     def evaluate(self, tasks: Sequence[EvaluationTask], /) -> Iterator[EvaluationResult]:
+        """One after the other."""
         for task in tasks:
             yield self._worker.evaluate(task)
 
     def pictures(self, task: EvaluationTask, /) -> npt.NDArray[np.uint8]:
+        """Made here."""
         return self._worker.pictures(task)
 
     def close(self) -> None:

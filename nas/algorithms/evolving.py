@@ -80,7 +80,9 @@ def check_protected(space: UNetSpace, protected: frozenset[str], /) -> None:
     """
     known = {block_name(action) for action in space.removals(space.base)}
     if unknown := sorted(protected - known):
-        raise ValueError(f"`protected` names blocks that the model does not have: {unknown}; choose among {sorted(known)}")
+        raise ValueError(
+            f"`protected` names blocks that the model does not have: {unknown}; choose among {sorted(known)}"
+        )
 
 
 def candidates(space: UNetSpace, architecture: Architecture, /, *, protected: frozenset[str]) -> tuple[Action, ...]:
@@ -88,7 +90,9 @@ def candidates(space: UNetSpace, architecture: Architecture, /, *, protected: fr
     return tuple(a for a in space.removals(architecture) if block_name(a) not in protected)
 
 
-def fastest(space: UNetSpace, architecture: Architecture, /, *, protected: frozenset[str], price_ms: PriceMs) -> Architecture:
+def fastest(
+    space: UNetSpace, architecture: Architecture, /, *, protected: frozenset[str], price_ms: PriceMs
+) -> Architecture:
     """The fastest architecture that removals can reach: every removal that saves time is executed."""
     while True:
         options = (action.apply(architecture) for action in candidates(space, architecture, protected=protected))
@@ -163,7 +167,11 @@ def _removals(
 
 
 def _copy(
-    architecture: Architecture, ranking: Sequence[ScoredAction], space: UNetSpace, settings: EvolvingSettings, price_ms: PriceMs
+    architecture: Architecture,
+    ranking: Sequence[ScoredAction],
+    space: UNetSpace,
+    settings: EvolvingSettings,
+    price_ms: PriceMs,
 ) -> Action | None:
     """The copy of the most valuable block that can be copied and, unless overshooting is allowed, still fits."""
     for scored in reversed(ranking):

@@ -32,7 +32,9 @@ def read_metadata(folder: Path, /) -> tuple[CaptionedPicture, ...]:
     """
     path = folder / "metadata.jsonl"
     if not path.is_file():
-        raise ValueError(f'there is no {path}; write one line {{"file_name": "0.png", "text": "a caption"}} per picture')
+        raise ValueError(
+            f'there is no {path}; write one line {{"file_name": "0.png", "text": "a caption"}} per picture'
+        )
     pictures, wrong = [], []
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
         if not line.strip():
@@ -54,7 +56,9 @@ def read_metadata(folder: Path, /) -> tuple[CaptionedPicture, ...]:
     return tuple(pictures)
 
 
-def encode_pictures(pictures: tuple[CaptionedPicture, ...], /, *, parts: PipelineParts, size_px: tuple[int, int]) -> LatentSet:
+def encode_pictures(
+    pictures: tuple[CaptionedPicture, ...], /, *, parts: PipelineParts, size_px: tuple[int, int]
+) -> LatentSet:
     """Latents and text embeddings of pictures, resized to the height and width that the model makes."""
     latents = torch.cat([parts.encode(batch) for batch in _batches(pictures, size_px, 64)])
     ids: dict[str, int] = {"": 0}
@@ -62,7 +66,9 @@ def encode_pictures(pictures: tuple[CaptionedPicture, ...], /, *, parts: Pipelin
     return LatentSet(latents=latents, caption_ids=torch.tensor(caption_ids), embeddings=parts.embed(list(ids)))
 
 
-def _batches(pictures: tuple[CaptionedPicture, ...], size_px: tuple[int, int], batch_size: int) -> Iterator[torch.Tensor]:
+def _batches(
+    pictures: tuple[CaptionedPicture, ...], size_px: tuple[int, int], batch_size: int
+) -> Iterator[torch.Tensor]:
     height, width = size_px
     for start in range(0, len(pictures), batch_size):
         arrays = []

@@ -31,7 +31,8 @@ class ClipModel:
             self._model = open_clip.create_model(name, pretrained=pretrained, require_pretrained=True)
         else:
             raise ValueError(
-                f"`clip` is {name!r}: neither a folder with open_clip_config.json nor a model name with `pretrained` set"
+                f"`clip` must be a folder with open_clip_config.json, or a model name with `pretrained` set, "
+                f"but got {name!r}"
             )
         self._model.eval().requires_grad_(False)
         self._tokenizer = open_clip.get_tokenizer(source)
@@ -52,4 +53,5 @@ class ClipModel:
         """Pictures (n, 3, h, w) in [0, 1], resized as the model wants, to unit vectors (n, d)."""
         if tuple(pictures.shape[-2:]) != self._size:
             pictures = F.interpolate(pictures, size=self._size, mode="bicubic", antialias=True).clamp(0, 1)
-        return self._model.encode_image((pictures - self._mean) / self._std, normalize=True)
+        features: torch.Tensor = self._model.encode_image((pictures - self._mean) / self._std, normalize=True)
+        return features

@@ -37,7 +37,9 @@ class SamplingProtocol:
         if self.guidance_scale < 1:
             raise ValueError(f"`guidance_scale` must be at least 1 (1 = no guidance), but got {self.guidance_scale}")
         if self.scheduler not in DETERMINISTIC_SCHEDULERS:
-            raise ValueError(f"`scheduler` must be one of {', '.join(DETERMINISTIC_SCHEDULERS)}, but got {self.scheduler!r}")
+            raise ValueError(
+                f"`scheduler` must be one of {', '.join(DETERMINISTIC_SCHEDULERS)}, but got {self.scheduler!r}"
+            )
 
 
 def make_scheduler(name: str, /, *, config: dict[str, Any]) -> Any:
@@ -79,7 +81,7 @@ def sample_latents(
     guided = protocol.guidance_scale != 1
     context = torch.cat([empty_embedding.expand_as(embeddings), embeddings]) if guided else embeddings
     scheduler.set_timesteps(protocol.num_steps)
-    latents = noise * scheduler.init_noise_sigma
+    latents: torch.Tensor = noise * scheduler.init_noise_sigma
     for timestep in scheduler.timesteps:
         batch = torch.cat([latents, latents]) if guided else latents
         output = unet(scheduler.scale_model_input(batch, timestep), timestep, encoder_hidden_states=context).sample

@@ -32,7 +32,9 @@ class ValidationSet:
 
     def __post_init__(self) -> None:
         if not self.prompts:
-            raise ValueError("a validation set needs at least one caption, but got none; add a line per caption to its file")
+            raise ValueError(
+                "a validation set needs at least one caption, but got none; add a line per caption to its file"
+            )
         if self.chunk_size < 1:
             raise ValueError(f"`chunk_size` must be at least 1, but got {self.chunk_size}")
 
@@ -49,6 +51,7 @@ class ValidationSet:
 
     @property
     def num_chunks(self) -> int:
+        """Chunks that hold all prompts."""
         return -(-len(self.prompts) // self.chunk_size)
 
     def chunk(self, index: int, /) -> tuple[Prompt, ...]:
@@ -75,5 +78,7 @@ def read_captions(path: Path, /, *, num: int | None = None) -> list[str]:
     if not captions:
         raise ValueError(f"the caption file {path} holds no caption; write one caption a line into it")
     if num is not None and len(captions) < num:
-        raise ValueError(f"`num_prompts` is {num}, but {path} holds {len(captions)} captions; add captions or ask for fewer")
+        raise ValueError(
+            f"`num_prompts` is {num}, but {path} holds {len(captions)} captions; add captions or ask for fewer"
+        )
     return captions[:num]
