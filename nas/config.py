@@ -9,6 +9,7 @@ from typing import Any, Literal, Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
 from nas.evaluation.sampling import SamplingProtocol
 
@@ -76,6 +77,7 @@ class SearchConfig(_Section):
     max_copies_per_block: int = Field(2, ge=0, description="copies that one block may get")
     copy_start: Literal["neutral", "same"] = Field("neutral", description="how a copy's weights start")
     overshoot: bool = Field(False, description="may an A+ lift the latency above the target for a while?")
+    keep_copies: bool = Field(True, description="is a copied block safe from removal?")
     max_rounds: int = Field(20, ge=1, description="bound on rounds")
     protected: tuple[str, ...] = Field((), description='blocks that stay, such as "resnet[mid,0]"', strict=False)
 
@@ -135,12 +137,33 @@ def load_config(path: Path, /, *, overrides: Sequence[str] = ()) -> ExperimentCo
     try:
         config = ExperimentConfig.model_validate(data)
     except ValidationError as error:
-        lines = [
-            f"  {'.'.join(map(str, problem['loc'])) or 'config'}: {problem['msg']}, but got {problem['input']!r}"
-            for problem in error.errors()
-        ]
+        lines = [f"  {_sentence(problem)}" for problem in error.errors()]
         raise ConfigError("\n".join([f"{path} has {len(lines)} problem{'s'[: len(lines) > 1]}:", *lines])) from error
     return _resolved(config, path.parent)
+
+
+def _sentence(problem: ErrorDetails) -> str:
+    place, given = ".".join(map(str, problem["loc"])) or "config", problem["input"]
+    match problem["type"]:
+        case "missing":
+            return f"{place}: must be given, but is missing"
+        case "extra_forbidden":
+            return f"{place}: there is no such setting; choose among {', '.join(_settings(problem['loc'][:-1]))}"
+        case "value_error":
+            return f"{place}: {problem['msg'].removeprefix('Value error, ')}"
+        case _:
+            return f"{place}: {problem['msg'].replace('Input should', 'must')}, but got {given!r}"
+
+
+def _settings(sections: Sequence[int | str]) -> list[str]:
+    """Names of the settings in a section."""
+    model: type[BaseModel] = ExperimentConfig
+    for section in sections:
+        kind = model.model_fields[str(section)].annotation
+        assert isinstance(kind, type), "every section is a model of its own"
+        assert issubclass(kind, BaseModel)
+        model = kind
+    return list(model.model_fields)
 
 
 def _apply(data: dict[str, Any], override: str) -> None:
@@ -152,7 +175,10 @@ def _apply(data: dict[str, Any], override: str) -> None:
         data = data.setdefault(section, {})
         if not isinstance(data, dict):
             raise ConfigError(f"{override!r} cannot be applied: {section} is not a section")
-    data[last] = yaml.safe_load(value)
+    try:
+        data[last] = yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"the value of the override {override!r} is not YAML: {error}") from error
 
 
 def _resolved(config: ExperimentConfig, folder: Path) -> ExperimentConfig:

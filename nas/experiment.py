@@ -84,6 +84,7 @@ def resolve(config: ExperimentConfig, /) -> Experiment:
         removals_per_round=config.search.removals_per_round,
         max_copies=config.search.max_copies,
         overshoot=config.search.overshoot,
+        keep_copies=config.search.keep_copies,
         max_rounds=config.search.max_rounds,
         protected=protected,
     )

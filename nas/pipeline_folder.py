@@ -10,6 +10,7 @@ from typing import Any, Self
 import torch
 from diffusers import AutoencoderKL
 from transformers import CLIPTextModel, CLIPTokenizer
+from transformers.utils.logging import disable_progress_bar
 
 PARTS = ("vae", "text_encoder", "tokenizer", "scheduler", "unet")
 
@@ -31,6 +32,7 @@ class PipelineParts:
             ValueError: Not such a folder; the message says what is missing.
         """
         check_pipeline_folder(folder)
+        disable_progress_bar()  # transformers draws one per model, over the search's own
         return cls(
             vae=AutoencoderKL.from_pretrained(folder / "vae", use_safetensors=True).eval().requires_grad_(False),
             text_encoder=CLIPTextModel.from_pretrained(folder / "text_encoder", use_safetensors=True).eval(),

@@ -37,6 +37,9 @@ LIBRARIES: Final = (
 )
 
 
+UNBORN: Final = (".lock", "config.yaml.part")  # all that a run killed at its birth can leave
+
+
 class RunDirectoryError(ValueError):
     """A run directory that belongs to another search, is in use, or is none."""
 
@@ -91,7 +94,7 @@ class RunDirectory:
                     f"{self.path} holds the run of another config:\n{diff}\n"
                     "give another --out, or the config of that run"
                 )
-        elif self.path.is_dir() and any(self.path.iterdir()):
+        elif self.path.is_dir() and any(child.name not in UNBORN for child in self.path.iterdir()):
             raise RunDirectoryError(f"{self.path} is not empty and not a run directory; give another --out")
         self.path.mkdir(parents=True, exist_ok=True)
         with (self.path / ".lock").open("w") as lock:
@@ -102,8 +105,9 @@ class RunDirectory:
                     f"another process is running a search in {self.path}; wait for it or stop it"
                 ) from None
             if not existing.is_file():
-                write_text(self.path / "environment.json", json.dumps(environment(), indent=2) + "\n")
                 write_text(existing, text)
+            if not (described := self.path / "environment.json").is_file():
+                write_text(described, json.dumps(environment(), indent=2) + "\n")
             yield
 
     def has_checkpoint(self, round_number: int, /) -> bool:

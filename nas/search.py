@@ -100,6 +100,7 @@ class Search:
         """Algorithm 1: train, score, decide, evolve, until there is a reason to stop."""
         experiment = self._experiment
         architecture, taken = experiment.space.base, tuple[Action, ...]()
+        stopped: Proposal | None = None
         self._emit(
             "search_started",
             target_latency_ms=experiment.evolving.target_latency_ms,
@@ -110,11 +111,9 @@ class Search:
         while True:
             number = len(self._rounds)
             num_copies = sum(action.sign is Sign.COPY for action in taken)
-            settled = self._is_settled(architecture, number, num_copies)
-            weights_digest = self._train(number, architecture, settled)
-            actions = (
-                () if settled else candidates(experiment.space, architecture, protected=experiment.evolving.protected)
-            )
+            recovering = stopped is not None or self._is_settled(architecture, number, num_copies)
+            weights_digest = self._train(number, architecture, recovering)
+            actions = () if recovering else self._candidates(architecture)
             clip, ranking = self._score(number, architecture, actions, weights_digest)
             self._rounds.append(
                 RoundResult(
@@ -127,7 +126,7 @@ class Search:
                 )
             )
             self._paint(number, architecture)
-            proposal = propose(
+            proposal = stopped or propose(
                 architecture,
                 ranking=ranking,
                 space=experiment.space,
@@ -136,26 +135,44 @@ class Search:
                 num_rounds=number,
                 num_copies=num_copies,
             )
-            self._emit("decision", round=number, actions=[str(a) for a in proposal.actions], stop=proposal.stop)
-            if proposal.stop is not None:
+            finished = proposal.stop is not None and (recovering or not self._recovers)
+            self._emit(
+                "decision",
+                round=number,
+                actions=[str(action) for action in proposal.actions],
+                stop=proposal.stop if finished else None,
+            )
+            if finished:
                 return self._finish(proposal)
+            stopped = proposal if proposal.stop is not None else None
             for action in proposal.actions:
                 architecture = action.apply(architecture)
             taken += proposal.actions
 
+    @property
+    def _recovers(self) -> bool:
+        """Whether the search ends with a round that trains and scores the last architecture without skipping."""
+        return self._experiment.config.robust_training.recovery_iterations > 0
+
     def _is_settled(self, architecture: Architecture, number: int, num_copies: int) -> bool:
-        """Whether the round has nothing left to decide, so that it recovers and scores the architecture alone."""
+        """Whether a round has nothing left to decide, so that it scores the architecture alone."""
         evolving = self._experiment.evolving
         spent = num_copies >= evolving.max_copies or number >= evolving.max_rounds
         return spent and self._experiment.price_ms(architecture) <= evolving.target_latency_ms
 
-    def _train(self, number: int, architecture: Architecture, settled: bool) -> str:
+    def _candidates(self, architecture: Architecture) -> tuple[Action, ...]:
+        evolving = self._experiment.evolving
+        return candidates(
+            self._experiment.space, architecture, protected=evolving.protected, keep_copies=evolving.keep_copies
+        )
+
+    def _train(self, number: int, architecture: Architecture, recovering: bool) -> str:
         start = time.perf_counter()
-        phase = "recovery" if settled else "robust training"
+        phase = "recovery" if recovering else "robust training"
         trained = self._trainer.train(
             number,
             architecture=architecture,
-            recovering=settled,
+            recovering=recovering,
             on_step=lambda done, total: self._report(phase, number, done, total, architecture),
         )
         self._emit(
@@ -163,7 +180,7 @@ class Search:
             runtime={"seconds": time.perf_counter() - start, "losses": trained.losses},
             round=number,
             iterations=trained.iterations,
-            recovering=settled,
+            recovering=recovering,
             weights_digest=trained.weights_digest,
         )
         self._pool.load_weights(self._supernet.weights())

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from nas.value_score import ScoredAction
-from search_spaces.actions import Action, Sign
+from search_spaces.actions import GENES, Action, Sign
 from search_spaces.architecture import Architecture
 from search_spaces.unet_space import UNetSpace
 
@@ -38,6 +38,8 @@ class EvolvingSettings:
         max_copies: A+ to execute in all, one a round. Copies start when the target is met. 0 = removals only.
         overshoot: Whether an A+ may lift the latency above the target, so that later rounds remove again (the
             paper's literal reading), or must fit below it.
+        keep_copies: Whether a block that was copied is safe from removal. A neutral copy costs nothing to remove until
+            it is trained, so that an overshooting A+ would be undone in the next round.
         max_rounds: Bound on rounds, each with a training and a scoring.
         protected: Blocks that are never removed, named as in actions: "resnet[mid,0]".
     """
@@ -46,6 +48,7 @@ class EvolvingSettings:
     removals_per_round: int = 4
     max_copies: int = 1
     overshoot: bool = False
+    keep_copies: bool = True
     max_rounds: int = 20
     protected: frozenset[str] = frozenset()
 
@@ -85,9 +88,21 @@ def check_protected(space: UNetSpace, protected: frozenset[str], /) -> None:
         )
 
 
-def candidates(space: UNetSpace, architecture: Architecture, /, *, protected: frozenset[str]) -> tuple[Action, ...]:
-    """The removals that a round scores: all that can be executed and are not protected."""
-    return tuple(a for a in space.removals(architecture) if block_name(a) not in protected)
+def candidates(
+    space: UNetSpace, architecture: Architecture, /, *, protected: frozenset[str], keep_copies: bool = True
+) -> tuple[Action, ...]:
+    """The removals that a round scores: all that can be executed and touch no protected block and no kept copy."""
+
+    def is_copied(action: Action) -> bool:
+        gene = GENES[action.kind]
+        now = architecture.position(action.stage, action.position)
+        return bool(getattr(now, gene) > getattr(space.base.position(action.stage, action.position), gene))
+
+    return tuple(
+        action
+        for action in space.removals(architecture)
+        if block_name(action) not in protected and not (keep_copies and is_copied(action))
+    )
 
 
 def fastest(
