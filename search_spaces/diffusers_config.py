@@ -140,12 +140,14 @@ def _check_supported(
         wrong.append("`only_cross_attention` is set; supported: self-attention and cross-attention in every block")
     if config.get("norm_num_groups", 32) is None:
         wrong.append("`norm_num_groups` is None; supported: a number of groups")
-    wrong += _wrong_counts(config, channels, downs, ups)
+    wrong += _wrong_counts(config, channels, downs, ups, mid)
     if wrong:
         raise UnsupportedConfigError("this UNet cannot be searched: " + "; ".join(wrong))
 
 
-def _wrong_counts(config: Mapping[str, Any], channels: list[int], downs: list[str], ups: list[str]) -> list[str]:
+def _wrong_counts(
+    config: Mapping[str, Any], channels: list[int], downs: list[str], ups: list[str], mid: Any
+) -> list[str]:
     """What is wrong with counts and depths: an entry for every stage or position, each of at least 1."""
     num = len(channels)
     wrong = [
@@ -161,14 +163,13 @@ def _wrong_counts(config: Mapping[str, Any], channels: list[int], downs: list[st
     depths = _per_stage(config.get("transformer_layers_per_block", 1), num)
     reverse = config.get("reverse_transformer_layers_per_block")
     if reverse is None and any(isinstance(depth, (list, tuple)) for depth in depths):
-        wrong.append(
-            "`reverse_transformer_layers_per_block` must be given where `transformer_layers_per_block` is nested"
-        )
-    sides = [("transformer_layers_per_block", depths, layers, [DOWN_BLOCKS.get(t) for t in downs])]
-    if reverse is not None:
-        taken = [num_layers + 1 for num_layers in reversed(layers)]
-        sides.append(("reverse_transformer_layers_per_block", list(reverse), taken, [UP_BLOCKS.get(t) for t in ups]))
-    for key, entries, positions, attends in sides:
+        return [*wrong, "`reverse_transformer_layers_per_block` is missing: nested depths of the down path need it"]
+    down_side = ("transformer_layers_per_block", depths, layers, [DOWN_BLOCKS.get(t) for t in downs])
+    taken = [num_layers + 1 for num_layers in reversed(layers)]
+    up_side = ("reverse_transformer_layers_per_block", reverse or depths[::-1], taken, [UP_BLOCKS.get(t) for t in ups])
+    if mid == "UNetMidBlock2DCrossAttn" and _per_position(depths[-1], 1)[0] < 1:
+        wrong.append(f"`transformer_layers_per_block` has depth {depths[-1]} for mid; supported: at least 1")
+    for key, entries, positions, attends in (down_side, up_side):
         wrong += [
             f"`{key}` has {len(entry)} depths in entry {i}, a stage of {num_positions} positions"
             for i, (entry, num_positions, attend) in enumerate(zip(entries, positions, attends, strict=False))
