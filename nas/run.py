@@ -35,8 +35,6 @@ LIBRARIES: Final = (
     "numpy",
     "safetensors",
 )
-
-
 UNBORN: Final = (".lock", "config.yaml.part")  # all that a run killed at its birth can leave
 
 
