@@ -1,0 +1,76 @@
+"""Validation sets: what a caption file may hold, noise per caption, chunks."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nas.evaluation.validation_set import ValidationSet, read_captions
+
+CAPTIONS = st.lists(st.sampled_from(["a red ring", "a blue cross", "a pink sky"]), min_size=1, max_size=20)
+
+
+@given(CAPTIONS, st.integers(1, 8))
+def test_chunks_hold_every_prompt_once_in_order(captions: list[str], chunk_size: int) -> None:
+    prompts = ValidationSet.from_captions(captions, seed=0, chunk_size=chunk_size)
+    chunks = [prompts.chunk(index) for index in range(prompts.num_chunks)]
+    assert [prompt.caption for chunk in chunks for prompt in chunk] == captions
+    assert all(len(chunk) == chunk_size for chunk in chunks[:-1])
+    with pytest.raises(IndexError, match=f"chunk {len(chunks)} of {len(chunks)}"):
+        prompts.chunk(len(chunks))
+
+
+@given(CAPTIONS)
+def test_every_prompt_has_noise_of_its_own_even_where_captions_repeat(captions: list[str]) -> None:
+    prompts = ValidationSet.from_captions(captions, seed=0, chunk_size=4).prompts
+    assert len({prompt.noise_seed for prompt in prompts}) == len(captions)
+    assert len({prompt.prompt_id for prompt in prompts}) == len(captions)
+
+
+def test_noise_belongs_to_the_caption_and_the_seed_not_to_its_place() -> None:
+    def seeds(captions: list[str], *, seed: int, chunk_size: int = 2) -> dict[str, int]:
+        prompts = ValidationSet.from_captions(captions, seed=seed, chunk_size=chunk_size).prompts
+        return {prompt.caption: prompt.noise_seed for prompt in prompts}
+
+    assert seeds(["a", "b", "c"], seed=0) == seeds(["c", "a", "b"], seed=0, chunk_size=3)
+    assert set(seeds(["a", "b"], seed=0).values()).isdisjoint(seeds(["a", "b"], seed=1).values())
+
+
+def test_seeds_fit_into_torchs_generator() -> None:
+    prompts = ValidationSet.from_captions([str(i) for i in range(100)], seed=0, chunk_size=4).prompts
+    assert all(0 <= prompt.noise_seed < 2**63 for prompt in prompts)
+
+
+def test_blank_lines_and_comments_are_no_captions(tmp_path: Path) -> None:
+    path = tmp_path / "captions.txt"
+    path.write_text("# held-out captions\n\n  a red ring \n#a blue ring\na cross # not a comment\n", encoding="utf-8")
+    assert read_captions(path) == ["a red ring", "a cross # not a comment"]
+    assert read_captions(path, num=1) == ["a red ring"]
+
+
+@pytest.mark.parametrize("content", ["", "\n \n", "# only a comment\n"])
+def test_a_file_without_captions_is_refused(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "captions.txt"
+    path.write_text(content, encoding="utf-8")
+    with pytest.raises(ValueError, match=r"captions\.txt holds no caption; write one caption a line into it"):
+        read_captions(path)
+
+
+def test_too_few_captions_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "captions.txt"
+    path.write_text("a ring\n", encoding="utf-8")
+    with pytest.raises(ValueError, match=r"`num_prompts` is 3, but .*captions\.txt holds 1 captions; add captions"):
+        read_captions(path, num=3)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"there is no caption file .*nowhere\.txt"):
+        read_captions(tmp_path / "nowhere.txt")
+
+
+def test_a_set_needs_prompts_and_a_chunk_size() -> None:
+    with pytest.raises(ValueError, match="at least one caption"):
+        ValidationSet.from_captions([], seed=0, chunk_size=1)
+    with pytest.raises(ValueError, match="`chunk_size` must be at least 1, but got 0"):
+        ValidationSet.from_captions(["a"], seed=0, chunk_size=0)

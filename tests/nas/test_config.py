@@ -1,0 +1,156 @@
+"""Experiments as YAML: every problem named with its place, overrides, paths, and what makes two searches the same."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from nas.config import ConfigError, ExperimentConfig, load_config
+
+MINIMAL: dict[str, Any] = {
+    "model": "model",
+    "clip": {"model": "judge"},
+    "latency_table": "tables/phone.json",
+    "validation": {"captions": "captions.txt"},
+    "search": {"target_ratio": 0.5},
+}
+
+
+def write(folder: Path, config: Any = None, **sections: Any) -> Path:
+    path = folder / "experiment.yaml"
+    path.write_text(yaml.safe_dump(MINIMAL | sections if config is None else config), encoding="utf-8")
+    return path
+
+
+def problems(path: Path, *overrides: str) -> list[str]:
+    with pytest.raises(ConfigError) as error:
+        load_config(path, overrides=overrides)
+    head, *lines = str(error.value).split("\n")
+    assert head == f"{path} has {len(lines)} problem{'s'[: len(lines) > 1]}:"
+    return [line.strip() for line in lines]
+
+
+def test_what_is_not_given_has_the_documented_default(tmp_path: Path) -> None:
+    config = load_config(write(tmp_path))
+    assert (config.sampling.num_steps, config.search.removals_per_round, config.robust_training.iterations) == (8, 4, 0)
+    assert (config.workers.num_workers, config.num_threads, config.seed) == (1, 1, 0)
+
+
+def test_paths_are_relative_to_the_file_that_names_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir("/")
+    path = write(tmp_path, robust_training={"pictures": "../pictures"}, model=str(tmp_path / "elsewhere"))
+    config = load_config(path)
+    assert config.model == tmp_path / "elsewhere"
+    assert config.clip.model == str(tmp_path / "judge")
+    assert config.latency_table == tmp_path / "tables" / "phone.json"
+    assert config.validation.captions == tmp_path / "captions.txt"
+    assert config.robust_training.pictures == tmp_path.parent / "pictures"
+
+
+def test_a_clip_model_with_a_tag_is_a_name_not_a_path(tmp_path: Path) -> None:
+    config = load_config(write(tmp_path, clip={"model": "ViT-B-32", "pretrained": "openai"}))
+    assert config.clip.model == "ViT-B-32"
+
+
+def test_every_problem_is_named_with_its_place_and_value_at_once(tmp_path: Path) -> None:
+    config = {
+        **MINIMAL,
+        "serach": {},
+        "seed": "one",
+        "validation": {"num_prompts": 1, "chunks": 4},
+        "sampling": {"guidance_scale": 0.5},
+        "search": {"target_ratio": 1.5, "copy_start": "random"},
+    }
+    found = "\n".join(problems(write(tmp_path, config)))
+    assert "serach: there is no such setting; choose among model, clip, latency_table, validation" in found
+    assert "seed: must be a valid integer, but got 'one'" in found
+    assert "validation.captions: must be given, but is missing" in found
+    assert "validation.num_prompts: must be greater than or equal to 2, but got 1" in found
+    assert "validation.chunks: there is no such setting; choose among captions, num_prompts, chunk_size, conf" in found
+    assert "sampling.guidance_scale: must be greater than or equal to 1, but got 0.5" in found
+    assert "search.target_ratio: must be less than 1, but got 1.5" in found
+    assert "search.copy_start: must be 'neutral' or 'same', but got 'random'" in found
+
+
+@pytest.mark.parametrize(
+    "search", [{}, {"target_ratio": 0.5, "target_latency_ms": 3.0}], ids=["no target", "both targets"]
+)
+def test_there_is_exactly_one_target(tmp_path: Path, search: dict[str, float]) -> None:
+    (problem,) = problems(write(tmp_path, search=search))
+    assert problem == "search: give exactly one of `target_latency_ms` and `target_ratio`"
+
+
+@pytest.mark.parametrize("setting", ["iterations", "recovery_iterations"])
+def test_training_needs_pictures(tmp_path: Path, setting: str) -> None:
+    (problem,) = problems(write(tmp_path, robust_training={setting: 5}))
+    assert problem.startswith("robust_training: `pictures` must name a folder of captioned pictures")
+
+
+@pytest.mark.parametrize("value", ["3", 3.5, True, None])
+def test_nothing_is_converted_silently(tmp_path: Path, value: Any) -> None:
+    (problem,) = problems(write(tmp_path, search={"target_ratio": 0.5, "max_rounds": value}))
+    assert problem == f"search.max_rounds: must be a valid integer, but got {value!r}"
+
+
+def test_overrides_are_yaml_with_dotted_keys(tmp_path: Path) -> None:
+    overrides = ["search.target_ratio=0.7", "search.protected=['resnet[mid,0]']", "workers.num_workers=2", "seed=3"]
+    config = load_config(write(tmp_path), overrides=overrides)
+    assert config.search.target_ratio == 0.7
+    assert config.search.protected == ("resnet[mid,0]",)
+    assert (config.workers.num_workers, config.seed) == (2, 3)
+
+
+def test_overrides_obey_the_same_laws(tmp_path: Path) -> None:
+    assert problems(write(tmp_path), "search.max_round=3")[0].startswith("search.max_round: there is no such setting")
+    (both,) = problems(write(tmp_path), "search.target_latency_ms=3")
+    assert "exactly one of" in both
+
+
+@pytest.mark.parametrize(
+    ("override", "law"),
+    [
+        ("seed", "an override is written key=value, .* but got 'seed'"),
+        ("=3", "an override is written key=value, .* but got '=3'"),
+        ("seed.more=3", "'seed.more=3' cannot be applied: seed is not a section"),
+        ("search.protected=[", r"the value of the override 'search.protected=\[' is not YAML"),
+    ],
+)
+def test_an_override_that_cannot_be_read_is_named(tmp_path: Path, override: str, law: str) -> None:
+    with pytest.raises(ConfigError, match=law):
+        load_config(write(tmp_path, seed=1), overrides=[override])
+
+
+@pytest.mark.parametrize(
+    ("content", "law"),
+    [
+        ("model: [", r"experiment\.yaml is not YAML"),
+        ("- a\n- b\n", "must hold a mapping of settings, but holds list"),
+        ("", "must hold a mapping of settings, but holds NoneType"),
+        ("model: !!python/object/apply:os.getcwd []\n", r"experiment\.yaml is not YAML"),
+    ],
+)
+def test_a_file_that_is_no_config_is_named(tmp_path: Path, content: str, law: str) -> None:
+    path = tmp_path / "experiment.yaml"
+    path.write_text(content, encoding="utf-8")
+    with pytest.raises(ConfigError, match=law):
+        load_config(path)
+
+
+def test_a_missing_config_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"there is no config .*nowhere\.yaml; `experiments/` holds examples"):
+        load_config(tmp_path / "nowhere.yaml")
+
+
+def test_the_identity_leaves_out_only_what_never_changes_a_result(tmp_path: Path) -> None:
+    path = write(tmp_path)
+    one, two = load_config(path), load_config(path, overrides=["workers.num_workers=2"])
+    assert one.identity() == two.identity()
+    assert set(ExperimentConfig.model_fields) - set(one.identity()) == {"workers"}
+    assert load_config(path, overrides=["num_threads=2"]).identity() != one.identity()
+
+
+def test_the_identity_survives_yaml(tmp_path: Path) -> None:
+    config = load_config(write(tmp_path, search={"target_ratio": 0.5, "protected": ["resnet[mid,0]"]}))
+    back = ExperimentConfig.model_validate(yaml.safe_load(yaml.safe_dump(config.identity())), strict=False)
+    assert back == config

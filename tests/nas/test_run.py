@@ -1,0 +1,116 @@
+"""The run directory: whose it is, one writer at a time, and files that stand whole or not at all."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+
+from nas.run import RunDirectory, RunDirectoryError
+from search_spaces import Architecture, Position, Stage
+
+CONFIG: dict[str, Any] = {"model": "somewhere", "search": {"target_ratio": 0.5}, "seed": 0}
+ARCHITECTURE = Architecture(
+    stages=(Stage(place="mid", positions=(Position(resnets=1, cross_attentions=0, source=0),)),)
+)
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunDirectory:
+    return RunDirectory(tmp_path / "runs" / "first")
+
+
+def test_a_new_run_says_what_it_runs_and_on_what(run: RunDirectory) -> None:
+    with run.opened(CONFIG):
+        assert yaml.safe_load(run.read_config()) == CONFIG
+        environment = json.loads((run.path / "environment.json").read_text())
+    assert environment["libraries"]["torch"] == torch.__version__.split("+")[0]
+    assert set(environment) == {"python", "libraries", "commit", "machine", "cuda_devices"}
+
+
+def test_the_same_config_continues(run: RunDirectory) -> None:
+    with run.opened(CONFIG):
+        (run.path / "trace.jsonl").write_text("{}\n")
+    with run.opened(CONFIG):
+        assert (run.path / "trace.jsonl").read_text() == "{}\n"
+
+
+def test_another_config_is_shown_as_a_diff_and_refused(run: RunDirectory) -> None:
+    with run.opened(CONFIG):
+        pass
+    before = {path.name: path.read_bytes() for path in run.path.iterdir()}
+    changed = CONFIG | {"search": {"target_ratio": 0.7}}
+    with pytest.raises(RunDirectoryError, match="holds the run of another config") as refusal, run.opened(changed):
+        pass
+    assert "-  target_ratio: 0.5\n+  target_ratio: 0.7\n" in str(refusal.value)
+    assert "give another --out, or the config of that run" in str(refusal.value)
+    assert {path.name: path.read_bytes() for path in run.path.iterdir()} == before
+
+
+def test_a_folder_of_something_else_is_refused_and_left_alone(run: RunDirectory) -> None:
+    run.path.mkdir(parents=True)
+    (run.path / "thesis.tex").write_text("years of work")
+    with pytest.raises(RunDirectoryError, match="is not empty and not a run directory"), run.opened(CONFIG):
+        pass
+    assert [path.name for path in run.path.iterdir()] == ["thesis.tex"]
+
+
+@pytest.mark.parametrize("left", [[], [".lock"], [".lock", "config.yaml.part"]])
+def test_a_run_killed_at_its_birth_begins_again(run: RunDirectory, left: list[str]) -> None:
+    run.path.mkdir(parents=True)
+    for name in left:
+        (run.path / name).write_text("")
+    with run.opened(CONFIG):
+        assert yaml.safe_load(run.read_config()) == CONFIG
+    with run.opened(CONFIG):
+        assert (run.path / "environment.json").is_file()
+
+
+def test_one_writer_at_a_time(run: RunDirectory) -> None:
+    second = RunDirectory(run.path)
+    with run.opened(CONFIG):
+        with pytest.raises(RunDirectoryError, match="another process is running a search in"), second.opened(CONFIG):
+            pass
+        assert second.read_config(), "reading goes on meanwhile"
+    with second.opened(CONFIG):
+        pass
+
+
+def test_a_checkpoint_comes_back(run: RunDirectory) -> None:
+    weights = {"a": torch.randn(3, 2), "b": torch.arange(4, dtype=torch.int64), "c": torch.zeros(2, 3).T}
+    assert not run.has_checkpoint(7)
+    run.write_checkpoint(7, architecture=ARCHITECTURE, weights=weights)
+    assert run.has_checkpoint(7)
+    back = run.read_weights(7)
+    assert back.keys() == weights.keys()
+    assert all(torch.equal(back[name], weights[name]) for name in weights)
+    folder = run.path / "checkpoints" / "round-007"
+    assert Architecture.from_json((folder / "architecture.json").read_text()) == ARCHITECTURE
+
+
+def test_weights_that_share_memory_are_kept_apart(run: RunDirectory) -> None:
+    shared = torch.randn(4)
+    run.write_checkpoint(0, architecture=ARCHITECTURE, weights={"a": shared, "b": shared})
+    assert torch.equal(run.read_weights(0)["a"], run.read_weights(0)["b"])
+
+
+def test_a_checkpoint_stands_whole_or_not_at_all(run: RunDirectory, monkeypatch: pytest.MonkeyPatch) -> None:
+    def killed(source: Path, target: Path) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", killed)
+        with pytest.raises(KeyboardInterrupt):
+            run.write_checkpoint(0, architecture=ARCHITECTURE, weights={"a": torch.zeros(1)})
+    assert not run.has_checkpoint(0)
+    run.write_checkpoint(0, architecture=ARCHITECTURE, weights={"a": torch.ones(1)})
+    assert run.read_weights(0)["a"].item() == 1
+    assert [path.name for path in (run.path / "checkpoints").iterdir()] == ["round-000"]
+
+
+def test_reading_what_is_no_run_says_so(tmp_path: Path) -> None:
+    with pytest.raises(RunDirectoryError, match=r"is not a run directory: it has no config\.yaml"):
+        RunDirectory(tmp_path).read_config()
