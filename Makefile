@@ -35,8 +35,13 @@ else
 endif
 	touch "$@"
 
-demo: venv ## Search the bundled model, export the found UNet and draw before/after pictures: runs/demo
+demo: venv runs/demo-pictures/metadata.jsonl ## Search the bundled model, export the found UNet and draw before/after pictures: runs/demo
 	"$(VENV)/bin/nas" search experiments/demo.yaml --out runs/demo
+	"$(VENV)/bin/nas" export runs/demo
+	@echo "pictures before and after: runs/demo/before_after.png"
+
+runs/demo-pictures/metadata.jsonl: | venv
+	"$(VENV)/bin/python" -m search_spaces.shapes runs/demo-pictures --num 1024
 
 test: venv ## Run the tests that need neither a GPU nor patience
 	"$(VENV)/bin/python" -m pytest

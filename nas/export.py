@@ -15,12 +15,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 import torch
 import yaml
 from diffusers import UNet2DConditionModel
 from safetensors.torch import save_file
 
 from nas.config import ExperimentConfig
+from nas.evaluation.validation_set import read_captions
+from nas.generate import generate_pictures
+from nas.pictures import write_grid
 from nas.pipeline_folder import PARTS
 from nas.run import RunDirectory, write_text
 from nas.spec import read_spec
@@ -104,7 +108,28 @@ def export_run(run_path: Path, /, *, out: Path) -> ExportReport:
     write_text(part / "export.json", json.dumps({"form": form, **checked}, indent=2) + "\n")
     shutil.rmtree(out, ignore_errors=True)
     os.replace(part, out)
+    _draw_before_after(run.path / "before_after.png", config=config, export=out, spec=spec)
     return report
+
+
+def _draw_before_after(path: Path, /, *, config: ExperimentConfig, export: Path, spec: dict[str, Any]) -> None:
+    """The first prompts as the base model and as the exported one draw them, with the same noise."""
+    prompts = read_captions(config.validation.captions, num=min(8, config.validation.num_prompts))
+    pictures = [
+        generate_pictures(
+            folder,
+            prompts=prompts,
+            seed=config.seed,
+            num_steps=config.sampling.num_steps,
+            guidance_scale=config.sampling.guidance_scale,
+        )
+        for folder in (config.model, export)
+    ]
+    title = (
+        f"above: base, {spec['base_latency_ms']:.2f} ms, CLIP {spec['base_clip']:.3f}    "
+        f"below: found, {spec['predicted_latency_ms']:.2f} ms, CLIP {spec['clip']:.3f}"
+    )
+    write_grid(path, np.concatenate(pictures), captions=prompts * 2, num_columns=len(prompts), title=title)
 
 
 def _check_place(out: Path, architecture: Architecture) -> None:

@@ -6,10 +6,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import torch
-from diffusers import StableDiffusionPipeline
 
-import search_spaces.searched_unet  # noqa: F401  diffusers loads the class only from a module that is imported already
-from nas.pipeline_folder import check_pipeline_folder
+from nas.pipeline_folder import load_pipeline
 
 
 def generate_pictures(
@@ -30,12 +28,9 @@ def generate_pictures(
     Raises:
         ValueError: Not a pipeline folder, or no prompts.
     """
-    check_pipeline_folder(folder)
     if not prompts:
         raise ValueError("give at least one prompt")
-    pipeline = StableDiffusionPipeline.from_pretrained(
-        folder, safety_checker=None, requires_safety_checker=False, use_safetensors=True
-    )
+    pipeline = load_pipeline(folder)
     pipeline.set_progress_bar_config(disable=True)
     output = pipeline(
         list(prompts),

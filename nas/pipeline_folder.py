@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import Any, Self
 
 import torch
-from diffusers import AutoencoderKL
+from diffusers import AutoencoderKL, StableDiffusionPipeline
+from diffusers.utils import logging as diffusers_logging
 from transformers import CLIPTextModel, CLIPTokenizer
 from transformers.utils.logging import disable_progress_bar
+
+import search_spaces.searched_unet  # noqa: F401  diffusers loads the class only from a module that is imported already
 
 PARTS = ("vae", "text_encoder", "tokenizer", "scheduler", "unet")
 
@@ -64,6 +67,20 @@ class PipelineParts:
         """Scaled latents (n, c, h', w') to pictures (n, 3, h, w) in [0, 1]."""
         pictures: torch.Tensor = self.vae.decode(latents / self.vae.config.scaling_factor).sample
         return (pictures / 2 + 0.5).clamp(0, 1)
+
+
+def load_pipeline(folder: Path, /) -> StableDiffusionPipeline:
+    """diffusers' own pipeline of a folder, a base model's or an exported one, safetensors only and without a checker.
+
+    Raises:
+        ValueError: Not a pipeline folder; the message says what is missing.
+    """
+    check_pipeline_folder(folder)
+    disable_progress_bar()
+    diffusers_logging.disable_progress_bar()
+    return StableDiffusionPipeline.from_pretrained(
+        folder, safety_checker=None, requires_safety_checker=False, use_safetensors=True
+    )
 
 
 def check_pipeline_folder(folder: Path, /) -> None:

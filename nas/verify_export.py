@@ -9,26 +9,23 @@ import sys
 from pathlib import Path
 
 import torch
-from diffusers import StableDiffusionPipeline, UNet2DConditionModel
+from diffusers import UNet2DConditionModel
 from safetensors.torch import load_file
 
-import search_spaces.searched_unet  # noqa: F401  diffusers loads the class only from a module that is imported already
 from latency.backends.torch_eager import TorchEager
 from latency.blocks import Inputs, whole_model
 from latency.estimator import corrected, summarised
 from latency.interleaving import MeasureSettings, interleave
 from nas.experiment import read_context_tokens
+from nas.export import PROBE
+from nas.pipeline_folder import load_pipeline
 from search_spaces.diffusers_config import space_from_config
 from search_spaces.loading import load_unet, read_unet_config
 
 
 def verify(folder: Path, base: Path, /) -> dict[str, float]:
     """Largest output difference to the recorded probe, and the measured latency of both UNets in ms."""
-    from nas.export import PROBE
-
-    pipeline = StableDiffusionPipeline.from_pretrained(
-        folder, safety_checker=None, requires_safety_checker=False, use_safetensors=True
-    )
+    pipeline = load_pipeline(folder)
     unet, probe = pipeline.unet.eval(), load_file(folder / PROBE)
     with torch.inference_mode():
         output = unet(probe["sample"], 500, encoder_hidden_states=probe["context"]).sample
