@@ -29,6 +29,7 @@ def write_pictures(folder: Path, /, *, num: int, seed: int) -> None:
 
 
 def main() -> None:
+    """Read the command line and write the folder."""
     parser = argparse.ArgumentParser(prog="python -m search_spaces.shapes", description=__doc__)
     parser.add_argument("folder", type=Path, help="folder to write into")
     parser.add_argument("--num", type=int, default=1024, help="number of pictures (default 1024)")
