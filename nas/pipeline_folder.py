@@ -97,9 +97,9 @@ def check_pipeline_folder(folder: Path, /) -> None:
 
 
 def folder_digest(folder: Path, /) -> str:
-    """Digest of the configs and weights in a folder, by relative name and content."""
+    """Digest of all files in a folder, by relative name and content."""
     digest = hashlib.sha256()
-    for path in sorted(p for p in folder.rglob("*") if p.is_file() and p.suffix in (".json", ".safetensors", ".txt")):
+    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
         digest.update(path.relative_to(folder).as_posix().encode() + b"\0")
         with path.open("rb") as file:
             digest.update(hashlib.file_digest(file, "sha256").digest())

@@ -5,7 +5,14 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 
 from nas.config import ExperimentConfig
@@ -23,11 +30,19 @@ def run_search(config: ExperimentConfig, out: Path, /) -> None:
     experiment = resolve(config)
     _introduce(console, experiment, out)
     columns = (
-        TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn(), TimeRemainingColumn(),
-    )  # fmt: skip
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
     quiet = not sys.stdout.isatty()
     with Progress(*columns, console=console, disable=quiet, transient=True) as bar:
-        found = Search(experiment, RunDirectory(out), on_progress=_Bar(bar, console, quiet)).run()
+        try:
+            found = Search(experiment, RunDirectory(out), on_progress=_Bar(bar, console, quiet)).run()
+        except KeyboardInterrupt:
+            console.print(f"interrupted; the same command continues the search in {out}")
+            raise
     _conclude(console, experiment, found, out)
 
 
