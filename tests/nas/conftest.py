@@ -1,0 +1,36 @@
+"""The bundled model's parts, loaded once a session; tests leave them as they find them."""
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+from diffusers import UNet2DConditionModel
+
+from nas.evaluation.clip_model import ClipModel
+from nas.pipeline_folder import PipelineParts
+from search_spaces.loading import load_unet
+from search_spaces.shapes import OPEN_CLIP_DIR, PIPELINE_DIR
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Bit-equal results need a fixed number of threads."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def parts() -> PipelineParts:
+    return PipelineParts.load(PIPELINE_DIR)
+
+
+@pytest.fixture(scope="session")
+def clip() -> ClipModel:
+    return ClipModel(str(OPEN_CLIP_DIR))
+
+
+@pytest.fixture(scope="session")
+def unet() -> UNet2DConditionModel:
+    return load_unet(PIPELINE_DIR).requires_grad_(False)

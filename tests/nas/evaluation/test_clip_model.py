@@ -1,0 +1,119 @@
+"""The judge: its view of a picture is OpenCLIP's own, its score is torchmetrics', and it tells near misses apart."""
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import open_clip
+import pytest
+import torch
+from PIL import Image
+from torchmetrics.multimodal import CLIPScore
+
+from nas.evaluation.clip_model import ClipModel
+from search_spaces.shapes import OPEN_CLIP_DIR, caption_of, sample_scene
+from search_spaces.shapes.renderer import render
+from search_spaces.shapes.scenes import near_miss
+
+Pictures = npt.NDArray[np.uint8]
+
+
+@pytest.fixture(scope="module")
+def open_clip_parts() -> tuple[Any, Any, Any]:
+    """OpenCLIP's own model, preprocessing of PIL pictures, and tokenizer."""
+    source = f"local-dir:{OPEN_CLIP_DIR}"
+    model, _, preprocess = open_clip.create_model_and_transforms(source, require_pretrained=True)
+    return model.eval().requires_grad_(False), preprocess, open_clip.get_tokenizer(source)
+
+
+def renderings(num: int, *, size_px: int = 48, seed: int = 0) -> tuple[Pictures, list[str], list[str]]:
+    """Pictures (n, h, w, 3), their captions, and captions that are wrong in one thing."""
+    rng = np.random.default_rng(seed)
+    scenes = [sample_scene(rng) for _ in range(num)]
+    pictures = np.stack([render(scene, rng=rng, size_px=size_px) for scene in scenes])
+    return pictures, [caption_of(s) for s in scenes], [caption_of(near_miss(s, rng)) for s in scenes]
+
+
+def as_tensor(pictures: Pictures) -> torch.Tensor:
+    return torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 255
+
+
+@pytest.mark.parametrize(
+    ("size_px", "tolerance"),
+    [(48, 1e-5), (96, 2e-2)],  # PIL rounds a resized picture to 8 bits, we do not
+    ids=["as it is", "resized"],
+)
+def test_pictures_are_seen_as_open_clip_sees_them(
+    clip: ClipModel, open_clip_parts: tuple[Any, Any, Any], size_px: int, tolerance: float
+) -> None:
+    model, preprocess, _ = open_clip_parts
+    pictures, _, _ = renderings(8, size_px=size_px)
+    prepared = torch.stack([preprocess(Image.fromarray(picture)) for picture in pictures])
+    theirs = model.encode_image(prepared, normalize=True)
+    ours = clip.embed_pictures(as_tensor(pictures))
+    assert (1 - (ours * theirs).sum(1)).max() < tolerance
+    assert torch.allclose(ours.norm(dim=1), torch.ones(8))
+
+
+def test_captions_are_read_as_open_clip_reads_them(clip: ClipModel, open_clip_parts: tuple[Any, Any, Any]) -> None:
+    model, _, tokenizer = open_clip_parts
+    _, captions, _ = renderings(70)
+    theirs = model.encode_text(tokenizer(captions), normalize=True)
+    assert torch.allclose(clip.embed_captions(captions), theirs, atol=1e-5)
+
+
+def test_the_score_is_torchmetrics(clip: ClipModel, open_clip_parts: tuple[Any, Any, Any]) -> None:
+    """torchmetrics takes any model that speaks as transformers' CLIP does; this is OpenCLIP in that suit."""
+    model, preprocess, tokenizer = open_clip_parts
+
+    class Suit(torch.nn.Module):
+        config = SimpleNamespace()
+
+        def get_image_features(self, pixels: torch.Tensor) -> torch.Tensor:
+            return model.encode_image(pixels)  # type: ignore[no-any-return]
+
+        def get_text_features(self, tokens: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+            return model.encode_text(tokens)  # type: ignore[no-any-return]
+
+    def processor(
+        text: Sequence[str] = (), images: Sequence[torch.Tensor] = (), **options: Any
+    ) -> dict[str, torch.Tensor]:
+        if text:
+            tokens = tokenizer(list(text))
+            return {"input_ids": tokens, "attention_mask": torch.ones_like(tokens)}
+        return {"pixel_values": torch.stack([preprocess(as_picture(image)) for image in images])}
+
+    pictures, captions, _ = renderings(16)
+    metric = CLIPScore(model_name_or_path=lambda: (Suit(), processor))
+    metric.update(list(torch.from_numpy(pictures).permute(0, 3, 1, 2)), captions)
+    ours = (clip.embed_pictures(as_tensor(pictures)) * clip.embed_captions(captions)).sum(1).mean()
+    assert metric.compute() / 100 == pytest.approx(ours.item(), abs=1e-5)
+
+
+def as_picture(image: torch.Tensor) -> Image.Image:
+    return Image.fromarray(image.permute(1, 2, 0).numpy())
+
+
+def test_a_rendering_scores_higher_with_its_caption_than_with_a_near_miss(clip: ClipModel) -> None:
+    pictures, right, wrong = renderings(64, seed=7)
+    features = clip.embed_pictures(as_tensor(pictures))
+    score_right = (features * clip.embed_captions(right)).sum(1)
+    score_wrong = (features * clip.embed_captions(wrong)).sum(1)
+    assert (score_right > score_wrong).float().mean() > 0.9
+
+
+def test_a_folder_without_safetensors_weights_is_refused(tmp_path: Path) -> None:
+    shutil.copy(OPEN_CLIP_DIR / "open_clip_config.json", tmp_path)
+    with pytest.raises(
+        ValueError, match=r"has no open_clip_model\.safetensors; weights are loaded as safetensors only"
+    ):
+        ClipModel(str(tmp_path))
+
+
+def test_a_name_needs_a_tag() -> None:
+    with pytest.raises(ValueError, match=r"`clip` must be a folder with .* or a model name .* but got 'ViT-B-32'"):
+        ClipModel("ViT-B-32")
