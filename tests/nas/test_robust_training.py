@@ -1,0 +1,191 @@
+"""Robust training: the law of the draws, the forward process, and weights that a seed determines."""
+
+import copy
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from diffusers import DDIMScheduler, UNet2DConditionModel
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nas.data.latent_set import LatentSet
+from nas.robust_training import NoiseSchedule, RobustTrainingSettings, drop_blocks, train
+from search_spaces import Action, Architecture, space_from_config
+from search_spaces.supernet import Supernet
+from tests.nas.synthetic import shapes_space
+from tests.strategies import architectures
+
+SPACE = shapes_space()
+TINY = {
+    "sample_size": 8,
+    "block_out_channels": [8, 16],
+    "layers_per_block": 1,
+    "down_block_types": ["CrossAttnDownBlock2D", "DownBlock2D"],
+    "up_block_types": ["UpBlock2D", "CrossAttnUpBlock2D"],
+    "attention_head_dim": 2,
+    "cross_attention_dim": 8,
+    "norm_num_groups": 4,
+}
+
+
+def blocks(architecture: Architecture) -> list[int]:
+    """Both genes of every position."""
+    return [count for _, p in architecture.positions() for count in (p.resnets, p.cross_attentions)]
+
+
+@given(architectures(SPACE), st.integers(0, 1000))
+def test_with_probability_zero_every_block_runs(architecture: Architecture, seed: int) -> None:
+    assert drop_blocks(architecture, probability=0, rng=np.random.default_rng(seed)) == architecture
+
+
+@given(architectures(SPACE), st.floats(0, 0.99), st.integers(0, 1000))
+def test_blocks_are_left_out_never_added(architecture: Architecture, probability: float, seed: int) -> None:
+    dropped = drop_blocks(architecture, probability=probability, rng=np.random.default_rng(seed))
+    SPACE.check(dropped)
+    assert all(0 <= now <= before for now, before in zip(blocks(dropped), blocks(architecture), strict=True))
+
+
+@given(st.integers(0, 1000), st.sets(st.sampled_from([str(a)[1:] for a in SPACE.removals(SPACE.base)])))
+def test_protected_blocks_always_run(seed: int, protected: set[str]) -> None:
+    dropped = drop_blocks(SPACE.base, probability=0.9, rng=np.random.default_rng(seed), protected=protected)
+    gone = {str(a)[1:] for a in set(SPACE.removals(SPACE.base)) - set(SPACE.removals(dropped))}
+    assert gone.isdisjoint(protected)
+
+
+@pytest.mark.parametrize("probability", [0.1, 0.5])
+def test_each_block_is_left_out_as_often_as_asked(probability: float) -> None:
+    rng, num = np.random.default_rng(0), 1000
+    base = np.array(blocks(SPACE.base))
+    runs = np.mean([blocks(drop_blocks(SPACE.base, probability=probability, rng=rng)) for _ in range(num)], axis=0)
+    shares = 1 - runs[base > 0]
+    assert len(shares) == 38
+    assert shares.mean() == pytest.approx(probability, abs=0.01)
+    assert np.abs(shares - probability).max() < 5 * np.sqrt(probability * (1 - probability) / num)
+
+
+def test_copies_are_drawn_for_one_by_one() -> None:
+    doubled = Action.parse("+cross_attention[mid,0]").apply(SPACE.base)
+    rng = np.random.default_rng(0)
+    depths = [drop_blocks(doubled, probability=0.5, rng=rng).position("mid", 0).cross_attentions for _ in range(400)]
+    counts = np.bincount(depths, minlength=3) / 400
+    assert counts == pytest.approx([0.25, 0.5, 0.25], abs=0.08)
+
+
+@pytest.mark.parametrize("prediction_type", ["epsilon", "v_prediction", "sample"])
+@pytest.mark.parametrize("zero_snr", [False, True])
+def test_the_forward_process_is_diffusers(prediction_type: str, zero_snr: bool) -> None:
+    scheduler = DDIMScheduler(prediction_type=prediction_type, rescale_betas_zero_snr=zero_snr)
+    schedule = NoiseSchedule(alphas_cumprod=scheduler.alphas_cumprod, prediction_type=prediction_type)
+    generator = torch.Generator().manual_seed(0)
+    latents, noise = torch.randn(2, 5, 4, 3, 3, generator=generator)
+    timesteps = torch.tensor([0, 1, 500, 998, 999])
+    noisy, target = schedule.diffuse(latents, noise, timesteps)
+    assert torch.allclose(noisy, scheduler.add_noise(latents, noise, timesteps), atol=1e-6)
+    expected = {
+        "epsilon": noise,
+        "sample": latents,
+        "v_prediction": scheduler.get_velocity(latents, noise, timesteps),
+    }
+    assert torch.allclose(target, expected[prediction_type], atol=1e-6)
+
+
+def test_an_unknown_prediction_is_refused() -> None:
+    schedule = NoiseSchedule(alphas_cumprod=torch.tensor([0.5]), prediction_type="flow")
+    with pytest.raises(ValueError, match="must be epsilon, v_prediction or sample, but got 'flow'"):
+        schedule.diffuse(torch.zeros(1, 1, 1, 1), torch.zeros(1, 1, 1, 1), torch.tensor([0]))
+
+
+@pytest.fixture(scope="module")
+def tiny() -> UNet2DConditionModel:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return UNet2DConditionModel(**TINY)
+
+
+@pytest.fixture(scope="module")
+def pictures() -> LatentSet:
+    generator = torch.Generator().manual_seed(1)
+    return LatentSet(
+        latents=torch.randn(4, 4, 8, 8, generator=generator),
+        caption_ids=torch.tensor([1, 2, 1, 2]),
+        embeddings=torch.randn(3, 5, 8, generator=generator),
+    )
+
+
+SCHEDULE = NoiseSchedule(alphas_cumprod=DDIMScheduler().alphas_cumprod, prediction_type="v_prediction")
+SETTINGS = RobustTrainingSettings(drop_probability=0.3, batch_size=4, learning_rate=2e-3)
+
+
+def trained(
+    tiny: UNet2DConditionModel, pictures: LatentSet, settings: RobustTrainingSettings = SETTINGS, *, num: int, seed: int
+) -> tuple[Supernet, list[float]]:
+    supernet = Supernet(copy.deepcopy(tiny), space=space_from_config(TINY))
+    losses = train(supernet, data=pictures, schedule=SCHEDULE, settings=settings, num_iterations=num, seed=seed)
+    return supernet, losses
+
+
+def test_the_same_call_gives_the_same_bits(tiny: UNet2DConditionModel, pictures: LatentSet) -> None:
+    (one, losses_one), (two, losses_two) = (trained(tiny, pictures, num=4, seed=3) for _ in range(2))
+    assert losses_one == losses_two
+    assert all(torch.equal(weight, two.weights()[name]) for name, weight in one.weights().items())
+    other, _ = trained(tiny, pictures, num=4, seed=4)
+    assert not all(torch.equal(weight, other.weights()[name]) for name, weight in one.weights().items())
+
+
+def test_global_randomness_has_no_part_in_it(tiny: UNet2DConditionModel, pictures: LatentSet) -> None:
+    _, before = trained(tiny, pictures, num=2, seed=3)
+    torch.manual_seed(1234)
+    np.random.default_rng().random()
+    assert trained(tiny, pictures, num=2, seed=3)[1] == before
+
+
+def test_the_loss_falls(tiny: UNet2DConditionModel) -> None:
+    one = LatentSet(
+        latents=torch.full((1, 4, 8, 8), 0.5), caption_ids=torch.tensor([0]), embeddings=torch.zeros(1, 5, 8)
+    )
+    schedule = replace(SCHEDULE, prediction_type="sample")
+    losses = train(
+        Supernet(copy.deepcopy(tiny), space=space_from_config(TINY)),
+        data=one,
+        schedule=schedule,
+        settings=replace(SETTINGS, drop_probability=0.1),
+        num_iterations=30,
+        seed=0,
+    )
+    assert np.mean(losses[-5:]) < 0.3 * np.mean(losses[:5])
+
+
+def test_training_leaves_the_architecture_current_and_the_unet_ready(
+    tiny: UNet2DConditionModel, pictures: LatentSet
+) -> None:
+    supernet, losses = trained(tiny, pictures, num=3, seed=0)
+    assert supernet.architecture == supernet.space.base
+    assert not supernet.unet.training
+    assert len(losses) == 3
+
+
+def test_every_step_is_told(tiny: UNet2DConditionModel, pictures: LatentSet) -> None:
+    told: list[tuple[int, float]] = []
+    supernet = Supernet(copy.deepcopy(tiny), space=space_from_config(TINY))
+    losses = train(
+        supernet,
+        data=pictures,
+        schedule=SCHEDULE,
+        settings=SETTINGS,
+        num_iterations=2,
+        seed=0,
+        on_step=lambda step, loss: told.append((step, loss)),
+    )
+    assert told == [(1, losses[0]), (2, losses[1])]
+
+
+def test_a_removed_block_is_not_trained(tiny: UNet2DConditionModel, pictures: LatentSet) -> None:
+    supernet = Supernet(copy.deepcopy(tiny), space=space_from_config(TINY))
+    before = {name: weight.clone() for name, weight in supernet.weights().items()}
+    supernet.switch(Action.parse("-resnet[mid,1]").apply(supernet.space.base))
+    train(supernet, data=pictures, schedule=SCHEDULE, settings=SETTINGS, num_iterations=3, seed=0)
+    changed = {name for name, weight in supernet.weights().items() if not torch.equal(weight, before[name])}
+    assert changed
+    assert not any(name.startswith("mid_block.resnets.1.") for name in changed)
