@@ -5,7 +5,7 @@ Paths are relative to the file that names them. Overrides come as `key=value` wi
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -57,6 +57,9 @@ class RobustTrainingConfig(_Section):
     iterations: int = Field(0, ge=0, description="training steps per round")
     recovery_iterations: int = Field(0, ge=0, description="steps without skipping once the target is met")
     drop_probability: float = Field(0.1, ge=0, lt=1, description="chance of each block to be skipped in a step")
+    drop_probability_by_stage: dict[str, Annotated[float, Field(ge=0, lt=1)]] = Field(
+        default_factory=dict, description='other chances for a kind and stage, such as {"cross_attention[down.0]": 0.5}'
+    )
     batch_size: int = Field(32, ge=1)
     learning_rate: float = Field(1e-4, gt=0)
 

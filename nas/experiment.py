@@ -11,7 +11,7 @@ from nas.algorithms.evolving import EvolvingSettings, check_feasible, check_prot
 from nas.config import ExperimentConfig
 from nas.evaluation.validation_set import ValidationSet, read_captions
 from nas.pipeline_folder import check_pipeline_folder, folder_digest
-from nas.robust_training import RobustTrainingSettings
+from nas.robust_training import RobustTrainingSettings, check_stages
 from nas.score_store import digest_of
 from nas.worker import WorkerSpec
 from search_spaces.architecture import Architecture
@@ -79,6 +79,7 @@ def resolve(config: ExperimentConfig, /) -> Experiment:
     price_ms = Pricer(table, space=space, context_tokens=context_tokens)
     protected = frozenset(config.search.protected)
     check_protected(space, protected)
+    check_stages(space, config.robust_training.drop_probability_by_stage)
     evolving = EvolvingSettings(
         target_latency_ms=config.search.target_latency_ms or (config.search.target_ratio or 1) * price_ms(space.base),
         removals_per_round=config.search.removals_per_round,
@@ -102,6 +103,7 @@ def resolve(config: ExperimentConfig, /) -> Experiment:
     )
     training = RobustTrainingSettings(
         drop_probability=config.robust_training.drop_probability,
+        drop_probability_by_stage=config.robust_training.drop_probability_by_stage,
         batch_size=config.robust_training.batch_size,
         learning_rate=config.robust_training.learning_rate,
         protected=protected,

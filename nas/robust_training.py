@@ -4,8 +4,10 @@ It makes block removals comparable: a UNet that has met missing blocks in traini
 that the CLIP score lost tells what the block is worth. After stochastic depth and slimmable networks.
 """
 
-from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Final
 
 import numpy as np
 import torch
@@ -16,10 +18,19 @@ from search_spaces.actions import GENES
 from search_spaces.architecture import Architecture
 from search_spaces.blocks import BlockKind
 from search_spaces.supernet import Supernet
+from search_spaces.unet_space import UNetSpace
+
+NO_EXCEPTIONS: Final[Mapping[str, float]] = MappingProxyType({})
 
 
 def drop_blocks(
-    architecture: Architecture, /, *, probability: float, rng: np.random.Generator, protected: Collection[str] = ()
+    architecture: Architecture,
+    /,
+    *,
+    probability: float,
+    rng: np.random.Generator,
+    by_stage: Mapping[str, float] = NO_EXCEPTIONS,
+    protected: Collection[str] = (),
 ) -> Architecture:
     """An architecture from which each block has been left out with a probability.
 
@@ -27,6 +38,7 @@ def drop_blocks(
         architecture: Where the blocks come from; one draw per block and copy.
         probability: Chance of each block to be skipped, in [0, 1).
         rng: Source of the draws.
+        by_stage: Other chances for the blocks of one kind and stage: {"cross_attention[down.0]": 0.5}.
         protected: Blocks that always run, named as in actions: "cross_attention[up.3,0]".
     """
     dropped = architecture
@@ -34,10 +46,23 @@ def drop_blocks(
         genes = {}
         for kind in (BlockKind.CROSS_ATTENTION, BlockKind.RESNET):
             count = getattr(position, GENES[kind])
-            kept = int(np.sum(rng.random(count) >= probability))
+            kept = int(np.sum(rng.random(count) >= by_stage.get(f"{kind}[{place}]", probability)))
             genes[GENES[kind]] = count if f"{kind}[{place},{position.source}]" in protected else kept
         dropped = dropped.with_position(place, replace(position, **genes))
     return dropped
+
+
+def check_stages(space: UNetSpace, by_stage: Mapping[str, float], /) -> None:
+    """Check that every kind and stage with a chance of its own exists.
+
+    Raises:
+        ValueError: Stages that the model does not have.
+    """
+    known = sorted({f"{action.kind}[{action.stage}]" for action in space.removals(space.base)})
+    if unknown := sorted(set(by_stage) - set(known)):
+        raise ValueError(
+            f"`drop_probability_by_stage` names stages that the model does not have: {unknown}; choose among {known}"
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +71,8 @@ class RobustTrainingSettings:
 
     Attributes:
         drop_probability: Chance of each block to be skipped in a step.
+        drop_probability_by_stage: Other chances for the blocks of one kind and stage, such as
+            {"cross_attention[down.0]": 0.5}: the paper's p(., I) may depend on the block.
         batch_size: Pictures per step.
         learning_rate: Peak of AdamW's rate, after a linear warm-up over a tenth of the steps.
         weight_decay: AdamW's.
@@ -55,6 +82,7 @@ class RobustTrainingSettings:
     """
 
     drop_probability: float = 0.1
+    drop_probability_by_stage: Mapping[str, float] = field(default_factory=dict)
     batch_size: int = 32
     learning_rate: float = 1e-4
     weight_decay: float = 0.01
@@ -139,9 +167,14 @@ def _steps(
         timesteps = torch.randint(len(schedule.alphas_cumprod), (len(latents),), generator=generator)
         noisy, target = schedule.diffuse(latents, noise, timesteps)
         rng = np.random.default_rng([seed, step])
-        supernet.switch(
-            drop_blocks(architecture, probability=settings.drop_probability, rng=rng, protected=settings.protected)
+        dropped = drop_blocks(
+            architecture,
+            probability=settings.drop_probability,
+            rng=rng,
+            by_stage=settings.drop_probability_by_stage,
+            protected=settings.protected,
         )
+        supernet.switch(dropped)
         loss = F.mse_loss(supernet.unet(noisy, timesteps, encoder_hidden_states=embeddings).sample, target)
         optimizer.zero_grad()
         loss.backward()

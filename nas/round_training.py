@@ -69,7 +69,7 @@ class RoundTrainer:
             self._supernet.load_weights(self._run.read_weights(number))
         else:
             if iterations:
-                settings = replace(self._settings, drop_probability=0.0) if recovering else self._settings
+                settings = _without_dropping(self._settings) if recovering else self._settings
                 losses = self._steps(settings, iterations, seed=1000 * self._config.seed + number, on_step=on_step)
             self._run.write_checkpoint(number, architecture=architecture, weights=self._supernet.weights())
         return TrainedRound(iterations=iterations, losses=losses, weights_digest=weights_digest(self._supernet))
@@ -101,6 +101,10 @@ class RoundTrainer:
             alphas_cumprod=scheduler.alphas_cumprod, prediction_type=scheduler.config.prediction_type
         )
         return TrainingData(pictures=pictures, schedule=schedule)
+
+
+def _without_dropping(settings: RobustTrainingSettings) -> RobustTrainingSettings:
+    return replace(settings, drop_probability=0.0, drop_probability_by_stage={})
 
 
 def weights_digest(supernet: Supernet, /) -> str:

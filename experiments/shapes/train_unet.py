@@ -39,6 +39,13 @@ CONFIG = {
     "up_block_types": ("UpBlock2D",) + ("CrossAttnUpBlock2D",) * 3,
 }
 
+# Text must not enter at the outer stages alone, or no inner block would matter to a search.
+INWARD = {
+    "cross_attention[down.0]": 0.5, "cross_attention[up.3]": 0.5, "resnet[down.0]": 0.1, "resnet[up.3]": 0.1,
+    "cross_attention[down.1]": 0.35, "cross_attention[up.2]": 0.35, "resnet[down.1]": 0.1, "resnet[up.2]": 0.1,
+    "cross_attention[down.2]": 0.2, "cross_attention[up.1]": 0.2, "resnet[down.2]": 0.07, "resnet[up.1]": 0.07,
+}  # fmt: skip
+
 
 def learning_rate(step: int, *, peak: float, steps: int, decay_share: float = 0.3) -> float:
     """Warm-up of 200 steps, a plateau, and a linear decay to nothing over the last `decay_share` of the steps."""
@@ -69,6 +76,7 @@ def main() -> None:
     parser.add_argument("--learning-rate", type=float, default=1e-3)
     parser.add_argument("--decay-share", type=float, default=0.3)
     parser.add_argument("--drop-probability", type=float, default=0.0)
+    parser.add_argument("--inward", action="store_true", help="skip outer blocks more often than inner ones (INWARD)")
     parser.add_argument("--average", type=float, default=0.998, help="decay of the exponential average of the weights")
     parser.add_argument("--pictures", type=int, default=32768)
     parser.add_argument("--seed", type=int, default=2)
@@ -109,7 +117,10 @@ def main() -> None:
         target = scheduler.get_velocity(sample, noise, timesteps)
         if supernet is not None:
             rng = np.random.default_rng([args.seed, step])
-            supernet.switch(drop_blocks(supernet.space.base, probability=args.drop_probability, rng=rng))
+            dropped = drop_blocks(
+                supernet.space.base, probability=args.drop_probability, rng=rng, by_stage=INWARD if args.inward else {}
+            )
+            supernet.switch(dropped)
         loss = (model(noisy, timesteps, context).sample - target).square().mean()
         optimizer.zero_grad()
         loss.backward()
