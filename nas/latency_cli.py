@@ -127,6 +127,8 @@ def show(
     if plot is not None and model is None:
         raise ValueError("`--plot` draws the stages of a model: give its folder with `--model`")
     table = read_table(file)
+    if plot is not None and model is not None:
+        _draw(table, model, plot)
     match format:
         case Format.JSON:
             typer.echo(table_text(table), nl=False)
@@ -134,8 +136,6 @@ def show(
             typer.echo(csv_text(table), nl=False)
         case Format.TABLE:
             _print_table(table)
-    if plot is not None and model is not None:
-        _draw(table, model, plot)
 
 
 def read_context_tokens(model: Path, /) -> int:
