@@ -104,8 +104,9 @@ def small_config(**search: Any) -> dict[str, Any]:
             "batch_size": 4,
         },
         "search": {
-            "target_ratio": 0.93,
-            "removals_per_round": 1,
+            "target_ratio": 0.94,
+            "removals_per_round": 2,
+            "max_copies": 0,
             "protected": sorted(blocks - set(FREE_BLOCKS)),
             **search,
         },

@@ -1,0 +1,82 @@
+"""Searches in processes of their own, which can be killed at any durable write, as a power cut would."""
+
+import json
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable
+from multiprocessing.forkserver import set_forkserver_preload
+from pathlib import Path
+from typing import Any
+
+from nas.config import load_config
+from nas.experiment import resolve
+from nas.run import RunDirectory
+from nas.search import Progress, Search
+from nas.spec import FoundArchitecture
+from nas.trace import read_trace
+
+# One process imports torch and diffusers, all others are forked from it.
+set_forkserver_preload([__name__])
+PROCESSES = multiprocessing.get_context("forkserver")
+
+
+def search(
+    config: Path,
+    out: Path,
+    /,
+    *,
+    num_workers: int = 1,
+    on_progress: Callable[[Progress], None] = lambda progress: None,
+) -> FoundArchitecture:
+    """What `nas search CONFIG --out OUT` does, without words."""
+    loaded = load_config(config, overrides=[f"workers.num_workers={num_workers}"])
+    return Search(resolve(loaded), RunDirectory(out), on_progress=on_progress).run()
+
+
+def search_until_killed(config: Path, out: Path, num_writes: int) -> None:
+    """A search that gets SIGKILL in the middle of its `num_writes`-th durable write."""
+    left = num_writes
+
+    def deadly(write: Callable[..., Any]) -> Callable[..., Any]:
+        def counted(*args: Any, **kwargs: Any) -> Any:
+            nonlocal left
+            left -= 1
+            if left == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return write(*args, **kwargs)
+
+        return counted
+
+    os.replace, os.fsync = deadly(os.replace), deadly(os.fsync)
+    search(config, out)
+
+
+def search_until_step(config: Path, out: Path, phase: str, round_number: int, done: int) -> None:
+    """A search that gets SIGKILL when it reports a step."""
+
+    def on_progress(progress: Progress) -> None:
+        if (progress.phase, progress.round, progress.done) == (phase, round_number, done):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    search(config, out, on_progress=on_progress)
+
+
+def exit_code(target: Callable[..., Any], *args: Any, **kwargs: Any) -> int | None:
+    """Run a function in a process of its own."""
+    process = PROCESSES.Process(target=target, args=args, kwargs=kwargs)
+    process.start()
+    process.join(300)
+    assert process.exitcode is not None, "the process hangs"
+    return process.exitcode
+
+
+def comparable_trace(run: Path, /) -> list[dict[str, Any]]:
+    """The events of a run without what may differ between two runs of one search."""
+    return [
+        {key: value for key, value in event.items() if key != "runtime"} for event in read_trace(run / "trace.jsonl")
+    ]
+
+
+def read_json(path: Path, /) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))

@@ -1,0 +1,198 @@
+"""Whole searches on the bundled model: uninterrupted, killed and continued, on Ray; always the same result."""
+
+import signal
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import torch
+from safetensors.torch import load_file
+
+import nas.round_training
+import nas.search
+from nas.score_store import ScoreStore
+from nas.scores import paired_loss
+from nas.spec import read_spec
+from nas.trace import read_trace
+from nas.worker import EvaluationResult, EvaluationTask
+from search_spaces import Action, Architecture
+from tests.nas.searching import (
+    comparable_trace,
+    exit_code,
+    read_json,
+    search,
+    search_until_killed,
+    search_until_step,
+)
+from tests.nas.synthetic import FREE_BLOCKS, shapes_space, small_config, synthetic_ms, write_experiment
+
+SPACE = shapes_space()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("search")
+
+
+@pytest.fixture(scope="module")
+def config(folder: Path) -> Path:
+    return write_experiment(folder)
+
+
+@pytest.fixture(scope="module")
+def run(config: Path, folder: Path) -> Path:
+    """A finished run that nobody disturbed."""
+    search(config, folder / "undisturbed")
+    return folder / "undisturbed"
+
+
+def same_result(one: Path, other: Path) -> None:
+    assert comparable_trace(one) == comparable_trace(other)
+    assert (one / "architecture.json").read_bytes() == (other / "architecture.json").read_bytes()
+    checkpoints = sorted((one / "checkpoints").iterdir())
+    assert [c.name for c in checkpoints] == sorted(c.name for c in (other / "checkpoints").iterdir())
+    for checkpoint in checkpoints:
+        weights = load_file(checkpoint / "weights.safetensors")
+        others = load_file(other / "checkpoints" / checkpoint.name / "weights.safetensors")
+        assert all(torch.equal(weight, others[name]) for name, weight in weights.items())
+
+
+def test_the_spec_says_what_was_found_and_how(run: Path) -> None:
+    architecture, spec = read_spec(run / "architecture.json")
+    assert spec["schema_version"] == 1
+    assert spec["arch_id"] == architecture.arch_id
+    assert spec["base"]["arch_id"] == SPACE.base.arch_id
+    assert spec["base"]["num_params"] == SPACE.num_params(SPACE.base)
+    rebuilt = SPACE.base
+    for action in spec["actions"]:
+        rebuilt = Action.parse(action).apply(rebuilt)
+        assert action[1:] in FREE_BLOCKS
+    assert rebuilt == architecture == Architecture.from_dict(spec)
+    assert spec["num_params"] == SPACE.num_params(architecture) < spec["base"]["num_params"]
+    for key, value in (("base_latency_ms", SPACE.base), ("predicted_latency_ms", architecture)):
+        assert spec[key] == pytest.approx(sum(synthetic_ms(s.signature) for s in SPACE.sites(value, context_tokens=16)))
+    assert spec["predicted_latency_ms"] <= spec["target_latency_ms"] < spec["base_latency_ms"]
+    assert spec["target_met"] is True
+    assert spec["stop"] == "converged"
+    low, high = spec["clip_interval"]
+    assert low <= spec["clip"] <= high
+    assert set(spec["digests"]) == {
+        "config",
+        "model",
+        "clip",
+        "latency_table",
+        "protocol",
+        "training_pictures",
+        "weights",
+    }
+
+
+def test_the_trace_tells_the_whole_search(run: Path) -> None:
+    events = read_trace(run / "trace.jsonl")
+    assert (events[0]["event"], events[-1]["event"]) == ("search_started", "search_finished")
+    assert all("runtime" in event for event in events)
+    num_rounds = max(event.get("round", 0) for event in events) + 1
+    for number in range(num_rounds):
+        kinds = [event["event"] for event in events if event.get("round") == number and event["event"][:6] != "search"]
+        assert kinds[0] == "trained"
+        assert set(kinds[1:-1]) == {"evaluation"}
+        assert kinds[-1] == "decision"
+    decided = [action for event in events if event["event"] == "decision" for action in event["actions"]]
+    assert (
+        decided[: len(read_json(run / "architecture.json")["actions"])]
+        == read_json(run / "architecture.json")["actions"]
+    )
+    assert events[-1]["arch_id"] == read_json(run / "architecture.json")["arch_id"]
+
+
+def test_losses_are_paired_per_prompt_scores_of_the_store(run: Path) -> None:
+    frame = ScoreStore(run / "scores").frame()
+    events = [event for event in read_trace(run / "trace.jsonl") if event.get("round") == 0]
+    digest = next(event["weights_digest"] for event in events if event["event"] == "trained")
+    frame = frame[frame["weights_digest"] == digest].sort_values("chunk", kind="stable")
+    base, *removals = [event for event in events if event["event"] == "evaluation"]
+    assert len(removals) == len(FREE_BLOCKS)
+    before = frame[frame["arch_id"] == base["arch_id"]]
+    assert len(before) == 3
+    for event in removals:
+        after = frame[frame["arch_id"] == event["arch_id"]]
+        assert list(after["prompt_id"]) == list(before["prompt_id"])
+        loss = paired_loss(before["clip"].tolist(), after["clip"].tolist())
+        assert (event["d_clip"]["mean"], event["d_clip"]["low"]) == (loss.mean, loss.low)
+        assert event["value"] == pytest.approx(loss.mean / event["d_latency_ms"])
+
+
+def test_every_round_leaves_its_checkpoint_and_its_pictures(run: Path) -> None:
+    events = read_trace(run / "trace.jsonl")
+    numbers = [event["round"] for event in events if event["event"] == "trained"]
+    assert sorted(path.name for path in (run / "checkpoints").iterdir()) == [f"round-{n:03d}" for n in numbers]
+    assert sorted(path.name for path in (run / "images").iterdir()) == [f"round-{n:03d}.png" for n in numbers]
+    assert not list(run.rglob("*.part*"))
+
+
+class IdlePool:
+    """A pool that must not be asked for anything."""
+
+    def load_weights(self, weights: Mapping[str, torch.Tensor], /) -> None: ...
+
+    def evaluate(self, tasks: Sequence[EvaluationTask], /) -> Iterator[EvaluationResult]:
+        assert not tasks, "something was scored again"
+        return iter(())
+
+    def pictures(self, task: EvaluationTask, /) -> npt.NDArray[np.uint8]:
+        raise AssertionError("a picture was made again")
+
+    def close(self) -> None: ...
+
+
+def test_a_finished_run_makes_no_picture_and_trains_no_step_again(
+    run: Path, config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def untrained(*args: Any, **kwargs: Any) -> list[float]:
+        raise AssertionError("a round was trained again")
+
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    monkeypatch.setattr(nas.search, "make_pool", lambda *args, **kwargs: IdlePool())
+    monkeypatch.setattr(nas.round_training, "train", untrained)
+    found = search(config, run)
+    assert found.architecture == read_spec(run / "architecture.json")[0]
+    assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
+
+
+def test_a_run_killed_again_and_again_ends_like_an_undisturbed_one(run: Path, config: Path, folder: Path) -> None:
+    out = folder / "killed"
+    for num_writes in (1, 2, 3, 9, 4):
+        assert exit_code(search_until_killed, config, out, num_writes) == -signal.SIGKILL
+    assert exit_code(search_until_step, config, out, "robust training", 1, 1) == -signal.SIGKILL
+    with (out / "trace.jsonl").open("a", encoding="utf-8") as trace:
+        trace.write('{"event": "evalua')  # the write itself was torn
+    assert exit_code(search_until_killed, config, out, 12) == -signal.SIGKILL
+    assert not (out / "architecture.json").exists(), "the run was killed before its end"
+    assert exit_code(search, config, out) == 0
+    same_result(run, out)
+
+
+def test_two_ray_actors_find_the_same(run: Path, config: Path, folder: Path) -> None:
+    out = folder / "ray"
+    assert exit_code(search, config, out, num_workers=2) == 0
+    same_result(run, out)
+
+
+def test_a_copy_is_born_trained_and_resumed(config: Path, folder: Path) -> None:
+    """A target above the base model's latency leaves room for an A+ at once."""
+    base_ms = sum(synthetic_ms(site.signature) for site in SPACE.sites(SPACE.base, context_tokens=16))
+    settings = small_config(target_ratio=None, target_latency_ms=1.2 * base_ms, max_copies=1)
+    path = write_experiment(folder / "copying", settings)
+    undisturbed, killed = folder / "copying" / "undisturbed", folder / "copying" / "killed"
+    found = search(path, undisturbed)
+    decisions = [event for event in read_trace(undisturbed / "trace.jsonl") if event["event"] == "decision"]
+    copies = [action for event in decisions for action in event["actions"]]
+    assert len(copies) == 1
+    assert copies[0].startswith("+")
+    assert found.predicted_latency_ms <= 1.2 * base_ms
+    assert exit_code(search_until_step, path, killed, "recovery", 1, 1) == -signal.SIGKILL
+    assert exit_code(search, path, killed) == 0
+    same_result(undisturbed, killed)
