@@ -1,0 +1,38 @@
+"""What it costs: latency tables, predictions from them, and reading and writing them.
+
+Importing this package does not import torch; `latency.measure` and `latency.backends` do.
+"""
+
+from latency.prediction import BlockLatency, LatencyPrediction
+from latency.scenario import Check, Device, EndToEnd, LatencyTableError, Method, Protocol, Runtime, SourceFile, Workload
+from latency.source import Backend, LatencySource
+from latency.store import LatencyTableWarning, csv_text, read_table, table_text, write_csv, write_table
+from latency.table import REST, LatencyTable, MissingRowsError, TableRow, WorkloadMismatchError, check_workload
+
+__all__ = [
+    "REST",
+    "Backend",
+    "BlockLatency",
+    "Check",
+    "Device",
+    "EndToEnd",
+    "LatencyPrediction",
+    "LatencySource",
+    "LatencyTable",
+    "LatencyTableError",
+    "LatencyTableWarning",
+    "Method",
+    "MissingRowsError",
+    "Protocol",
+    "Runtime",
+    "SourceFile",
+    "TableRow",
+    "Workload",
+    "WorkloadMismatchError",
+    "check_workload",
+    "csv_text",
+    "read_table",
+    "table_text",
+    "write_csv",
+    "write_table",
+]

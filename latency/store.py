@@ -1,0 +1,124 @@
+"""Reading and writing latency tables: one JSON document each, and its flat CSV twin.
+
+What is written can be read; a file is replaced as a whole or not at all.
+"""
+
+import csv
+import io
+import json
+import os
+import warnings
+from dataclasses import asdict
+from pathlib import Path
+from typing import Final
+
+from latency.document import KEY_FIELDS, VALUE_FIELDS, from_document, to_document
+from latency.scenario import LatencyTableError
+from latency.table import LatencyTable
+
+# Blocks measured alone summed to 0.94 .. 1.05 of the whole on every runtime tried; twice off is a wrong unit or batch.
+TRUSTED_SUM: Final = (0.90, 1.10)
+POSSIBLE_SUM: Final = (0.5, 2.0)
+
+
+class LatencyTableWarning(UserWarning):
+    """A table that can be used but should not be trusted."""
+
+
+def read_table(path: Path, /) -> LatencyTable:
+    """Read a table.
+
+    Warns:
+        LatencyTableWarning: The blocks sum to less than 0.9 or more than 1.1 of the end-to-end latency.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        LatencyTableError: Not a table of this schema; the message names every violation and its place.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"there is no latency table {path}; make one with `nas latency measure MODEL --out {path}`"
+        )
+    try:
+        table = from_document(json.loads(path.read_text(encoding="utf-8")))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise LatencyTableError(f"{path}: a latency table must be JSON: {error}") from error
+    except LatencyTableError as error:
+        raise LatencyTableError(f"{path} is not a latency table that can be used:\n{error}") from error
+    if table.check is not None:
+        _check_possible(table.check.sum_over_end_to_end, path)
+        if not _within(table.check.sum_over_end_to_end, TRUSTED_SUM):
+            warnings.warn(f"{path}: {_sum_law(table.check.sum_over_end_to_end)}", LatencyTableWarning, stacklevel=2)
+    return table
+
+
+def write_table(table: LatencyTable, path: Path, /, *, allow_mismatch: bool = False) -> None:
+    """Write a table as JSON.
+
+    Args:
+        table: The table.
+        path: Where; an existing file is replaced.
+        allow_mismatch: Write it even where blocks and whole do not agree to a tenth.
+
+    Raises:
+        LatencyTableError: They do not; nothing is written.
+    """
+    if table.check is not None:
+        _check_possible(table.check.sum_over_end_to_end, path)
+        if not allow_mismatch and not _within(table.check.sum_over_end_to_end, TRUSTED_SUM):
+            raise LatencyTableError(
+                f"{path} was not written: {_sum_law(table.check.sum_over_end_to_end)}; "
+                "measure on a calmer machine or with more rounds, or allow the mismatch (`--allow-mismatch`)"
+            )
+    _replace(path, table_text(table))
+
+
+def write_csv(table: LatencyTable, path: Path, /) -> None:
+    """Write the rows as CSV, one line each; sites are joined by spaces. The scenario stays in the JSON document."""
+    _replace(path, csv_text(table))
+
+
+def table_text(table: LatencyTable, /) -> str:
+    """The JSON document, one row a line."""
+    document = to_document(table)
+    rows = ",\n".join(f"    {json.dumps(row)}" for row in document.pop("rows"))
+    head = json.dumps(document, indent=2).removesuffix("\n}")
+    return f'{head},\n  "rows": [\n{rows}\n  ]\n}}\n'
+
+
+def csv_text(table: LatencyTable, /) -> str:
+    """The CSV twin: the schema's row keys as columns, text in quotes, lines ended as RFC 4180 says."""
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, fieldnames=(*KEY_FIELDS, *VALUE_FIELDS), quoting=csv.QUOTE_NONNUMERIC)
+    writer.writeheader()
+    for row in table.rows:
+        flat = asdict(row)
+        writer.writerow(flat.pop("signature") | flat | {"sites": " ".join(row.sites)})
+    return text.getvalue()
+
+
+def _check_possible(ratio: float, path: Path) -> None:
+    if not _within(ratio, POSSIBLE_SUM):
+        raise LatencyTableError(
+            f"{path}: blocks must sum to {POSSIBLE_SUM[0]} .. {POSSIBLE_SUM[1]} of the end-to-end latency, "
+            f"but got {ratio:.3f}; look for a wrong unit or batch size"
+        )
+
+
+def _within(ratio: float, bounds: tuple[float, float]) -> bool:
+    return bounds[0] <= ratio <= bounds[1]
+
+
+def _sum_law(ratio: float) -> str:
+    low, high = TRUSTED_SUM
+    return f"blocks should sum to {low:.2f} .. {high:.2f} of the end-to-end latency, but got {ratio:.3f}"
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write beside, then rename: a reader never sees half a file."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        beside.write_text(text, encoding="utf-8", newline="")
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)

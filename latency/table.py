@@ -1,0 +1,262 @@
+"""LatencyTable: milliseconds by block signature, and what any architecture made of these blocks will take.
+
+A forward pass costs the sum of its blocks plus a rest (SnapFusion, section 3.2): blocks of one signature cost the
+same wherever they stand. Pure: no torch, disk or clock; `latency.store` reads and writes tables, `latency.measure`
+makes them.
+"""
+
+import hashlib
+import json
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, fields
+from typing import Final
+
+from latency.prediction import BlockLatency, LatencyPrediction
+from latency.scenario import Check, Device, EndToEnd, LatencyTableError, Method, Protocol, Runtime, Workload
+from search_spaces import BlockKind, BlockSignature, Site, UNetSpace
+
+SCHEMA_VERSION: Final = 1
+REST: Final = BlockSignature(kind=BlockKind.REST)
+# Standard error of a median over (p90 - p10) / sqrt(n), for normal samples: sqrt(pi / 2) / (2 * 1.2816).
+MEDIAN_ERROR: Final = math.sqrt(math.pi / 2) / (2 * 1.2816)
+SUM_TOLERANCE: Final = 0.01  # a stored sum / end-to-end may differ from the rows' by rounding, not by more
+
+
+class MissingRowsError(LatencyTableError):
+    """A table that lacks rows which were asked for; `missing` holds their signatures."""
+
+    def __init__(self, message: str, /, *, missing: tuple[BlockSignature, ...]) -> None:
+        super().__init__(message)
+        self.missing = missing
+
+
+class WorkloadMismatchError(LatencyTableError):
+    """A table that was measured for another workload."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableRow:
+    """The latency of one signature, for the workload's whole batch.
+
+    A row of kind `rest` is what the blocks leave of the end-to-end latency (concatenations, glue, Python between
+    blocks); where blocks alone sum to more than the whole it is 0, the only row that may be.
+
+    Attributes:
+        signature: The key.
+        median_ms: The value that predictions use.
+        p10_ms: 10th percentile of the samples.
+        p90_ms: 90th percentile of the samples.
+        min_ms: Smallest sample.
+        mean_ms: Mean of the samples.
+        std_ms: Standard deviation of the samples.
+        num_samples: How many samples.
+        source: How this row's number came to be.
+        sites: diffusers' module names of the base model's blocks that have this signature.
+        file: File that the number was imported from.
+        note: Anything else worth knowing, such as calls per sample.
+    """
+
+    signature: BlockSignature
+    median_ms: float
+    p10_ms: float
+    p90_ms: float
+    min_ms: float
+    mean_ms: float
+    std_ms: float
+    num_samples: int
+    source: Method
+    sites: tuple[str, ...] = ()
+    file: str = ""
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        wrong = []
+        times = {f.name: getattr(self, f.name) for f in fields(self) if f.name.endswith("_ms")}
+        may_be_zero = self.signature.kind is BlockKind.REST
+        for name, value in times.items():
+            least_is_fine = value >= 0 if may_be_zero or name == "std_ms" else value > 0
+            if not (math.isfinite(value) and least_is_fine):
+                wrong.append(f"`{name}` must be positive and finite, but got {value}")
+        if not self.min_ms <= self.p10_ms <= self.median_ms <= self.p90_ms:
+            order = ", ".join(str(times[name]) for name in ("min_ms", "p10_ms", "median_ms", "p90_ms"))
+            wrong.append(f"min_ms <= p10_ms <= median_ms <= p90_ms must hold, but got {order}")
+        if self.num_samples < 1:
+            wrong.append(f"`num_samples` must be at least 1, but got {self.num_samples}")
+        if wrong:
+            raise LatencyTableError(f"{self.signature}: " + "; ".join(wrong))
+
+    @property
+    def median_error_ms(self) -> float:
+        """Standard error of the median, from the spread: 0.489 (p90 - p10) / sqrt(n)."""
+        return MEDIAN_ERROR * (self.p90_ms - self.p10_ms) / math.sqrt(self.num_samples)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LatencyTable:
+    """All rows of one scenario."""
+
+    device: Device
+    runtime: Runtime
+    workload: Workload
+    protocol: Protocol
+    end_to_end: EndToEnd | None
+    check: Check | None
+    rows: tuple[TableRow, ...]
+
+    def __post_init__(self) -> None:
+        wrong = duplicates(tuple(enumerate(self.rows)))
+        if not self.rows:
+            wrong.append("`rows` must hold at least one row, but it is empty")
+        if self.end_to_end is not None and self.check is not None and self.base_ms > 0:
+            ratio, stored = self.base_ms / self.end_to_end.median_ms, self.check.sum_over_end_to_end
+            if abs(stored - ratio) > SUM_TOLERANCE * ratio:
+                wrong.append(
+                    f"`check.sum_over_end_to_end` must be what rows, sites and end_to_end give, {ratio:.3f}, "
+                    f"but got {stored:.3f}; a row or the end-to-end latency was changed"
+                )
+        if wrong:
+            raise LatencyTableError("; ".join(wrong))
+
+    @property
+    def base_ms(self) -> float:
+        """Sum of the base model's blocks, each row as often as it has sites; without the rest."""
+        return math.fsum(r.median_ms * len(r.sites) for r in self.rows if r.signature.kind is not BlockKind.REST)
+
+    @property
+    def digest(self) -> str:
+        """Digest of the whole content: equal exactly for equal tables, on any machine."""
+        content = json.dumps({"schema_version": SCHEMA_VERSION, **asdict(self)}, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(content.encode()).hexdigest()[:16]
+
+    def milliseconds(self, signature: BlockSignature, /) -> float:
+        """Median latency of one block.
+
+        Raises:
+            MissingRowsError: The table has no such row.
+        """
+        self.require((signature,))
+        return self._by_signature()[signature].median_ms
+
+    def missing(self, signatures: Iterable[BlockSignature], /) -> tuple[BlockSignature, ...]:
+        """Signatures that the table does not price, sorted, each once."""
+        return tuple(sorted(set(signatures) - self._by_signature().keys()))
+
+    def require(self, signatures: Iterable[BlockSignature], /) -> None:
+        """Check that the table prices every signature.
+
+        Raises:
+            MissingRowsError: It does not; the message lists every missing one with the nearest that is there.
+        """
+        if missing := self.missing(signatures):
+            present = self._by_signature()
+            lines = [f"  {_described_against(key, _nearest(key, present))}" for key in missing]
+            raise MissingRowsError(
+                f"the latency table of {self.device.name} ({self.runtime.name}) must price every block asked for, "
+                f"but {len(missing)} have no row:\n" + "\n".join(lines) + "\nmeasure them on that device with "
+                "`nas latency measure MODEL --out FILE.json` (`--height`, `--width`, `--context-tokens` and "
+                "`--max-copies` as in the search)",
+                missing=missing,
+            )
+
+    def predict(self, sites: Iterable[Site], /) -> LatencyPrediction:
+        """Predicted latency of an architecture, from `UNetSpace.sites`.
+
+        The standard error of the total is the root of the sum over rows of (times used x `median_error_ms`)^2: rows
+        err independently, but every use of a row errs the same way. It says how precise the rows are, not whether
+        blocks add up; `check` says that.
+
+        Raises:
+            MissingRowsError: The table does not price every site.
+        """
+        blocks = list(sites)
+        rows = self._by_signature()
+        if REST in rows:
+            blocks.append(Site(name=str(BlockKind.REST), signature=REST))
+        self.require(site.signature for site in blocks)
+        uses = Counter(site.signature for site in blocks)
+        return LatencyPrediction(
+            breakdown=tuple(
+                BlockLatency(
+                    name=site.name,
+                    stage=site.stage,
+                    position=site.position,
+                    kind=site.signature.kind,
+                    ms=rows[site.signature].median_ms,
+                )
+                for site in blocks
+            ),
+            error_ms=math.hypot(*(num * rows[key].median_error_ms for key, num in uses.items())),
+        )
+
+    def _by_signature(self) -> dict[BlockSignature, TableRow]:
+        return {row.signature: row for row in self.rows}
+
+
+def duplicates(rows: Sequence[tuple[int, TableRow]], /) -> list[str]:
+    """A sentence for every row, given with its number, whose signature an earlier one has."""
+    first: dict[BlockSignature, int] = {}
+    return [
+        f"rows[{index}]: a key stands once in a table, but {row.signature} stands in rows[{first[row.signature]}] too"
+        for index, row in rows
+        if first.setdefault(row.signature, index) != index
+    ]
+
+
+def check_workload(
+    table: LatencyTable, /, *, space: UNetSpace, height: int = 0, width: int = 0, context_tokens: int
+) -> None:
+    """Check that a table was measured for what a search is going to run.
+
+    Args:
+        table: The table.
+        space: The space that is searched.
+        height: Latent height; 0 = the model's own.
+        width: Latent width; 0 = the model's own.
+        context_tokens: Text tokens that cross-attentions read.
+
+    Raises:
+        WorkloadMismatchError: It was not; the message lists every difference.
+    """
+    workload = table.workload
+    wanted = {
+        "latent_height": height or space.sample_size[0],
+        "latent_width": width or space.sample_size[1],
+        "context_tokens": context_tokens,
+        "cross_attention_dim": cross_attention_dim(space),
+        "temb_channels": space.temb_channels,
+    }
+    wrong = [
+        f"`{name}` must be {value}, but the table has {getattr(workload, name)}"
+        for name, value in wanted.items()
+        if getattr(workload, name) != value
+    ]
+    if wrong:
+        raise WorkloadMismatchError(
+            f"the latency table of {workload.base_model} on {table.device.name} is for another workload: "
+            + "; ".join(wrong)
+            + "; latencies are never rescaled: measure this workload with `nas latency measure MODEL --out FILE.json`"
+        )
+
+
+def cross_attention_dim(space: UNetSpace, /) -> int:
+    """Width of a text token, the widest where stages differ; 0 without cross-attentions."""
+    return max((stage.cross_attention_dim for stage in space.stages if any(stage.depths)), default=0)
+
+
+def _nearest(key: BlockSignature, present: Iterable[BlockSignature]) -> BlockSignature | None:
+    """The present signature of the same kind whose MACs are nearest on a log scale."""
+
+    def distance(other: BlockSignature) -> float:
+        return abs(math.log(max(1, other.num_macs)) - math.log(max(1, key.num_macs)))
+
+    return min((other for other in sorted(present) if other.kind is key.kind), key=distance, default=None)
+
+
+def _described_against(key: BlockSignature, nearest: BlockSignature | None) -> str:
+    if nearest is None:
+        return f"{key} (the table has no {key.kind} at all)"
+    differing = [f.name for f in fields(key) if getattr(key, f.name) != getattr(nearest, f.name)]
+    what = ", ".join(f"{name} {getattr(key, name)!r} instead of {getattr(nearest, name)!r}" for name in differing)
+    return f"{key} (nearest: {nearest}; {what})"

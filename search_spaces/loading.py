@@ -1,0 +1,85 @@
+"""Loading a UNet from a folder: a diffusers pipeline folder, or the UNet folder in it; safetensors only.
+
+Importing this module does not import torch; `load_unet` does.
+"""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    import torch
+    from diffusers import UNet2DConditionModel
+
+PLAIN: Final = "UNet2DConditionModel"
+SEARCHED: Final = "SearchedUNet"  # ours: a UNet whose blocks were removed and copied
+
+
+class ModelFolderError(ValueError):
+    """A folder that holds no UNet that can be loaded."""
+
+
+def unet_folder(folder: Path, /) -> Path:
+    """The folder with the UNet's `config.json`: `folder` itself, or `unet` in it.
+
+    Raises:
+        ModelFolderError: Neither holds one.
+    """
+    if not folder.is_dir():
+        raise ModelFolderError(
+            f"there is no model folder {folder}; give a diffusers pipeline folder or its `unet` folder"
+        )
+    for candidate in (folder / "unet", folder):
+        if (candidate / "config.json").is_file():
+            return candidate
+    raise ModelFolderError(
+        f"a model folder must hold `unet/config.json` or `config.json`, but {folder} has neither; "
+        "give a diffusers pipeline folder or its `unet` folder"
+    )
+
+
+def read_unet_config(folder: Path, /) -> dict[str, Any]:
+    """The content of a UNet's `config.json`, without loading weights.
+
+    Raises:
+        ModelFolderError: No such folder, no config, or the config of something else.
+    """
+    path = unet_folder(folder) / "config.json"
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ModelFolderError(f"{path} must be JSON: {error}") from error
+    name = config.get("_class_name") if isinstance(config, dict) else None
+    if name not in (PLAIN, SEARCHED):
+        raise ModelFolderError(f"`_class_name` in {path} must be {PLAIN} or {SEARCHED}, but got {name!r}")
+    return dict(config)
+
+
+def load_unet(folder: Path, /, *, dtype: "torch.dtype | None" = None) -> "UNet2DConditionModel":
+    """Load a UNet, in evaluation mode.
+
+    Args:
+        folder: A diffusers pipeline folder or its `unet` folder.
+        dtype: Of the weights; None = float32.
+
+    Raises:
+        ModelFolderError: The folder holds no UNet with safetensors weights.
+    """
+    path, name = unet_folder(folder), read_unet_config(folder)["_class_name"]
+    if not any(path.glob("*.safetensors")):
+        raise ModelFolderError(f"weights must be safetensors, but {path} has none; save the model with safetensors")
+    unet: UNet2DConditionModel = _class_of(name).from_pretrained(path, use_safetensors=True, torch_dtype=dtype)
+    return unet.eval()
+
+
+def _class_of(name: str) -> "type[UNet2DConditionModel]":
+    """The class that a config names; torch is imported here and not before."""
+    if name == SEARCHED:
+        from search_spaces.searched_unet import SearchedUNet
+
+        searched: type[UNet2DConditionModel] = SearchedUNet
+        return searched
+    from diffusers import UNet2DConditionModel as Unet
+
+    plain: type[UNet2DConditionModel] = Unet
+    return plain

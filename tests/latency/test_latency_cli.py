@@ -1,0 +1,151 @@
+"""`nas latency` from end to end, with a real measurement of a tiny UNet."""
+
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+import torch
+from diffusers import UNet2DConditionModel
+from typer.testing import CliRunner
+
+from latency import read_table, write_table
+from nas.latency_cli import app, read_context_tokens
+from search_spaces import space_from_config
+from search_spaces.loading import ModelFolderError, load_unet, read_unet_config
+from tests.latency.strategies import small_space, table_of
+
+TINY = {
+    "sample_size": 8,
+    "block_out_channels": (8, 16),
+    "layers_per_block": 1,
+    "down_block_types": ("CrossAttnDownBlock2D", "DownBlock2D"),
+    "up_block_types": ("UpBlock2D", "CrossAttnUpBlock2D"),
+    "attention_head_dim": 2,
+    "cross_attention_dim": 16,
+    "norm_num_groups": 4,
+}
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+@pytest.fixture(scope="module")
+def pipeline(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("models") / "tiny"
+    torch.manual_seed(0)
+    UNet2DConditionModel(**TINY).save_pretrained(folder / "unet")
+    (folder / "tokenizer").mkdir()
+    (folder / "tokenizer" / "tokenizer_config.json").write_text('{"model_max_length": 16}')
+    return folder
+
+
+@pytest.fixture(scope="module")
+def measured(pipeline):
+    out = pipeline.parent / "tiny.json"
+    # Three rounds say little about a tiny UNet, where the machine's noise is as large as the blocks.
+    result = run(
+        "measure", pipeline, "--out", out, "--min-rounds", 3, "--max-rounds", 3, "--subnetworks", 2, "--max-copies", 1,
+        "--device-name", "test machine", "--allow-mismatch",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    return out, result
+
+
+@pytest.mark.filterwarnings("ignore::latency.LatencyTableWarning")
+def test_measure_writes_a_table_that_covers_the_space(pipeline, measured):
+    out, result = measured
+    table = read_table(out)
+    space = space_from_config(read_unet_config(pipeline), max_copies=1)
+    assert table.missing(space.reachable_signatures(context_tokens=16)) == ()
+    assert (table.device.name, table.workload.base_model, table.workload.context_tokens) == ("test machine", "tiny", 16)
+    assert f"wrote {out}" in result.stdout
+    assert "blocks sum to" in result.stdout
+    assert "2 random sub-networks" in result.stdout
+
+
+@pytest.mark.filterwarnings("ignore::latency.LatencyTableWarning")
+def test_show_prints_draws_and_exports(pipeline, measured):
+    out, _ = measured
+    table = read_table(out)
+    shown = run("show", out)
+    assert shown.exit_code == 0
+    assert "test machine" in shown.stdout
+    assert "end to end" in shown.stdout
+    assert all(str(row.signature) in shown.stdout for row in table.rows)
+    assert run("show", out, "--format", "json").stdout == out.read_text()
+    assert len(run("show", out, "--format", "csv").stdout.splitlines()) == 1 + len(table.rows)
+    picture = out.with_suffix(".png")
+    assert run("show", out, "--plot", picture, "--model", pipeline).exit_code == 0
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_user_errors_end_with_code_2_and_a_message_on_stderr(pipeline, tmp_path):
+    (tmp_path / "bad.json").write_text('{"schema_version": 9}')
+    good = tmp_path / "good.json"
+    table = table_of(small_space())
+    write_table(replace(table, workload=replace(table.workload, temb_channels=99)), good)
+    (tmp_path / "empty").mkdir()
+    cases = {
+        ("show", tmp_path / "none.json"): "there is no latency table",
+        ("show", tmp_path / "bad.json"): "`schema_version` 1, but got 9",
+        ("show", good, "--plot", tmp_path / "x.png"): "give its folder with `--model`",
+        (
+            "show",
+            good,
+            "--plot",
+            tmp_path / "x.png",
+            "--model",
+            pipeline,
+        ): "`temb_channels` must be 32, but the table has 99",
+        ("measure", tmp_path / "none", "--out", tmp_path / "t.json"): "there is no model folder",
+        ("measure", tmp_path / "empty", "--out", tmp_path / "t.json"): "must hold `unet/config.json`",
+        ("measure", pipeline, "--out", tmp_path / "no" / "t.json"): "there is no folder",
+        ("measure", pipeline, "--out", tmp_path / "t.json", "--max-rounds", 3): "`max_rounds` must be at least",
+    }
+    for arguments, message in cases.items():
+        result = run(*arguments)
+        assert result.exit_code == 2, arguments
+        assert message in result.stderr
+        assert "Traceback" not in result.output
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["bad.json", "empty", "good.json"]
+
+
+def test_context_tokens_come_from_the_tokenizer(pipeline, tmp_path):
+    assert read_context_tokens(pipeline) == 16
+    assert read_context_tokens(tmp_path) == 77
+    (tmp_path / "tokenizer").mkdir()
+    for content in ('{"model_max_length": 1000000000000000019884624838656}', "[]", "{"):
+        (tmp_path / "tokenizer" / "tokenizer_config.json").write_text(content)
+        with pytest.raises(ValueError, match="--context-tokens"):
+            read_context_tokens(tmp_path)
+
+
+def test_the_command_line_starts_without_torch():
+    code = "import sys, nas.latency_cli, latency; assert not {'torch', 'diffusers', 'matplotlib'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_unets_load_from_pipeline_and_unet_folders(pipeline):
+    config = read_unet_config(pipeline)
+    assert config == read_unet_config(pipeline / "unet")
+    assert tuple(config["block_out_channels"]) == (8, 16)
+    first, second = load_unet(pipeline), load_unet(pipeline / "unet", dtype=torch.bfloat16)
+    assert not first.training
+    assert (first.dtype, second.dtype) == (torch.float32, torch.bfloat16)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{", "must be JSON"),
+        ("[]", "`_class_name`"),
+        ('{"_class_name": "AutoencoderKL"}', "but got 'AutoencoderKL'"),
+        ('{"_class_name": "UNet2DConditionModel"}', "weights must be safetensors"),
+    ],
+)
+def test_folders_without_a_unet_that_loads_are_refused(content, message, tmp_path):
+    (tmp_path / "config.json").write_text(content)
+    with pytest.raises(ModelFolderError, match=message):
+        load_unet(tmp_path)

@@ -1,0 +1,150 @@
+import math
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from latency import (
+    REST,
+    LatencyTable,
+    LatencyTableError,
+    Method,
+    MissingRowsError,
+    WorkloadMismatchError,
+    check_workload,
+)
+from search_spaces import BlockKind, BlockSignature, Sign, Site
+from tests.latency.strategies import TOKENS, positive, row, scenario, small_space, table_of, tables
+
+SPACE = small_space()
+RESNET = BlockSignature(kind=BlockKind.RESNET, in_channels=8, out_channels=8, height=12, width=12)
+
+
+def predicted(table, architecture):
+    return table.predict(SPACE.sites(architecture, context_tokens=TOKENS))
+
+
+@given(
+    launch=positive,
+    scale=st.floats(1e-9, 1e-3),
+    power=st.floats(0.3, 1.5),
+    choices=st.lists(st.integers(0, 999), max_size=12),
+)
+@settings(max_examples=40, deadline=None)
+def test_dropping_a_block_never_raises_the_predicted_latency(launch, scale, power, choices):
+    table = table_of(SPACE, launch_ms=launch, ms_per_macs=scale, power=power)
+    architecture = SPACE.base
+    before = predicted(table, architecture).total_ms
+    for choice in choices:
+        actions = [*SPACE.removals(architecture), *SPACE.copies(architecture)]
+        action = actions[choice % len(actions)]
+        architecture = action.apply(architecture)
+        after = predicted(table, architecture).total_ms
+        assert after <= before if action.sign is Sign.REMOVE else after >= before
+        before = after
+
+
+def test_a_prediction_is_the_sum_of_its_breakdown_in_every_grouping():
+    prediction = predicted(table_of(SPACE), SPACE.base)
+    total = prediction.total_ms
+    assert total == pytest.approx(math.fsum(b.ms for b in prediction.breakdown))
+    assert sum(prediction.by_stage().values()) == pytest.approx(total)
+    assert sum(prediction.by_kind().values()) == pytest.approx(total)
+    assert prediction.breakdown[-1].kind is BlockKind.REST
+    assert [b.name for b in prediction.breakdown[:-1]] == [
+        s.name for s in SPACE.sites(SPACE.base, context_tokens=TOKENS)
+    ]
+    assert prediction.by_stage().keys() == {"", *(stage.place for stage in SPACE.stages)}
+
+
+def test_the_base_model_is_predicted_to_take_its_end_to_end_latency():
+    table = table_of(SPACE)
+    assert predicted(table, SPACE.base).total_ms == pytest.approx(table.end_to_end.median_ms)
+
+
+def test_the_interval_adds_rows_as_independent_and_uses_of_a_row_as_equal():
+    other = replace(RESNET, in_channels=16)
+    table = LatencyTable(**scenario(), rows=(row(RESNET, 2.0), row(other, 3.0)))
+    one = table.rows[0].median_error_ms
+    assert one == pytest.approx(0.489 * 0.6 / 4, rel=1e-3)
+    twice = table.predict([Site(name="a", signature=RESNET), Site(name="b", signature=RESNET)])
+    assert twice.error_ms == pytest.approx(2 * one)
+    both = table.predict([Site(name="a", signature=RESNET), Site(name="b", signature=other)])
+    assert both.error_ms == pytest.approx(math.hypot(one, table.rows[1].median_error_ms))
+    assert both.high_ms - both.total_ms == pytest.approx(1.96 * both.error_ms)
+    assert both.total_ms - both.low_ms == pytest.approx(1.96 * both.error_ms)
+
+
+def test_missing_rows_are_all_named_with_their_nearest_and_the_remedy():
+    near = replace(RESNET, in_channels=16)
+    table = LatencyTable(**scenario(), rows=(row(RESNET), row(replace(RESNET, in_channels=640, out_channels=640))))
+    up = BlockSignature(kind=BlockKind.UPSAMPLE, in_channels=8, out_channels=8, height=6, width=6)
+    assert table.missing([near, up, near, RESNET]) == (near, up)
+    with pytest.raises(MissingRowsError) as error:
+        table.require([near, up, RESNET])
+    message = str(error.value)
+    assert error.value.missing == (near, up)
+    assert "resnet 16->8 12x12 (nearest: resnet 8 12x12; in_channels 16 instead of 8)" in message
+    assert "upsample 8 6x6 (the table has no upsample at all)" in message
+    assert "nas latency measure" in message
+    with pytest.raises(MissingRowsError):
+        table.predict([Site(name="x", signature=near)])
+    with pytest.raises(MissingRowsError):
+        table.milliseconds(up)
+    assert table.milliseconds(RESNET) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"p10_ms": 1.1}, ["min_ms <= p10_ms <= median_ms <= p90_ms"]),
+        ({"p90_ms": 0.95}, ["min_ms <= p10_ms <= median_ms <= p90_ms"]),
+        ({"median_ms": math.nan, "std_ms": -1.0, "num_samples": 0}, ["`median_ms`", "`std_ms`", "`num_samples`"]),
+        ({"p90_ms": math.inf}, ["`p90_ms`"]),
+        ({"min_ms": 0.0}, ["`min_ms`"]),
+    ],
+)
+def test_a_row_that_breaks_laws_is_not_born_and_all_laws_are_named(values, words):
+    with pytest.raises(LatencyTableError) as error:
+        row(RESNET, **values)
+    assert all(word in str(error.value) for word in words)
+
+
+def test_only_a_rest_may_take_no_time():
+    assert row(REST, 0.0).median_ms == 0.0
+    with pytest.raises(LatencyTableError, match="`median_ms` must be positive"):
+        row(RESNET, 0.0)
+
+
+def test_a_table_with_a_key_twice_or_an_edited_row_is_not_born():
+    with pytest.raises(LatencyTableError, match=r"rows\[1\]: a key stands once .* rows\[0\] too"):
+        LatencyTable(**scenario(), rows=(row(RESNET), row(RESNET, 2.0)))
+    table = table_of(SPACE)
+    slower = replace(table.rows[0], **dict.fromkeys(("median_ms", "p90_ms", "mean_ms"), 100.0))
+    with pytest.raises(LatencyTableError, match=r"`check\.sum_over_end_to_end` must be what rows"):
+        replace(table, rows=(slower, *table.rows[1:]))
+
+
+@given(tables())
+@settings(max_examples=25, deadline=None)
+def test_the_digest_is_the_content(table):
+    assert table.digest == replace(table).digest
+    assert table.digest != replace(table, device=replace(table.device, name=table.device.name + "!")).digest
+    other = replace(table.rows[0], note=table.rows[0].note + "!")
+    assert table.digest != replace(table, rows=(other, *table.rows[1:])).digest
+
+
+def test_a_table_of_another_workload_is_refused_with_every_difference():
+    table = table_of(SPACE)
+    check_workload(table, space=SPACE, context_tokens=TOKENS)
+    with pytest.raises(WorkloadMismatchError) as error:
+        check_workload(table, space=replace(SPACE, temb_channels=64), height=24, context_tokens=77)
+    message = str(error.value)
+    for part in ("`latent_height` must be 24, but the table has 12", "`context_tokens` must be 77", "`temb_channels`"):
+        assert part in message
+    assert "latent_width" not in message
+
+
+def test_methods_are_the_published_ones():
+    assert [str(m) for m in Method] == ["isolated", "in_situ", "difference", "estimated", "modelled", "interpolated"]
