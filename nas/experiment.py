@@ -1,9 +1,7 @@
 """From a config to objects: everything that a config names is resolved here and nowhere else, cheap things first."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from latency.store import read_table
 from latency.table import LatencyTable, check_workload
@@ -16,7 +14,7 @@ from nas.score_store import digest_of
 from nas.worker import WorkerSpec
 from search_spaces.architecture import Architecture
 from search_spaces.diffusers_config import space_from_config
-from search_spaces.loading import read_unet_config
+from search_spaces.loading import read_context_tokens, read_unet_config
 from search_spaces.supernet import CopyStart
 from search_spaces.unet_space import UNetSpace
 
@@ -74,6 +72,7 @@ def resolve(config: ExperimentConfig, /) -> Experiment:
     space = space_from_config(read_unet_config(config.model), max_copies=config.search.max_copies_per_block)
     table = read_table(config.latency_table)
     context_tokens = read_context_tokens(config.model)
+    assert context_tokens is not None, "a pipeline folder has a tokenizer"
     check_workload(table, space=space, context_tokens=context_tokens)
     table.require(space.reachable_signatures(context_tokens=context_tokens))
     price_ms = Pricer(table, space=space, context_tokens=context_tokens)
@@ -140,18 +139,3 @@ def _digests(config: ExperimentConfig, table: LatencyTable, worker: WorkerSpec) 
     if config.robust_training.pictures is not None:
         digests["training_pictures"] = folder_digest(config.robust_training.pictures)
     return digests
-
-
-def read_context_tokens(model: Path, /) -> int:
-    """Number of text tokens that the UNet's cross-attentions read, from the tokenizer's config.
-
-    Raises:
-        ValueError: The config is missing or has no `model_max_length`.
-    """
-    path = model / "tokenizer" / "tokenizer_config.json"
-    if not path.is_file():
-        raise ValueError(f"there is no {path}; the number of text tokens is read from its `model_max_length`")
-    data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    if not isinstance(tokens := data.get("model_max_length"), int):
-        raise ValueError(f"`model_max_length` in {path} must be a whole number, but got {tokens!r}")
-    return tokens

@@ -74,7 +74,7 @@ def measure(
     from latency.interleaving import MeasureSettings
     from latency.measure import measure_table
     from search_spaces import space_from_config
-    from search_spaces.loading import SEARCHED, load_unet, read_unet_config
+    from search_spaces.loading import SEARCHED, load_unet, read_context_tokens, read_unet_config
     from search_spaces.supernet import Supernet
 
     if not out.parent.is_dir():
@@ -97,7 +97,7 @@ def measure(
             batch=batch,
             height=height or 0,
             width=width or 0,
-            context_tokens=context_tokens or read_context_tokens(model),
+            context_tokens=context_tokens or read_context_tokens(model) or DEFAULT_CONTEXT_TOKENS,
             num_subnetworks=subnetworks,
             settings=settings,
             on_round=on_round,
@@ -136,28 +136,6 @@ def show(
             typer.echo(csv_text(table), nl=False)
         case Format.TABLE:
             _print_table(table)
-
-
-def read_context_tokens(model: Path, /) -> int:
-    """Text tokens of a pipeline folder: its tokenizer's `model_max_length`, or CLIP's 77 where it has no tokenizer.
-
-    Raises:
-        ValueError: The tokenizer's config cannot be read.
-    """
-    import json
-
-    path = model / "tokenizer" / "tokenizer_config.json"
-    if not path.is_file():
-        return DEFAULT_CONTEXT_TOKENS
-    try:
-        tokens = json.loads(path.read_text(encoding="utf-8")).get("model_max_length", DEFAULT_CONTEXT_TOKENS)
-    except (json.JSONDecodeError, UnicodeDecodeError, AttributeError) as error:
-        raise ValueError(f"{path} must be a JSON object: {error}; give `--context-tokens`") from error
-    if not isinstance(tokens, int) or not 1 <= tokens <= 1_000_000:  # tokenizers without a limit say 1e30
-        raise ValueError(
-            f"`model_max_length` in {path} must be a number of tokens, but got {tokens}; give `--context-tokens`"
-        )
-    return tokens
 
 
 @contextmanager

@@ -16,11 +16,10 @@ from latency.backends.torch_eager import TorchEager
 from latency.blocks import Inputs, whole_model
 from latency.estimator import corrected, summarised
 from latency.interleaving import MeasureSettings, interleave
-from nas.experiment import read_context_tokens
 from nas.export import PROBE
 from nas.pipeline_folder import load_pipeline
 from search_spaces.diffusers_config import space_from_config
-from search_spaces.loading import load_unet, read_unet_config
+from search_spaces.loading import load_unet, read_context_tokens, read_unet_config
 
 
 def verify(folder: Path, base: Path, /) -> dict[str, float]:
@@ -44,7 +43,7 @@ def measure_pair(unets: dict[str, UNet2DConditionModel], /, *, base: Path) -> di
     calls = {}
     with backend.session():
         for name, unet in unets.items():
-            inputs = Inputs(unet, batch=1, context_tokens=read_context_tokens(base), seed=0)
+            inputs = Inputs(unet, batch=1, context_tokens=read_context_tokens(base) or 77, seed=0)
             calls[name] = backend.prepare(whole_model(unet, inputs, space=space, height=height, width=width))
         samples = interleave(
             calls,

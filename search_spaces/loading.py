@@ -83,3 +83,21 @@ def _class_of(name: str) -> "type[UNet2DConditionModel]":
 
     plain: type[UNet2DConditionModel] = Unet
     return plain
+
+
+def read_context_tokens(folder: Path, /) -> int | None:
+    """Text tokens that a pipeline's UNet reads: its tokenizer's `model_max_length`; None where it has no tokenizer.
+
+    Raises:
+        ModelFolderError: The tokenizer's config cannot be read or states no limit.
+    """
+    path = folder / "tokenizer" / "tokenizer_config.json"
+    if not path.is_file():
+        return None
+    try:
+        tokens = json.loads(path.read_text(encoding="utf-8"))["model_max_length"]
+    except (json.JSONDecodeError, UnicodeDecodeError, TypeError, KeyError) as error:
+        raise ModelFolderError(f"{path} must be a JSON object with `model_max_length`: {error!r}") from error
+    if not isinstance(tokens, int) or not 1 <= tokens <= 1_000_000:  # tokenizers without a limit say 1e30
+        raise ModelFolderError(f"`model_max_length` in {path} must be a number of tokens, but got {tokens}")
+    return tokens
