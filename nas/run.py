@@ -2,7 +2,8 @@
 
     config.yaml environment.json trace.jsonl scores/ checkpoints/round-003/ images/ architecture.json
 
-It can be read while the run goes on. The same command on the same directory continues the run.
+It can be read while the run goes on. The same command on the same directory continues the run. Importing this module
+does not import torch, so that asking a run for its status is quick.
 """
 
 import difflib
@@ -16,14 +17,15 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-import torch
 import yaml
-from safetensors.torch import load_file, save_file
 
 from nas.score_store import ScoreStore
 from search_spaces.architecture import Architecture
+
+if TYPE_CHECKING:
+    import torch
 
 LIBRARIES: Final = (
     "snapfusion-nas",
@@ -113,9 +115,11 @@ class RunDirectory:
         return self._checkpoint(round_number).is_dir()
 
     def write_checkpoint(
-        self, round_number: int, /, *, architecture: Architecture, weights: Mapping[str, torch.Tensor]
+        self, round_number: int, /, *, architecture: Architecture, weights: Mapping[str, "torch.Tensor"]
     ) -> None:
         """Write a round's architecture and weights; the folder appears whole or not at all."""
+        from safetensors.torch import save_file
+
         target = self._checkpoint(round_number)
         part = target.with_suffix(".part")
         shutil.rmtree(part, ignore_errors=True)
@@ -127,8 +131,10 @@ class RunDirectory:
         )
         os.replace(part, target)
 
-    def read_weights(self, round_number: int, /) -> dict[str, torch.Tensor]:
+    def read_weights(self, round_number: int, /) -> dict[str, "torch.Tensor"]:
         """The weights of a round's checkpoint."""
+        from safetensors.torch import load_file
+
         return load_file(self._checkpoint(round_number) / "weights.safetensors")
 
     def _checkpoint(self, round_number: int) -> Path:
@@ -144,6 +150,8 @@ def write_text(path: Path, text: str, /) -> None:
 
 def environment() -> dict[str, Any]:
     """Versions, commit and machine of this process."""
+    import torch
+
     versions: dict[str, str | None] = {}
     for name in LIBRARIES:
         try:

@@ -47,7 +47,6 @@ def measure_pair(unets: dict[str, UNet2DConditionModel], /, *, base: Path) -> di
             calls[name] = backend.prepare(whole_model(unet, inputs, space=space, height=height, width=width))
         samples = interleave(
             calls,
-            interludes={name: (name,) for name in calls},
             reference=backend.reference(),
             clock=backend.clock,
             settings=MeasureSettings(min_rounds=15, max_rounds=40),
