@@ -7,6 +7,8 @@ from latency.store import read_table
 from latency.table import LatencyTable, check_workload
 from nas.algorithms.evolving import EvolvingSettings, check_feasible, check_protected
 from nas.config import ExperimentConfig
+from nas.data.captioned_pictures import read_metadata
+from nas.evaluation.clip_model import check_clip_name
 from nas.evaluation.validation_set import ValidationSet, read_captions
 from nas.pipeline_folder import check_pipeline_folder, folder_digest
 from nas.robust_training import RobustTrainingSettings, check_stages
@@ -67,6 +69,9 @@ def resolve(config: ExperimentConfig, /) -> Experiment:
             reachable architecture.
     """
     check_pipeline_folder(config.model)
+    check_clip_name(config.clip.model, pretrained=config.clip.pretrained)
+    if config.robust_training.pictures is not None:
+        read_metadata(config.robust_training.pictures)
     captions = read_captions(config.validation.captions, num=config.validation.num_prompts)
     validation = ValidationSet.from_captions(captions, seed=config.seed, chunk_size=config.validation.chunk_size)
     space = space_from_config(read_unet_config(config.model), max_copies=config.search.max_copies_per_block)

@@ -5,7 +5,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import torch
 from diffusers import AutoencoderKL, StableDiffusionPipeline
@@ -15,7 +15,15 @@ from transformers.utils.logging import disable_progress_bar
 
 import search_spaces.searched_unet  # noqa: F401  diffusers loads the class only from a module that is imported already
 
-PARTS = ("vae", "text_encoder", "tokenizer", "scheduler", "unet")
+CONFIGS: Final = {
+    "vae": "config.json",
+    "text_encoder": "config.json",
+    "tokenizer": "tokenizer_config.json",
+    "scheduler": "scheduler_config.json",
+    "unet": "config.json",
+}
+PARTS: Final = tuple(CONFIGS)
+MODELS: Final = ("vae", "text_encoder", "unet")  # the parts with weights
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +99,9 @@ def check_pipeline_folder(folder: Path, /) -> None:
     """
     if not folder.is_dir():
         raise ValueError(f"there is no model folder {folder}; give the folder of a diffusers StableDiffusionPipeline")
-    missing = [part for part in PARTS if not (folder / part).is_dir()]
+    needed = ["model_index.json", *(f"{part}/{config}" for part, config in CONFIGS.items())]
+    missing = [name for name in needed if not (folder / name).is_file()]
+    missing += [f"{part}/*.safetensors" for part in MODELS if not any((folder / part).glob("*.safetensors"))]
     if missing:
         raise ValueError(f"{folder} is not a StableDiffusionPipeline folder: it has no {', '.join(missing)}")
 

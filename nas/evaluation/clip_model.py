@@ -20,20 +20,9 @@ class ClipModel:
     """
 
     def __init__(self, name: str, /, *, pretrained: str | None = None) -> None:
-        folder = Path(name)
-        if (folder / "open_clip_config.json").is_file():
-            if not (folder / "open_clip_model.safetensors").is_file():
-                raise ValueError(f"{folder} has no open_clip_model.safetensors; weights are loaded as safetensors only")
-            source = f"local-dir:{folder}"
-            self._model = open_clip.create_model(source, require_pretrained=True)
-        elif pretrained is not None:
-            source = name
-            self._model = open_clip.create_model(name, pretrained=pretrained, require_pretrained=True)
-        else:
-            raise ValueError(
-                f"`clip` must be a folder with open_clip_config.json, or a model name with `pretrained` set, "
-                f"but got {name!r}"
-            )
+        check_clip_name(name, pretrained=pretrained)
+        source = name if pretrained is not None else f"local-dir:{name}"
+        self._model = open_clip.create_model(source, pretrained=pretrained, require_pretrained=True)
         self._model.eval().requires_grad_(False)
         self._tokenizer = open_clip.get_tokenizer(source)
         preprocess = open_clip.get_model_preprocess_cfg(self._model)
@@ -55,3 +44,21 @@ class ClipModel:
             pictures = F.interpolate(pictures, size=self._size, mode="bicubic", antialias=True).clamp(0, 1)
         features: torch.Tensor = self._model.encode_image((pictures - self._mean) / self._std, normalize=True)
         return features
+
+
+def check_clip_name(name: str, /, *, pretrained: str | None) -> None:
+    """Check, without loading it, that a name is a complete OpenCLIP folder, or comes with a tag of weights.
+
+    Raises:
+        ValueError: Neither.
+    """
+    folder = Path(name)
+    if pretrained is not None:
+        return
+    if not (folder / "open_clip_config.json").is_file():
+        raise ValueError(
+            "`clip` must be a folder with open_clip_config.json, or a model name with `pretrained` set, "
+            f"but got {name!r}"
+        )
+    if not (folder / "open_clip_model.safetensors").is_file():
+        raise ValueError(f"{folder} has no open_clip_model.safetensors; weights are loaded as safetensors only")

@@ -1,6 +1,7 @@
-"""The bundled model's parts, loaded once a session; tests leave them as they find them."""
+"""The bundled model's parts and one finished search, made once a session; tests leave them as they find them."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import torch
@@ -10,6 +11,8 @@ from nas.evaluation.clip_model import ClipModel
 from nas.pipeline_folder import PipelineParts
 from search_spaces.loading import load_unet
 from search_spaces.shapes import OPEN_CLIP_DIR, PIPELINE_DIR
+from tests.nas.searching import search
+from tests.nas.synthetic import write_experiment
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -34,3 +37,16 @@ def clip() -> ClipModel:
 @pytest.fixture(scope="session")
 def unet() -> UNet2DConditionModel:
     return load_unet(PIPELINE_DIR).requires_grad_(False)
+
+
+@pytest.fixture(scope="session")
+def experiment(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The config of the small search, beside all that it names."""
+    return write_experiment(tmp_path_factory.mktemp("experiment"))
+
+
+@pytest.fixture(scope="session")
+def run(experiment: Path) -> Path:
+    """A finished run of the small search that nobody disturbed."""
+    search(experiment, experiment.parent / "undisturbed")
+    return experiment.parent / "undisturbed"

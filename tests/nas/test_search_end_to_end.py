@@ -32,23 +32,6 @@ from tests.nas.synthetic import FREE_BLOCKS, shapes_space, small_config, synthet
 SPACE = shapes_space()
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("search")
-
-
-@pytest.fixture(scope="module")
-def config(folder: Path) -> Path:
-    return write_experiment(folder)
-
-
-@pytest.fixture(scope="module")
-def run(config: Path, folder: Path) -> Path:
-    """A finished run that nobody disturbed."""
-    search(config, folder / "undisturbed")
-    return folder / "undisturbed"
-
-
 def same_result(one: Path, other: Path) -> None:
     assert comparable_trace(one) == comparable_trace(other)
     assert (one / "architecture.json").read_bytes() == (other / "architecture.json").read_bytes()
@@ -149,7 +132,7 @@ class IdlePool:
 
 
 def test_a_finished_run_makes_no_picture_and_trains_no_step_again(
-    run: Path, config: Path, monkeypatch: pytest.MonkeyPatch
+    run: Path, experiment: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def untrained(*args: Any, **kwargs: Any) -> list[float]:
         raise AssertionError("a round was trained again")
@@ -157,36 +140,36 @@ def test_a_finished_run_makes_no_picture_and_trains_no_step_again(
     before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
     monkeypatch.setattr(nas.search, "make_pool", lambda *args, **kwargs: IdlePool())
     monkeypatch.setattr(nas.round_training, "train", untrained)
-    found = search(config, run)
+    found = search(experiment, run)
     assert found.architecture == read_spec(run / "architecture.json")[0]
     assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
 
 
-def test_a_run_killed_again_and_again_ends_like_an_undisturbed_one(run: Path, config: Path, folder: Path) -> None:
-    out = folder / "killed"
+def test_a_run_killed_again_and_again_ends_like_an_undisturbed_one(run: Path, experiment: Path, tmp_path: Path) -> None:
+    out = tmp_path / "killed"
     for num_writes in (1, 2, 3, 9, 4):
-        assert exit_code(search_until_killed, config, out, num_writes) == -signal.SIGKILL
-    assert exit_code(search_until_step, config, out, "robust training", 1, 1) == -signal.SIGKILL
+        assert exit_code(search_until_killed, experiment, out, num_writes) == -signal.SIGKILL
+    assert exit_code(search_until_step, experiment, out, "robust training", 1, 1) == -signal.SIGKILL
     with (out / "trace.jsonl").open("a", encoding="utf-8") as trace:
         trace.write('{"event": "evalua')  # the write itself was torn
-    assert exit_code(search_until_killed, config, out, 12) == -signal.SIGKILL
+    assert exit_code(search_until_killed, experiment, out, 12) == -signal.SIGKILL
     assert not (out / "architecture.json").exists(), "the run was killed before its end"
-    assert exit_code(search, config, out) == 0
+    assert exit_code(search, experiment, out) == 0
     same_result(run, out)
 
 
-def test_two_ray_actors_find_the_same(run: Path, config: Path, folder: Path) -> None:
-    out = folder / "ray"
-    assert exit_code(search, config, out, num_workers=2) == 0
+def test_two_ray_actors_find_the_same(run: Path, experiment: Path, tmp_path: Path) -> None:
+    out = tmp_path / "ray"
+    assert exit_code(search, experiment, out, num_workers=2) == 0
     same_result(run, out)
 
 
-def test_a_copy_is_born_trained_and_resumed(config: Path, folder: Path) -> None:
+def test_a_copy_is_born_trained_and_resumed(tmp_path: Path) -> None:
     """A target above the base model's latency leaves room for an A+ at once."""
     base_ms = sum(synthetic_ms(site.signature) for site in SPACE.sites(SPACE.base, context_tokens=16))
     settings = small_config(target_ratio=None, target_latency_ms=1.2 * base_ms, max_copies=1)
-    path = write_experiment(folder / "copying", settings)
-    undisturbed, killed = folder / "copying" / "undisturbed", folder / "copying" / "killed"
+    path = write_experiment(tmp_path / "copying", settings)
+    undisturbed, killed = tmp_path / "copying" / "undisturbed", tmp_path / "copying" / "killed"
     found = search(path, undisturbed)
     decisions = [event for event in read_trace(undisturbed / "trace.jsonl") if event["event"] == "decision"]
     copies = [action for event in decisions for action in event["actions"]]

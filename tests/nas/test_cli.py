@@ -1,0 +1,287 @@
+"""The command line: help that teaches, JSON that stays, bad input that ends with exit code 2 and changes nothing."""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+import typer
+import yaml
+from PIL import Image
+from typer.testing import CliRunner
+
+import nas.search_cli
+from latency import read_table, write_table
+from nas.cli import app
+from search_spaces import Action
+from search_spaces.shapes import PIPELINE_DIR
+from tests.nas.searching import read_json
+from tests.nas.synthetic import shapes_space, small_config, synthetic_table
+
+SPACE = shapes_space()
+
+
+def invoke(*arguments: object) -> Any:
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def refused(*arguments: object) -> str:
+    """The message of a command that must end as a user's error."""
+    result = invoke(*arguments)
+    assert result.exit_code == 2, (result.output, result.exception)
+    assert "Traceback" not in result.output
+    assert result.stderr.startswith("error: ")
+    return str(result.stderr)
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.fixture
+def folder(experiment: Path, tmp_path: Path) -> Path:
+    """A copy of the small experiment to break."""
+    for name in ("experiment.yaml", "table.json", "captions.txt"):
+        shutil.copy(experiment.parent / name, tmp_path)
+    shutil.copytree(experiment.parent / "pictures", tmp_path / "pictures")
+    return tmp_path
+
+
+def commands(group: click.Command, *names: str) -> Iterator[tuple[str, ...]]:
+    yield names
+    for name, command in getattr(group, "commands", {}).items():
+        yield from commands(command, *names, name)
+
+
+@pytest.mark.parametrize("command", list(commands(typer.main.get_command(app))), ids=" ".join)
+def test_every_command_explains_itself(command: tuple[str, ...]) -> None:
+    result = CliRunner().invoke(app, [*command, "--help"], env={"COLUMNS": "120", "TERM": "dumb"})
+    assert result.exit_code == 0
+    assert "Usage:" in result.stdout
+    described = result.stdout.split("Usage:")[1].splitlines()[1:]
+    assert any(len(line.split()) > 4 for line in described), "a sentence about what the command does"
+
+
+def test_help_and_status_are_quick_because_torch_is_not_imported(run: Path) -> None:
+    code = (
+        "import sys\nfrom nas.cli import app\n"
+        "app(sys.argv[1:], standalone_mode=False)\n"
+        "assert 'torch' not in sys.modules\nassert 'diffusers' not in sys.modules\n"
+    )
+    for arguments in (["--help"], ["status", str(run)], ["space", "show", "sd-1.5", "--format", "json"]):
+        done = subprocess.run(
+            [sys.executable, "-c", code, *arguments],
+            capture_output=True,
+            text=True,
+            cwd=Path(__file__).parents[2],
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+
+
+def test_space_show_gives_the_documented_keys() -> None:
+    result = invoke("space", "show", "sd-1.5", "--format", "json")
+    assert result.exit_code == 0
+    space = json.loads(result.stdout)
+    assert space["num_cross_attentions"] == 16
+    assert space["num_resnets"] == 22
+    assert space["num_removals"] == 38
+    assert space["num_params"] == 859_520_964
+    assert round(space["num_macs"] / 1e9, 1) == 401.6
+    assert [stage["place"] for stage in space["stages"]][:2] == ["down.0", "down.1"]
+    assert sum(len(stage["positions"]) for stage in space["stages"]) == 22
+
+
+def test_space_show_reads_folders_and_specs(run: Path) -> None:
+    base = json.loads(invoke("space", "show", PIPELINE_DIR, "--format", "json").stdout)
+    spec = run / "architecture.json"
+    found = json.loads(invoke("space", "show", PIPELINE_DIR, "--spec", spec, "--format", "json").stdout)
+    assert base["num_params"] == SPACE.num_params(SPACE.base)
+    assert found["arch_id"] == read_json(spec)["arch_id"]
+    assert found["num_params"] == read_json(spec)["num_params"] < base["num_params"]
+    table = invoke("space", "show", PIPELINE_DIR)
+    assert table.exit_code == 0
+    assert "38 removals" in table.stdout
+
+
+def test_status_tells_how_far_a_run_is(run: Path, tmp_path: Path) -> None:
+    status = json.loads(invoke("status", run, "--format", "json").stdout)
+    spec = read_json(run / "architecture.json")
+    assert (status["state"], status["stop"], status["target_met"]) == ("finished", "converged", True)
+    assert (status["target_latency_ms"], status["base_latency_ms"]) == (
+        spec["target_latency_ms"],
+        spec["base_latency_ms"],
+    )
+    assert [entry["round"] for entry in status["rounds"]] == list(range(len(status["rounds"])))
+    assert status["rounds"][spec["round"]]["arch_id"] == spec["arch_id"]
+    assert "finished, converged" in invoke("status", run).stdout
+
+    half = tmp_path / "half"
+    half.mkdir()
+    shutil.copy(run / "config.yaml", half)
+    lines = (run / "trace.jsonl").read_text().splitlines(keepends=True)
+    (half / "trace.jsonl").write_text("".join(lines[:3]) + lines[3][:20])
+    status = json.loads(invoke("status", half, "--format", "json").stdout)
+    assert (status["state"], status["stop"], status["num_events"]) == ("unfinished", None, 3)
+    assert "unfinished" in invoke("status", half).stdout
+
+
+def test_a_search_says_where_it_stands_and_what_it_found(experiment: Path, run: Path) -> None:
+    before = content(run)
+    result = invoke("search", experiment, "--out", run)
+    assert result.exit_code == 0, result.output
+    assert content(run) == before, "a finished search has nothing to add"
+    assert "38 removals" in result.stdout
+    assert "counts per stage, before -> after" in result.stdout
+    assert "target met, search converged" in result.stdout
+
+
+def test_an_interrupted_search_says_how_to_go_on(
+    experiment: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(search: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(nas.search_cli.Search, "run", interrupted)
+    result = invoke("search", experiment, "--out", tmp_path / "run")
+    assert result.exit_code not in (0, 2)
+    assert "interrupted; the same command continues the search" in result.stdout
+
+
+def test_generate_draws_a_grid(tmp_path: Path) -> None:
+    out = tmp_path / "grid.png"
+    result = invoke("generate", PIPELINE_DIR, "a red circle", "--out", out, "--num-steps", 1, "--guidance-scale", 1)
+    assert result.exit_code == 0, result.output
+    with Image.open(out) as image:
+        assert image.format == "PNG"
+
+
+# The issue of bad input: (what is broken, how, what the message must say).
+BROKEN_CONFIGS = [
+    ("unknown key", {"serach": {}}, "serach: there is no such setting; choose among model, clip"),
+    ("wrong type", {"seed": "one"}, "seed: must be a valid integer, but got 'one'"),
+    ("missing model", {"model": "nowhere"}, "there is no model folder"),
+    ("missing table", {"latency_table": "nowhere.json"}, "there is no latency table"),
+    ("missing judge", {"clip": {"model": "nowhere"}}, "`clip` must be a folder with open_clip_config"),
+    ("missing captions", {"validation": {"captions": "nowhere.txt"}}, "there is no caption file"),
+    ("too few captions", {"validation": {"captions": "captions.txt"}}, "`num_prompts` is 24, but"),
+    (
+        "unknown block",
+        {"search": {"target_ratio": 0.9, "protected": ["resnet[up.9,0]"]}},
+        "does not have: ['resnet[up.9,0]'",
+    ),
+    ("unreachable target", {"search": {"target_latency_ms": 0.1}}, "the fastest reachable"),
+    (
+        "missing pictures",
+        {"robust_training": {"iterations": 1, "pictures": "nowhere"}},
+        "metadata.jsonl; write one line",
+    ),
+]
+
+
+@pytest.mark.parametrize(("change", "law"), [row[1:] for row in BROKEN_CONFIGS], ids=[row[0] for row in BROKEN_CONFIGS])
+def test_a_search_that_cannot_be_is_refused_before_anything_is_written(
+    folder: Path, change: dict[str, Any], law: str
+) -> None:
+    (folder / "experiment.yaml").write_text(yaml.safe_dump(small_config() | change))
+    before = content(folder)
+    assert law in refused("search", folder / "experiment.yaml", "--out", folder / "run")
+    assert content(folder) == before
+    assert not (folder / "run").exists()
+
+
+def test_an_empty_caption_file_is_refused(folder: Path) -> None:
+    (folder / "captions.txt").write_text("# nothing yet\n")
+    message = refused("search", folder / "experiment.yaml", "--out", folder / "run")
+    assert "captions.txt holds no caption; write one caption a line into it" in message
+    assert not (folder / "run").exists()
+
+
+def test_a_table_that_does_not_cover_the_space_is_refused(folder: Path) -> None:
+    table = read_table(folder / "table.json")
+    gone = next(row.signature for row in table.rows if row.signature.kind == "resnet")
+    partial = replace(table, rows=tuple(row for row in table.rows if row.signature != gone))
+    write_table(partial, folder / "table.json")
+    message = refused("search", folder / "experiment.yaml", "--out", folder / "run")
+    assert "1 have no row" in message
+    assert str(gone) in message
+    assert "nas latency measure" in message
+    assert not (folder / "run").exists()
+
+
+def test_a_table_of_another_workload_is_refused(folder: Path) -> None:
+    write_table(synthetic_table(SPACE, context_tokens=77), folder / "table.json")
+    message = refused("search", folder / "experiment.yaml", "--out", folder / "run")
+    assert "`context_tokens` must be 16, but the table has 77" in message
+
+
+def test_a_config_that_is_not_there_is_named(tmp_path: Path) -> None:
+    assert "there is no config" in refused("search", tmp_path / "nowhere.yaml")
+
+
+def test_the_run_directory_of_another_config_is_refused_with_the_difference(experiment: Path, run: Path) -> None:
+    before = content(run)
+    message = refused("search", experiment, "search.removals_per_round=3", "--out", run)
+    assert "-  removals_per_round: 2\n+  removals_per_round: 3" in message
+    assert "give another --out" in message
+    assert content(run) == before
+
+
+def test_a_folder_of_something_else_is_no_run_directory(experiment: Path, tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("years of work")
+    assert "not a run directory" in refused("search", experiment, "--out", tmp_path)
+    assert list(content(tmp_path)) == ["thesis.tex"]
+
+
+def test_a_trace_broken_in_the_middle_is_refused_with_its_line(experiment: Path, run: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken"
+    shutil.copytree(run, broken)
+    lines = (broken / "trace.jsonl").read_text().splitlines(keepends=True)
+    lines[2] = lines[2][:25] + "\n"
+    (broken / "trace.jsonl").write_text("".join(lines))
+    before = content(broken)
+    assert "line 3 of" in refused("search", experiment, "--out", broken)
+    assert "line 3 of" in refused("status", broken)
+    assert content(broken) == before
+
+
+def test_a_spec_of_another_model_is_refused(tmp_path: Path) -> None:
+    spec = tmp_path / "architecture.json"
+    sd15 = json.loads(invoke("space", "show", "sd-1.5", "--format", "json").stdout)
+    data = SPACE.base.to_dict()
+    data["stages"][4]["positions"].append({"source": 2, "resnets": 1, "cross_attentions": 1})
+    assert sd15["stages"][4]["place"] == data["stages"][4]["place"] == "mid"
+    spec.write_text(json.dumps(data))
+    assert "the base model has no position mid[2]" in refused("space", "show", PIPELINE_DIR, "--spec", spec)
+    spec.write_text("{")
+    assert "is not a spec" in refused("space", "show", PIPELINE_DIR, "--spec", spec)
+    assert "there is no spec" in refused("space", "show", PIPELINE_DIR, "--spec", tmp_path / "nowhere.json")
+
+
+@pytest.mark.parametrize("command", ["status", "export"])
+def test_what_is_no_run_is_named(tmp_path: Path, command: str) -> None:
+    assert "is not a run directory" in refused(command, tmp_path)
+
+
+def test_an_export_onto_something_else_is_refused(run: Path, tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("years of work")
+    assert "is not an export of this architecture" in refused("export", run, "--out", tmp_path)
+    assert list(content(tmp_path)) == ["thesis.tex"]
+
+
+@pytest.mark.parametrize("model", ["nowhere", "sd-9.9"])
+def test_a_model_that_is_not_there_is_named(model: str, tmp_path: Path) -> None:
+    assert model in refused("space", "show", model)
+    assert model in refused("generate", model, "a ring", "--out", tmp_path / "grid.png")
+    assert not content(tmp_path)
+
+
+def test_actions_are_written_as_they_are_read(run: Path) -> None:
+    for action in read_json(run / "architecture.json")["actions"]:
+        assert str(Action.parse(action)) == action

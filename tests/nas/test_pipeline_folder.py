@@ -1,0 +1,51 @@
+"""Pipeline folders: complete or refused with all that is missing; digests of all that they hold."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from nas.pipeline_folder import PipelineParts, check_pipeline_folder, folder_digest, load_pipeline
+from search_spaces.shapes import PIPELINE_DIR
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(PIPELINE_DIR, tmp_path / "pipeline"))
+
+
+def test_the_bundled_folder_is_complete() -> None:
+    check_pipeline_folder(PIPELINE_DIR)
+
+
+def test_everything_that_is_missing_is_named_at_once(folder: Path) -> None:
+    shutil.rmtree(folder / "vae")
+    (folder / "tokenizer" / "tokenizer_config.json").unlink()
+    (folder / "unet" / "diffusion_pytorch_model.safetensors").rename(folder / "unet" / "diffusion_pytorch_model.bin")
+    law = r"has no vae/config\.json, tokenizer/tokenizer_config\.json, vae/\*\.safetensors, unet/\*\.safetensors"
+    with pytest.raises(ValueError, match=law):
+        check_pipeline_folder(folder)
+    with pytest.raises(ValueError, match=law):
+        load_pipeline(folder)
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"there is no model folder .*nowhere; give the folder of a diffusers Stable"):
+        check_pipeline_folder(tmp_path / "nowhere")
+
+
+def test_embeddings_do_not_depend_on_the_batch(parts: PipelineParts) -> None:
+    captions = [f"a red ring {number}" for number in range(5)]
+    assert torch.allclose(parts.embed(captions), parts.embed(captions, batch_size=2), atol=1e-5)
+    assert parts.embed([""]).shape == (1, parts.tokenizer.model_max_length, 64)
+
+
+def test_a_digest_sees_every_file_its_name_and_its_content(folder: Path) -> None:
+    before = folder_digest(folder)
+    assert folder_digest(PIPELINE_DIR) == before
+    path = folder / "scheduler" / "scheduler_config.json"
+    path.write_text(path.read_text() + "\n")
+    changed = folder_digest(folder)
+    path.rename(path.with_name("other.json"))
+    assert len({before, changed, folder_digest(folder)}) == 3
