@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -182,26 +183,30 @@ def space_show(
 
 
 def _print_space(name: str, described: dict[str, Any]) -> None:
-    table = Table(title=f"{name}: {described['num_removals']} removals")
-    for column in (
-        "stage",
-        "place",
-        "size",
-        "channels",
-        "position",
-        "ResNets",
-        "cross-attentions",
-        "parameters",
-        "MACs",
-    ):
-        table.add_column(column, justify="left" if column in ("stage", "place") else "right")
+    title = f"{name}: {described['num_removals']} removals, {described['num_copies']} copies"
+    table = Table(title=title, box=SIMPLE_HEAD, pad_edge=False)
+    for column in ("stage", "position", "size", "channels", "ResNets", "cross-attn", "params", "MACs", "can go"):
+        table.add_column(column, justify="left" if column in ("stage", "position", "can go") else "right", no_wrap=True)
+    reasons = []
     for stage in described["stages"]:
         for position in stage["positions"]:
+            removable = [
+                word
+                for word, key in (("R", "resnet"), ("A", "cross_attention"))
+                if position[f"{key}_removable"]["possible"]
+            ]
             table.add_row(
-                stage["paper_stage"], stage["place"], f"{stage['height']}x{stage['width']}", str(stage["channels"]),
-                str(position["position"]), str(position["resnets"]), str(position["cross_attentions"]),
-                f"{position['num_params']:,}", f"{position['num_macs'] / 1e6:,.1f} M",
-            )  # fmt: skip
+                stage["paper_stage"],
+                f"{stage['place']}[{position['position']}]",
+                f"{stage['height']}x{stage['width']}",
+                str(stage["channels"]),
+                str(position["resnets"]),
+                str(position["cross_attentions"]),
+                f"{position['num_params'] / 1e6:,.2f} M",
+                f"{position['num_macs'] / 1e9:,.3f} G",
+                " ".join(removable),
+            )
+            reasons += [position[f"{kind}_copyable"]["why_not"] for kind in ("resnet", "cross_attention")]
         table.add_section()
     console = Console()
     console.print(table)
@@ -209,6 +214,8 @@ def _print_space(name: str, described: dict[str, Any]) -> None:
         f"{described['num_cross_attentions']} cross-attentions, {described['num_resnets']} ResNets, "
         f"{described['num_params']:,} parameters, {described['num_macs'] / 1e9:,.3f} GMACs"
     )
+    for reason in filter(None, reasons):
+        console.print(f"  {reason}", style="dim", soft_wrap=True, markup=False, highlight=False)
 
 
 def main() -> None:
