@@ -184,8 +184,8 @@ def space_show(
 
 def _print_space(name: str, described: dict[str, Any]) -> None:
     title = f"{name}: {described['num_removals']} removals, {described['num_copies']} copies"
-    table = Table(title=title, box=SIMPLE_HEAD, pad_edge=False)
-    for column in ("stage", "position", "size", "channels", "ResNets", "cross-attn", "params", "MACs", "can go"):
+    table = Table(title=title, box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    for column in ("stage", "position", "size", "channels", "res", "attn", "params", "MACs", "can go"):
         table.add_column(column, justify="left" if column in ("stage", "position", "can go") else "right", no_wrap=True)
     reasons = []
     for stage in described["stages"]:
@@ -202,8 +202,8 @@ def _print_space(name: str, described: dict[str, Any]) -> None:
                 str(stage["channels"]),
                 str(position["resnets"]),
                 str(position["cross_attentions"]),
-                f"{position['num_params'] / 1e6:,.2f} M",
-                f"{position['num_macs'] / 1e9:,.3f} G",
+                f"{position['num_params'] / 1e6:.2f} M",
+                f"{macs / 1e9:.2f} G" if (macs := position["num_macs"]) >= 1e9 else f"{macs / 1e6:.2f} M",
                 " ".join(removable),
             )
             reasons += [position[f"{kind}_copyable"]["why_not"] for kind in ("resnet", "cross_attention")]
