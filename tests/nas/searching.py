@@ -52,11 +52,11 @@ def search_until_killed(config: Path, out: Path, num_writes: int) -> None:
     search(config, out)
 
 
-def search_until_step(config: Path, out: Path, phase: str, round_number: int, done: int) -> None:
-    """A search that gets SIGKILL when it reports a step."""
+def search_until_training(config: Path, out: Path, round_number: int) -> None:
+    """A search that gets SIGKILL after the first training step of a round."""
 
     def on_progress(progress: Progress) -> None:
-        if (progress.phase, progress.round, progress.done) == (phase, round_number, done):
+        if progress.phase != "scoring" and (progress.round, progress.done) == (round_number, 1):
             os.kill(os.getpid(), signal.SIGKILL)
 
     search(config, out, on_progress=on_progress)
@@ -67,7 +67,9 @@ def exit_code(target: Callable[..., Any], *args: Any, **kwargs: Any) -> int | No
     process = PROCESSES.Process(target=target, args=args, kwargs=kwargs)
     process.start()
     process.join(300)
-    assert process.exitcode is not None, "the process hangs"
+    if process.is_alive():
+        process.kill()
+        raise AssertionError(f"{target.__name__} hangs")
     return process.exitcode
 
 

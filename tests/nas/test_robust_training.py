@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nas.data.latent_set import LatentSet
-from nas.robust_training import NoiseSchedule, RobustTrainingSettings, drop_blocks, train
+from nas.robust_training import NoiseSchedule, RobustTrainingSettings, check_stages, drop_blocks, train
 from search_spaces import Action, Architecture, space_from_config
 from search_spaces.supernet import Supernet
 from tests.nas.synthetic import shapes_space
@@ -63,6 +63,21 @@ def test_each_block_is_left_out_as_often_as_asked(probability: float) -> None:
     assert len(shares) == 38
     assert shares.mean() == pytest.approx(probability, abs=0.01)
     assert np.abs(shares - probability).max() < 5 * np.sqrt(probability * (1 - probability) / num)
+
+
+def test_a_kind_and_stage_may_have_a_chance_of_its_own() -> None:
+    exceptions = {"cross_attention[down.0]": 0.9}
+    rng = np.random.default_rng(0)
+    drawn = [drop_blocks(SPACE.base, probability=0, rng=rng, by_stage=exceptions) for _ in range(200)]
+    gone = {str(a)[1:] for d in drawn for a in set(SPACE.removals(SPACE.base)) - set(SPACE.removals(d))}
+    assert gone == {"cross_attention[down.0,0]", "cross_attention[down.0,1]"}
+    assert np.mean([d.stage("down.0").num_cross_attentions for d in drawn]) == pytest.approx(2 * 0.1, abs=0.1)
+
+
+def test_stages_with_a_chance_of_their_own_must_exist() -> None:
+    check_stages(SPACE, {"resnet[mid]": 0.5})
+    with pytest.raises(ValueError, match=r"does not have: \['resnet\[up\.3,0\]', 'resnet\[up\.9\]'\]; choose"):
+        check_stages(SPACE, {"resnet[up.9]": 0.5, "resnet[up.3,0]": 0.5})
 
 
 def test_copies_are_drawn_for_one_by_one() -> None:

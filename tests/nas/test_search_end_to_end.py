@@ -25,7 +25,7 @@ from tests.nas.searching import (
     read_json,
     search,
     search_until_killed,
-    search_until_step,
+    search_until_training,
 )
 from tests.nas.synthetic import FREE_BLOCKS, shapes_space, small_config, synthetic_ms, write_experiment
 
@@ -149,10 +149,10 @@ def test_a_run_killed_again_and_again_ends_like_an_undisturbed_one(run: Path, ex
     out = tmp_path / "killed"
     for num_writes in (1, 2, 3, 9, 4):
         assert exit_code(search_until_killed, experiment, out, num_writes) == -signal.SIGKILL
-    assert exit_code(search_until_step, experiment, out, "robust training", 1, 1) == -signal.SIGKILL
+    assert exit_code(search_until_training, experiment, out, 1) == -signal.SIGKILL
     with (out / "trace.jsonl").open("a", encoding="utf-8") as trace:
         trace.write('{"event": "evalua')  # the write itself was torn
-    assert exit_code(search_until_killed, experiment, out, 12) == -signal.SIGKILL
+    assert exit_code(search_until_killed, experiment, out, 4) == -signal.SIGKILL
     assert not (out / "architecture.json").exists(), "the run was killed before its end"
     assert exit_code(search, experiment, out) == 0
     same_result(run, out)
@@ -176,6 +176,6 @@ def test_a_copy_is_born_trained_and_resumed(tmp_path: Path) -> None:
     assert len(copies) == 1
     assert copies[0].startswith("+")
     assert found.predicted_latency_ms <= 1.2 * base_ms
-    assert exit_code(search_until_step, path, killed, "recovery", 1, 1) == -signal.SIGKILL
+    assert exit_code(search_until_training, path, killed, 1) == -signal.SIGKILL
     assert exit_code(search, path, killed) == 0
     same_result(undisturbed, killed)

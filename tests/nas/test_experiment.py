@@ -1,0 +1,73 @@
+"""From a config to objects: targets, prices, and digests that change exactly when results may."""
+
+from pathlib import Path
+
+import pytest
+
+from nas.config import load_config
+from nas.experiment import Experiment, Pricer, resolve
+from search_spaces import Action
+from tests.nas.synthetic import CONTEXT_TOKENS, shapes_space, synthetic_ms, synthetic_table
+
+
+@pytest.fixture
+def resolved(experiment: Path) -> Experiment:
+    return resolve(load_config(experiment))
+
+
+def changed(experiment: Path, resolved: Experiment, *overrides: str) -> set[str]:
+    """Names of the digests that overrides change."""
+    other = resolve(load_config(experiment, overrides=overrides)).digests
+    return {name for name, digest in resolved.digests.items() if other[name] != digest}
+
+
+def test_an_architecture_costs_what_its_blocks_do(resolved: Experiment) -> None:
+    architecture = Action.parse("-cross_attention[up.3,0]").apply(resolved.space.base)
+    sites = resolved.space.sites(architecture, context_tokens=CONTEXT_TOKENS)
+    assert resolved.price_ms(architecture) == pytest.approx(sum(synthetic_ms(site.signature) for site in sites))
+
+
+def test_a_target_is_a_share_of_the_base_or_milliseconds(experiment: Path, resolved: Experiment) -> None:
+    assert resolved.evolving.target_latency_ms == pytest.approx(0.94 * resolved.price_ms(resolved.space.base))
+    overrides = ["search.target_ratio=null", "search.target_latency_ms=8"]
+    assert resolve(load_config(experiment, overrides=overrides)).evolving.target_latency_ms == 8
+
+
+def test_prices_are_computed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    space = shapes_space()
+    price_ms = Pricer(synthetic_table(space), space=space, context_tokens=CONTEXT_TOKENS)
+    first = price_ms(space.base)
+    monkeypatch.setattr(type(space), "sites", lambda *args, **kwargs: pytest.fail("priced again"))
+    assert price_ms(space.base) == first
+
+
+@pytest.mark.parametrize(
+    "override",
+    ["sampling.num_steps=3", "sampling.guidance_scale=1", "validation.chunk_size=3", "num_threads=2", "seed=1"],
+)
+def test_what_changes_scores_changes_the_protocols_digest(
+    experiment: Path, resolved: Experiment, override: str
+) -> None:
+    assert changed(experiment, resolved, override) == {"config", "protocol"}
+
+
+@pytest.mark.parametrize(
+    "override", ["search.target_ratio=0.97", "robust_training.iterations=3", "search.max_copies=1"]
+)
+def test_what_does_not_leaves_scores_to_be_found_again(experiment: Path, resolved: Experiment, override: str) -> None:
+    assert changed(experiment, resolved, override) == {"config"}
+
+
+def test_the_number_of_workers_changes_nothing(experiment: Path, resolved: Experiment) -> None:
+    assert changed(experiment, resolved, "workers.num_workers=2") == set()
+
+
+def test_captions_are_part_of_the_protocol(experiment: Path, resolved: Experiment, tmp_path: Path) -> None:
+    captions = tmp_path / "captions.txt"
+    captions.write_text("a ring\na cross\na circle\n", encoding="utf-8")
+    assert changed(experiment, resolved, f"validation.captions={captions}") == {"config", "protocol"}
+
+
+def test_protected_blocks_are_spared_by_training_too(resolved: Experiment) -> None:
+    assert resolved.training.protected == resolved.evolving.protected
+    assert len(resolved.evolving.protected) == 33
