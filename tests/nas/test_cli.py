@@ -9,16 +9,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import click
 import pytest
 import typer
 import yaml
 from PIL import Image
 from typer.testing import CliRunner
 
-import nas.search_cli
 from latency import read_table, write_table
 from nas.cli import app
+from nas.search import Search
 from search_spaces import Action
 from search_spaces.shapes import PIPELINE_DIR
 from tests.nas.searching import read_json
@@ -53,7 +52,7 @@ def folder(experiment: Path, tmp_path: Path) -> Path:
     return tmp_path
 
 
-def commands(group: click.Command, *names: str) -> Iterator[tuple[str, ...]]:
+def commands(group: Any, *names: str) -> Iterator[tuple[str, ...]]:
     yield names
     for name, command in getattr(group, "commands", {}).items():
         yield from commands(command, *names, name)
@@ -148,7 +147,7 @@ def test_an_interrupted_search_says_how_to_go_on(
     def interrupted(search: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(nas.search_cli.Search, "run", interrupted)
+    monkeypatch.setattr(Search, "run", interrupted)
     result = invoke("search", experiment, "--out", tmp_path / "run")
     assert result.exit_code not in (0, 2)
     assert "interrupted; the same command continues the search" in result.stdout

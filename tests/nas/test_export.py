@@ -107,7 +107,8 @@ def test_a_clean_process_loads_it_with_diffusers_alone(
 
 def test_pictures_come_out_of_an_export(export: tuple[Path, ExportReport]) -> None:
     pictures = generate_pictures(export[0], prompts=PROMPTS, seed=3, num_steps=2, guidance_scale=2.0)
-    assert (pictures.shape, pictures.dtype) == ((2, 48, 48, 3), np.uint8)
+    assert pictures.shape == (2, 48, 48, 3)
+    assert pictures.dtype == np.uint8
     alone = generate_pictures(export[0], prompts=PROMPTS[1:], seed=4, num_steps=2, guidance_scale=2.0)
     assert np.abs(pictures[1].astype(float) - alone[0]).max() <= 255 * SAME_PICTURE, "picture i is drawn by seed + i"
 
@@ -170,7 +171,7 @@ def test_an_export_that_does_not_load_fails_and_the_old_one_stays(
         return subprocess.CompletedProcess(command, 1, stdout="", stderr="OSError: no such weight")
 
     with monkeypatch.context() as patch:
-        patch.setattr(nas.export.subprocess, "run", broken)
+        patch.setattr(subprocess, "run", broken)
         with pytest.raises(ExportError, match=r"does not load in a clean process:\nOSError: no such weight"):
             export_run(run, out=out)
     assert content(out) == before

@@ -1,7 +1,7 @@
 """Scores on disk: the same bits again, once and for all, for the same prompts only."""
 
 import os
-from dataclasses import fields, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -40,7 +40,7 @@ def test_the_first_value_stays(tmp_path: Path) -> None:
 def test_every_part_of_the_key_counts(tmp_path: Path, field: str) -> None:
     store = ScoreStore(tmp_path)
     store.put(KEY, prompts=PROMPTS, scores=[0.1, 0.2])
-    other = replace(KEY, **{field: 1 if field == "chunk" else "other"})
+    other = ScoreKey(**asdict(KEY) | {field: 1 if field == "chunk" else "other"})
     assert store.get(other, prompts=PROMPTS) is None
 
 

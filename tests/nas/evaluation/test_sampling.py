@@ -70,7 +70,7 @@ def test_guidance_of_one_is_no_guidance(unet: UNet2DConditionModel, parts: Pipel
         calls.append(len(sample))
         return unet(sample, *args, **kwargs)
 
-    unguided = denoised(counted, parts, SamplingProtocol(num_steps=2, guidance_scale=1), noise=noise)  # type: ignore[arg-type]
+    unguided = denoised(counted, parts, SamplingProtocol(num_steps=2, guidance_scale=1), noise=noise)
     assert calls == [2, 2], "half the cost: no batch for the empty caption"
     nearly = denoised(unet, parts, SamplingProtocol(num_steps=2, guidance_scale=1 + 1e-6), noise=noise)
     assert torch.allclose(unguided, nearly, atol=1e-4)
