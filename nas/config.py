@@ -61,7 +61,7 @@ class RobustTrainingConfig(_Section):
         default_factory=dict, description='other chances for a kind and stage, such as {"cross_attention[down.0]": 0.5}'
     )
     batch_size: int = Field(32, ge=1)
-    learning_rate: float = Field(1e-4, gt=0)
+    learning_rate: float = Field(1e-4, gt=0, strict=False, description="peak of AdamW's rate; YAML reads 1e-4 as text")
 
     @model_validator(mode="after")
     def _needs_pictures(self) -> Self:
