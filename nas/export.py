@@ -25,7 +25,7 @@ from nas.config import ExperimentConfig
 from nas.evaluation.validation_set import read_captions
 from nas.generate import generate_pictures
 from nas.pictures import write_grid
-from nas.pipeline_folder import PARTS
+from nas.pipeline_folder import PARTS, folder_digest
 from nas.run import RunDirectory, write_text
 from nas.spec import read_spec
 from search_spaces.architecture import Architecture
@@ -86,6 +86,8 @@ def export_run(run_path: Path, /, *, out: Path) -> ExportReport:
     config = ExperimentConfig.model_validate(yaml.safe_load(run.read_config()), strict=False)
     architecture, spec = read_spec(run.spec_path)
     _check_place(out, architecture)
+    if folder_digest(config.model) != spec["digests"]["model"]:
+        raise ExportError(f"{config.model} has changed since the search in {run_path}; restore it, or search again")
     unet = load_unet(config.model)
     space = space_from_config(read_unet_config(config.model), max_copies=config.search.max_copies_per_block)
     supernet = Supernet(unet, space=space, copy_start=CopyStart(config.search.copy_start))

@@ -33,13 +33,18 @@ def mean_interval(values: Sequence[float], /, *, confidence: float = 0.95) -> In
     """Mean of per-prompt values with its t interval; a single prompt has an unbounded one.
 
     Raises:
-        ValueError: No values, or a confidence outside (0, 1).
+        ValueError: No values, values that are not finite, or a confidence outside (0, 1).
     """
     if len(values) == 0:
         raise ValueError("a mean needs at least one score, but got none")
     if not 0 < confidence < 1:
         raise ValueError(f"`confidence` must lie between 0 and 1, but got {confidence}")
     array = np.asarray(values, dtype=np.float64)
+    if not np.isfinite(array).all():
+        raise ValueError(
+            f"scores must be finite, but {int((~np.isfinite(array)).sum())} of {len(array)} are not; "
+            "the model overflows: use a wider dtype, or protect the block whose removal does it"
+        )
     mean, num = float(array.mean()), len(array)
     if num == 1:
         half = float("inf")

@@ -157,8 +157,11 @@ class Search:
     def _is_settled(self, architecture: Architecture, number: int, num_copies: int) -> bool:
         """Whether a round has nothing left to decide, so that it scores the architecture alone."""
         evolving = self._experiment.evolving
-        spent = num_copies >= evolving.max_copies or number >= evolving.max_rounds
-        return spent and self._experiment.price_ms(architecture) <= evolving.target_latency_ms
+        if number >= evolving.max_rounds:
+            return True
+        return (
+            num_copies >= evolving.max_copies and self._experiment.price_ms(architecture) <= evolving.target_latency_ms
+        )
 
     def _candidates(self, architecture: Architecture) -> tuple[Action, ...]:
         evolving = self._experiment.evolving

@@ -1,6 +1,7 @@
 """Exports: they load without us where they can, are checked before they stand, and never replace what is not theirs."""
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -18,7 +19,7 @@ from nas.algorithms.evolving import StopReason
 from nas.config import ExperimentConfig, load_config
 from nas.export import ExportError, ExportReport, export_run
 from nas.generate import generate_pictures
-from nas.pipeline_folder import load_pipeline
+from nas.pipeline_folder import folder_digest, load_pipeline
 from nas.run import RunDirectory
 from nas.scores import mean_interval
 from nas.spec import FoundArchitecture, read_spec, write_spec
@@ -135,6 +136,17 @@ def test_a_foreign_folder_is_refused_and_left_alone(run: Path, tmp_path: Path, n
     assert content(tmp_path) == before
 
 
+def test_a_base_model_that_changed_since_is_refused(run: Path, tmp_path: Path) -> None:
+    other = tmp_path / "run"
+    shutil.copytree(run, other)
+    spec = read_json(other / "architecture.json")
+    spec["digests"]["model"] = "0" * 16
+    (other / "architecture.json").write_text(json.dumps(spec))
+    with pytest.raises(ExportError, match="pipeline has changed since the search"):
+        export_run(other, out=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 def tampered(name: str) -> Callable[..., dict[str, float]]:
     """The check of a folder one weight of which has changed since it was written."""
 
@@ -208,7 +220,7 @@ def test_a_found_architecture_that_is_a_stock_config_needs_no_import(experiment:
             target_latency_ms=10.0,
             base_clip=mean_interval([0.8, 0.9]),
             clip=mean_interval([0.7, 0.9]),
-            digests={},
+            digests={"model": folder_digest(config.model)},
         )
         write_spec(run.spec_path, found, space=SPACE, model=config.model)
     report = export_run(run.path, out=tmp_path / "out")

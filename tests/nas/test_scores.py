@@ -72,3 +72,9 @@ def test_no_scores_have_no_mean() -> None:
 def test_confidence_is_a_probability(confidence: float) -> None:
     with pytest.raises(ValueError, match=f"`confidence` must lie between 0 and 1, but got {confidence}"):
         mean_interval([1, 2], confidence=confidence)
+
+
+@pytest.mark.parametrize("broken", [math.nan, math.inf])
+def test_scores_are_finite(broken: float) -> None:
+    with pytest.raises(ValueError, match="1 of 3 are not"):
+        mean_interval([1, broken, 2])
