@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from nas.errors_cli import user_errors
@@ -96,14 +97,19 @@ def status(
         }
         typer.echo(json.dumps(summary, indent=2))
         return
-    table = Table(title=f"{run}: {'finished, ' + finished['stop'] if finished else 'unfinished'}")
-    for name in ("round", "latency ms", "CLIP", "interval", "parameters", "then"):
-        table.add_column(name, justify="left" if name == "then" else "right")
-    for row in rounds.itertuples():
+    state = f"finished, {finished['stop']}" if finished else "unfinished"
+    table = Table(title=f"{run}: {state}", box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    for name in ("round", "ms", "CLIP", "interval", "params", "then"):
+        table.add_column(name, justify="left" if name == "then" else "right", no_wrap=name != "then")
+    for row in rounds.to_dict(orient="records"):
         table.add_row(
-            str(row.round), f"{row.predicted_latency_ms:.3f}", f"{row.clip:.4f}",
-            f"[{row.clip_low:.4f}, {row.clip_high:.4f}]", f"{row.num_params:,}", str(row.actions),
-        )  # fmt: skip
+            str(row["round"]),
+            f"{row['predicted_latency_ms']:.3f}",
+            f"{row['clip']:.4f}",
+            f"{row['clip_low']:.4f} .. {row['clip_high']:.4f}",
+            f"{row['num_params'] / 1e6:.2f} M",
+            escape(row["actions"]),
+        )
     console = Console()
     console.print(table)
     if started:
@@ -169,8 +175,10 @@ def space_show(
     from search_spaces.space_view import describe_space
 
     config = BASE_CONFIGS.get(str(model)) if not model.exists() else None
-    space = space_from_config(config or read_unet_config(model), max_copies=max_copies)
-    architecture: Architecture = space.base
+    config = config or read_unet_config(model)
+    space = space_from_config(config, max_copies=max_copies)
+    searched = config.get("architecture")  # of a folder that `nas export` wrote
+    architecture: Architecture = space.base if searched is None else Architecture.from_dict(searched)
     if spec is not None:
         from nas.spec import read_spec
 

@@ -1,5 +1,6 @@
 """`nas latency`: measure a latency table on this machine, and look at one."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
@@ -183,6 +184,7 @@ def _check_lines(table: "LatencyTable") -> list[str]:
 
 
 def _print_table(table: "LatencyTable") -> None:
+    from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
 
@@ -197,23 +199,22 @@ def _print_table(table: "LatencyTable") -> None:
     )
     for line in _check_lines(table):
         console.print(line, highlight=False)
+    sources = Counter(row.source for row in table.rows)
+    console.print("rows: " + ", ".join(f"{num} {source}" for source, num in sources.items()), highlight=False)
     whole_ms = table.end_to_end.median_ms if table.end_to_end is not None else table.base_ms
-    grid = Table()
+    grid = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     grid.add_column("block", no_wrap=True)
-    for name in ("sites", "ms", "p10", "p90", "share", "MMACs"):
-        grid.add_column(name, justify="right")
-    grid.add_column("source")
+    for name in ("sites", "ms", "p10 .. p90", "share", "MMACs"):
+        grid.add_column(name, justify="right", no_wrap=True)
     for row in table.rows:
         share = row.median_ms * len(row.sites) / whole_ms if whole_ms else 0.0
         grid.add_row(
             f"{row.signature} {row.signature.variant}".strip(),
             str(len(row.sites)),
             f"{row.median_ms:.3f}",
-            f"{row.p10_ms:.3f}",
-            f"{row.p90_ms:.3f}",
+            f"{row.p10_ms:.3f} .. {row.p90_ms:.3f}",
             f"{share:.1%}" if row.sites else "",
             f"{row.signature.num_macs / 1e6:.2f}",
-            row.source,
         )
     console.print(grid)
 

@@ -284,3 +284,19 @@ def test_a_model_that_is_not_there_is_named(model: str, tmp_path: Path) -> None:
 def test_actions_are_written_as_they_are_read(run: Path) -> None:
     for action in read_json(run / "architecture.json")["actions"]:
         assert str(Action.parse(action)) == action
+
+
+def test_status_spells_actions_out(run: Path) -> None:
+    taken = read_json(run / "architecture.json")["actions"]
+    result = CliRunner().invoke(app, ["status", str(run)], env={"COLUMNS": "200"})
+    assert taken
+    assert all(action in result.stdout for action in taken)
+
+
+def test_space_show_reads_the_architecture_of_an_export(tmp_path: Path) -> None:
+    architecture = Action.parse("-cross_attention[up.3,0]").apply(SPACE.base)
+    config = read_json(PIPELINE_DIR / "unet" / "config.json")
+    config |= {"_class_name": "SearchedUNet", "architecture": architecture.to_dict()}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    shown = json.loads(invoke("space", "show", tmp_path, "--format", "json").stdout)
+    assert shown["arch_id"] == architecture.arch_id
