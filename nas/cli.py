@@ -156,7 +156,7 @@ def generate(
 
     pictures = generate_pictures(folder, prompts=prompts, seed=seed, num_steps=num_steps, guidance_scale=guidance_scale)
     write_grid(out, pictures, captions=prompts)
-    typer.echo(f"{len(prompts)} pictures -> {out}")
+    typer.echo(f"{len(prompts)} picture{'s'[: len(prompts) > 1]} -> {out}")
 
 
 @space_app.command("show")

@@ -16,7 +16,7 @@ from nas.score_store import digest_of
 from nas.worker import WorkerSpec
 from search_spaces.architecture import Architecture
 from search_spaces.diffusers_config import space_from_config
-from search_spaces.loading import read_context_tokens, read_unet_config
+from search_spaces.loading import SEARCHED, read_context_tokens, read_unet_config
 from search_spaces.supernet import CopyStart
 from search_spaces.unet_space import UNetSpace
 
@@ -74,7 +74,10 @@ def resolve(config: ExperimentConfig, /) -> Experiment:
         read_metadata(config.robust_training.pictures)
     captions = read_captions(config.validation.captions, num=config.validation.num_prompts)
     validation = ValidationSet.from_captions(captions, seed=config.seed, chunk_size=config.validation.chunk_size)
-    space = space_from_config(read_unet_config(config.model), max_copies=config.search.max_copies_per_block)
+    unet_config = read_unet_config(config.model)
+    if unet_config["_class_name"] == SEARCHED:
+        raise ValueError(f"`model` must be a base model, but {config.model} holds a searched UNet; give its base")
+    space = space_from_config(unet_config, max_copies=config.search.max_copies_per_block)
     table = read_table(config.latency_table)
     context_tokens = read_context_tokens(config.model)
     assert context_tokens is not None, "a pipeline folder has a tokenizer"

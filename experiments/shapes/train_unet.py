@@ -89,7 +89,7 @@ def main() -> None:
         dist.barrier()
     data = latents.make(pipeline=args.pipeline, cache=cache, num=args.pictures, seed=5)
     model = UNet2DConditionModel(**CONFIG).to(memory_format=torch.channels_last)
-    model.set_attn_processor(AttnProcessor())  # a sixth faster than fused attention with so few channels per head
+    model.set_attn_processor(AttnProcessor())  # faster than fused attention with so few channels per head
     optimizer = torch.optim.AdamW(model.parameters(), lr=args.learning_rate, weight_decay=0.01, betas=(0.9, 0.99))
     average = {k: v.clone() for k, v in model.state_dict().items()}
     path = args.work / "checkpoint.safetensors"

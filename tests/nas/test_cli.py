@@ -300,3 +300,13 @@ def test_space_show_reads_the_architecture_of_an_export(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(json.dumps(config))
     shown = json.loads(invoke("space", "show", tmp_path, "--format", "json").stdout)
     assert shown["arch_id"] == architecture.arch_id
+
+
+def test_a_searched_model_is_no_base(experiment: Path, tmp_path: Path) -> None:
+    model = shutil.copytree(PIPELINE_DIR, tmp_path / "model")
+    path = model / "unet" / "config.json"
+    config = read_json(path) | {"_class_name": "SearchedUNet", "architecture": SPACE.base.to_dict()}
+    path.write_text(json.dumps(config))
+    message = refused("search", experiment, f"model={model}", "--out", tmp_path / "run")
+    assert "holds a searched UNet; give its base" in message
+    assert not (tmp_path / "run").exists()
