@@ -96,6 +96,11 @@ class WorkersConfig(_Section):
 
     num_workers: int = Field(1, ge=1, description="1 = in this process; more = Ray actors")
     address: str | None = Field(None, description="address of a Ray cluster; none = this machine")
+    cpus_per_worker: float = Field(1, gt=0, description="processors that Ray sets aside for each", strict=False)
+    gpus_per_worker: float = Field(0, ge=0, description="GPUs, or shares of one, for each", strict=False)
+    placement: Literal["pack", "spread"] = Field("pack", description="fill one machine first, or use all evenly")
+    max_attempts: int = Field(3, ge=1, description="a task that fails so often ends the search")
+    start_timeout_s: float = Field(300, gt=0, description="a worker must have loaded its models by then", strict=False)
 
 
 class ExperimentConfig(_Section):

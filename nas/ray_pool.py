@@ -5,8 +5,6 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import ray
 import torch
 
@@ -59,7 +57,7 @@ class RayPool:
     def load_weights(self, weights: Mapping[str, torch.Tensor], /) -> None:
         """Put once, read by every actor; returns when all have taken over."""
         shared = ray.put({name: tensor.detach().contiguous().numpy() for name, tensor in weights.items()})
-        ray.get([actor.load_weights.remote(shared) for actor in self._actors])
+        ray.get([actor.update_weights.remote(shared) for actor in self._actors])
 
     def evaluate(self, tasks: Sequence[EvaluationTask], /) -> Iterator[EvaluationResult]:
         """Each actor gets the next task as soon as it has answered its last one."""
@@ -73,11 +71,6 @@ class RayPool:
             if waiting:
                 busy[actor.evaluate.remote(waiting.pop())] = actor
             yield ray.get(done)
-
-    def pictures(self, task: EvaluationTask, /) -> npt.NDArray[np.uint8]:
-        """Made by the first actor."""
-        array: npt.NDArray[np.uint8] = ray.get(self._actors[0].pictures.remote(task))
-        return array
 
     def close(self) -> None:
         """Kill the actors and leave Ray."""

@@ -238,7 +238,9 @@ class Search:
         """Keep the pictures of the first prompts, the same every round."""
         path = self._run.path / "images" / f"round-{number:03d}.png"
         if not path.is_file():
-            pictures = self._pool.pictures(EvaluationTask(architecture=architecture, chunk=0))
+            (result,) = self._pool.evaluate([EvaluationTask(architecture=architecture, chunk=0, with_pictures=True)])
+            assert result.pictures is not None
+            pictures = result.pictures
             captions = [prompt.caption for prompt in self._experiment.worker.validation.chunk(0)]
             write_grid(path, pictures, captions=captions)
 

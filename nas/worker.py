@@ -41,20 +41,30 @@ class WorkerSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluationTask:
-    """Score one architecture on one chunk of the validation set."""
+    """Score one architecture on one chunk of the validation set, and hand back the pictures if wanted."""
 
     architecture: Architecture
     chunk: int
+    with_pictures: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class EvaluationResult:
-    """CLIP scores of a task's pictures, in the order of the chunk's prompts."""
+    """CLIP scores of a task's pictures, in the order of the chunk's prompts, and the pictures if they were wanted.
+
+    Attributes:
+        task: What was asked.
+        scores: One per prompt.
+        seconds: Wall time of the task.
+        worker: Who answered.
+        pictures: uint8 (n, h, w, 3), or None.
+    """
 
     task: EvaluationTask
     scores: tuple[float, ...]
     seconds: float
     worker: str
+    pictures: npt.NDArray[np.uint8] | None = None
 
 
 def load_supernet(spec: WorkerSpec, /) -> Supernet:
@@ -85,20 +95,25 @@ class EvaluationWorker:
             latent_shape=(space.in_channels, *spec.latent_size),
         )
 
-    def load_weights(self, weights: Mapping[str, npt.NDArray[np.generic]], /) -> None:
-        """Take over the weights of the driver's supernet, copies of blocks included."""
-        self._supernet.load_weights({name: torch.tensor(array) for name, array in weights.items()})
+    def update_weights(self, changed: Mapping[str, npt.NDArray[np.generic]], /) -> None:
+        """Take over those weights of the driver's supernet that changed, copies of blocks included."""
+        self._supernet.update_weights({name: torch.tensor(array) for name, array in changed.items()})
 
     def evaluate(self, task: EvaluationTask, /) -> EvaluationResult:
         """Make and score the pictures of one task."""
         start = time.perf_counter()
         with self._supernet.switched(task.architecture) as unet:
-            scores = tuple(self._evaluator.evaluate(unet, chunk=task.chunk))
-        return EvaluationResult(task=task, scores=scores, seconds=time.perf_counter() - start, worker=self._name)
-
-    def pictures(self, task: EvaluationTask, /) -> npt.NDArray[np.uint8]:
-        """The pictures of one task, uint8 (n, h, w, 3)."""
-        with self._supernet.switched(task.architecture) as unet:
             pictures = self._evaluator.pictures(unet, chunk=task.chunk)
-        array: npt.NDArray[np.uint8] = (pictures * 255).round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
-        return array
+        return EvaluationResult(
+            task=task,
+            scores=self._evaluator.score(pictures, chunk=task.chunk),
+            seconds=time.perf_counter() - start,
+            worker=self._name,
+            pictures=_as_bytes(pictures) if task.with_pictures else None,
+        )
+
+
+def _as_bytes(pictures: torch.Tensor) -> npt.NDArray[np.uint8]:
+    """Pictures (n, 3, h, w) in [0, 1] as uint8 (n, h, w, 3)."""
+    array: npt.NDArray[np.uint8] = (pictures * 255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
+    return array

@@ -3,8 +3,6 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
-import numpy as np
-import numpy.typing as npt
 import torch
 
 from nas.worker import EvaluationResult, EvaluationTask, EvaluationWorker, WorkerSpec
@@ -24,9 +22,6 @@ class WorkerPool(Protocol):
     def evaluate(self, tasks: Sequence[EvaluationTask], /) -> Iterator[EvaluationResult]:
         """Results as they arrive."""
 
-    def pictures(self, task: EvaluationTask, /) -> npt.NDArray[np.uint8]:
-        """The pictures of one task, uint8 (n, h, w, 3)."""
-
     def close(self) -> None:
         """Let the workers go; the pool is of no use afterwards."""
 
@@ -44,10 +39,6 @@ class InProcessPool:
         """One after the other."""
         for task in tasks:
             yield self._worker.evaluate(task)
-
-    def pictures(self, task: EvaluationTask, /) -> npt.NDArray[np.uint8]:
-        """Made here."""
-        return self._worker.pictures(task)
 
     def close(self) -> None:
         """Nothing to let go."""

@@ -181,21 +181,27 @@ class Supernet:
         """Take over what `weights` gave, on this or another process; copies are born as the names ask for.
 
         Raises:
+            ValueError: Names or shapes that do not fit this UNet, or weights of it that are missing.
+        """
+        self.update_weights(weights)
+        if missing := sorted(self.weights().keys() - weights.keys()):
+            raise ValueError(f"weights do not fit this UNet: {len(missing)} are missing, such as {missing[:3]}")
+
+    def update_weights(self, changed: Mapping[str, torch.Tensor], /) -> None:
+        """Take over some of what `weights` gave; the others stay; copies are born as the names ask for.
+
+        Raises:
             ValueError: Names or shapes that do not fit this UNet.
         """
-        while missing := self._births(weights):
-            for key, blocks in missing:
+        while births := self._births(changed):
+            for key, blocks in births:
                 blocks[key].append(self._copy(blocks[key][-1]))
-        with self.switched(self._fullest()) as unet:
-            own = unet.state_dict()
-            if own.keys() != weights.keys() or any(own[k].shape != weights[k].shape for k in own):
-                wrong = sorted(own.keys() ^ weights.keys()) or [k for k in own if own[k].shape != weights[k].shape]
-                raise ValueError(
-                    f"weights do not fit this UNet: {len(wrong)} names or shapes differ, such as {wrong[:3]}"
-                )
-            with torch.no_grad():
-                for name, tensor in own.items():
-                    tensor.copy_(weights[name])
+        own = self.weights()
+        if wrong := sorted(name for name in changed if name not in own or own[name].shape != changed[name].shape):
+            raise ValueError(f"weights do not fit this UNet: {len(wrong)} names or shapes differ, such as {wrong[:3]}")
+        with torch.no_grad():
+            for name, tensor in changed.items():
+                own[name].copy_(tensor)
 
     def _fullest(self) -> Architecture:
         architecture = self.space.base

@@ -3,8 +3,6 @@
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
 import pytest
 import torch
 
@@ -32,9 +30,6 @@ class FakePool:
         for task in reversed(tasks):
             self.asked.append(task)
             yield EvaluationResult(task=task, scores=scores_of(task), seconds=0.0, worker="fake")
-
-    def pictures(self, task: EvaluationTask, /) -> npt.NDArray[np.uint8]:
-        raise NotImplementedError
 
     def close(self) -> None: ...
 

@@ -5,8 +5,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -124,9 +122,6 @@ class IdlePool:
     def evaluate(self, tasks: Sequence[EvaluationTask], /) -> Iterator[EvaluationResult]:
         assert not tasks, "something was scored again"
         return iter(())
-
-    def pictures(self, task: EvaluationTask, /) -> npt.NDArray[np.uint8]:
-        raise AssertionError("a picture was made again")
 
     def close(self) -> None: ...
 
