@@ -5,13 +5,12 @@ A row is flat: the fields of its signature beside its values. Reading collects e
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, fields
 from typing import Any, Final
 
-from pydantic import TypeAdapter, ValidationError
-
 from latency.scenario import Check, Device, EndToEnd, LatencyTableError, Protocol, Runtime, Workload
+from latency.strict_json import strangers, validated
 from latency.table import SCHEMA_VERSION, LatencyTable, TableRow, duplicates
 from search_spaces import BlockSignature
 
@@ -45,7 +44,7 @@ def from_document(document: Any, /) -> LatencyTable:
     version = document.get("schema_version") if isinstance(document, dict) else type(document).__name__
     if version is True or version != SCHEMA_VERSION:
         raise LatencyTableError(f"a latency table must have `schema_version` {SCHEMA_VERSION}, but got {version!r}")
-    wrong = _strangers(document, ("schema_version", *PARTS, "rows"), place="")
+    wrong = strangers(document, ("schema_version", *PARTS, "rows"), place="")
     parts = {name: _part(document, name, wrong) for name in PARTS}
     rows: list[tuple[int, TableRow]] = []
     listed = document.get("rows")
@@ -69,7 +68,7 @@ def _part(document: Mapping[str, Any], name: str, wrong: list[str]) -> Any:
         return None
     if isinstance(part, dict):
         known = [f.name for f in fields(PARTS[name])]
-        wrong += _strangers(part, known, place=name)
+        wrong += strangers(part, known, place=name)
         part = {key: part[key] for key in known if key in part}
         if name == "runtime" and isinstance(options := part.get("options"), dict):
             wrong += [
@@ -78,47 +77,14 @@ def _part(document: Mapping[str, Any], name: str, wrong: list[str]) -> Any:
                 if not isinstance(value, str)
             ]
             part["options"] = sorted((key, str(value)) for key, value in options.items())
-    return _validated(PARTS[name], part, name, wrong)
+    return validated(PARTS[name], part, place=name, wrong=wrong)
 
 
 def _row(row: Any, place: str, wrong: list[str]) -> TableRow | None:
     if not isinstance(row, dict):
         wrong.append(f"{place}: must be an object, but got {type(row).__name__}")
         return None
-    wrong += _strangers(row, (*KEY_FIELDS, *VALUE_FIELDS), place=place)
+    wrong += strangers(row, (*KEY_FIELDS, *VALUE_FIELDS), place=place)
     nested = {name: row[name] for name in VALUE_FIELDS if name in row}
     nested["signature"] = {name: row[name] for name in KEY_FIELDS if name in row}
-    return _validated(TableRow, nested, place, wrong)  # type: ignore[no-any-return]
-
-
-def _validated(kind: type, part: Any, place: str, wrong: list[str]) -> Any:
-    """The value that plain JSON stands for, or None and sentences about what is wrong; nothing is converted."""
-    try:
-        return TypeAdapter(kind).validate_json(json.dumps(part), strict=True)
-    except ValidationError as error:
-        for details in error.errors():
-            steps = (step for step in details["loc"] if step != "signature")
-            where = place + "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps)
-            wrong.append(f"{where}: {_sentence(details['type'], details['msg'], details['input'])}")
-        return None
-
-
-def _sentence(kind: str, message: str, given: Any) -> str:
-    match kind:
-        case "missing":
-            return "must be there, but it is missing"
-        case "value_error":
-            return message.removeprefix("Value error, ")
-        case _:
-            return f"{message.replace('Input should', 'must')}, but got {given!r}"
-
-
-def _strangers(part: Mapping[str, Any], known: Iterable[str], *, place: str) -> list[str]:
-    """A sentence for every key that the schema does not know."""
-    names = set(known)
-    prefix = f"{place}." if place else ""
-    return [
-        f"{prefix}{key}: is no key of the schema; known are {', '.join(sorted(names))}"
-        for key in part
-        if key not in names
-    ]
+    return validated(TableRow, nested, place=place, wrong=wrong)  # type: ignore[no-any-return]

@@ -14,6 +14,7 @@ from typing import Final
 
 from latency.document import KEY_FIELDS, VALUE_FIELDS, from_document, to_document
 from latency.scenario import LatencyTableError
+from latency.strict_json import parse_json
 from latency.table import LatencyTable
 
 # Blocks measured alone summed to 0.94 .. 1.05 of the whole on every runtime tried; twice off is a wrong unit or batch.
@@ -40,9 +41,7 @@ def read_table(path: Path, /) -> LatencyTable:
             f"there is no latency table {path}; make one with `nas latency measure MODEL --out {path}`"
         )
     try:
-        table = from_document(json.loads(path.read_text(encoding="utf-8")))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise LatencyTableError(f"{path}: a latency table must be JSON: {error}") from error
+        table = from_document(parse_json(path.read_bytes()))
     except LatencyTableError as error:
         raise LatencyTableError(f"{path} is not a latency table that can be used:\n{error}") from error
     if table.check is not None:
