@@ -1,0 +1,101 @@
+"""All importers by name, and which of them understands a report."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from latency.importers import (
+    ai_hub_profile,
+    coreml_measurement,
+    executorch_inspector,
+    litert_benchmark,
+    onnxruntime_profile,
+    openvino_benchmark,
+    openvino_counters,
+    plain_csv,
+    tensorrt_times,
+    tflite_benchmark,
+    torch_trace,
+)
+from latency.importers.reading import Reading, ReportError
+from latency.importers.report import Report
+
+ETDUMP_MAGIC: Final = b"ED00"  # identifier of ExecuTorch's binary traces, behind a length and an offset
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Importer:
+    """A profiler's format.
+
+    Attributes:
+        name: On the command line and in a table's `protocol.importer`.
+        runtime: Runtime that wrote the report; "" where the format does not say.
+        recognises: Whether a report is of this format, from its content.
+        read: Its readings.
+    """
+
+    name: str
+    runtime: str
+    recognises: Callable[[Report], bool]
+    read: Callable[[Report], tuple[Reading, ...]]
+
+
+IMPORTERS: Final = {
+    importer.name: importer
+    for importer in (
+        Importer(name=name, runtime=runtime, recognises=module.recognises, read=module.read)
+        for name, runtime, module in (
+            ("onnxruntime", "onnxruntime", onnxruntime_profile),
+            ("openvino", "openvino", openvino_benchmark),
+            ("openvino-counters", "openvino", openvino_counters),
+            ("executorch", "executorch", executorch_inspector),
+            ("litert", "litert", litert_benchmark),
+            ("tflite", "tflite", tflite_benchmark),
+            ("ai-hub", "qualcomm-ai-hub", ai_hub_profile),
+            ("tensorrt", "tensorrt", tensorrt_times),
+            ("torch", "torch", torch_trace),
+            ("coreml", "coreml", coreml_measurement),
+            ("csv", "", plain_csv),
+        )
+    )
+}
+
+
+def detect(report: Report, /) -> Importer:
+    """The importer that understands a report.
+
+    Raises:
+        ReportError: None does, or several do.
+    """
+    if report.data[8:12] == ETDUMP_MAGIC:
+        raise ReportError(
+            "ExecuTorch's binary trace must be turned into text first: "
+            '`executorch.devtools.Inspector(etdump_path=...).to_dataframe().to_csv("NAME.tsv", sep="\\t")`'
+        )
+    found = [importer for importer in IMPORTERS.values() if importer.recognises(report)]
+    if len(found) != 1:
+        which = " and ".join(importer.name for importer in found) or "none"
+        raise ReportError(
+            f"a report must be of one of the formats {', '.join(IMPORTERS)}, but it looks like {which}; "
+            "name its format, or fill in the CSV beside the manifest"
+        )
+    return found[0]
+
+
+def read_report(report: Report, /, *, importer: Importer | None = None) -> tuple[Importer, tuple[Reading, ...]]:
+    """The readings of a report, and who understood it.
+
+    Args:
+        report: The file.
+        importer: Its format; None = find out.
+
+    Raises:
+        ReportError: The report cannot be understood; the message begins with its name.
+    """
+    try:
+        chosen = importer or detect(report)
+        if not chosen.recognises(report):
+            raise ReportError(f"must be a report of {chosen.name}, but it does not look like one")
+        return chosen, chosen.read(report)
+    except ReportError as error:
+        raise ReportError("\n".join(f"{report.name}: {line}" for line in str(error).splitlines())) from error
