@@ -1,11 +1,14 @@
-"""How the command line speaks of a user's error: its message on stderr, exit code 2, no traceback.
+"""How the command line speaks of a user's errors and warnings: one plain message on stderr, no traceback.
 
-The library raises `ValueError` (law, values, place, remedy) or the operating system's errors about files; anything
-else is our own bug and keeps its traceback.
+The library raises `ValueError` (law, values, place, remedy) or the operating system's errors, such as a full disk:
+exit code 2. An interrupted command ends with 130, as shells have it. Anything else is our own bug and keeps its
+traceback.
 """
 
 import functools
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Final, ParamSpec, TypeVar
 
 import typer
@@ -13,25 +16,44 @@ import typer
 P = ParamSpec("P")
 R = TypeVar("R")
 EXIT_CODE: Final = 2
-USER_ERRORS: Final = (
-    ValueError,
-    FileNotFoundError,
-    FileExistsError,
-    NotADirectoryError,
-    IsADirectoryError,
-    PermissionError,
-)
+INTERRUPTED: Final = 130
+USER_ERRORS: Final = (ValueError, OSError)
+OUR_PACKAGES: Final = ("nas", "latency", "search_spaces")
 
 
 def user_errors(command: Callable[P, R], /) -> Callable[P, R]:
-    """A typer command that ends with exit code 2 and the message of a user's error."""
+    """A typer command that ends with exit code 2 and the message of a user's error, and warns in plain lines."""
 
     @functools.wraps(command)
     def reported(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
-            return command(*args, **kwargs)
+            with _plain_warnings():
+                return command(*args, **kwargs)
+        except BrokenPipeError:  # who read our output has gone; typer knows what to do
+            raise
         except USER_ERRORS as error:
             typer.echo(f"error: {error}", err=True)
             raise typer.Exit(EXIT_CODE) from error
+        except KeyboardInterrupt:
+            raise typer.Exit(INTERRUPTED) from None
 
     return reported
+
+
+@contextmanager
+def _plain_warnings() -> Iterator[None]:
+    """Our own warnings as one line each, without the line of code that gave them; others' stay as they are."""
+    before = warnings.formatwarning
+
+    def plain(
+        message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None = None
+    ) -> str:
+        if category.__module__.partition(".")[0] in OUR_PACKAGES:
+            return f"warning: {message}\n"
+        return before(message, category, filename, lineno, line)
+
+    warnings.formatwarning = plain
+    try:
+        yield
+    finally:
+        warnings.formatwarning = before

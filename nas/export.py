@@ -22,11 +22,12 @@ from diffusers import UNet2DConditionModel
 from safetensors.torch import save_file
 
 from nas.config import ExperimentConfig
+from nas.durable import write_text
 from nas.evaluation.validation_set import read_captions
 from nas.generate import generate_pictures
 from nas.pictures import write_grid
 from nas.pipeline_folder import PARTS, folder_digest
-from nas.run import RunDirectory, write_text
+from nas.run import RunDirectory
 from nas.spec import read_spec
 from search_spaces.architecture import Architecture
 from search_spaces.diffusers_config import space_from_config, stock_config
@@ -91,7 +92,13 @@ def export_run(run_path: Path, /, *, out: Path) -> ExportReport:
     unet = load_unet(config.model)
     space = space_from_config(read_unet_config(config.model), max_copies=config.search.max_copies_per_block)
     supernet = Supernet(unet, space=space, copy_start=CopyStart(config.search.copy_start))
-    supernet.load_weights(run.read_weights(spec["round"]))
+    weights = run.read_weights(spec["round"])
+    if weights is None:
+        raise ExportError(
+            f"the weights of round {spec['round']} in {run_path} are missing or damaged; "
+            "the search's own command trains them again"
+        )
+    supernet.load_weights(weights)
     found = supernet.materialise(architecture)
     part = out.with_name(out.name + ".part")
     shutil.rmtree(part, ignore_errors=True)

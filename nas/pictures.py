@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
+from nas.durable import whole
+
 TILE_PX, CAPTION_PX, GAP_PX = 144, 34, 8
 
 
@@ -22,12 +24,13 @@ def write_grid(
         captions: One per picture.
         num_columns: Pictures per row.
         title: A line above all.
+
+    Raises:
+        StorageError: The disk refuses.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     image = grid(pictures, captions=captions, num_columns=num_columns, title=title)
-    part = path.with_suffix(".part.png")
-    image.save(part)
-    part.replace(path)
+    with whole(path) as part:
+        image.save(part, format="PNG")
 
 
 def grid(

@@ -1,12 +1,12 @@
 """The training phase of a round: from its checkpoint when an earlier process wrote one, by training otherwise."""
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
 
+from nas.checkpoint import weights_digest
 from nas.config import ExperimentConfig
 from nas.data.captioned_pictures import encode_pictures, read_metadata
 from nas.data.latent_set import LatentSet
@@ -65,14 +65,16 @@ class RoundTrainer:
         iterations = training.recovery_iterations if recovering else training.iterations
         self._supernet.switch(architecture)
         losses: list[float] = []
-        if self._run.has_checkpoint(number):
-            self._supernet.load_weights(self._run.read_weights(number))
+        weights = self._run.read_weights(number)
+        if weights is not None:
+            self._supernet.load_weights(weights)
         else:
             if iterations:
                 settings = _without_dropping(self._settings) if recovering else self._settings
                 losses = self._steps(settings, iterations, seed=1000 * self._config.seed + number, on_step=on_step)
             self._run.write_checkpoint(number, architecture=architecture, weights=self._supernet.weights())
-        return TrainedRound(iterations=iterations, losses=losses, weights_digest=weights_digest(self._supernet))
+        digest = weights_digest(self._supernet.weights())
+        return TrainedRound(iterations=iterations, losses=losses, weights_digest=digest)
 
     def _steps(
         self, settings: RobustTrainingSettings, iterations: int, *, seed: int, on_step: Callable[[int, int], None]
@@ -105,12 +107,3 @@ class RoundTrainer:
 
 def _without_dropping(settings: RobustTrainingSettings) -> RobustTrainingSettings:
     return replace(settings, drop_probability=0.0, drop_probability_by_stage={})
-
-
-def weights_digest(supernet: Supernet, /) -> str:
-    """Digest of every weight of a supernet, by name and bits."""
-    digest = hashlib.sha256()
-    for name, tensor in sorted(supernet.weights().items()):
-        digest.update(name.encode() + b"\0" + str(tensor.dtype).encode() + b"\0")
-        digest.update(tensor.detach().contiguous().view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()[:16]

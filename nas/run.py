@@ -11,7 +11,6 @@ import fcntl
 import json
 import os
 import platform
-import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import yaml
 
+from nas.durable import is_part, storage_errors, sweep, write_text
 from nas.score_store import ScoreStore
 from search_spaces.architecture import Architecture
 
@@ -37,7 +37,6 @@ LIBRARIES: Final = (
     "numpy",
     "safetensors",
 )
-UNBORN: Final = (".lock", "config.yaml.part")  # all that a run killed at its birth can leave
 
 
 class RunDirectoryError(ValueError):
@@ -82,6 +81,10 @@ class RunDirectory:
 
         Raises:
             RunDirectoryError: It holds another search, something that is no run, or is being written.
+            StorageError: It cannot be written to.
+
+        Warns:
+            LeftoverWarning: A killed process left half-written files, which were removed.
         """
         text = yaml.safe_dump(dict(config), sort_keys=False)
         existing = self.path / "config.yaml"
@@ -94,58 +97,55 @@ class RunDirectory:
                     f"{self.path} holds the run of another config:\n{diff}\n"
                     "give another --out, or the config of that run"
                 )
-        elif self.path.is_dir() and any(child.name not in UNBORN for child in self.path.iterdir()):
+        elif self.path.is_dir() and not all(map(_is_unborn, self.path.iterdir())):
             raise RunDirectoryError(f"{self.path} is not empty and not a run directory; give another --out")
-        self.path.mkdir(parents=True, exist_ok=True)
-        with (self.path / ".lock").open("w") as lock:
+        with storage_errors(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
+            lock_file = (self.path / ".lock").open("w")
+        with lock_file as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise RunDirectoryError(
                     f"another process is running a search in {self.path}; wait for it or stop it"
                 ) from None
+            sweep(self.path)
             if not existing.is_file():
                 write_text(existing, text)
             if not (described := self.path / "environment.json").is_file():
                 write_text(described, json.dumps(environment(), indent=2) + "\n")
             yield
 
-    def has_checkpoint(self, round_number: int, /) -> bool:
-        """Whether the round's training is done and its weights stand on disk."""
-        return self._checkpoint(round_number).is_dir()
-
     def write_checkpoint(
         self, round_number: int, /, *, architecture: Architecture, weights: Mapping[str, "torch.Tensor"]
     ) -> None:
-        """Write a round's architecture and weights; the folder appears whole or not at all."""
-        from safetensors.torch import save_file
+        """Write a round's architecture and weights; the folder appears whole or not at all.
 
-        target = self._checkpoint(round_number)
-        part = target.with_suffix(".part")
-        shutil.rmtree(part, ignore_errors=True)
-        part.mkdir(parents=True)
-        (part / "architecture.json").write_text(architecture.to_json() + "\n")
-        save_file(
-            {name: tensor.detach().clone().contiguous() for name, tensor in weights.items()},
-            part / "weights.safetensors",
-        )
-        os.replace(part, target)
+        Raises:
+            StorageError: The disk refuses.
+        """
+        from nas.checkpoint import write_checkpoint
 
-    def read_weights(self, round_number: int, /) -> dict[str, "torch.Tensor"]:
-        """The weights of a round's checkpoint."""
-        from safetensors.torch import load_file
+        write_checkpoint(self._checkpoint(round_number), architecture=architecture, weights=weights)
 
-        return load_file(self._checkpoint(round_number) / "weights.safetensors")
+    def read_weights(self, round_number: int, /) -> dict[str, "torch.Tensor"] | None:
+        """The weights of a round's checkpoint; None while its training is not done.
+
+        Warns:
+            CheckpointWarning: There is a checkpoint, but it is damaged; it was set aside and the round counts as not
+                trained.
+        """
+        from nas.checkpoint import read_checkpoint
+
+        return read_checkpoint(self._checkpoint(round_number))
 
     def _checkpoint(self, round_number: int) -> Path:
         return self.path / "checkpoints" / f"round-{round_number:03d}"
 
 
-def write_text(path: Path, text: str, /) -> None:
-    """Write a whole file or none."""
-    part = path.with_name(path.name + ".part")
-    part.write_text(text, encoding="utf-8")
-    os.replace(part, path)
+def _is_unborn(path: Path) -> bool:
+    """Whether a run that was killed at its birth can have left this."""
+    return path.name == ".lock" or is_part(path)
 
 
 def environment() -> dict[str, Any]:

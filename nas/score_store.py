@@ -1,20 +1,58 @@
 """Scores on disk by content: what was scored once is never generated again, neither after a resume nor elsewhere.
 
-The key is what the scores depend on: weights, architecture, protocol (sampling, models, threads), prompts. Each part
-is one small parquet file written by rename, so that a kill leaves whole parts only.
+The key is what the scores depend on: weights, architecture, protocol (how pictures are made and judged), and the
+chunk's prompts in their order. Nothing else counts: a search with more prompts or for another device finds every chunk
+that it shares, and many searches may use one store at once. The first value written for a key stays.
+
+    store.json <weights>/<architecture>-<protocol>-<prompts>.scores.parquet (and .pictures.parquet)
+
+Each file is sealed and stands whole or not at all; one that was damaged nevertheless is set aside with a warning and
+made again.
 """
 
 import hashlib
+import io
 import json
-import os
+import math
+import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
+from PIL import Image
 
+from nas.durable import is_part, set_aside, whole_once
 from nas.evaluation.validation_set import Prompt
+from nas.sealed_table import BrokenSealError, seal, unseal
+
+SCHEMA_VERSION: Final = 1
+_MARKER: Final = "store.json"
+_SCORES, _PICTURES = "scores", "pictures"
+_COLUMNS: Final = pa.schema(
+    {
+        "weights_digest": pa.string(),
+        "arch_id": pa.string(),
+        "protocol_digest": pa.string(),
+        "prompts_digest": pa.string(),
+        "prompt_id": pa.string(),
+        "caption": pa.string(),
+        "noise_seed": pa.int64(),
+        "clip": pa.float64(),
+    }
+)
+
+
+class ScoreStoreError(ValueError):
+    """A folder that is no store of this schema, or scores that it cannot keep."""
+
+
+class ScoreStoreWarning(UserWarning):
+    """A damaged file of a store was set aside."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,54 +62,166 @@ class ScoreKey:
     weights_digest: str
     arch_id: str
     protocol_digest: str
-    chunk: int
+    prompts_digest: str
 
 
 class ScoreStore:
-    """A folder of score parts."""
+    """A folder of scores and pictures.
+
+    Args:
+        folder: Made when there is none.
+
+    Raises:
+        ScoreStoreError: It holds something else, or a store of another schema.
+        StorageError: It cannot be written to.
+    """
 
     def __init__(self, folder: Path, /) -> None:
         self._folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
+        _check_schema(folder)
 
-    def get(self, key: ScoreKey, /, *, prompts: Sequence[Prompt]) -> tuple[float, ...] | None:
-        """The scores of exactly these prompts under a key; None when there are none yet."""
-        path = self._path(key)
-        if not path.is_file():
-            return None
-        frame = pd.read_parquet(path)
-        if list(frame["prompt_id"]) != [prompt.prompt_id for prompt in prompts]:
-            return None
-        return tuple(frame["clip"].tolist())
+    def get(self, key: ScoreKey, /) -> tuple[float, ...] | None:
+        """The scores under a key, one per prompt; None when there are none yet.
 
-    def put(self, key: ScoreKey, /, *, prompts: Sequence[Prompt], scores: Sequence[float]) -> None:
-        """Keep scores; the first value written for a key stays."""
-        path = self._path(key)
-        if path.exists():
-            return
-        frame = pd.DataFrame(
-            {
-                "weights_digest": key.weights_digest,
-                "arch_id": key.arch_id,
-                "protocol_digest": key.protocol_digest,
-                "chunk": key.chunk,
-                "prompt_id": [prompt.prompt_id for prompt in prompts],
-                "caption": [prompt.caption for prompt in prompts],
-                "clip": list(scores),
-            }
+        Warns:
+            ScoreStoreWarning: They were damaged and set aside.
+        """
+        table = self._read(self._path(key, _SCORES))
+        return None if table is None else tuple(table["clip"].to_pylist())
+
+    def pictures(self, key: ScoreKey, /) -> npt.NDArray[np.uint8] | None:
+        """The pictures under a key, uint8 (n, h, w, 3), bit for bit; None when none were kept.
+
+        Warns:
+            ScoreStoreWarning: They were damaged and set aside.
+        """
+        table = self._read(self._path(key, _PICTURES))
+        if table is None:
+            return None
+        return np.stack([np.asarray(Image.open(io.BytesIO(png))) for png in table["png"].to_pylist()])
+
+    def put(
+        self,
+        key: ScoreKey,
+        /,
+        *,
+        prompts: Sequence[Prompt],
+        scores: Sequence[float],
+        pictures: npt.NDArray[np.uint8] | None = None,
+    ) -> tuple[float, ...]:
+        """Keep scores, and pictures beside them.
+
+        Args:
+            key: What they depend on.
+            prompts: The chunk; `key` holds its digest.
+            scores: One per prompt.
+            pictures: uint8 (n, h, w, 3), or None.
+
+        Returns:
+            The scores that are stored: the first ones written for the key, by whichever process.
+
+        Raises:
+            ScoreStoreError: Scores that are not finite, or a disk that does not give back what it took.
+            StorageError: The disk refuses.
+        """
+        assert key.prompts_digest == digest_of_prompts(prompts)
+        if broken := sum(not math.isfinite(score) for score in scores):
+            raise ScoreStoreError(
+                f"scores must be finite, but {broken} of {len(scores)} of architecture {key.arch_id} are not; "
+                "the model overflows: use a wider dtype, or protect the block whose removal does it"
+            )
+        if pictures is not None:
+            self._write(self._path(key, _PICTURES), pa.table({"png": [_png(picture) for picture in pictures]}))
+        if (known := self.get(key)) is None:
+            rows = [
+                {
+                    **asdict(key),
+                    "prompt_id": prompt.prompt_id,
+                    "caption": prompt.caption,
+                    "noise_seed": prompt.noise_seed,
+                    "clip": score,
+                }
+                for prompt, score in zip(prompts, scores, strict=True)
+            ]
+            path = self._path(key, _SCORES)
+            self._write(path, pa.Table.from_pylist(rows, schema=_COLUMNS))
+            known = self.get(key)
+            if known is None:
+                raise ScoreStoreError(f"{path} must read as it was written, but does not; check the disk")
+        return known
+
+    def frame(self, *, weights_digest: str = "*", protocol_digest: str = "*") -> pd.DataFrame:
+        """Scores for notebooks, one row per prompt with all that it was scored under.
+
+        Args:
+            weights_digest: Only those of these weights.
+            protocol_digest: Only those of this protocol.
+        """
+        paths = sorted(self._folder.glob(f"{weights_digest}/*-{protocol_digest}-*.{_SCORES}.parquet"))
+        tables = [table.replace_schema_metadata(None) for path in paths if (table := self._read(path)) is not None]
+        frame: pd.DataFrame = pa.concat_tables([_COLUMNS.empty_table(), *tables]).to_pandas()
+        return frame
+
+    def _path(self, key: ScoreKey, kind: str) -> Path:
+        name = f"{key.arch_id}-{key.protocol_digest}-{key.prompts_digest}.{kind}.parquet"
+        return self._folder / key.weights_digest / name
+
+    def _write(self, path: Path, table: pa.Table) -> None:
+        with whole_once(path) as part:
+            part.write_bytes(seal(table, name=_name(path)))
+
+    def _read(self, path: Path) -> pa.Table | None:
+        try:
+            return unseal(path.read_bytes(), name=_name(path))
+        except FileNotFoundError:
+            return None
+        except BrokenSealError as error:
+            aside = set_aside(path)
+            warnings.warn(
+                f"{path} is damaged ({error}): moved to {aside.name}, to be made again when it is asked for",
+                ScoreStoreWarning,
+                stacklevel=3,
+            )
+            return None
+
+
+def _name(path: Path) -> str:
+    return f"{path.parent.name}/{path.name}"
+
+
+def _png(picture: npt.NDArray[np.uint8]) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, format="PNG")
+    return buffer.getvalue()
+
+
+def _check_schema(folder: Path) -> None:
+    """Mark an empty folder as a store, or check the mark of one."""
+    marker, mark = folder / _MARKER, {"schema_version": SCHEMA_VERSION}
+    strangers = sorted(path.name for path in folder.glob("[!.]*") if not is_part(path) and path != marker)
+    if not marker.is_file():  # looked for after the listing: another process makes it before any other file
+        if strangers:
+            raise ScoreStoreError(
+                f"{folder} must be a score store or empty, but holds {strangers[0]!r} and no {_MARKER}; "
+                "give another folder, or move what is in it away"
+            )
+        with whole_once(marker) as part:
+            part.write_text(json.dumps(mark) + "\n", encoding="utf-8")
+    text = marker.read_text(encoding="utf-8", errors="replace")
+    try:
+        sound = json.loads(text) == mark
+    except json.JSONDecodeError:
+        sound = False
+    if not sound:
+        raise ScoreStoreError(
+            f"a score store must have schema_version {SCHEMA_VERSION}, but {marker} holds {text.strip()[:80]!r}; "
+            "give another folder, or read this one with the version of snapfusion-nas that wrote it"
         )
-        part = path.with_suffix(f".{os.getpid()}.part")
-        frame.to_parquet(part, index=False)
-        os.replace(part, path)
 
-    def frame(self) -> pd.DataFrame:
-        """All scores, one row per prompt, for notebooks."""
-        parts = [pd.read_parquet(path) for path in sorted(self._folder.glob("*.parquet"))]
-        return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
-    def _path(self, key: ScoreKey) -> Path:
-        name = f"{key.weights_digest}-{key.arch_id}-{key.protocol_digest}-{key.chunk:04d}.parquet"
-        return self._folder / name
+def digest_of_prompts(prompts: Sequence[Prompt], /) -> str:
+    """Short digest of a chunk's prompts: their ids in order."""
+    return digest_of({"prompts": [prompt.prompt_id for prompt in prompts]})
 
 
 def digest_of(values: Mapping[str, Any], /) -> str:

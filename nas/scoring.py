@@ -1,16 +1,26 @@
-"""Scores of many architectures on the same prompts: from the store where they stand, from the workers otherwise."""
+"""Scores of many architectures on the same prompts: from the store where they stand, from the workers otherwise.
+
+What the store holds is what counts: where another process was quicker, its scores are taken and ours are dropped, so
+that all who share a store decide alike.
+"""
 
 from collections.abc import Callable, Sequence
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
 
 from nas.evaluation.validation_set import ValidationSet
-from nas.score_store import ScoreKey, ScoreStore
-from nas.worker import EvaluationTask
+from nas.score_store import ScoreKey, ScoreStore, digest_of_prompts
+from nas.worker import EvaluationResult, EvaluationTask
 from nas.workers import WorkerPool
 from search_spaces.architecture import Architecture
 
+PICTURED_CHUNK: Final = 0  # the prompts whose pictures are kept: the same ones every round
+
 
 class Scorer:
-    """Per-prompt CLIP scores of architectures, generated at most once each.
+    """Per-prompt CLIP scores of architectures, and pictures of some, generated at most once each.
 
     Args:
         pool: Who generates.
@@ -21,38 +31,83 @@ class Scorer:
 
     def __init__(self, pool: WorkerPool, /, *, store: ScoreStore, prompts: ValidationSet, protocol_digest: str) -> None:
         self._pool, self._store, self._prompts, self._protocol_digest = pool, store, prompts, protocol_digest
+        self._prompts_digests = [digest_of_prompts(prompts.chunk(chunk)) for chunk in range(prompts.num_chunks)]
 
     def score(
-        self, architectures: Sequence[Architecture], /, *, weights_digest: str, on_chunk: Callable[[int, int], None]
+        self,
+        architectures: Sequence[Architecture],
+        /,
+        *,
+        weights_digest: str,
+        on_chunk: Callable[[int, int], None],
+        chunks: Sequence[int] | None = None,
+        picture_of: Architecture | None = None,
     ) -> dict[Architecture, tuple[float, ...]]:
-        """Scores of every prompt, in the order of the validation set.
+        """Scores of every prompt of some chunks, in the order given.
 
         Args:
             architectures: What to score with the weights that the pool holds.
             weights_digest: Digest of these weights.
             on_chunk: Called with (chunks done, chunks in all).
+            chunks: Which chunks of the validation set; None = all.
+            picture_of: Keep this one's pictures too when its first chunk is scored, for `pictures`.
         """
-        chunks = range(self._prompts.num_chunks)
-        wanted = [(architecture, chunk) for architecture in architectures for chunk in chunks]
-        found: dict[tuple[Architecture, int], tuple[float, ...]] = {}
-        for architecture, chunk in wanted:
-            known = self._store.get(self._key(architecture, chunk, weights_digest), prompts=self._prompts.chunk(chunk))
-            if known is not None:
-                found[architecture, chunk] = known
-        on_chunk(len(found), len(wanted))
-        todo = [EvaluationTask(architecture=a, chunk=c) for a, c in wanted if (a, c) not in found]
-        for result in self._pool.evaluate(todo):
-            task = result.task
-            key = self._key(task.architecture, task.chunk, weights_digest)
-            self._store.put(key, prompts=self._prompts.chunk(task.chunk), scores=result.scores)
-            found[task.architecture, task.chunk] = result.scores
-            on_chunk(len(found), len(wanted))
-        return {a: tuple(score for chunk in chunks for score in found[a, chunk]) for a in architectures}
+        chunks = range(self._prompts.num_chunks) if chunks is None else chunks
+        tasks = {
+            (architecture, chunk): EvaluationTask(
+                architecture=architecture,
+                chunk=chunk,
+                with_pictures=architecture == picture_of and chunk == PICTURED_CHUNK,
+            )
+            for architecture in architectures
+            for chunk in chunks
+        }
+        found: dict[EvaluationTask, tuple[float, ...]] = {}
+        for task in tasks.values():
+            if (known := self._known(task, weights_digest)) is not None:
+                found[task] = known
+        on_chunk(len(found), len(tasks))
+        for result in self._pool.evaluate([task for task in tasks.values() if task not in found]):
+            found[result.task] = self._keep(result, weights_digest)
+            on_chunk(len(found), len(tasks))
+        return {a: tuple(score for chunk in chunks for score in found[tasks[a, chunk]]) for a in architectures}
 
-    def _key(self, architecture: Architecture, chunk: int, weights_digest: str) -> ScoreKey:
+    def pictures(self, architecture: Architecture, /, *, weights_digest: str) -> npt.NDArray[np.uint8]:
+        """An architecture's pictures of the first chunk's prompts, uint8 (n, h, w, 3).
+
+        Args:
+            architecture: Drawn with the weights that the pool holds, unless the store has its pictures.
+            weights_digest: Digest of these weights.
+        """
+        task = EvaluationTask(architecture=architecture, chunk=PICTURED_CHUNK, with_pictures=True)
+        pictures = self._store.pictures(self._key(task, weights_digest))
+        if pictures is None:
+            (result,) = self._pool.evaluate([task])
+            self._keep(result, weights_digest)
+            pictures = self._store.pictures(self._key(task, weights_digest))
+            assert pictures is not None
+        return pictures
+
+    def _known(self, task: EvaluationTask, weights_digest: str) -> tuple[float, ...] | None:
+        """A task's scores when the store holds all that it asks for."""
+        key = self._key(task, weights_digest)
+        if task.with_pictures and self._store.pictures(key) is None:
+            return None
+        return self._store.get(key)
+
+    def _keep(self, result: EvaluationResult, weights_digest: str) -> tuple[float, ...]:
+        """The scores that the store holds from now on."""
+        return self._store.put(
+            self._key(result.task, weights_digest),
+            prompts=self._prompts.chunk(result.task.chunk),
+            scores=result.scores,
+            pictures=result.pictures,
+        )
+
+    def _key(self, task: EvaluationTask, weights_digest: str) -> ScoreKey:
         return ScoreKey(
             weights_digest=weights_digest,
-            arch_id=architecture.arch_id,
+            arch_id=task.architecture.arch_id,
             protocol_digest=self._protocol_digest,
-            chunk=chunk,
+            prompts_digest=self._prompts_digests[task.chunk],
         )

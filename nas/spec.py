@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from nas.algorithms.evolving import StopReason
-from nas.run import write_text
+from nas.durable import write_text
 from nas.scores import Interval
 from search_spaces.actions import Action
 from search_spaces.architecture import Architecture, ArchitectureError
@@ -78,7 +78,11 @@ def spec_of(found: FoundArchitecture, /, *, space: UNetSpace, model: Path) -> di
 
 
 def write_spec(path: Path, found: FoundArchitecture, /, *, space: UNetSpace, model: Path) -> None:
-    """Write `architecture.json`, whole or not at all."""
+    """Write `architecture.json`, whole or not at all.
+
+    Raises:
+        StorageError: The disk refuses.
+    """
     write_text(path, json.dumps(spec_of(found, space=space, model=model), indent=2) + "\n")
 
 

@@ -6,13 +6,14 @@ times, worker names) stands under the key `runtime` and is not compared.
 """
 
 import json
-import os
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final, TextIO
+from typing import Any, Final
 
 import pandas as pd
+
+from nas.durable import append, storage_errors
 
 RUNTIME: Final = "runtime"
 
@@ -30,13 +31,21 @@ class Trace:
 
     Args:
         path: `trace.jsonl`; made when there is none, repaired when its last line is torn.
+
+    Raises:
+        TraceError: A line in the middle is not an event.
+        StorageError: It cannot be written to.
+
+    Warns:
+        TraceWarning: Its last line was torn.
     """
 
     def __init__(self, path: Path, /) -> None:
         self._path = path
         self._past = _repair(path) if path.exists() else []
         self._cursor = 0
-        self._file: TextIO = path.open("a", encoding="utf-8")
+        with storage_errors(path):
+            self._file = path.open("ab")
 
     @property
     def num_replayed(self) -> int:
@@ -58,6 +67,7 @@ class Trace:
 
         Raises:
             TraceError: The resumed search differs from the one that wrote the file.
+            StorageError: The disk refuses; the file ends with the event before.
         """
         line = {"event": event, **json.loads(json.dumps(dict(fields)))}
         if self._cursor < len(self._past):
@@ -70,9 +80,8 @@ class Trace:
                     "model, table or library changed since: start a new run directory"
                 )
         else:
-            self._file.write(json.dumps(line | {RUNTIME: dict(runtime or {})}) + "\n")
-            self._file.flush()
-            os.fsync(self._file.fileno())
+            text = json.dumps(line | {RUNTIME: dict(runtime or {})}) + "\n"
+            append(self._file.fileno(), text.encode(), path=self._path)
         self._cursor += 1
 
     def close(self) -> None:
@@ -113,7 +122,7 @@ def _repair(path: Path) -> list[dict[str, Any]]:
     events, end = _parse(path, content)
     if end < len(content):
         warnings.warn(f"{path}: dropped a torn last line of {len(content) - end} bytes", TraceWarning, stacklevel=3)
-        with path.open("r+b") as file:
+        with storage_errors(path), path.open("r+b") as file:
             file.truncate(end)
     return events
 

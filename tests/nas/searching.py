@@ -9,6 +9,9 @@ from multiprocessing.forkserver import set_forkserver_preload
 from pathlib import Path
 from typing import Any
 
+import torch
+from safetensors.torch import load_file
+
 from nas.config import load_config
 from nas.experiment import resolve
 from nas.run import RunDirectory
@@ -48,7 +51,7 @@ def search_until_killed(config: Path, out: Path, num_writes: int) -> None:
 
         return counted
 
-    os.replace, os.fsync = deadly(os.replace), deadly(os.fsync)
+    os.replace, os.link, os.fsync = deadly(os.replace), deadly(os.link), deadly(os.fsync)
     search(config, out)
 
 
@@ -78,6 +81,18 @@ def comparable_trace(run: Path, /) -> list[dict[str, Any]]:
     return [
         {key: value for key, value in event.items() if key != "runtime"} for event in read_trace(run / "trace.jsonl")
     ]
+
+
+def same_result(one: Path, other: Path, /) -> None:
+    """Two runs of one search must agree in all that it found and in every weight."""
+    assert comparable_trace(one) == comparable_trace(other)
+    assert (one / "architecture.json").read_bytes() == (other / "architecture.json").read_bytes()
+    checkpoints = sorted((one / "checkpoints").iterdir())
+    assert [c.name for c in checkpoints] == sorted(c.name for c in (other / "checkpoints").iterdir())
+    for checkpoint in checkpoints:
+        weights = load_file(checkpoint / "weights.safetensors")
+        others = load_file(other / "checkpoints" / checkpoint.name / "weights.safetensors")
+        assert all(torch.equal(weight, others[name]) for name, weight in weights.items())
 
 
 def read_json(path: Path, /) -> Any:

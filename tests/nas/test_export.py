@@ -66,7 +66,9 @@ def found_unet(run: Path) -> UNet2DConditionModel:
     """The UNet that the run found, from its checkpoint through the supernet."""
     architecture, spec = read_spec(run / "architecture.json")
     supernet = Supernet(load_unet(PIPELINE_DIR), space=SPACE)
-    supernet.load_weights(RunDirectory(run).read_weights(spec["round"]))
+    weights = RunDirectory(run).read_weights(spec["round"])
+    assert weights is not None
+    supernet.load_weights(weights)
     return supernet.materialise(architecture)
 
 

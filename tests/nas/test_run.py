@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,7 @@ import pytest
 import torch
 import yaml
 
+from nas.durable import LeftoverWarning
 from nas.run import RunDirectory, RunDirectoryError
 from search_spaces import Architecture, Position, Stage
 
@@ -58,7 +61,7 @@ def test_a_folder_of_something_else_is_refused_and_left_alone(run: RunDirectory)
     assert [path.name for path in run.path.iterdir()] == ["thesis.tex"]
 
 
-@pytest.mark.parametrize("left", [[], [".lock"], [".lock", "config.yaml.part"]])
+@pytest.mark.parametrize("left", [[], [".lock"], [".lock", f"config.yaml.host-{2**30}.part"]])
 def test_a_run_killed_at_its_birth_begins_again(run: RunDirectory, left: list[str]) -> None:
     run.path.mkdir(parents=True)
     for name in left:
@@ -79,36 +82,26 @@ def test_one_writer_at_a_time(run: RunDirectory) -> None:
         pass
 
 
-def test_a_checkpoint_comes_back(run: RunDirectory) -> None:
-    weights = {"a": torch.randn(3, 2), "b": torch.arange(4, dtype=torch.int64), "c": torch.zeros(2, 3).T}
-    assert not run.has_checkpoint(7)
-    run.write_checkpoint(7, architecture=ARCHITECTURE, weights=weights)
-    assert run.has_checkpoint(7)
-    back = run.read_weights(7)
-    assert back.keys() == weights.keys()
-    assert all(torch.equal(back[name], weights[name]) for name in weights)
-    folder = run.path / "checkpoints" / "round-007"
-    assert Architecture.from_json((folder / "architecture.json").read_text()) == ARCHITECTURE
+def test_what_killed_processes_left_is_swept_away_loudly(run: RunDirectory) -> None:
+    with run.opened(CONFIG):
+        pass
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    host = os.uname().nodename.partition(".")[0]
+    left = run.path / "checkpoints" / f"round-003.{host}-{dead.pid}.part"
+    left.mkdir(parents=True)
+    (left / "weights.safetensors").write_bytes(b"half")
+    with pytest.warns(LeftoverWarning, match=rf"removed .*: checkpoints/{left.name}"), run.opened(CONFIG):
+        assert not left.exists()
 
 
-def test_weights_that_share_memory_are_kept_apart(run: RunDirectory) -> None:
-    shared = torch.randn(4)
-    run.write_checkpoint(0, architecture=ARCHITECTURE, weights={"a": shared, "b": shared})
-    assert torch.equal(run.read_weights(0)["a"], run.read_weights(0)["b"])
-
-
-def test_a_checkpoint_stands_whole_or_not_at_all(run: RunDirectory, monkeypatch: pytest.MonkeyPatch) -> None:
-    def killed(source: Path, target: Path) -> None:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(os, "replace", killed)
-        with pytest.raises(KeyboardInterrupt):
-            run.write_checkpoint(0, architecture=ARCHITECTURE, weights={"a": torch.zeros(1)})
-    assert not run.has_checkpoint(0)
-    run.write_checkpoint(0, architecture=ARCHITECTURE, weights={"a": torch.ones(1)})
-    assert run.read_weights(0)["a"].item() == 1
-    assert [path.name for path in (run.path / "checkpoints").iterdir()] == ["round-000"]
+def test_a_round_has_no_weights_before_its_checkpoint_is_written(run: RunDirectory) -> None:
+    assert run.read_weights(7) is None
+    run.write_checkpoint(7, architecture=ARCHITECTURE, weights={"a": torch.ones(2)})
+    assert (run.path / "checkpoints" / "round-007" / "weights.safetensors").is_file()
+    weights = run.read_weights(7)
+    assert weights is not None
+    assert torch.equal(weights["a"], torch.ones(2))
 
 
 def test_reading_what_is_no_run_says_so(tmp_path: Path) -> None:

@@ -1,8 +1,11 @@
 """Scoring: every picture made at most once, scores in the order of the prompts however they arrive."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import pytest
 import torch
 
@@ -29,7 +32,8 @@ class FakePool:
     def evaluate(self, tasks: Sequence[EvaluationTask], /) -> Iterator[EvaluationResult]:
         for task in reversed(tasks):
             self.asked.append(task)
-            yield EvaluationResult(task=task, scores=scores_of(task), seconds=0.0, worker="fake")
+            pictures = pictures_of(task) if task.with_pictures else None
+            yield EvaluationResult(task=task, scores=scores_of(task), seconds=0.0, worker="fake", pictures=pictures)
 
     def close(self) -> None: ...
 
@@ -38,6 +42,10 @@ def scores_of(task: EvaluationTask) -> tuple[float, ...]:
     return tuple(
         task.architecture.num_resnets + task.chunk / 10 + i / 100 for i in range(len(PROMPTS.chunk(task.chunk)))
     )
+
+
+def pictures_of(task: EvaluationTask) -> npt.NDArray[np.uint8]:
+    return np.full((len(PROMPTS.chunk(task.chunk)), 4, 6, 3), task.architecture.num_resnets, np.uint8)
 
 
 @pytest.fixture
@@ -84,3 +92,71 @@ def test_other_weights_and_another_protocol_are_scored_anew(pool: FakePool, tmp_
         pool.asked.clear()
         scorer(pool, tmp_path, protocol=protocol).score([ONE], weights_digest=weights, on_chunk=lambda *_: None)
         assert len(pool.asked) == 3
+
+
+def test_more_prompts_reuse_every_chunk_they_share(pool: FakePool, tmp_path: Path) -> None:
+    fewer = ValidationSet(prompts=PROMPTS.prompts[:2], chunk_size=2)
+    first = Scorer(pool, store=ScoreStore(tmp_path), prompts=fewer, protocol_digest="p")
+    scores = first.score([ONE], weights_digest="w", on_chunk=lambda *_: None)
+    pool.asked.clear()
+    more = scorer(pool, tmp_path).score([ONE], weights_digest="w", on_chunk=lambda *_: None)
+    assert sorted(task.chunk for task in pool.asked) == [1, 2]
+    assert more[ONE][:2] == scores[ONE]
+
+
+def test_some_chunks_may_be_scored_alone_in_any_order(pool: FakePool, tmp_path: Path) -> None:
+    told: list[tuple[int, int]] = []
+    scores = scorer(pool, tmp_path).score(
+        [TWO], weights_digest="w", on_chunk=lambda *done: told.append(done), chunks=[2, 0]
+    )
+    assert scores[TWO] == pytest.approx([21.2, 21.0, 21.01])
+    assert told == [(0, 2), (1, 2), (2, 2)]
+
+
+def test_an_architecture_that_is_asked_for_twice_is_scored_once(pool: FakePool, tmp_path: Path) -> None:
+    scorer(pool, tmp_path).score([ONE, ONE], weights_digest="w", on_chunk=lambda *_: None)
+    assert len(pool.asked) == 3
+
+
+def test_the_scores_that_another_process_stored_meanwhile_count(pool: FakePool, tmp_path: Path) -> None:
+    """While this pool works, another search writes other bits for the same keys: theirs were first."""
+
+    class Overtaken(FakePool):
+        def evaluate(self, tasks: Sequence[EvaluationTask], /) -> Iterator[EvaluationResult]:
+            scorer(Shifted(), tmp_path).score([ONE], weights_digest="w", on_chunk=lambda *_: None)
+            yield from super().evaluate(tasks)
+
+    class Shifted(FakePool):
+        def evaluate(self, tasks: Sequence[EvaluationTask], /) -> Iterator[EvaluationResult]:
+            for result in super().evaluate(tasks):
+                yield replace(result, scores=tuple(score + 1 for score in result.scores))
+
+    scores = scorer(Overtaken(), tmp_path).score([ONE], weights_digest="w", on_chunk=lambda *_: None)
+    assert scores[ONE] == scorer(pool, tmp_path).score([ONE], weights_digest="w", on_chunk=lambda *_: None)[ONE]
+    assert scores[ONE][0] == 23
+    assert pool.asked == []
+
+
+def test_pictures_are_made_with_the_scores_once_and_for_all(pool: FakePool, tmp_path: Path) -> None:
+    first = scorer(pool, tmp_path)
+    first.score([ONE, TWO], weights_digest="w", on_chunk=lambda *_: None, picture_of=TWO)
+    assert [task for task in pool.asked if task.with_pictures] == [
+        EvaluationTask(architecture=TWO, chunk=0, with_pictures=True)
+    ]
+    pool.asked.clear()
+    for one in (first, scorer(pool, tmp_path)):
+        pictures = one.pictures(TWO, weights_digest="w")
+        assert pictures.shape == (2, 4, 6, 3)
+        assert set(pictures.ravel()) == {TWO.num_resnets}
+        one.score([ONE, TWO], weights_digest="w", on_chunk=lambda *_: None, picture_of=TWO)
+    assert pool.asked == []
+
+
+def test_pictures_of_what_was_scored_without_them_are_made_when_asked_for(pool: FakePool, tmp_path: Path) -> None:
+    one = scorer(pool, tmp_path)
+    before = one.score([ONE], weights_digest="w", on_chunk=lambda *_: None)
+    pool.asked.clear()
+    assert len(one.pictures(ONE, weights_digest="w")) == 2
+    assert len(one.pictures(ONE, weights_digest="w")) == 2
+    assert pool.asked == [EvaluationTask(architecture=ONE, chunk=0, with_pictures=True)]
+    assert one.score([ONE], weights_digest="w", on_chunk=lambda *_: None) == before

@@ -1,5 +1,7 @@
 """Whole searches on the bundled model: uninterrupted, killed and continued, on Ray; always the same result."""
 
+import os
+import shutil
 import signal
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -7,20 +9,22 @@ from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import load_file
 
 import nas.round_training
 import nas.search
-from nas.score_store import ScoreStore
+from nas.checkpoint import CheckpointWarning
+from nas.config import load_config
+from nas.experiment import resolve
+from nas.score_store import ScoreStore, ScoreStoreWarning
 from nas.scores import paired_loss
 from nas.spec import read_spec
 from nas.trace import read_trace
 from nas.worker import EvaluationResult, EvaluationTask
 from search_spaces import Action, Architecture
 from tests.nas.searching import (
-    comparable_trace,
     exit_code,
     read_json,
+    same_result,
     search,
     search_until_killed,
     search_until_training,
@@ -28,17 +32,6 @@ from tests.nas.searching import (
 from tests.nas.synthetic import FREE_BLOCKS, shapes_space, small_config, synthetic_ms, write_experiment
 
 SPACE = shapes_space()
-
-
-def same_result(one: Path, other: Path) -> None:
-    assert comparable_trace(one) == comparable_trace(other)
-    assert (one / "architecture.json").read_bytes() == (other / "architecture.json").read_bytes()
-    checkpoints = sorted((one / "checkpoints").iterdir())
-    assert [c.name for c in checkpoints] == sorted(c.name for c in (other / "checkpoints").iterdir())
-    for checkpoint in checkpoints:
-        weights = load_file(checkpoint / "weights.safetensors")
-        others = load_file(other / "checkpoints" / checkpoint.name / "weights.safetensors")
-        assert all(torch.equal(weight, others[name]) for name, weight in weights.items())
 
 
 def test_the_spec_says_what_was_found_and_how(run: Path) -> None:
@@ -89,11 +82,12 @@ def test_the_trace_tells_the_whole_search(run: Path) -> None:
     assert events[-1]["arch_id"] == read_json(run / "architecture.json")["arch_id"]
 
 
-def test_losses_are_paired_per_prompt_scores_of_the_store(run: Path) -> None:
+def test_losses_are_paired_per_prompt_scores_of_the_store(run: Path, experiment: Path) -> None:
     frame = ScoreStore(run / "scores").frame()
     events = [event for event in read_trace(run / "trace.jsonl") if event.get("round") == 0]
     digest = next(event["weights_digest"] for event in events if event["event"] == "trained")
-    frame = frame[frame["weights_digest"] == digest].sort_values("chunk", kind="stable")
+    prompt_ids = [prompt.prompt_id for prompt in resolve(load_config(experiment)).worker.validation.prompts]
+    frame = frame[frame["weights_digest"] == digest].sort_values("prompt_id", key=lambda ids: ids.map(prompt_ids.index))
     base, *removals = [event for event in events if event["event"] == "evaluation"]
     assert len(removals) == len(FREE_BLOCKS)
     before = frame[frame["arch_id"] == base["arch_id"]]
@@ -150,6 +144,19 @@ def test_a_run_killed_again_and_again_ends_like_an_undisturbed_one(run: Path, ex
     assert exit_code(search_until_killed, experiment, out, 4) == -signal.SIGKILL
     assert not (out / "architecture.json").exists(), "the run was killed before its end"
     assert exit_code(search, experiment, out) == 0
+    same_result(run, out)
+
+
+def test_damaged_weights_and_scores_are_made_again_loudly(run: Path, experiment: Path, tmp_path: Path) -> None:
+    out = Path(shutil.copytree(run, tmp_path / "damaged"))
+    for path in (
+        out / "checkpoints" / "round-001" / "weights.safetensors",
+        next(out.glob("scores/*/*.scores.parquet")),
+    ):
+        os.truncate(path, path.stat().st_size // 2)
+    with pytest.warns(CheckpointWarning, match="round-001 is damaged"), pytest.warns(ScoreStoreWarning):
+        search(experiment, out)
+    shutil.rmtree(out / "checkpoints" / "round-001.damaged")
     same_result(run, out)
 
 

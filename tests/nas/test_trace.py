@@ -1,11 +1,14 @@
 """The trace: appended, repaired, replayed, and read as frames."""
 
+import errno
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from nas.durable import StorageError
 from nas.trace import Trace, TraceError, TraceWarning, evaluation_frame, read_trace, round_frame
 
 
@@ -121,6 +124,30 @@ def test_a_broken_line_in_the_middle_is_named_and_nothing_is_changed(path: Path,
     with pytest.raises(TraceError, match=law):
         read_trace(path)
     assert path.read_bytes() == content
+
+
+def test_a_full_disk_leaves_whole_lines_and_the_event_can_be_emitted_again(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record(path, *EVENTS[:2])
+    content = path.read_bytes()
+    trace = Trace(path)
+    for event, fields in EVENTS[:2]:
+        trace.emit(event, fields=fields)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(
+            StorageError, match=r"cannot write .*trace\.jsonl: the disk is full; free some space and run"
+        ):
+            trace.emit(EVENTS[2][0], fields=EVENTS[2][1])
+    assert path.read_bytes() == content
+    trace.emit(EVENTS[2][0], fields=EVENTS[2][1])
+    trace.close()
+    assert [event["event"] for event in read_trace(path)] == ["search_started", "trained", "decision"]
+
+
+def full(descriptor: int) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
 
 
 def test_a_missing_trace_is_named(path: Path) -> None:

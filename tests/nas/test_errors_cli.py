@@ -1,0 +1,70 @@
+"""Users' errors and warnings on the command line: one plain line on stderr, an exit code, no traceback."""
+
+import subprocess
+import sys
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from nas.durable import StorageError
+from nas.errors_cli import user_errors
+
+
+def app_that_raises(error: BaseException) -> typer.Typer:
+    app = typer.Typer()
+
+    @app.command()
+    @user_errors
+    def command() -> None:
+        raise error
+
+    return app
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ValueError("`x` must be 1, but got 2; give 1"),
+        StorageError("cannot write here: the disk is full"),
+        FileNotFoundError("there is no table"),
+        OSError(5, "Input/output error"),
+        ConnectionError("no cluster answers"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_a_users_error_is_its_message_and_code_2(error: Exception) -> None:
+    result = CliRunner().invoke(app_that_raises(error), [])
+    assert (result.exit_code, result.stdout, result.stderr) == (2, "", f"error: {error}\n")
+
+
+def test_our_own_bug_keeps_its_traceback() -> None:
+    result = CliRunner().invoke(app_that_raises(KeyError("bug")), [])
+    assert isinstance(result.exception, KeyError)
+
+
+def test_an_interrupted_command_ends_with_130_and_no_traceback() -> None:
+    result = CliRunner().invoke(app_that_raises(KeyboardInterrupt()), [])
+    assert (result.exit_code, result.output) == (130, "")
+
+
+WARNS = """
+import warnings
+import typer
+from nas.durable import LeftoverWarning
+from nas.errors_cli import user_errors
+
+@user_errors
+def command():
+    warnings.warn("something was repaired", LeftoverWarning)
+    warnings.warn("something is strange", UserWarning)
+
+typer.run(command)
+"""
+
+
+def test_our_warnings_are_plain_lines_and_others_keep_their_place() -> None:
+    done = subprocess.run([sys.executable, "-c", WARNS], capture_output=True, text=True, check=True)
+    ours, *others = done.stderr.splitlines()
+    assert ours == "warning: something was repaired"
+    assert others[0].endswith("UserWarning: something is strange")
