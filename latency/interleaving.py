@@ -7,7 +7,8 @@ Short tasks need several calls per round, and these are strewn over the round to
 small model finds its weights and code in the caches as it never does inside a forward pass, where other blocks ran
 since: such sums came to 0.64 .. 0.89 of end to end (UNets of 5 to 80 ms), strewn ones to 0.95 .. 1.07 (5 and 25 ms).
 
-Knows no torch: tasks are functions, time is a `Clock`.
+Every round draws from its own seed, so a measurement that was stopped goes on as if it had not been. Knows no torch:
+tasks are functions, time is a `Clock`.
 """
 
 import gc
@@ -15,7 +16,7 @@ import math
 import random
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import Generic, TypeVar
 
@@ -78,12 +79,16 @@ class RoundReport(Generic[K]):
         max_rounds: Rounds after which it ends at the latest.
         worst: The task whose median is least sure.
         worst_cv: Its bootstrap CV; infinite after a single round.
+        is_last: Whether it ends here: sure enough, or out of rounds.
+        samples: Everything read so far.
     """
 
     num_rounds: int
     max_rounds: int
     worst: K
     worst_cv: float
+    is_last: bool
+    samples: Mapping[K, Samples]
 
 
 def interleave(
@@ -93,40 +98,58 @@ def interleave(
     reference: Callable[[], object],
     clock: Clock,
     settings: MeasureSettings,
+    earlier: Mapping[K, Samples] | None = None,
     on_round: Callable[[RoundReport[K]], None] | None = None,
-) -> dict[K, Samples]:
+) -> Mapping[K, Samples]:
     """Measure tasks against each other.
 
     Args:
         tasks: What to measure; each function does its work once.
         reference: A fixed piece of work, timed before and after every stretch.
-        clock: Reads time.
+        clock: Times the work.
         settings: How long, and in which random order.
+        earlier: What earlier rounds of the same tasks gave: measuring goes on as if it had not stopped.
         on_round: Told after every round how sure the medians are.
     """
-    order, resampling = random.Random(settings.seed), np.random.default_rng(settings.seed)
-    call_ms: dict[K, list[float]] = {key: [] for key in tasks}
-    reference_ms: dict[K, list[float]] = {key: [] for key in tasks}
+    samples = earlier or {}
+    if samples and standing(samples, settings=settings).is_last:
+        return samples
     with _collector_off():
         for _ in range(settings.warm_ups):
             reference()
-        calls = {key: _calls(_warmed_up(task, clock, settings), settings) for key, task in tasks.items()}
-        stream = [key for key in tasks for _ in range(calls[key])]
-        for num_rounds in range(1, settings.max_rounds + 1):
-            order.shuffle(stream)
-            for key, readings in _round(stream, tasks, reference, clock, stretch_ms=settings.stretch_ms).items():
-                call_ms[key].append(fmean(ms for ms, _ in readings))
-                reference_ms[key].append(fmean(ms for _, ms in readings))
+        once_ms = {key: _warmed_up(task, clock, settings) for key, task in tasks.items()}
+        if not samples:
             samples = {
-                key: Samples(call_ms=tuple(call_ms[key]), reference_ms=tuple(reference_ms[key]), calls=calls[key])
-                for key in tasks
+                key: Samples(call_ms=(), reference_ms=(), calls=_calls(ms, settings)) for key, ms in once_ms.items()
             }
-            report = _report(samples, rng=resampling, max_rounds=settings.max_rounds)
+        for num_rounds in range(len(next(iter(samples.values())).call_ms), settings.max_rounds):
+            stream = [key for key in tasks for _ in range(samples[key].calls)]
+            random.Random(f"{settings.seed} {num_rounds}").shuffle(stream)
+            readings = _round(stream, tasks, reference, clock, stretch_ms=settings.stretch_ms)
+            samples = {key: _extended(samples[key], readings[key]) for key in tasks}
+            report = standing(samples, settings=settings)
             if on_round is not None:
                 on_round(report)
-            if num_rounds >= settings.min_rounds and report.worst_cv < settings.target_cv:
+            if report.is_last:
                 break
     return samples
+
+
+def standing(samples: Mapping[K, Samples], /, *, settings: MeasureSettings) -> RoundReport[K]:
+    """Where a measurement of at least one round stands; the same for the same samples, whoever asks and when."""
+    num_rounds = len(next(iter(samples.values())).call_ms)
+    rng = np.random.default_rng((settings.seed, num_rounds))
+    cvs = {key: bootstrap_cv(each.ratios, rng=rng) for key, each in samples.items()}
+    worst = max(cvs, key=cvs.__getitem__)
+    is_sure = num_rounds >= settings.min_rounds and cvs[worst] < settings.target_cv
+    return RoundReport(
+        num_rounds=num_rounds,
+        max_rounds=settings.max_rounds,
+        worst=worst,
+        worst_cv=cvs[worst],
+        is_last=is_sure or num_rounds >= settings.max_rounds,
+        samples=samples,
+    )
 
 
 def _round(
@@ -140,33 +163,30 @@ def _round(
     """Call the tasks of a stream; milliseconds of every call and of the reference around its stretch."""
     readings: dict[K, list[tuple[float, float]]] = {key: [] for key in tasks}
     stretch: list[tuple[K, float]] = []
-    before = _timed(reference, clock)
+    before = clock.elapsed_ms(reference)
     for left, key in zip(range(len(stream) - 1, -1, -1), stream, strict=True):
-        stretch.append((key, _timed(tasks[key], clock)))
+        stretch.append((key, clock.elapsed_ms(tasks[key])))
         if left == 0 or sum(ms for _, ms in stretch) >= stretch_ms:
-            after = _timed(reference, clock)
+            after = clock.elapsed_ms(reference)
             for called, ms in stretch:
                 readings[called].append((ms, (before + after) / 2))
             stretch, before = [], after
     return readings
 
 
-def _report(samples: Mapping[K, Samples], *, rng: np.random.Generator, max_rounds: int) -> RoundReport[K]:
-    cvs = {key: bootstrap_cv(each.ratios, rng=rng) for key, each in samples.items()}
-    worst = max(cvs, key=cvs.__getitem__)
-    return RoundReport(num_rounds=len(samples[worst].call_ms), max_rounds=max_rounds, worst=worst, worst_cv=cvs[worst])
-
-
-def _timed(work: Callable[[], object], clock: Clock) -> float:
-    start = clock.now_ms()
-    work()
-    return clock.now_ms() - start
+def _extended(samples: Samples, readings: Sequence[tuple[float, float]]) -> Samples:
+    """Samples with those of one more round: the means over its calls."""
+    return replace(
+        samples,
+        call_ms=(*samples.call_ms, fmean(ms for ms, _ in readings)),
+        reference_ms=(*samples.reference_ms, fmean(ms for _, ms in readings)),
+    )
 
 
 def _warmed_up(work: Callable[[], object], clock: Clock, settings: MeasureSettings) -> float:
     """Warm a task up; the milliseconds of its last call."""
     for _ in range(settings.warm_ups):
-        once_ms = _timed(work, clock)
+        once_ms = clock.elapsed_ms(work)
     return once_ms
 
 

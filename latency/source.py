@@ -58,6 +58,16 @@ class Backend(Protocol):
         ...
 
     @property
+    def torch_device(self) -> str:
+        """torch's device on which modules and arguments must lie when they are prepared: "cpu", "cuda"."""
+        ...
+
+    @property
+    def copies_weights(self) -> bool:
+        """Whether every prepared call holds weights of its own, not those of its module."""
+        ...
+
+    @property
     def reference_name(self) -> str:
         """Description of the reference kernel, as the table records it."""
         ...

@@ -19,8 +19,10 @@ class Machine:
         self.ms, self.calls, self.log = 0.0, Counter(), []
         self.noise, self.drift, self.rng = noise, drift, np.random.default_rng(seed)
 
-    def now_ms(self):
-        return self.ms
+    def elapsed_ms(self, work):
+        start_ms = self.ms
+        work()
+        return self.ms - start_ms
 
     def work(self, name, true_ms):
         def run():

@@ -7,7 +7,8 @@ from diffusers import UNet2DConditionModel
 from latency.backends.torch_eager import TorchEager
 from latency.blocks import Inputs, isolated_blocks, whole_model
 from latency.interleaving import MeasureSettings
-from latency.measure import measure_table, random_architectures
+from latency.measure import measure_table
+from latency.subnetworks import random_architectures
 from search_spaces import BlockKind, space_from_config
 from search_spaces.supernet import Supernet
 from tests.latency.strategies import CONFIG, TOKENS

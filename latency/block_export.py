@@ -1,0 +1,171 @@
+"""Blocks as files for other runtimes, kept by content: what was exported once is not exported again.
+
+The content is everything that time depends on: structure, settings, shapes, types and converter. Weights are not
+part of it, so a file may hold those of another model of the same shape: good for timing, not for pictures.
+"""
+
+import hashlib
+import inspect
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import torch
+from torch import nn
+
+from latency.blocks import ModuleCall
+from latency.manifest import Converter, ModelFormat
+
+DISTRIBUTION: Final = "snapfusion-nas"
+OUTPUT: Final = "output"  # name of the one output of every file
+
+
+class Exporter(Protocol):
+    """Writes modules in one format."""
+
+    @property
+    def format(self) -> ModelFormat:
+        """The format."""
+        ...
+
+    @property
+    def suffix(self) -> str:
+        """How names of its files end, with the dot."""
+        ...
+
+    @property
+    def converter(self) -> Converter:
+        """What converts, with versions and options."""
+        ...
+
+    def write(self, module: nn.Module, inputs: Mapping[str, torch.Tensor], path: Path, /) -> None:
+        """Write a module that takes the inputs in their order and returns one tensor.
+
+        Args:
+            module: The module.
+            inputs: Example inputs, whose shapes and types become the file's, by the names that they get in it.
+            path: The file. Where the format keeps weights apart, they go beside it into files named after it.
+        """
+        ...
+
+
+class FlatModule(nn.Module):
+    """A call's module, taking the call's tensors one by one and returning its first tensor.
+
+    Attributes:
+        inputs: The call's tensors by the names that the module's `forward` gives them, in its order.
+    """
+
+    def __init__(self, call: ModuleCall, /) -> None:
+        super().__init__()
+        self.module = call.module
+        self.inputs: dict[str, torch.Tensor] = {}
+        self._nested: dict[str, tuple[str, ...]] = {}  # a dict of tensors becomes inputs named by its keys
+        self._fixed: dict[str, Any] = {}
+        for name, value in inspect.signature(call.module.forward).bind(*call.args, **call.kwargs).arguments.items():
+            match value:
+                case torch.Tensor():
+                    self.inputs[name] = value
+                case dict():
+                    self.inputs |= value
+                    self._nested[name] = tuple(value)
+                case _:
+                    self._fixed[name] = value
+
+    def forward(self, *tensors: torch.Tensor) -> torch.Tensor:
+        """The module's first output."""
+        named = dict(zip(self.inputs, tensors, strict=True))
+        nested = {name: {key: named.pop(key) for key in keys} for name, keys in self._nested.items()}
+        output = self.module(**named, **nested, **self._fixed)
+        first: torch.Tensor = output[0] if isinstance(output, tuple) else output
+        return first
+
+
+class ExportCache:
+    """A folder of exported modules; it may be deleted at any time.
+
+    Args:
+        folder: Made when something is exported.
+    """
+
+    def __init__(self, folder: Path, /) -> None:
+        self.folder = folder
+
+    def file_of(self, call: ModuleCall, exporter: Exporter, /) -> Path:
+        """The file of a call's module, exported unless the folder has it.
+
+        Files beside it whose names begin with its name belong to it: weights that the format keeps apart.
+        """
+        flat = FlatModule(call).eval()
+        path = self.folder / f"{content_digest(flat, exporter)}{exporter.suffix}"
+        if not path.exists():
+            part = self.folder / f".{path.name}.{os.getpid()}.part"
+            part.mkdir(parents=True, exist_ok=True)
+            try:
+                with torch.inference_mode(False), torch.no_grad():
+                    exporter.write(flat, flat.inputs, part / path.name)
+                for file in sorted(part.iterdir(), reverse=True):  # the file itself last: its weights stand by then
+                    file.replace(self.folder / file.name)
+            finally:
+                shutil.rmtree(part, ignore_errors=True)
+        return path
+
+
+def weight_files(file: Path, /) -> tuple[Path, ...]:
+    """The files beside an exported one that hold its weights."""
+    return tuple(sorted(other for other in file.parent.glob(f"{file.name}?*")))
+
+
+def described(converter: Converter, /) -> str:
+    """A converter in one line, as a table's runtime records it."""
+    options = ", ".join(f"{name} {value}" for name, value in converter.options)
+    return f"{converter.name} {converter.version} ({options})"
+
+
+def default_cache_folder() -> Path:
+    """Where exports are kept unless somebody says otherwise: `snapfusion-nas/blocks` in the user's cache folder."""
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / DISTRIBUTION / "blocks"
+
+
+def content_digest(flat: FlatModule, exporter: Exporter, /) -> str:
+    """Digest of everything that an exported module's time depends on; weights are not."""
+    content = {
+        "format": exporter.format,
+        "converter": asdict(exporter.converter),
+        "inputs": [(name, list(tensor.shape), str(tensor.dtype)) for name, tensor in flat.inputs.items()],
+        "fixed": _plain(flat._fixed),
+        "modules": {name: _settings(m) for name, m in flat.module.named_modules(remove_duplicate=False)},
+    }
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:20]
+
+
+def _settings(module: nn.Module) -> dict[str, Any]:
+    """A module's own part of the content: its class, its attributes, and the shapes and types of its tensors."""
+    tensors = (*module.named_parameters(recurse=False), *module.named_buffers(recurse=False))
+    config = getattr(module, "config", {})
+    return {
+        "class": type(module).__qualname__,
+        "attributes": _plain({name: value for name, value in vars(module).items() if name != "training"}),
+        "config": _plain({name: value for name, value in config.items() if not name.startswith("_")}),
+        "tensors": [(name, list(tensor.shape), str(tensor.dtype)) for name, tensor in tensors],
+    }
+
+
+def _plain(value: Any) -> Any:
+    """Numbers and texts as they are, whatever holds them; of everything else the name of its kind."""
+    match value:
+        case None | bool() | int() | float() | str():
+            return value
+        case Mapping():
+            return {str(name): _plain(part) for name, part in value.items() if not str(name).startswith("_")}
+        case list() | tuple():
+            return [_plain(part) for part in value]
+        case torch.dtype():
+            return str(value)
+        case _:
+            return getattr(value, "__qualname__", type(value).__qualname__)

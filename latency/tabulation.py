@@ -1,0 +1,97 @@
+"""From samples to what a table says: a row per signature and one for the rest, the whole model, and the checks."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import TypeAlias
+
+import numpy as np
+
+from latency.estimator import (
+    Array,
+    Samples,
+    corrected,
+    kendall_tau,
+    mean_absolute_percentage_error,
+    rest_samples,
+    summarised,
+)
+from latency.scenario import Check, EndToEnd, Method, Workload
+from latency.table import REST, LatencyTable, TableRow
+from search_spaces import Architecture, BlockSignature, Site, UNetSpace
+
+Task: TypeAlias = BlockSignature | Architecture
+
+
+def measured_rows(
+    samples: Mapping[Task, Samples], /, *, space: UNetSpace, workload: Workload
+) -> tuple[EndToEnd, tuple[TableRow, ...]]:
+    """The whole base model, and a row per signature and one for the rest, in the order of its forward pass.
+
+    Args:
+        samples: Of every signature, and of the base architecture.
+        space: Whose base it is.
+        workload: What was computed.
+    """
+    values = corrected(samples)
+    whole = summarised(values[space.base])
+    end_to_end = EndToEnd(
+        median_ms=whole.median_ms, p10_ms=whole.p10_ms, p90_ms=whole.p90_ms, num_samples=whole.num_samples
+    )
+    names: dict[BlockSignature, list[str]] = defaultdict(list)
+    for site in _sites(space, space.base, workload):
+        names[site.signature].append(site.name)
+    signatures = [*names, *(key for key in samples if isinstance(key, BlockSignature) and key not in names)]
+    rows = [
+        TableRow(
+            signature=signature,
+            **asdict(summarised(values[signature])),
+            source=Method.ISOLATED,
+            sites=tuple(names.get(signature, ())),
+            note=f"calls per round: {samples[signature].calls}",
+        )
+        for signature in signatures
+    ]
+    blocks: list[Array] = [values[signature] for signature, sites in names.items() for _ in sites]
+    rest_ms = whole.median_ms - sum(row.median_ms * len(row.sites) for row in rows)
+    rest = summarised(rest_samples(values[space.base], blocks, rest_ms=rest_ms))
+    note = "end to end minus the blocks" + ("" if rest_ms >= 0 else f", {rest_ms:.3f} ms: clamped to 0")
+    rows.append(TableRow(signature=REST, **asdict(rest), source=Method.DIFFERENCE, sites=("rest",), note=note))
+    return end_to_end, tuple(rows)
+
+
+def measured_check(
+    table: LatencyTable, samples: Mapping[Task, Samples], /, *, space: UNetSpace, subnetworks: tuple[Architecture, ...]
+) -> Check:
+    """Sum over end to end, and a table's predictions against measurements.
+
+    Args:
+        table: Made of the samples.
+        samples: Of all its blocks, of the base architecture and of the sub-networks.
+        space: Whose sub-networks they are.
+        subnetworks: Random ones.
+    """
+    assert table.end_to_end is not None
+    ratio = table.base_ms / table.end_to_end.median_ms
+    if not subnetworks:
+        return Check(sum_over_end_to_end=ratio)
+    values = corrected(samples)
+    measured = np.asarray([np.median(values[architecture]) for architecture in subnetworks])
+    predicted = np.asarray(
+        [table.predict(_sites(space, architecture, table.workload)).total_ms for architecture in subnetworks]
+    )
+    return Check(
+        sum_over_end_to_end=ratio,
+        subnetwork_mape=mean_absolute_percentage_error(predicted, measured),
+        kendall_tau=kendall_tau(predicted, measured) if len(subnetworks) > 1 else None,
+        num_subnetworks=len(subnetworks),
+    )
+
+
+def _sites(space: UNetSpace, architecture: Architecture, workload: Workload) -> tuple[Site, ...]:
+    return space.sites(
+        architecture,
+        height=workload.latent_height,
+        width=workload.latent_width,
+        context_tokens=workload.context_tokens,
+    )

@@ -1,0 +1,120 @@
+"""`nas latency measure`: a table of this machine."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nas.errors_cli import user_errors
+from nas.latency_backends import BackendName, make_backend
+from nas.latency_model import Attention, Dtype, latency_model
+from nas.latency_progress import latency_progress
+
+if TYPE_CHECKING:
+    from latency import LatencyTable
+
+
+@user_errors
+def measure(
+    model: Annotated[
+        Path, typer.Argument(help="Diffusers pipeline folder, the `unet` folder in it, or sd-1.5, sd-2.1, sdxl.")
+    ],
+    out: Annotated[Path, typer.Option(help="Table to write (JSON); replaced only when the measurement succeeds.")],
+    backend: Annotated[BackendName, typer.Option(help="Runtime that is measured.")] = BackendName.TORCH_EAGER,
+    batch: Annotated[int, typer.Option(min=1, help="Samples per forward pass. Latencies are never rescaled.")] = 1,
+    height: Annotated[int | None, typer.Option(min=1, help="Latent height; default: the model's own.")] = None,
+    width: Annotated[int | None, typer.Option(min=1, help="Latent width; default: the model's own.")] = None,
+    context_tokens: Annotated[
+        int | None, typer.Option(min=1, help="Text tokens; default: the pipeline's tokenizer's, else 77.")
+    ] = None,
+    dtype: Annotated[Dtype, typer.Option(help="Of weights and activations.")] = Dtype.FLOAT32,
+    attention: Annotated[
+        Attention, typer.Option(help="Attention implementation: scaled dot product, or written out in products.")
+    ] = Attention.SDPA,
+    max_copies: Annotated[int, typer.Option(min=0, help="Copies per block that the search may make.")] = 2,
+    min_rounds: Annotated[int, typer.Option(min=1, help="Rounds before stopping early.")] = 10,
+    max_rounds: Annotated[int, typer.Option(min=1, help="Rounds at most.")] = 60,
+    subnetworks: Annotated[
+        int, typer.Option(min=0, help="Random sub-networks to measure against their predictions.")
+    ] = 8,
+    seed: Annotated[int, typer.Option(help="Of the inputs, the order and the sub-networks.")] = 0,
+    threads: Annotated[
+        int, typer.Option(min=1, help="Threads of the runtime; more than one is timed by the wall clock.")
+    ] = 1,
+    provider: Annotated[
+        str | None, typer.Option(help="ONNX Runtime's execution provider or OpenVINO's device; default: the CPU.")
+    ] = None,
+    cache: Annotated[
+        Path | None, typer.Option(help="Folder of exported blocks; default: in the user's cache folder.")
+    ] = None,
+    device_name: Annotated[str | None, typer.Option(help="Name of this machine; default: its processor.")] = None,
+    base_model: Annotated[str | None, typer.Option(help="Name of the model; default: its folder's name.")] = None,
+    allow_mismatch: Annotated[
+        bool,
+        typer.Option("--allow-mismatch", help="Write the table even if blocks do not sum to 0.9 .. 1.1 of the whole."),
+    ] = False,
+) -> None:
+    """Measure every block that a search over MODEL can need, on this machine.
+
+    Each round visits every block and the whole UNet in random order, with a reference kernel around every sample, so
+    that a busy machine does not spoil the table. It stops when all medians are known to 2 %, or after --max-rounds.
+    Finished rounds are kept beside the table: the same command goes on from them, after whatever stopped it.
+
+    Example: nas latency measure models/sd15 --backend onnxruntime --out sd15_ort.json --device-name "my laptop"
+    """
+    import platform
+
+    from latency import LatencyTableError, write_table
+    from latency.backends.host import host_processor
+    from latency.interleaving import MeasureSettings
+    from latency.measure import measure_table
+
+    if not out.parent.is_dir():
+        raise FileNotFoundError(f"there is no folder {out.parent} to write {out.name} to; make it first")
+    settings = MeasureSettings(min_rounds=min_rounds, max_rounds=max_rounds, seed=seed)
+    chosen = latency_model(model)
+    runtime = make_backend(backend, threads=threads, provider=provider, cache=cache)
+    samples_file = out.with_suffix(".samples.jsonl")
+    with latency_progress("Measuring") as progress:
+        table = measure_table(
+            chosen.supernet(max_copies=max_copies, attention=attention, dtype=dtype, device=runtime.torch_device),
+            backend=runtime,
+            base_model=base_model or chosen.name,
+            device_name=device_name or host_processor(),
+            soc=host_processor(),
+            os=f"{platform.system()} {platform.machine()}",
+            batch=batch,
+            height=height or 0,
+            width=width or 0,
+            context_tokens=context_tokens or chosen.context_tokens,
+            num_subnetworks=subnetworks,
+            settings=settings,
+            samples_file=samples_file,
+            on_prepare=progress.on_prepare,
+            on_round=progress.on_round,
+        )
+    try:
+        write_table(table, out, allow_mismatch=allow_mismatch)
+    except LatencyTableError as error:
+        raise LatencyTableError(
+            f"{error}. Nothing is lost: the samples are in {samples_file}, and the same command writes the table from "
+            "them with `--allow-mismatch`, or measures on with a larger `--min-rounds`; delete them to measure afresh"
+        ) from error
+    typer.echo(f"wrote {out}: {len(table.rows)} rows from {table.protocol.rounds} rounds, kept in {samples_file.name}")
+    for line in check_lines(table):
+        typer.echo(line)
+
+
+def check_lines(table: "LatencyTable") -> list[str]:
+    """End-to-end latency and checks of a table, as sentences."""
+    lines = []
+    if table.end_to_end is not None:
+        e = table.end_to_end
+        lines.append(f"end to end {e.median_ms:.3f} ms (p10 {e.p10_ms:.3f}, p90 {e.p90_ms:.3f}, n {e.num_samples})")
+    if (check := table.check) is not None:
+        lines.append(f"blocks sum to {check.sum_over_end_to_end:.3f} of it")
+        if check.subnetwork_mape is not None:
+            tau = "" if check.kendall_tau is None else f", Kendall tau {check.kendall_tau:.2f}"
+            num, error = check.num_subnetworks, check.subnetwork_mape
+            lines.append(f"predictions for {num} random sub-networks are off by {error:.1%}{tau}")
+    return lines

@@ -1,0 +1,60 @@
+"""Progress of measuring and exporting on stderr: a bar on a terminal, nothing elsewhere."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+    from latency.interleaving import RoundReport
+    from latency.measure import PrepareReport
+
+REFRESHES_PER_SECOND: Final = 1  # more would take time from what is measured
+
+
+class LatencyProgress:
+    """What a bar is told."""
+
+    def __init__(self, bar: "Progress", task: "TaskID") -> None:
+        self._bar, self._task = bar, task
+
+    def on_prepare(self, report: "PrepareReport") -> None:
+        """A block or model is about to be exported or compiled."""
+        self._bar.update(
+            self._task, completed=report.number - 1, total=report.total, description=f"preparing {report.what}"
+        )
+
+    def on_round(self, report: "RoundReport[Any]") -> None:
+        """A round of measuring is over."""
+        self._bar.update(
+            self._task,
+            completed=report.num_rounds,
+            total=report.max_rounds,
+            description=f"rounds, least sure to {report.worst_cv:.1%}",
+        )
+
+
+@contextmanager
+def latency_progress(title: str) -> Iterator[LatencyProgress]:
+    """A progress bar for the time of a `with` block."""
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    console = Console(stderr=True)
+    columns = (TextColumn(title), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    with Progress(
+        *columns,
+        TextColumn("{task.description}"),
+        console=console,
+        disable=not console.is_terminal,
+        refresh_per_second=REFRESHES_PER_SECOND,
+    ) as bar:
+        yield LatencyProgress(bar, bar.add_task("loading", total=None))
