@@ -1,79 +1,273 @@
-"""Ray actors as a worker pool, on this machine or on the cluster at an address."""
+"""Workers as Ray actors, on this machine or on a cluster; any of them may be lost at any time.
+
+A lost actor is replaced by a fresh one and its task is given out again, here and not by Ray, because a fresh actor
+needs the current weights. A worker is given a task only right after it has answered, so that a death in idleness is
+never held against a task.
+"""
 
 import logging
-import os
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+import math
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic
 
 import ray
 import torch
+from ray.exceptions import RayError
+from ray.util.placement_group import PlacementGroup, remove_placement_group
+from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
-from nas.worker import EvaluationResult, EvaluationTask, EvaluationWorker, WorkerSpec
+from nas.ray_cluster import RaySettings, check_capacity, connect, free_resources, is_reserved, reserve
+from nas.ray_errors import MEMORY_REMEDY, TaskFailedError, WorkersUnavailableError, brief, is_loss, plain
+from nas.ray_weights import WeightsHistory
+from nas.ray_worker import RayWorker, ResultT, TaskT, Worker
+
+_log = logging.getLogger(__name__)
 
 
-class WorkersUnavailableError(ValueError):
-    """Ray cannot give as many workers as were asked for."""
+@dataclass(slots=True, eq=False)
+class _Member:
+    """An actor; `deadline` is that of its first answer, by the monotonic clock."""
+
+    name: str
+    actor: Any
+    deadline: float
+    num_failed_starts: int
+    ready: bool = False
+    version: int = 0
 
 
-class RayPool:
-    """`num_workers` actors, each holding the models once; weights travel through Ray's object store.
+@dataclass(slots=True, eq=False)
+class _Job(Generic[TaskT]):
+    task: TaskT
+    num_attempts: int = 0
+
+
+@dataclass(slots=True, eq=False)
+class _Request(Generic[TaskT]):
+    """What a member was asked: a job, or None for a greeting; `version` is that of its weights afterwards."""
+
+    member: _Member
+    version: int
+    job: _Job[TaskT] | None = None
+
+
+class RayPool(Generic[TaskT, ResultT]):
+    """Actors that each hold one worker; implements `nas.workers.WorkerPool`.
 
     Actors start to load when the pool is made and are first waited for when the first task is; the driver goes on
     meanwhile.
 
     Args:
-        spec: What each worker loads.
-        num_workers: Number of actors.
-        address: Address of a Ray cluster; None = start Ray on this machine.
+        spec: What each worker is made from.
+        worker_class: Class of the workers, called as `worker_class(spec, name=...)` in each actor.
+        settings: How many, where, and how patiently.
+        base_weights: What a fresh worker holds, so that only what differs travels; None = unknown.
+        log_folder: Folder of one log per worker, `worker-0.log` and so on; None = Ray's own logs only.
+        on_start: Called with (workers ready, workers in all) while the pool is waited for the first time.
 
     Raises:
-        WorkersUnavailableError: The cluster has fewer free processors than workers.
+        WorkersUnavailableError: Ray cannot be reached, or has no room for so many workers.
     """
 
-    def __init__(self, spec: WorkerSpec, /, *, num_workers: int, address: str | None = None) -> None:
-        os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-        environment = {"OMP_NUM_THREADS": str(spec.num_threads)}
-        if address is None:
-            ray.init(
-                num_cpus=num_workers,
-                include_dashboard=False,
-                log_to_driver=False,
-                logging_level=logging.ERROR,
-                runtime_env={"env_vars": environment},
-            )
-        else:
-            ray.init(
-                address=address, log_to_driver=False, logging_level=logging.ERROR, runtime_env={"env_vars": environment}
-            )
-        free = ray.available_resources().get("CPU", 0)
-        if free < num_workers:
-            ray.shutdown()
-            raise WorkersUnavailableError(
-                f"`num_workers` is {num_workers}, but Ray has {free:.0f} free processors; ask for fewer workers"
-            )
-        actor: Any = ray.remote(num_cpus=1)(EvaluationWorker)  # its methods get `.remote`, which no type knows
-        self._actors: list[Any] = [actor.remote(spec, name=f"worker {index}") for index in range(num_workers)]
+    def __init__(
+        self,
+        spec: object,
+        /,
+        *,
+        worker_class: Callable[..., Worker[TaskT, ResultT]],
+        settings: RaySettings,
+        base_weights: Mapping[str, torch.Tensor] | None = None,
+        log_folder: Path | None = None,
+        on_start: Callable[[int, int], None] = lambda num_ready, num_workers: None,
+    ) -> None:
+        self._spec, self._worker_class, self._settings = spec, worker_class, settings
+        self._log_folder, self._on_start = log_folder, on_start
+        self._members: list[_Member] = []
+        self._idle: list[_Member] = []
+        self._requests: dict[Any, _Request[TaskT]] = {}  # by reference of the answer
+        self._was_complete = self._is_evaluating = self._is_closed = False
+        self._places: PlacementGroup | None = None
+        self._owns_ray = False
+        try:
+            if log_folder is not None:
+                log_folder.mkdir(parents=True, exist_ok=True)
+            self._owns_ray = connect(settings.address)
+            check_capacity(settings)
+            self._places = reserve(settings)
+            for index in range(settings.num_workers):
+                self._members.append(self._start(f"worker-{index}"))
+            self._weights = WeightsHistory(base_weights)
+        except BaseException:
+            self.close()
+            raise
 
     def load_weights(self, weights: Mapping[str, torch.Tensor], /) -> None:
-        """Put once, read by every actor; returns when all have taken over."""
-        shared = ray.put({name: tensor.detach().contiguous().numpy() for name, tensor in weights.items()})
-        ray.get([actor.update_weights.remote(shared) for actor in self._actors])
+        """Put what changed into Ray's object store; each worker fetches it with its next task."""
+        changed = self._weights.record(weights)
+        _log.info("weights version %d: %d tensors changed", self._weights.version, len(changed))
 
-    def evaluate(self, tasks: Sequence[EvaluationTask], /) -> Iterator[EvaluationResult]:
-        """Each actor gets the next task as soon as it has answered its last one."""
-        waiting = list(reversed(tasks))
-        busy: dict[Any, Any] = {}
-        for actor in self._actors[: len(tasks)]:
-            busy[actor.evaluate.remote(waiting.pop())] = actor
-        while busy:
-            (done,), _ = ray.wait(list(busy), num_returns=1)
-            actor = busy.pop(done)
-            if waiting:
-                busy[actor.evaluate.remote(waiting.pop())] = actor
-            yield ray.get(done)
+    def evaluate(self, tasks: Sequence[TaskT], /) -> Iterator[ResultT]:
+        """Results as they arrive, each exactly once; a worker gets its next task as soon as it has answered.
+
+        Tasks still under way when the iterator is dropped are forgotten, and their workers serve again once they are
+        through.
+
+        Raises:
+            TaskFailedError: A task failed, or lost its worker, `max_attempts` times.
+            WorkersUnavailableError: Workers did not start.
+        """
+        if self._is_closed or self._is_evaluating:
+            raise RuntimeError("a pool does one evaluation at a time, and none after it was closed")
+        self._is_evaluating = True
+        if not self._was_complete:
+            self._on_start(sum(member.ready for member in self._members), len(self._members))
+        waiting = deque(_Job(task) for task in tasks)
+        num_left = len(waiting)
+        try:
+            while num_left:
+                if waiting:
+                    self._greet_the_idle()
+                reference = self._next_answered()
+                request = self._requests.pop(reference)
+                try:
+                    result, error = ray.get(reference), None
+                    request.member.version = request.version
+                except RayError as raised:
+                    result, error = None, raised
+                loss = error if error is not None and is_loss(error) else None
+                if loss is not None:
+                    self._replace(request.member, loss)
+                else:
+                    self._welcome(request.member)
+                if error is not None and request.job is not None:
+                    waiting.appendleft(self._count_failure(request.job, request.member, error))
+                if waiting and loss is None:
+                    self._ask(self._idle.pop(), waiting.popleft())
+                if error is None and request.job is not None:
+                    num_left -= 1
+                    yield result
+        finally:
+            for request in self._requests.values():
+                request.job = None
+            self._is_evaluating = False
 
     def close(self) -> None:
-        """Kill the actors and leave Ray."""
-        for actor in self._actors:
-            ray.kill(actor)
-        ray.shutdown()
+        """Kill the actors, whatever they do, and leave Ray as it was found."""
+        self._is_closed = True
+        if ray.is_initialized():
+            for member in self._members:
+                ray.kill(member.actor)
+            if self._places is not None:
+                remove_placement_group(self._places)
+            if self._owns_ray:
+                ray.shutdown()
+        self._members, self._idle, self._requests = [], [], {}
+        self._places, self._owns_ray = None, False
+
+    def _start(self, name: str, /, *, num_failed_starts: int = 0) -> _Member:
+        """A fresh actor, which answers once it has loaded."""
+        settings = self._settings
+        assert self._places is not None
+        actor: Any = ray.remote(RayWorker).options(  # its methods get `.remote`, which no type knows
+            num_cpus=settings.cpus_per_worker,
+            num_gpus=settings.gpus_per_worker,
+            max_restarts=0,
+            max_task_retries=0,
+            scheduling_strategy=PlacementGroupSchedulingStrategy(self._places),
+        )
+        member = _Member(
+            name=name,
+            actor=actor.remote(
+                self._worker_class,
+                self._spec,
+                name=name,
+                log_path=self._log_folder.resolve() / f"{name}.log" if self._log_folder is not None else None,
+            ),
+            deadline=time.monotonic() + settings.start_timeout_s,
+            num_failed_starts=num_failed_starts,
+        )
+        self._greet(member)
+        return member
+
+    def _greet(self, member: _Member) -> None:
+        self._requests[member.actor.greet.remote()] = _Request(member=member, version=member.version)
+
+    def _greet_the_idle(self) -> None:
+        while self._idle:
+            self._greet(self._idle.pop())
+
+    def _ask(self, member: _Member, job: _Job[TaskT]) -> None:
+        reference = member.actor.evaluate.remote(job.task, self._weights.since(member.version))
+        self._requests[reference] = _Request(member=member, version=self._weights.version, job=job)
+
+    def _next_answered(self) -> Any:
+        """Reference of an answer that is there, or that stands for the loss of its worker."""
+        while True:
+            if self._is_closed:
+                raise RuntimeError("the pool was closed in the middle of an evaluation")
+            patience_s = min(member.deadline for member in self._members) - time.monotonic()
+            timeout_s = max(patience_s, 0.0) if math.isfinite(patience_s) else None
+            answered, _ = ray.wait(list(self._requests), num_returns=1, timeout=timeout_s)
+            if answered:
+                return answered[0]
+            self._check_starts()
+
+    def _check_starts(self) -> None:
+        """A missing worker is an error at first, later only if no other is left."""
+        late = [member for member in self._members if member.deadline <= time.monotonic()]
+        num_ready = sum(member.ready for member in self._members)
+        if late and not (self._was_complete and num_ready):
+            settings = self._settings
+            assert self._places is not None
+            if is_reserved(self._places):
+                reason = "they are still loading; raise `start_timeout_s` if that is how long it takes"
+            else:
+                reason = (
+                    f"Ray has {free_resources()}, others hold the rest; wait for them, ask for fewer workers, or for "
+                    "less with `cpus_per_worker` and `gpus_per_worker`"
+                )
+            logs = f"; their logs are in {self._log_folder}" if self._log_folder is not None else ""
+            raise WorkersUnavailableError(
+                f"{num_ready} of {settings.num_workers} workers are ready, but {len(late)} have not answered within "
+                f"`start_timeout_s` = {settings.start_timeout_s:g} s: {reason}{logs}"
+            )
+        for member in late:
+            _log.warning("%s has not come back; the search goes on without it", member.name)
+            member.deadline = math.inf
+
+    def _welcome(self, member: _Member) -> None:
+        """A worker that has answered is there for the next task; its first answer is news while the pool starts."""
+        self._idle.append(member)
+        if member.ready:
+            return
+        member.ready, member.deadline, member.num_failed_starts = True, math.inf, 0
+        num_ready = sum(member.ready for member in self._members)
+        if not self._was_complete:
+            self._on_start(num_ready, len(self._members))
+            self._was_complete = num_ready == len(self._members)
+
+    def _count_failure(self, job: _Job[TaskT], member: _Member, error: RayError) -> _Job[TaskT]:
+        job.num_attempts += 1
+        if job.num_attempts >= self._settings.max_attempts:
+            raise TaskFailedError(job.task, num_attempts=job.num_attempts, error=error) from error
+        _log.warning(
+            "attempt %d at a task failed on %s, it is tried again: %s", job.num_attempts, member.name, brief(error)
+        )
+        return job
+
+    def _replace(self, lost: _Member, error: RayError) -> None:
+        """A fresh actor for a lost one; the lost one is killed, lest it lives on unseen."""
+        ray.kill(lost.actor)
+        num_failed_starts = lost.num_failed_starts + (not lost.ready)
+        if num_failed_starts >= self._settings.max_attempts:
+            raise WorkersUnavailableError(
+                f"{lost.name} failed to start {num_failed_starts} times in a row, which is `max_attempts`; without an "
+                f"error of its own below, it has probably run out of memory: {MEMORY_REMEDY}\n{plain(error)}"
+            ) from error
+        _log.warning("%s is lost and replaced: %s", lost.name, brief(error))
+        index = self._members.index(lost)
+        self._members[index] = self._start(lost.name, num_failed_starts=num_failed_starts)

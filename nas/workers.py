@@ -48,6 +48,12 @@ def make_pool(spec: WorkerSpec, /, *, supernet: Supernet, num_workers: int, addr
     """A pool in process for one worker without an address, of Ray actors otherwise."""
     if num_workers == 1 and address is None:
         return InProcessPool(spec, supernet=supernet)
+    from nas.ray_cluster import RaySettings
     from nas.ray_pool import RayPool
 
-    return RayPool(spec, num_workers=num_workers, address=address)
+    return RayPool(
+        spec,
+        worker_class=EvaluationWorker,
+        settings=RaySettings(num_workers=num_workers, address=address),
+        base_weights=supernet.weights(),
+    )

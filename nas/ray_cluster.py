@@ -1,0 +1,175 @@
+"""Ray itself: what is asked of it, starting or joining it, and whether it has what is asked for.
+
+Knows nothing of workers or tasks. Telemetry and dashboard stay off, and a Ray that is started here takes orders from
+this process alone.
+"""
+
+import logging
+import math
+import os
+import secrets
+import socket
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+import ray
+from ray.exceptions import RayError
+from ray.util.placement_group import PlacementGroup, placement_group, placement_group_table
+
+from nas.ray_errors import WorkersUnavailableError
+
+REACHABLE_WITHIN_S: Final = 10.0
+_HTTP2_GREETING: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, 4, 0, 0, 0, 0, 0))  # RFC 9113, 3.4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RaySettings:
+    """What is asked of Ray.
+
+    Attributes:
+        num_workers: Number of actors.
+        address: "host:port" of a Ray cluster, or "auto" for the one that runs on this machine; None = start Ray here.
+        cpus_per_worker: Processors that Ray sets aside for each; a bookkeeping figure, it may be a fraction.
+        gpus_per_worker: GPUs, or shares of one, for each.
+        placement: "pack" fills one machine before the next, "spread" uses all evenly.
+        max_attempts: Failures in a row after which a task, or the start of a worker, is given up.
+        start_timeout_s: A worker must answer for the first time so many seconds after it was asked for.
+
+    Raises:
+        ValueError: A number is out of its range; the message lists all that are.
+    """
+
+    num_workers: int
+    address: str | None = None
+    cpus_per_worker: float = 1.0
+    gpus_per_worker: float = 0.0
+    placement: Literal["pack", "spread"] = "pack"
+    max_attempts: int = 3
+    start_timeout_s: float = 300.0
+
+    def __post_init__(self) -> None:
+        laws = {
+            "num_workers": self.num_workers >= 1,
+            "cpus_per_worker": self.cpus_per_worker > 0,
+            "gpus_per_worker": self.gpus_per_worker >= 0,
+            "max_attempts": self.max_attempts >= 1,
+            "start_timeout_s": self.start_timeout_s > 0,
+        }
+        if broken := [f"`{name}` = {getattr(self, name)}" for name, kept in laws.items() if not kept]:
+            raise ValueError(f"settings of Ray must be positive (GPUs may be 0), but got {', '.join(broken)}")
+
+    @property
+    def resources_per_worker(self) -> dict[str, float]:
+        """In Ray's words, without what is not needed."""
+        gpus = {"GPU": self.gpus_per_worker} if self.gpus_per_worker else {}
+        return {"CPU": self.cpus_per_worker, **gpus}
+
+
+def connect(address: str | None, /) -> bool:
+    """Join the Ray at an address, or start one on this machine.
+
+    A Ray that this process has already started or joined is used as it is.
+
+    Args:
+        address: As in `RaySettings`.
+
+    Returns:
+        Whether this call made the connection, so that it is the caller's to end by `ray.shutdown()`.
+
+    Raises:
+        WorkersUnavailableError: There is no Ray at the address, or this process is connected to another one.
+    """
+    if ray.is_initialized():
+        current = ray.get_runtime_context().gcs_address
+        if address not in (None, "auto", current):
+            raise WorkersUnavailableError(
+                f"`address` is {address}, but this process already uses the Ray at {current}; leave that one "
+                "(`ray.shutdown()`), or name it"
+            )
+        return False
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    if address is None:
+        _guard_local_ray()
+    elif address != "auto":
+        _check_reachable(address)
+    try:
+        ray.init(address=address or "local", include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+    except (ConnectionError, RuntimeError, ValueError, RayError) as error:
+        ray.shutdown()
+        place = "on this machine" if address is None else f"at `address` {address}"
+        raise WorkersUnavailableError(
+            f"Ray {place} cannot be used: {error}; a cluster must run the same versions of Ray and Python, and this "
+            "machine must belong to it (`ray status` shows it, `ray start --address=...` joins it)"
+        ) from error
+    return True
+
+
+def _guard_local_ray() -> None:
+    """Let only this process and its children command the Ray that it starts.
+
+    Ray asks for a token by default, and would write it into the home folder; one in the environment serves as well.
+    """
+    if not {"RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"} & os.environ.keys():
+        os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
+
+
+def _check_reachable(address: str) -> None:
+    """Fail within seconds where Ray itself would try for minutes: Ray speaks gRPC, which is HTTP/2."""
+    host, colon, port = address.rpartition(":")
+    if not colon or "/" in host or not port.isdecimal():
+        raise WorkersUnavailableError(
+            f"`address` must be host:port, as `ray start --head` prints it, or auto, but got {address!r}"
+        )
+    try:
+        with socket.create_connection((host, int(port)), timeout=REACHABLE_WITHIN_S) as connection:
+            if os.environ.get("RAY_USE_TLS", "0") == "0":
+                connection.sendall(_HTTP2_GREETING)
+                if connection.recv(9)[3:4] != b"\x04":
+                    raise ConnectionError("what listens there is not Ray")
+    except (OSError, OverflowError) as error:
+        raise WorkersUnavailableError(
+            f"no Ray answers at `address` {address}: {error}; see on that machine whether Ray runs (`ray status`) "
+            "and whether a firewall keeps its port shut, or leave `address` out to use this machine alone"
+        ) from error
+
+
+def check_capacity(settings: RaySettings, /) -> None:
+    """Whether all workers could run at once if nobody else took anything.
+
+    Raises:
+        WorkersUnavailableError: They could not; the message names what every machine has.
+    """
+    needs = settings.resources_per_worker
+    machines = [node for node in ray.nodes() if node["Alive"]]
+    room = [
+        min(math.floor(node["Resources"].get(kind, 0.0) / amount + 1e-6) for kind, amount in needs.items())
+        for node in machines
+    ]
+    if sum(room) < settings.num_workers:
+        have = "; ".join(f"{node['NodeManagerAddress']} has {_in_words(node['Resources'])}" for node in machines)
+        raise WorkersUnavailableError(
+            f"`num_workers` is {settings.num_workers} with {_in_words(needs)} each, but Ray has room for {sum(room)}: "
+            f"{have}; ask for fewer workers, or for less with `cpus_per_worker` and `gpus_per_worker` (0.5 lets two "
+            "workers share one)"
+        )
+
+
+def reserve(settings: RaySettings, /) -> PlacementGroup:
+    """A place for every worker, taken as soon as all are free; lost places are looked for again by Ray."""
+    bundles = [settings.resources_per_worker] * settings.num_workers
+    places: PlacementGroup = placement_group(bundles, strategy=settings.placement.upper())
+    return places
+
+
+def is_reserved(places: PlacementGroup, /) -> bool:
+    """Whether every place is there."""
+    return bool(placement_group_table(places)["state"] == "CREATED")
+
+
+def free_resources() -> str:
+    """What nobody has taken, of what there is, in words."""
+    return f"{_in_words(ray.available_resources())} free of {_in_words(ray.cluster_resources())}"
+
+
+def _in_words(resources: dict[str, Any]) -> str:
+    return f"{resources.get('CPU', 0):g} CPUs and {resources.get('GPU', 0):g} GPUs"

@@ -1,0 +1,63 @@
+"""What Ray's errors mean for a pool: a worker that is lost, a task that failed, workers that cannot be had."""
+
+import re
+import textwrap
+from typing import Final
+
+import torch
+from ray.exceptions import (
+    NodeDiedError,
+    ObjectLostError,
+    OutOfMemoryError,
+    RayActorError,
+    RayError,
+    RayTaskError,
+    WorkerCrashedError,
+)
+
+MEMORY_REMEDY: Final = "use fewer workers or a smaller `validation.chunk_size`"
+
+
+class WorkersUnavailableError(ValueError):
+    """Ray cannot be reached, or cannot give or start as many workers as were asked for."""
+
+
+class TaskFailedError(RuntimeError):
+    """A task failed as often as it may.
+
+    Attributes:
+        task: What failed.
+        num_attempts: How often.
+        traceback: Of the last failure, on the worker; of a lost worker, Ray's account of its end.
+    """
+
+    def __init__(self, task: object, /, *, num_attempts: int, error: RayError) -> None:
+        self.task, self.num_attempts, self.traceback = task, num_attempts, plain(error)
+        if is_loss(error):
+            remedy = f"\nthe worker was lost; if it ran out of memory, as is likely, {MEMORY_REMEDY}"
+        elif isinstance(getattr(error, "cause", None), (MemoryError, torch.OutOfMemoryError)):
+            remedy = f"\nthe worker ran out of memory: {MEMORY_REMEDY}"
+        else:
+            remedy = ""
+        times = "once" if num_attempts == 1 else f"{num_attempts} times"
+        super().__init__(
+            f"a task failed {times}, which is `workers.max_attempts`: {textwrap.shorten(repr(task), 400)}\n"
+            f"{self.traceback}{remedy}"
+        )
+
+
+def is_loss(error: RayError, /) -> bool:
+    """Whether an error says that a worker is gone, or what it answered; what the task itself raised does not."""
+    lost = (RayActorError, NodeDiedError, ObjectLostError, OutOfMemoryError, WorkerCrashedError)
+    return isinstance(error, lost) and not isinstance(error, RayTaskError)
+
+
+def plain(error: RayError, /) -> str:
+    """What Ray says of an error, without its colours."""
+    return re.sub(r"\x1b\[\d+m", "", str(error)).strip()
+
+
+def brief(error: RayError, /) -> str:
+    """The line of it that says what happened: the end of a traceback, the head of an account."""
+    has_traceback = isinstance(error, RayTaskError) or getattr(error, "actor_init_failed", False)
+    return plain(error).splitlines()[-1 if has_traceback else 0]
