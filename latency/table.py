@@ -11,6 +11,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
+from statistics import median
 from typing import Final
 
 from latency.prediction import BlockLatency, LatencyPrediction
@@ -21,6 +22,7 @@ SCHEMA_VERSION: Final = 1
 REST: Final = BlockSignature(kind=BlockKind.REST)
 # Standard error of a median over (p90 - p10) / sqrt(n), for normal samples: sqrt(pi / 2) / (2 * 1.2816).
 MEDIAN_ERROR: Final = math.sqrt(math.pi / 2) / (2 * 1.2816)
+MAX_MS: Final = 1e9  # eleven days: no forward pass, but a count of nanoseconds taken for milliseconds
 SUM_TOLERANCE: Final = 0.01  # a stored sum / end-to-end may differ from the rows' by rounding, not by more
 
 
@@ -79,11 +81,13 @@ class TableRow:
             least_is_fine = value >= 0 if may_be_zero or name == "std_ms" else value > 0
             if not (math.isfinite(value) and least_is_fine):
                 wrong.append(f"`{name}` must be positive and finite, but got {value}")
+            elif value > MAX_MS:
+                wrong.append(f"`{name}` must be at most {MAX_MS:g} ms, but got {value}; look for a wrong unit")
         if not self.min_ms <= self.p10_ms <= self.median_ms <= self.p90_ms:
             order = ", ".join(str(times[name]) for name in ("min_ms", "p10_ms", "median_ms", "p90_ms"))
             wrong.append(f"min_ms <= p10_ms <= median_ms <= p90_ms must hold, but got {order}")
-        if self.num_samples < 1:
-            wrong.append(f"`num_samples` must be at least 1, but got {self.num_samples}")
+        if not 1 <= self.num_samples <= MAX_MS:
+            wrong.append(f"`num_samples` must be at least 1 and possible, but got {self.num_samples}")
         if wrong:
             raise LatencyTableError(f"{self.signature}: " + "; ".join(wrong))
 
@@ -130,6 +134,12 @@ class LatencyTable:
         content = json.dumps({"schema_version": SCHEMA_VERSION, **asdict(self)}, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(content.encode()).hexdigest()[:16]
 
+    @property
+    def relative_error(self) -> float:
+        """Standard error of a row's median relative to it, of the typical (median) block; 0 without repeated samples."""
+        blocks = [row for row in self.rows if row.signature.kind is not BlockKind.REST]
+        return median(row.median_error_ms / row.median_ms for row in blocks) if blocks else 0.0
+
     def milliseconds(self, signature: BlockSignature, /) -> float:
         """Median latency of one block.
 
@@ -151,7 +161,7 @@ class LatencyTable:
         """
         if missing := self.missing(signatures):
             present = self._by_signature()
-            lines = [f"  {_described_against(key, _nearest(key, present))}" for key in missing]
+            lines = [f"  {described_missing(key, present)}" for key in missing]
             raise MissingRowsError(
                 f"the latency table of {self.device.name} ({self.runtime.name}) must price every block asked for, "
                 f"but {len(missing)} have no row:\n" + "\n".join(lines) + "\nmeasure them on that device with "
@@ -254,7 +264,9 @@ def _nearest(key: BlockSignature, present: Iterable[BlockSignature]) -> BlockSig
     return min((other for other in sorted(present) if other.kind is key.kind), key=distance, default=None)
 
 
-def _described_against(key: BlockSignature, nearest: BlockSignature | None) -> str:
+def described_missing(key: BlockSignature, present: Iterable[BlockSignature], /) -> str:
+    """A missing key with the nearest of the same kind that is present, and how they differ."""
+    nearest = _nearest(key, present)
     if nearest is None:
         return f"{key} (the table has no {key.kind} at all)"
     differing = [f.name for f in fields(key) if getattr(key, f.name) != getattr(nearest, f.name)]

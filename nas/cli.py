@@ -52,11 +52,14 @@ def search(
     out: Annotated[Path | None, typer.Option(help="run directory  [default: runs/<name of the config>]")] = None,
     num_workers: Annotated[int | None, typer.Option(min=1, help="1 = this process; more = Ray actors")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="seed of prompts' noise and training")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="say what the search would cost, by a warm-up, and stop there")
+    ] = False,
 ) -> None:
     """Search, or continue the search in a run directory.
 
     The same command on the same directory continues an interrupted run, with the same result as if it had never
-    stopped, for any number of workers.
+    stopped, for any number of workers. A finished run goes on with a tighter target, more rounds or more copies.
 
     Example: nas search experiments/demo.yaml search.target_ratio=0.6 --out runs/faster
     """
@@ -65,8 +68,11 @@ def search(
     extra = [f"workers.num_workers={num_workers}"] if num_workers is not None else []
     extra += [f"seed={seed}"] if seed is not None else []
     loaded = load_config(config, overrides=[*(overrides or []), *extra])
-    from nas.search_cli import run_search
+    from nas.search_cli import estimate_search, run_search
 
+    if dry_run:
+        estimate_search(loaded)
+        return
     run_search(loaded, out or Path("runs") / config.stem)
 
 
@@ -82,8 +88,9 @@ def status(
     directory = RunDirectory(run)
     directory.read_config()
     events = read_trace(directory.trace_path)
-    started = next((e for e in events if e["event"] == "search_started"), {})
-    finished = next((e for e in events if e["event"] == "search_finished"), None)
+    starts = [e for e in events if e["event"] in ("search_started", "search_extended")]
+    started = starts[-1] if starts else {}
+    finished = events[-1] if events and events[-1]["event"] == "search_finished" else None
     rounds = round_frame(events)
     if format is Format.JSON:
         summary = {

@@ -50,6 +50,24 @@ class SamplingConfig(_Section):
         return SamplingProtocol(num_steps=self.num_steps, guidance_scale=self.guidance_scale, scheduler=self.scheduler)
 
 
+class ExecutionConfig(_Section):
+    """Where and how UNet, VAE and CLIP compute; part of the protocol. See `nas.evaluation.execution.Execution`."""
+
+    device: str = Field("cpu", pattern=r"^(cpu|cuda(:\d+)?)$", description="cpu, cuda or cuda:1")
+    precision: Literal["float32", "bfloat16", "float16"] = Field("float32", description="of matrix products")
+    channels_last: bool = Field(False, description="memory format of feature maps; GPUs like it")
+    compile_blocks: bool = Field(False, description="torch.compile each block once; pays on long searches")
+
+
+class RacingConfig(_Section):
+    """How soon an action gets no more prompts; see docs/racing.md."""
+
+    enabled: bool = Field(True, description="false = exhaustive: every action is scored on every prompt")
+    confidence: float = Field(0.95, gt=0, lt=1, description="of a round's whole decision")
+    min_prompts: int = Field(16, ge=2, description="prompts before the first look")
+    indifference: float = Field(0.0, ge=0, description="CLIP score that a wrong choice may cost", strict=False)
+
+
 class RobustTrainingConfig(_Section):
     """Training before each round; `iterations: 0` turns it off."""
 
@@ -113,13 +131,16 @@ class ExperimentConfig(_Section):
     sampling: SamplingConfig = SamplingConfig()
     robust_training: RobustTrainingConfig = RobustTrainingConfig()
     search: SearchConfig
+    racing: RacingConfig = RacingConfig()
+    execution: ExecutionConfig = ExecutionConfig()
     workers: WorkersConfig = WorkersConfig()
+    score_store: Path | None = Field(None, description="folder shared by runs; none = the run's own", strict=False)
     num_threads: int = Field(1, ge=1, description="threads per worker; part of the protocol")
     seed: int = Field(0, ge=0)
 
     def identity(self) -> dict[str, Any]:
         """The config as plain values, without what never changes a result."""
-        return self.model_dump(mode="json", exclude={"workers"})
+        return self.model_dump(mode="json", exclude={"workers", "score_store"})
 
 
 def load_config(path: Path, /, *, overrides: Sequence[str] = ()) -> ExperimentConfig:
@@ -204,6 +225,7 @@ def _resolved(config: ExperimentConfig, folder: Path) -> ExperimentConfig:
         update={
             "model": absolute(config.model),
             "latency_table": absolute(config.latency_table),
+            "score_store": config.score_store and absolute(config.score_store),
             "clip": clip,
             "robust_training": training,
             "validation": config.validation.model_copy(update={"captions": captions}),

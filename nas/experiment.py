@@ -1,16 +1,22 @@
 """From a config to objects: everything that a config names is resolved here and nowhere else, cheap things first."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from latency.store import read_table
 from latency.table import LatencyTable, check_workload
+from nas.algorithms.course import Rules
 from nas.algorithms.evolving import EvolvingSettings, check_feasible, check_protected
-from nas.config import ExperimentConfig
+from nas.config import ExperimentConfig, RacingConfig, SearchConfig
 from nas.data.captioned_pictures import read_metadata
 from nas.evaluation.clip_model import check_clip_name
+from nas.evaluation.execution import Execution, Precision
 from nas.evaluation.validation_set import ValidationSet, read_captions
+from nas.extension import check_extension
 from nas.pipeline_folder import check_pipeline_folder, folder_digest
+from nas.racing import RacingSettings
 from nas.robust_training import RobustTrainingSettings, check_stages
 from nas.score_store import digest_of
 from nas.worker import WorkerSpec
@@ -46,9 +52,12 @@ class Experiment:
         table: Latency table of the target device; it covers the space.
         price_ms: Predicted latency of an architecture.
         worker: What each worker loads.
-        evolving: Algorithm 1's settings.
+        rules: What the search's course follows: space, prices and Algorithm 1's settings.
         training: Robust training's settings.
-        digests: Content of all that a result depends on.
+        racing: How scoring races; None = exhaustive.
+        latency_error: Relative error of the table's rows; values that differ by less are ties.
+        digests: Content of all that a result depends on; `protocol` is how pictures are made and judged, whatever the
+            prompts (`validation`).
     """
 
     config: ExperimentConfig
@@ -56,9 +65,26 @@ class Experiment:
     table: LatencyTable
     price_ms: Pricer
     worker: WorkerSpec
-    evolving: EvolvingSettings
+    rules: Rules
     training: RobustTrainingSettings
+    racing: RacingSettings | None
+    latency_error: float
     digests: dict[str, str]
+
+    def rules_of(self, identity: Mapping[str, Any], /) -> Rules:
+        """The rules of a config of the same run that differs in what may be extended."""
+        search = SearchConfig.model_validate(identity["search"])
+        settings = evolving_settings(search, base_ms=self.price_ms(self.space.base))
+        return replace(self.rules, settings=settings)
+
+    def check_extends(self, identity: Mapping[str, Any], /) -> None:
+        """Check that a run of another config can be continued with this one.
+
+        Raises:
+            ChangedConfigError: It cannot; the message shows every change.
+        """
+        mine = self.config.identity()
+        check_extension(identity, mine, settings_of=lambda config: self.rules_of(config).settings)
 
 
 def resolve(config: ExperimentConfig, /) -> Experiment:
@@ -87,16 +113,13 @@ def resolve(config: ExperimentConfig, /) -> Experiment:
     protected = frozenset(config.search.protected)
     check_protected(space, protected)
     check_stages(space, config.robust_training.drop_probability_by_stage)
-    evolving = EvolvingSettings(
-        target_latency_ms=config.search.target_latency_ms or (config.search.target_ratio or 1) * price_ms(space.base),
-        removals_per_round=config.search.removals_per_round,
-        max_copies=config.search.max_copies,
-        overshoot=config.search.overshoot,
-        keep_copies=config.search.keep_copies,
-        max_rounds=config.search.max_rounds,
-        protected=protected,
+    rules = Rules(
+        space=space,
+        price_ms=price_ms,
+        settings=evolving_settings(config.search, base_ms=price_ms(space.base)),
+        recovers=config.robust_training.recovery_iterations > 0,
     )
-    check_feasible(space, evolving, price_ms=price_ms)
+    check_feasible(space, rules.settings, price_ms=price_ms)
     worker = WorkerSpec(
         model=config.model,
         clip=config.clip.model,
@@ -107,7 +130,14 @@ def resolve(config: ExperimentConfig, /) -> Experiment:
         max_copies=config.search.max_copies_per_block,
         copy_start=CopyStart(config.search.copy_start),
         num_threads=config.num_threads,
+        execution=Execution(
+            device=config.execution.device,
+            precision=Precision(config.execution.precision),
+            channels_last=config.execution.channels_last,
+            compile_blocks=config.execution.compile_blocks,
+        ),
     )
+    worker.execution.check()
     training = RobustTrainingSettings(
         drop_probability=config.robust_training.drop_probability,
         drop_probability_by_stage=config.robust_training.drop_probability_by_stage,
@@ -116,12 +146,36 @@ def resolve(config: ExperimentConfig, /) -> Experiment:
         protected=protected,
     )
     return Experiment(
-        config=config, space=space, table=table, price_ms=price_ms, worker=worker, evolving=evolving, training=training,
-        digests=_digests(config, table, worker),
+        config=config, space=space, table=table, price_ms=price_ms, worker=worker, rules=rules, training=training,
+        racing=_racing(config.racing), latency_error=table.relative_error,
+        digests=_digests(config, table, worker, unet_config),
     )  # fmt: skip
 
 
-def _digests(config: ExperimentConfig, table: LatencyTable, worker: WorkerSpec) -> dict[str, str]:
+def evolving_settings(search: SearchConfig, /, *, base_ms: float) -> EvolvingSettings:
+    """Algorithm 1's settings, a target given as a share turned into milliseconds."""
+    return EvolvingSettings(
+        target_latency_ms=search.target_latency_ms or (search.target_ratio or 1) * base_ms,
+        removals_per_round=search.removals_per_round,
+        max_copies=search.max_copies,
+        overshoot=search.overshoot,
+        keep_copies=search.keep_copies,
+        max_rounds=search.max_rounds,
+        protected=frozenset(search.protected),
+    )
+
+
+def _racing(racing: RacingConfig) -> RacingSettings | None:
+    if not racing.enabled:
+        return None
+    return RacingSettings(
+        confidence=racing.confidence, min_prompts=racing.min_prompts, indifference=racing.indifference
+    )
+
+
+def _digests(
+    config: ExperimentConfig, table: LatencyTable, worker: WorkerSpec, unet_config: Mapping[str, Any]
+) -> dict[str, str]:
     clip = (
         folder_digest(Path(config.clip.model))
         if config.clip.pretrained is None
@@ -130,12 +184,11 @@ def _digests(config: ExperimentConfig, table: LatencyTable, worker: WorkerSpec) 
     model = {part: folder_digest(config.model / part) for part in ("vae", "text_encoder", "tokenizer", "scheduler")}
     protocol = {
         "sampling": config.sampling.model_dump(),
-        "chunk_size": config.validation.chunk_size,
+        "execution": config.execution.model_dump(),
         "num_threads": config.num_threads,
         "latent_size": worker.latent_size,
         "clip": clip,
-        "model": model,
-        "prompts": [prompt.prompt_id for prompt in worker.validation.prompts],
+        "model": {**model, "unet_config": {key: unet_config[key] for key in unet_config if key[0] != "_"}},
     }
     digests = {
         "config": digest_of(config.identity()),
@@ -143,6 +196,12 @@ def _digests(config: ExperimentConfig, table: LatencyTable, worker: WorkerSpec) 
         "clip": clip,
         "latency_table": table.digest,
         "protocol": digest_of(protocol),
+        "validation": digest_of(
+            {
+                "prompts": [prompt.prompt_id for prompt in worker.validation.prompts],
+                "chunk_size": worker.validation.chunk_size,
+            }
+        ),
     }
     if config.robust_training.pictures is not None:
         digests["training_pictures"] = folder_digest(config.robust_training.pictures)

@@ -6,7 +6,6 @@ chosen.
 """
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -22,7 +21,7 @@ from diffusers import UNet2DConditionModel
 from safetensors.torch import save_file
 
 from nas.config import ExperimentConfig
-from nas.durable import write_text
+from nas.durable import whole, write_text
 from nas.evaluation.validation_set import read_captions
 from nas.generate import generate_pictures
 from nas.pictures import write_grid
@@ -100,23 +99,21 @@ def export_run(run_path: Path, /, *, out: Path) -> ExportReport:
         )
     supernet.load_weights(weights)
     found = supernet.materialise(architecture)
-    part = out.with_name(out.name + ".part")
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
-    form = _write_folder(part, found, architecture, space=space, base=config.model)
-    shutil.copy(run.spec_path, part / "architecture.json")
-    save_file(_probe(found, space), part / PROBE)
-    checked = _verify(part, base=config.model)
-    report = ExportReport(form=form, spec=spec, **checked)
-    if not report.max_difference <= TOLERANCE:
-        raise ExportError(
-            f"the reloaded UNet differs from the supernet by {report.max_difference:.2e}, more than {TOLERANCE:.0e}; "
-            f"what was written stays in {part} to be looked at"
-        )
-    (part / PROBE).unlink()
-    write_text(part / "export.json", json.dumps({"form": form, **checked}, indent=2) + "\n")
-    shutil.rmtree(out, ignore_errors=True)
-    os.replace(part, out)
+    with whole(out) as part:
+        part.mkdir()
+        form = _write_folder(part, found, architecture, space=space, base=config.model)
+        shutil.copy(run.spec_path, part / "architecture.json")
+        save_file(_probe(found, space), part / PROBE)
+        checked = _verify(part, base=config.model)
+        report = ExportReport(form=form, spec=spec, **checked)
+        if not report.max_difference <= TOLERANCE:
+            raise ExportError(
+                f"the reloaded UNet differs from the supernet by {report.max_difference:.2e}, more than "
+                f"{TOLERANCE:.0e}; nothing was written to {out}"
+            )
+        (part / PROBE).unlink()
+        write_text(part / "export.json", json.dumps({"form": form, **checked}, indent=2) + "\n")
+        shutil.rmtree(out, ignore_errors=True)
     _draw_before_after(run.path / "before_after.png", config=config, export=out, spec=spec)
     return report
 

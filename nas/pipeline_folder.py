@@ -60,7 +60,7 @@ class PipelineParts:
             max_length=self.tokenizer.model_max_length,
             truncation=True,
             return_tensors="pt",
-        ).input_ids
+        ).input_ids.to(self.text_encoder.device)
         return torch.cat([self.text_encoder(part).last_hidden_state for part in tokens.split(batch_size)])
 
     @torch.inference_mode()

@@ -4,8 +4,10 @@ It makes block removals comparable: a UNet that has met missing blocks in traini
 that the CLIP score lost tells what the block is worth. After stochastic depth and slimmable networks.
 """
 
+import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from types import MappingProxyType
 from typing import Final
 
@@ -102,8 +104,8 @@ class NoiseSchedule:
         self, latents: torch.Tensor, noise: torch.Tensor, timesteps: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Noisy latents z_t = alpha_t x + sigma_t eps, and the training target (epsilon, v or x), both (n, c, h, w)."""
-        alpha = self.alphas_cumprod[timesteps].sqrt().view(-1, 1, 1, 1)
-        sigma = (1 - self.alphas_cumprod[timesteps]).sqrt().view(-1, 1, 1, 1)
+        alphas_cumprod = self.alphas_cumprod.to(latents.device)[timesteps].view(-1, 1, 1, 1)
+        alpha, sigma = alphas_cumprod.sqrt(), (1 - alphas_cumprod).sqrt()
         noisy = alpha * latents + sigma * noise
         match self.prediction_type:
             case "epsilon":
@@ -133,53 +135,60 @@ def train(
     Returns:
         The loss of every step.
     """
-    architecture = supernet.architecture
+    architecture, losses = supernet.architecture, list[float]()
     parameters = supernet.all_parameters()
     optimizer = torch.optim.AdamW(parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay)
-    losses: list[float] = []
-    batches = data.batches(seed=seed, size=settings.batch_size, caption_dropout=settings.caption_dropout)
+    warm_up = max(1, num_iterations // 10)
     supernet.unet.train()
-    for step, loss in enumerate(
-        _steps(supernet, architecture, batches, schedule, settings, optimizer, num_iterations, seed)
-    ):
-        losses.append(loss)
-        on_step(step + 1, loss)
-    supernet.switch(architecture)
-    supernet.unet.eval()
-    return losses
-
-
-def _steps(
-    supernet: Supernet,
-    architecture: Architecture,
-    batches: Iterator[tuple[torch.Tensor, torch.Tensor, torch.Generator]],
-    schedule: NoiseSchedule,
-    settings: RobustTrainingSettings,
-    optimizer: torch.optim.Optimizer,
-    num: int,
-    seed: int,
-) -> Iterator[float]:
-    warm_up = max(1, num // 10)
-    parameters = [p for group in optimizer.param_groups for p in group["params"]]
-    for step in range(num):
-        latents, embeddings, generator = next(batches)
-        noise = torch.randn(latents.shape, generator=generator)
-        timesteps = torch.randint(len(schedule.alphas_cumprod), (len(latents),), generator=generator)
-        noisy, target = schedule.diffuse(latents, noise, timesteps)
-        rng = np.random.default_rng([seed, step])
-        dropped = drop_blocks(
-            architecture,
-            probability=settings.drop_probability,
-            rng=rng,
-            by_stage=settings.drop_probability_by_stage,
-            protected=settings.protected,
-        )
-        supernet.switch(dropped)
-        loss = F.mse_loss(supernet.unet(noisy, timesteps, encoder_hidden_states=embeddings).sample, target)
+    for step, loss in enumerate(islice(_losses(supernet, data, schedule, settings, seed), num_iterations)):
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(parameters, settings.max_grad_norm)
         for group in optimizer.param_groups:
             group["lr"] = settings.learning_rate * min(1.0, (step + 1) / warm_up)
         optimizer.step()
-        yield loss.item()
+        losses.append(loss.item())
+        on_step(step + 1, losses[-1])
+    supernet.switch(architecture)
+    supernet.unet.eval()
+    return losses
+
+
+def time_step(
+    supernet: Supernet, /, *, data: LatentSet, schedule: NoiseSchedule, settings: RobustTrainingSettings
+) -> float:
+    """Seconds of a step's forward and backward pass, the second of two; no weight changes."""
+    architecture, seconds = supernet.architecture, 0.0
+    supernet.unet.train()
+    losses = _losses(supernet, data, schedule, settings, 0)
+    for _ in range(2):
+        start = time.perf_counter()
+        next(losses).backward()
+        seconds = time.perf_counter() - start
+    supernet.switch(architecture)
+    supernet.unet.eval()
+    for parameter in supernet.all_parameters():
+        parameter.grad = None
+    return seconds
+
+
+def _losses(
+    supernet: Supernet, data: LatentSet, schedule: NoiseSchedule, settings: RobustTrainingSettings, seed: int
+) -> Iterator[torch.Tensor]:
+    """The loss of one step after the other, each of a batch and a sub-network of its own."""
+    architecture, device = supernet.architecture, supernet.unet.device
+    batches = data.batches(seed=seed, size=settings.batch_size, caption_dropout=settings.caption_dropout)
+    for step, (latents, embeddings, generator) in enumerate(batches):
+        noise = torch.randn(latents.shape, generator=generator).to(device)
+        timesteps = torch.randint(len(schedule.alphas_cumprod), (len(latents),), generator=generator).to(device)
+        noisy, target = schedule.diffuse(latents.to(device), noise, timesteps)
+        dropped = drop_blocks(
+            architecture,
+            probability=settings.drop_probability,
+            rng=np.random.default_rng([seed, step]),
+            by_stage=settings.drop_probability_by_stage,
+            protected=settings.protected,
+        )
+        supernet.switch(dropped)
+        predicted = supernet.unet(noisy, timesteps, encoder_hidden_states=embeddings.to(device)).sample
+        yield F.mse_loss(predicted, target)

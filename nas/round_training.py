@@ -1,6 +1,6 @@
 """The training phase of a round: from its checkpoint when an earlier process wrote one, by training otherwise."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -12,7 +12,7 @@ from nas.data.captioned_pictures import encode_pictures, read_metadata
 from nas.data.latent_set import LatentSet
 from nas.evaluation.sampling import make_scheduler
 from nas.pipeline_folder import PipelineParts
-from nas.robust_training import NoiseSchedule, RobustTrainingSettings, train
+from nas.robust_training import NoiseSchedule, RobustTrainingSettings, time_step, train
 from nas.run import RunDirectory
 from search_spaces.architecture import Architecture
 from search_spaces.supernet import Supernet
@@ -76,19 +76,35 @@ class RoundTrainer:
         digest = weights_digest(self._supernet.weights())
         return TrainedRound(iterations=iterations, losses=losses, weights_digest=digest)
 
+    def weights(self) -> Mapping[str, torch.Tensor]:
+        """Every weight by name, sharing memory with the supernet."""
+        return self._supernet.weights()
+
+    def time_step(self) -> float:
+        """Seconds of one forward and backward pass of a batch, no weight changed; 0 when the search never trains."""
+        training = self._config.robust_training
+        if not (training.iterations or training.recovery_iterations):
+            return 0.0
+        torch.set_num_threads(self._config.num_threads)
+        with torch.compiler.set_stance("force_eager"):
+            return time_step(
+                self._supernet, data=self._data.pictures, schedule=self._data.schedule, settings=self._settings
+            )
+
     def _steps(
         self, settings: RobustTrainingSettings, iterations: int, *, seed: int, on_step: Callable[[int, int], None]
     ) -> list[float]:
         torch.set_num_threads(self._config.num_threads)
-        return train(
-            self._supernet,
-            data=self._data.pictures,
-            schedule=self._data.schedule,
-            settings=settings,
-            num_iterations=iterations,
-            seed=seed,
-            on_step=lambda step, loss: on_step(step, iterations),
-        )
+        with torch.compiler.set_stance("force_eager"):  # blocks may be compiled, for scoring
+            return train(
+                self._supernet,
+                data=self._data.pictures,
+                schedule=self._data.schedule,
+                settings=settings,
+                num_iterations=iterations,
+                seed=seed,
+                on_step=lambda step, loss: on_step(step, iterations),
+            )
 
     @cached_property
     def _data(self) -> TrainingData:

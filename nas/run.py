@@ -6,13 +6,12 @@ It can be read while the run goes on. The same command on the same directory con
 does not import torch, so that asking a run for its status is quick.
 """
 
-import difflib
 import fcntl
 import json
 import os
 import platform
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
@@ -21,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 import yaml
 
 from nas.durable import is_part, storage_errors, sweep, write_text
+from nas.extension import config_diff
 from nas.score_store import ScoreStore
 from search_spaces.architecture import Architecture
 
@@ -76,8 +76,22 @@ class RunDirectory:
         return path.read_text(encoding="utf-8")
 
     @contextmanager
-    def opened(self, config: Mapping[str, Any], /) -> Iterator[None]:
-        """Make the directory, or continue in one of the same config, holding its lock.
+    def opened(
+        self,
+        config: Mapping[str, Any],
+        /,
+        *,
+        may_follow: Callable[[Mapping[str, Any]], None] | None = None,
+    ) -> Iterator[list[dict[str, Any]]]:
+        """Make the directory, or continue in one, holding its lock.
+
+        Args:
+            config: The config to run with.
+            may_follow: Raises unless a run of the config that it is given may be continued with `config`; None = a run
+                keeps its config.
+
+        Yields:
+            The configs that the run had before this one, oldest first, kept in `earlier/`.
 
         Raises:
             RunDirectoryError: It holds another search, something that is no run, or is being written.
@@ -86,19 +100,18 @@ class RunDirectory:
         Warns:
             LeftoverWarning: A killed process left half-written files, which were removed.
         """
-        text = yaml.safe_dump(dict(config), sort_keys=False)
-        existing = self.path / "config.yaml"
-        if existing.is_file():
-            if (old := existing.read_text(encoding="utf-8")) != text:
-                diff = "\n".join(
-                    difflib.unified_diff(old.splitlines(), text.splitlines(), "run", "now", lineterm="", n=0)
-                )
-                raise RunDirectoryError(
-                    f"{self.path} holds the run of another config:\n{diff}\n"
-                    "give another --out, or the config of that run"
-                )
-        elif self.path.is_dir() and not all(map(_is_unborn, self.path.iterdir())):
+        path = self.path / "config.yaml"
+        if not path.is_file() and self.path.is_dir() and not all(map(_is_unborn, self.path.iterdir())):
             raise RunDirectoryError(f"{self.path} is not empty and not a run directory; give another --out")
+        with self._locked():
+            sweep(self.path)
+            self._follow(dict(config), may_follow)
+            if not (described := self.path / "environment.json").is_file():
+                write_text(described, json.dumps(environment(), indent=2) + "\n")
+            yield [read_yaml(earlier) for earlier in self._earlier()]
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
         with storage_errors(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
             lock_file = (self.path / ".lock").open("w")
@@ -109,12 +122,26 @@ class RunDirectory:
                 raise RunDirectoryError(
                     f"another process is running a search in {self.path}; wait for it or stop it"
                 ) from None
-            sweep(self.path)
-            if not existing.is_file():
-                write_text(existing, text)
-            if not (described := self.path / "environment.json").is_file():
-                write_text(described, json.dumps(environment(), indent=2) + "\n")
             yield
+
+    def _follow(self, config: dict[str, Any], may_follow: Callable[[Mapping[str, Any]], None] | None) -> None:
+        """Write the config; one that differs from the run's is checked, and the run's own is kept."""
+        path, text = self.path / "config.yaml", yaml.safe_dump(config, sort_keys=False)
+        if path.is_file() and (old := path.read_text(encoding="utf-8")) != text:
+            if may_follow is None:
+                raise RunDirectoryError(
+                    f"{self.path} holds the run of another config:\n{config_diff(read_yaml(path), config)}\n"
+                    "give another --out, or the config of that run"
+                )
+            may_follow(read_yaml(path))
+            earlier = self._earlier()
+            if not earlier or earlier[-1].read_text(encoding="utf-8") != old:  # a killed process may have kept it
+                write_text(self.path / "earlier" / f"config-{len(earlier):03d}.yaml", old)
+        if not path.is_file() or old != text:
+            write_text(path, text)
+
+    def _earlier(self) -> list[Path]:
+        return sorted((self.path / "earlier").glob("config-*.yaml"))
 
     def write_checkpoint(
         self, round_number: int, /, *, architecture: Architecture, weights: Mapping[str, "torch.Tensor"]
@@ -141,6 +168,13 @@ class RunDirectory:
 
     def _checkpoint(self, round_number: int) -> Path:
         return self.path / "checkpoints" / f"round-{round_number:03d}"
+
+
+def read_yaml(path: Path, /) -> dict[str, Any]:
+    """The mapping in a YAML file of ours."""
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    assert isinstance(content, dict)
+    return content
 
 
 def _is_unborn(path: Path) -> bool:

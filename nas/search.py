@@ -1,28 +1,35 @@
 """The driver of a search: rounds of training, scoring, deciding and evolving, each of which can be killed.
 
 A search is a function of its config: it always starts from the beginning, and finds what an earlier process already
-did in the run directory (scores by content, weights by round), so that resuming needs no logic of its own.
+did in the run directory (scores by content, weights by round), so that resuming needs no logic of its own. A run that
+was extended replays its first config to the end and goes on from there with the next one.
 """
 
 import math
 import time
-from collections.abc import Callable, Sequence
-from contextlib import closing
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
 
-from nas.algorithms.evolving import Proposal, candidates, propose
+from nas.algorithms.course import Course, Round, Rules
+from nas.algorithms.evolving import Proposal
+from nas.cost_estimate import CostEstimate, foresee, measure_pace
+from nas.durable import sweep
 from nas.experiment import Experiment
 from nas.pictures import write_grid
+from nas.round_scoring import RoundScorer, RoundScores
 from nas.round_training import RoundTrainer
 from nas.run import RunDirectory
-from nas.scores import Interval, mean_interval, paired_loss
+from nas.score_store import ScoreStore, digest_of
+from nas.scores import Interval
 from nas.scoring import Scorer
 from nas.spec import FoundArchitecture, write_spec
 from nas.trace import Trace
-from nas.value_score import ScoredAction, ranked
-from nas.worker import EvaluationTask, load_supernet
-from nas.workers import make_pool
-from search_spaces.actions import Action, Sign
+from nas.worker import load_supernet
+from nas.workers import WorkerPool, make_pool
+from search_spaces.actions import Action
 from search_spaces.architecture import Architecture
 
 
@@ -58,6 +65,8 @@ class Search:
         experiment: What to search.
         run: Where to keep it.
         on_progress: Called often; must be quick.
+        on_start: Called with (workers ready, workers in all) while they are waited for.
+        on_estimate: Called once with what a new search is going to cost; None = do without the warm-up.
     """
 
     def __init__(
@@ -67,8 +76,11 @@ class Search:
         /,
         *,
         on_progress: Callable[[Progress], None] = lambda progress: None,
+        on_start: Callable[[int, int], None] = lambda num_ready, num_workers: None,
+        on_estimate: Callable[[CostEstimate], None] | None = None,
     ) -> None:
-        self._experiment, self._run, self._on_progress = experiment, run, on_progress
+        self._experiment, self._run = experiment, run
+        self._on_progress, self._on_start, self._on_estimate = on_progress, on_start, on_estimate
         self._rounds: list[RoundResult] = []
 
     def run(self) -> FoundArchitecture:
@@ -77,214 +89,222 @@ class Search:
         Returns:
             The best architecture found; the run's `architecture.json` holds the same.
         """
-        experiment, workers = self._experiment, self._experiment.config.workers
-        with self._run.opened(experiment.config.identity()), closing(Trace(self._run.trace_path)) as trace:
-            supernet = load_supernet(experiment.worker)
-            pool = make_pool(
-                experiment.worker, supernet=supernet, num_workers=workers.num_workers, address=workers.address
-            )
-            with closing(pool):
-                self._trace, self._pool, self._supernet = trace, pool, supernet
-                self._trainer = RoundTrainer(
-                    experiment.config, settings=experiment.training, supernet=supernet, run=self._run
-                )
-                self._scorer = Scorer(
-                    pool,
-                    store=self._run.scores,
-                    prompts=experiment.worker.validation,
-                    protocol_digest=experiment.digests["protocol"],
-                )
-                return self._evolve()
-
-    def _evolve(self) -> FoundArchitecture:
-        """Algorithm 1: train, score, decide, evolve, until there is a reason to stop."""
         experiment = self._experiment
-        architecture, taken = experiment.space.base, tuple[Action, ...]()
-        stopped: Proposal | None = None
-        self._emit(
-            "search_started",
-            target_latency_ms=experiment.evolving.target_latency_ms,
-            base_latency_ms=experiment.price_ms(architecture),
-            base=architecture.to_dict(),
-            digests=experiment.digests,
-        )
-        while True:
-            number = len(self._rounds)
-            num_copies = sum(action.sign is Sign.COPY for action in taken)
-            recovering = stopped is not None or self._is_settled(architecture, number, num_copies)
-            weights_digest = self._train(number, architecture, recovering)
-            actions = () if recovering else self._candidates(architecture)
-            clip, ranking = self._score(number, architecture, actions, weights_digest)
-            self._rounds.append(
-                RoundResult(
-                    round=number,
-                    architecture=architecture,
-                    actions=taken,
-                    weights_digest=weights_digest,
-                    clip=clip,
-                    latency_ms=experiment.price_ms(architecture),
-                )
+        store = experiment.config.score_store
+        with (
+            self._run.opened(experiment.config.identity(), may_follow=experiment.check_extends) as earlier,
+            closing(Trace(self._run.trace_path)) as trace,
+            staffed(experiment, run=self._run, log_folder=self._run.path / "logs", on_start=self._on_start) as (
+                pool,
+                trainer,
+            ),
+        ):
+            if self._on_estimate is not None and trace.num_past == 0:
+                self._on_estimate(_estimated(experiment, pool, trainer))
+            self._trace, self._pool, self._trainer = trace, pool, trainer
+            self._scorer = Scorer(
+                pool,
+                store=self._run.scores if store is None else shared_store(store),
+                prompts=experiment.worker.validation,
+                protocol_digest=experiment.digests["protocol"],
             )
-            self._paint(number, architecture)
-            proposal = stopped or propose(
-                architecture,
-                ranking=ranking,
-                space=experiment.space,
-                settings=experiment.evolving,
-                price_ms=experiment.price_ms,
-                num_rounds=number,
-                num_copies=num_copies,
-            )
-            finished = proposal.stop is not None and (recovering or not self._recovers)
+            self._round_scorer = RoundScorer(experiment, self._scorer)
+            return self._search([*earlier, experiment.config.identity()])
+
+    def _search(self, configs: list[dict[str, Any]]) -> FoundArchitecture:
+        """The searches of a run's configs, each going on where the one before ended."""
+        base, course = self._experiment.space.base, Course(architecture=self._experiment.space.base)
+        for number, config in enumerate(configs):
+            rules = self._rules = self._experiment.rules_of(config)
+            digests = self._experiment.digests | {"config": digest_of(config)}
             self._emit(
-                "decision",
-                round=number,
-                actions=[str(action) for action in proposal.actions],
-                stop=proposal.stop if finished else None,
+                "search_extended" if number else "search_started",
+                target_latency_ms=rules.settings.target_latency_ms,
+                base_latency_ms=rules.price_ms(base),
+                base=base.to_dict(),
+                digests=digests,
             )
-            if finished:
-                return self._finish(proposal)
-            stopped = proposal if proposal.stop is not None else None
-            for action in proposal.actions:
-                architecture = action.apply(architecture)
-            taken += proposal.actions
+            following: Course | None = course
+            while following is not None:
+                course = following
+                proposal, following = self._play(course, rules)
+            found = self._choose(proposal, rules, digests)
+            self._emit(
+                "search_finished",
+                round=found.round,
+                arch_id=found.architecture.arch_id,
+                stop=found.stop,
+                target_met=found.target_met,
+            )
+            course = replace(course, num_rounds=course.num_rounds + 1, stopped=None)
+        write_spec(self._run.spec_path, found, space=self._experiment.space, model=self._experiment.config.model)
+        return found
 
-    @property
-    def _recovers(self) -> bool:
-        """Whether the search ends with a round that trains and scores the last architecture without skipping."""
-        return self._experiment.config.robust_training.recovery_iterations > 0
-
-    def _is_settled(self, architecture: Architecture, number: int, num_copies: int) -> bool:
-        """Whether a round has nothing left to decide, so that it scores the architecture alone."""
-        evolving = self._experiment.evolving
-        if number >= evolving.max_rounds:
-            return True
-        return (
-            num_copies >= evolving.max_copies and self._experiment.price_ms(architecture) <= evolving.target_latency_ms
+    def _play(self, course: Course, rules: Rules) -> tuple[Proposal, Course | None]:
+        """One round of Algorithm 1: train, score, decide."""
+        each = course.round(rules)
+        weights_digest = self._train(each)
+        scores = self._score(each, weights_digest)
+        self._rounds.append(
+            RoundResult(
+                round=each.number,
+                architecture=each.architecture,
+                actions=course.taken,
+                weights_digest=weights_digest,
+                clip=scores.clip,
+                latency_ms=rules.price_ms(each.architecture),
+            )
         )
-
-    def _candidates(self, architecture: Architecture) -> tuple[Action, ...]:
-        evolving = self._experiment.evolving
-        return candidates(
-            self._experiment.space, architecture, protected=evolving.protected, keep_copies=evolving.keep_copies
+        self._paint(each, weights_digest)
+        proposal, following = course.decide(scores.ranking, rules)
+        self._emit(
+            "decision",
+            round=each.number,
+            actions=[str(action) for action in proposal.actions],
+            stop=proposal.stop if following is None else None,
         )
+        return proposal, following
 
-    def _train(self, number: int, architecture: Architecture, recovering: bool) -> str:
+    def _train(self, each: Round) -> str:
         start = time.perf_counter()
-        phase = "recovery" if recovering else "robust training"
+        phase = "recovery" if each.recovering else "robust training"
         trained = self._trainer.train(
-            number,
-            architecture=architecture,
-            recovering=recovering,
-            on_step=lambda done, total: self._report(phase, number, done, total, architecture),
+            each.number,
+            architecture=each.architecture,
+            recovering=each.recovering,
+            on_step=lambda done, total: self._report(phase, each, done, total),
         )
         self._emit(
             "trained",
             runtime={"seconds": time.perf_counter() - start, "losses": trained.losses},
-            round=number,
+            round=each.number,
             iterations=trained.iterations,
-            recovering=recovering,
+            recovering=each.recovering,
             weights_digest=trained.weights_digest,
         )
-        self._pool.load_weights(self._supernet.weights())
+        self._pool.load_weights(self._trainer.weights())
         return trained.weights_digest
 
-    def _score(
-        self, number: int, architecture: Architecture, actions: Sequence[Action], weights_digest: str
-    ) -> tuple[Interval, tuple[ScoredAction, ...]]:
-        """CLIP of the architecture, and what each removal costs and saves, on the same prompts and noise."""
+    def _score(self, each: Round, weights_digest: str) -> RoundScores:
+        """CLIP of the architecture, and what its removals cost and save, on the same prompts and noise."""
         start = time.perf_counter()
-        options = {action: action.apply(architecture) for action in actions}
-        scores = self._scorer.score(
-            [architecture, *options.values()],
+        scores = self._round_scorer.score(
+            each,
             weights_digest=weights_digest,
-            on_chunk=lambda done, total: self._report("scoring", number, done, total, architecture),
+            on_chunk=lambda done, total: self._report("scoring", each, done, total),
         )
-        confidence = self._experiment.config.validation.confidence
-        price_ms = self._experiment.price_ms
-        clip = mean_interval(scores[architecture], confidence=confidence)
         self._emit(
             "evaluation",
             runtime={"seconds": time.perf_counter() - start},
-            round=number,
+            round=each.number,
             action=None,
-            arch_id=architecture.arch_id,
-            clip=asdict(clip),
-            predicted_latency_ms=price_ms(architecture),
-            num_params=self._experiment.space.num_params(architecture),
-            stages=architecture.to_dict()["stages"],
+            arch_id=each.architecture.arch_id,
+            clip=asdict(scores.clip),
+            predicted_latency_ms=self._rules.price_ms(each.architecture),
+            num_params=self._experiment.space.num_params(each.architecture),
+            stages=each.architecture.to_dict()["stages"],
         )
-        scored = []
-        for action, option in options.items():
-            item = ScoredAction(
-                action=action,
-                d_clip=paired_loss(scores[architecture], scores[option], confidence=confidence),
-                d_latency_ms=price_ms(architecture) - price_ms(option),
-            )
-            scored.append(item)
+        for scored in sorted(scores.ranking, key=lambda s: s.action):
             self._emit(
                 "evaluation",
-                round=number,
-                action=str(action),
-                arch_id=option.arch_id,
-                clip=asdict(mean_interval(scores[option], confidence=confidence)),
-                d_clip=asdict(item.d_clip),
-                d_latency_ms=item.d_latency_ms,
-                value=item.value if math.isfinite(item.value) else None,
+                round=each.number,
+                action=str(scored.action),
+                arch_id=scored.action.apply(each.architecture).arch_id,
+                clip=asdict(scores.clips[scored.action]),
+                d_clip=asdict(scored.d_clip),
+                d_latency_ms=scored.d_latency_ms,
+                value=scored.value if math.isfinite(scored.value) else None,
             )
-        return clip, ranked(scored)
+        if (verdict := scores.verdict) is not None:
+            num_prompts = len(self._experiment.worker.validation.prompts)
+            self._emit(
+                "race",
+                round=each.number,
+                chosen=[str(action) for action in verdict.selected],
+                ties=[[str(action) for action in pair] for pair in verdict.ties],
+                num_pictures=num_prompts + sum(verdict.num_prompts.values()),
+                num_pictures_exhaustive=num_prompts * (1 + len(each.options)),
+            )
+        return scores
 
-    def _paint(self, number: int, architecture: Architecture) -> None:
+    def _paint(self, each: Round, weights_digest: str) -> None:
         """Keep the pictures of the first prompts, the same every round."""
-        path = self._run.path / "images" / f"round-{number:03d}.png"
+        path = self._run.path / "images" / f"round-{each.number:03d}.png"
         if not path.is_file():
-            (result,) = self._pool.evaluate([EvaluationTask(architecture=architecture, chunk=0, with_pictures=True)])
-            assert result.pictures is not None
-            pictures = result.pictures
+            pictures = self._scorer.pictures(each.architecture, weights_digest=weights_digest)
             captions = [prompt.caption for prompt in self._experiment.worker.validation.chunk(0)]
             write_grid(path, pictures, captions=captions)
 
-    def _finish(self, proposal: Proposal) -> FoundArchitecture:
-        """Choose the best round that meets the target, or else the fastest, and write the spec."""
+    def _choose(self, proposal: Proposal, rules: Rules, digests: dict[str, str]) -> FoundArchitecture:
+        """The best round that meets the target, or else the fastest."""
         assert proposal.stop is not None
-        experiment, target_ms = self._experiment, self._experiment.evolving.target_latency_ms
+        target_ms = rules.settings.target_latency_ms
         meeting = [result for result in self._rounds if result.latency_ms <= target_ms]
         best = max(meeting, key=lambda r: r.clip.mean) if meeting else min(self._rounds, key=lambda r: r.latency_ms)
-        found = FoundArchitecture(
+        return FoundArchitecture(
             architecture=best.architecture,
             round=best.round,
             stop=proposal.stop,
             target_met=bool(meeting),
             actions=best.actions,
-            base_latency_ms=experiment.price_ms(experiment.space.base),
+            base_latency_ms=rules.price_ms(rules.space.base),
             predicted_latency_ms=best.latency_ms,
             target_latency_ms=target_ms,
             base_clip=self._rounds[0].clip,
             clip=best.clip,
-            digests={**experiment.digests, "weights": best.weights_digest},
+            digests={**digests, "weights": best.weights_digest},
         )
-        write_spec(self._run.spec_path, found, space=experiment.space, model=experiment.config.model)
-        self._emit(
-            "search_finished",
-            round=best.round,
-            arch_id=best.architecture.arch_id,
-            stop=found.stop,
-            target_met=found.target_met,
-        )
-        return found
 
-    def _report(self, phase: str, number: int, done: int, total: int, architecture: Architecture) -> None:
+    def _report(self, phase: str, each: Round, done: int, total: int) -> None:
         self._on_progress(
             Progress(
                 phase=phase,
-                round=number,
+                round=each.number,
                 done=done,
                 total=total,
-                latency_ms=self._experiment.price_ms(architecture),
-                target_latency_ms=self._experiment.evolving.target_latency_ms,
+                latency_ms=self._rules.price_ms(each.architecture),
+                target_latency_ms=self._rules.settings.target_latency_ms,
                 clip=self._rounds[-1].clip.mean if self._rounds else None,
             )
         )
 
     def _emit(self, event: str, /, *, runtime: dict[str, object] | None = None, **fields: object) -> None:
         self._trace.emit(event, runtime={"time": time.time(), **(runtime or {})}, fields=fields)
+
+
+def estimate_cost(
+    experiment: Experiment, /, *, on_start: Callable[[int, int], None] = lambda num_ready, num_workers: None
+) -> CostEstimate:
+    """What a search would cost on these workers, by a warm-up; nothing is written."""
+    unwritten = RunDirectory(Path())
+    with staffed(experiment, run=unwritten, log_folder=None, on_start=on_start) as (pool, trainer):
+        return _estimated(experiment, pool, trainer)
+
+
+def _estimated(experiment: Experiment, pool: WorkerPool, trainer: RoundTrainer) -> CostEstimate:
+    least, most = foresee(experiment)
+    return CostEstimate(least=least, most=most, pace=measure_pace(experiment, pool=pool, trainer=trainer))
+
+
+def shared_store(folder: Path, /) -> ScoreStore:
+    """A store that other runs use too, without what killed processes left in it."""
+    store = ScoreStore(folder)
+    sweep(folder)
+    return store
+
+
+@contextmanager
+def staffed(
+    experiment: Experiment, /, *, run: RunDirectory, log_folder: Path | None, on_start: Callable[[int, int], None]
+) -> Iterator[tuple[WorkerPool, RoundTrainer]]:
+    """Workers and a trainer that share a config's model, for the time of a `with` block."""
+    supernet = load_supernet(experiment.worker)
+    pool = make_pool(
+        experiment.worker,
+        supernet=supernet,
+        workers=experiment.config.workers,
+        log_folder=log_folder,
+        on_start=on_start,
+    )
+    with closing(pool):
+        yield pool, RoundTrainer(experiment.config, settings=experiment.training, supernet=supernet, run=run)

@@ -1,4 +1,4 @@
-"""`nas search` as a person sees it: a progress bar while it runs, counts per stage and figures at the end."""
+"""`nas search` as a person sees it: what it will cost, a progress bar, counts per stage and figures at the end."""
 
 import sys
 from pathlib import Path
@@ -16,12 +16,24 @@ from rich.progress import (
 from rich.table import Table
 
 from nas.config import ExperimentConfig
+from nas.cost_estimate import CostEstimate
 from nas.experiment import Experiment, resolve
 from nas.run import RunDirectory
 from nas.search import Progress as SearchProgress
-from nas.search import Search
+from nas.search import Search, estimate_cost
 from nas.spec import FoundArchitecture
 from search_spaces.space_view import counts_by_paper_stage
+
+
+def estimate_search(config: ExperimentConfig, /) -> None:
+    """Say what a search would cost, by a warm-up, and stop there."""
+    console = Console()
+    experiment = resolve(config)
+    _introduce(console, experiment, None)
+    with console.status("warming up") as status:
+        cost = estimate_cost(experiment, on_start=lambda ready, num: status.update(_starting(ready, num)))
+    console.print(_cost_table(cost))
+    console.print("nothing was written; scores that a store already holds make it cheaper")
 
 
 def run_search(config: ExperimentConfig, out: Path, /) -> None:
@@ -39,7 +51,14 @@ def run_search(config: ExperimentConfig, out: Path, /) -> None:
     quiet = not sys.stdout.isatty()
     with Progress(*columns, console=console, disable=quiet, transient=True) as bar:
         try:
-            found = Search(experiment, RunDirectory(out), on_progress=_Bar(bar, console, quiet)).run()
+            shown = _Bar(bar, console, quiet)
+            found = Search(
+                experiment,
+                RunDirectory(out),
+                on_progress=shown,
+                on_start=shown.start,
+                on_estimate=lambda cost: console.print(_cost_sentence(cost)),
+            ).run()
         except KeyboardInterrupt:
             console.print(f"interrupted; the same command continues the search in {out}")
             raise
@@ -54,29 +73,74 @@ class _Bar:
         self._phase: tuple[int, str] | None = None
         self._task: Any = None
 
+    def start(self, num_ready: int, num_workers: int) -> None:
+        """Show that workers are waited for."""
+        self._show((-1, "start"), _starting(num_ready, num_workers), done=num_ready, total=num_workers)
+
     def __call__(self, progress: SearchProgress) -> None:
+        """Show where the search stands."""
         clip = "" if progress.clip is None else f", CLIP {progress.clip:.4f}"
         text = (
             f"round {progress.round}: {progress.phase} ({progress.latency_ms:.2f} ms, "
             f"target {progress.target_latency_ms:.2f} ms{clip})"
         )
-        if (progress.round, progress.phase) != self._phase:
-            self._phase = (progress.round, progress.phase)
+        self._show((progress.round, progress.phase), text, done=progress.done, total=progress.total)
+
+    def _show(self, phase: tuple[int, str], text: str, *, done: int, total: int) -> None:
+        if phase != self._phase:
+            self._phase = phase
             if self._quiet:
                 self._console.print(text)
             elif self._task is not None:
                 self._bar.remove_task(self._task)
-            self._task = self._bar.add_task(text, total=progress.total)
-        self._bar.update(self._task, completed=progress.done, total=progress.total, description=text)
+            self._task = self._bar.add_task(text, total=total)
+        self._bar.update(self._task, completed=done, total=total, description=text)
 
 
-def _introduce(console: Console, experiment: Experiment, out: Path) -> None:
+def _starting(num_ready: int, num_workers: int) -> str:
+    return f"workers are loading their models: {num_ready} of {num_workers} ready"
+
+
+def _cost_sentence(cost: CostEstimate) -> str:
+    least, most = cost.least, cost.most
+    gpus = f", {cost.gpu_hours(least):.1f} to {cost.gpu_hours(most):.1f} GPU hours" if cost.pace.num_gpus else ""
+    return (
+        f"estimated: {least.num_rounds} to {most.num_rounds} rounds, {least.num_pictures:,} to "
+        f"{most.num_pictures:,} pictures, {_duration(cost.seconds(least))} to {_duration(cost.seconds(most))}{gpus}"
+    )
+
+
+def _cost_table(cost: CostEstimate) -> Table:
+    table = Table(title="what the search would cost")
+    for name in ("", "at least", "at most"):
+        table.add_column(name, justify="right" if name else "left")
+    works = (cost.least, cost.most)
+    table.add_row("rounds", *(str(work.num_rounds) for work in works))
+    table.add_row("pictures made and scored", *(f"{work.num_pictures:,}" for work in works))
+    table.add_row("training steps", *(f"{work.num_training_steps:,}" for work in works))
+    table.add_row("time", *(_duration(cost.seconds(work)) for work in works))
+    if cost.pace.num_gpus:
+        table.add_row("GPU hours", *(f"{cost.gpu_hours(work):.1f}" for work in works))
+    pace = cost.pace
+    table.caption = f"measured: {pace.seconds_per_picture:.3f} s per picture, all workers at work" + (
+        f"; {pace.seconds_per_training_step:.2f} s per training step" if pace.seconds_per_training_step else ""
+    )
+    return table
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
+
+
+def _introduce(console: Console, experiment: Experiment, out: Path | None) -> None:
     space, config = experiment.space, experiment.config
     console.print(
         f"{config.model.name}: {len(space.removals(space.base))} removals, "
         f"{space.num_params(space.base):,} parameters, "
         f"{experiment.price_ms(space.base):.2f} ms on {experiment.table.device.name}; "
-        f"target {experiment.evolving.target_latency_ms:.2f} ms -> {out}"
+        f"target {experiment.rules.settings.target_latency_ms:.2f} ms" + (f" -> {out}" if out is not None else "")
     )
 
 

@@ -15,6 +15,7 @@ import torch
 
 from nas.evaluation.clip_model import ClipModel
 from nas.evaluation.evaluator import ClipEvaluator
+from nas.evaluation.execution import Execution
 from nas.evaluation.sampling import SamplingProtocol
 from nas.evaluation.validation_set import ValidationSet
 from nas.pipeline_folder import PipelineParts
@@ -37,6 +38,7 @@ class WorkerSpec:
     max_copies: int
     copy_start: CopyStart
     num_threads: int
+    execution: Execution = Execution()  # noqa: RUF009  frozen
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,8 +70,8 @@ class EvaluationResult:
 
 
 def load_supernet(spec: WorkerSpec, /) -> Supernet:
-    """The model folder's UNet as a supernet, ready to be switched."""
-    unet = load_unet(spec.model)
+    """The model folder's UNet as a supernet, on its device, ready to be switched."""
+    unet = spec.execution.place(load_unet(spec.model))
     return Supernet(unet, space=space_from_config(unet.config, max_copies=spec.max_copies), copy_start=spec.copy_start)
 
 
@@ -84,7 +86,9 @@ class EvaluationWorker:
 
     def __init__(self, spec: WorkerSpec, /, *, supernet: Supernet | None = None, name: str = "in process") -> None:
         torch.set_num_threads(spec.num_threads)
+        spec.execution.check()
         self._supernet = supernet if supernet is not None else load_supernet(spec)
+        spec.execution.compile(self._supernet.unet)
         self._name = name
         space = self._supernet.space
         self._evaluator = ClipEvaluator(
@@ -93,6 +97,7 @@ class EvaluationWorker:
             validation=spec.validation,
             protocol=spec.protocol,
             latent_shape=(space.in_channels, *spec.latent_size),
+            execution=spec.execution,
         )
 
     def update_weights(self, changed: Mapping[str, npt.NDArray[np.generic]], /) -> None:

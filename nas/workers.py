@@ -1,10 +1,12 @@
 """The worker pool: one interface, in process or Ray actors behind it, the same results either way."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Protocol
 
 import torch
 
+from nas.config import WorkersConfig
 from nas.worker import EvaluationResult, EvaluationTask, EvaluationWorker, WorkerSpec
 from search_spaces.supernet import Supernet
 
@@ -44,9 +46,25 @@ class InProcessPool:
         """Nothing to let go."""
 
 
-def make_pool(spec: WorkerSpec, /, *, supernet: Supernet, num_workers: int, address: str | None = None) -> WorkerPool:
-    """A pool in process for one worker without an address, of Ray actors otherwise."""
-    if num_workers == 1 and address is None:
+def make_pool(
+    spec: WorkerSpec,
+    /,
+    *,
+    supernet: Supernet,
+    workers: WorkersConfig,
+    log_folder: Path | None,
+    on_start: Callable[[int, int], None],
+) -> WorkerPool:
+    """A pool in process for one worker without an address, of Ray actors otherwise.
+
+    Args:
+        spec: What each worker loads.
+        supernet: The driver's, with the weights of the model folder.
+        workers: How many, and where.
+        log_folder: Where actors write their logs; None = nowhere.
+        on_start: Called with (workers ready, workers in all) while they are waited for.
+    """
+    if workers.num_workers == 1 and workers.address is None:
         return InProcessPool(spec, supernet=supernet)
     from nas.ray_cluster import RaySettings
     from nas.ray_pool import RayPool
@@ -54,6 +72,8 @@ def make_pool(spec: WorkerSpec, /, *, supernet: Supernet, num_workers: int, addr
     return RayPool(
         spec,
         worker_class=EvaluationWorker,
-        settings=RaySettings(num_workers=num_workers, address=address),
+        settings=RaySettings(**workers.model_dump()),
         base_weights=supernet.weights(),
+        log_folder=log_folder,
+        on_start=on_start,
     )

@@ -67,6 +67,8 @@ def main() -> None:
     scenes = held_out_scenes(rng, args.num)
     protocol = SamplingProtocol(num_steps=args.steps, guidance_scale=args.guidance, scheduler=args.scheduler)
     judge = evaluator(scenes, protocol)
+    by_caption = {caption_of(scene): scene for scene in scenes}
+    scenes = [by_caption[prompt.caption] for prompt in judge.validation.prompts]
     real = (pictures(scenes, rng) + 1) / 2
     unet = load(args.unet)
     real_scores: list[float] = []

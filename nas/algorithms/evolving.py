@@ -70,6 +70,23 @@ class Proposal:
     stop: StopReason | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contest:
+    """What scoring has to find out in a round: which `num` of these removals are worth least, or most.
+
+    Attributes:
+        actions: Removals that the round can execute, or whose block it can copy.
+        num: How many of them are executed at most.
+        highest: Whether the most valuable are wanted, for an A+, instead of the cheapest.
+        ordered: Whether the order among the `num` matters too: a group may end early because the target is met.
+    """
+
+    actions: tuple[Action, ...]
+    num: int
+    highest: bool
+    ordered: bool
+
+
 def block_name(action: Action, /) -> str:
     """Name of the block that an action is about: "cross_attention[up.3,0]"."""
     return str(action)[1:]
@@ -133,6 +150,41 @@ def check_feasible(space: UNetSpace, settings: EvolvingSettings, /, *, price_ms:
         )
 
 
+def contest(
+    architecture: Architecture,
+    /,
+    *,
+    options: Sequence[Action],
+    space: UNetSpace,
+    settings: EvolvingSettings,
+    price_ms: PriceMs,
+) -> Contest:
+    """What `propose` is going to ask of the scores of a round.
+
+    Args:
+        architecture: The current one.
+        options: Its `candidates`.
+        space: The search space.
+        settings: The open points, decided.
+        price_ms: Predicted latency of an architecture.
+    """
+    now_ms = price_ms(architecture)
+    saved_ms = {action: now_ms - price_ms(action.apply(architecture)) for action in options}
+    useful = tuple(action for action in options if saved_ms[action] > 0)
+    if now_ms > settings.target_latency_ms:
+        quickest = sorted((saved_ms[action] for action in useful), reverse=True)[: settings.removals_per_round - 1]
+        return Contest(
+            actions=useful,
+            num=settings.removals_per_round,
+            highest=False,
+            ordered=sum(quickest) >= now_ms - settings.target_latency_ms,
+        )
+    copyable = tuple(
+        action for action in useful if _can_be_copied(action.inverse, architecture, space, settings, price_ms)
+    )
+    return Contest(actions=copyable, num=1, highest=True, ordered=False)
+
+
 def propose(
     architecture: Architecture,
     /,
@@ -191,9 +243,19 @@ def _copy(
     """The copy of the most valuable block that can be copied and, unless overshooting is allowed, still fits."""
     for scored in reversed(ranking):
         copy = scored.action.inverse
-        assert copy.sign is Sign.COPY
-        if scored.d_clip.mean <= 0 or space.why_not(copy, architecture=architecture) is not None:
-            continue
-        if settings.overshoot or price_ms(copy.apply(architecture)) <= settings.target_latency_ms:
+        if (
+            scored.d_clip.mean > 0
+            and scored.d_latency_ms > 0
+            and _can_be_copied(copy, architecture, space, settings, price_ms)
+        ):
             return copy
     return None
+
+
+def _can_be_copied(
+    copy: Action, architecture: Architecture, space: UNetSpace, settings: EvolvingSettings, price_ms: PriceMs
+) -> bool:
+    assert copy.sign is Sign.COPY
+    if space.why_not(copy, architecture=architecture) is not None:
+        return False
+    return settings.overshoot or price_ms(copy.apply(architecture)) <= settings.target_latency_ms

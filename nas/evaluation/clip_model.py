@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 
 class ClipModel:
-    """An OpenCLIP model and its tokenizer.
+    """An OpenCLIP model and its tokenizer; both run where `model` is.
 
     Args:
         name: A local folder with `open_clip_config.json`, or an OpenCLIP model name such as "ViT-g-14".
@@ -22,10 +22,10 @@ class ClipModel:
     def __init__(self, name: str, /, *, pretrained: str | None = None) -> None:
         check_clip_name(name, pretrained=pretrained)
         source = name if pretrained is not None else f"local-dir:{name}"
-        self._model = open_clip.create_model(source, pretrained=pretrained, require_pretrained=True)
-        self._model.eval().requires_grad_(False)
+        self.model = open_clip.create_model(source, pretrained=pretrained, require_pretrained=True)
+        self.model.eval().requires_grad_(False)
         self._tokenizer = open_clip.get_tokenizer(source)
-        preprocess = open_clip.get_model_preprocess_cfg(self._model)
+        preprocess = open_clip.get_model_preprocess_cfg(self.model)
         size = preprocess["size"]
         self._size = tuple(size) if isinstance(size, (list, tuple)) else (size, size)
         self._mean = torch.tensor(preprocess["mean"]).view(1, 3, 1, 1)
@@ -34,16 +34,19 @@ class ClipModel:
     @torch.inference_mode()
     def embed_captions(self, captions: Sequence[str], /, *, batch_size: int = 64) -> torch.Tensor:
         """Unit vectors (n, d)."""
-        tokens = self._tokenizer(list(captions))
-        return torch.cat([self._model.encode_text(part, normalize=True) for part in tokens.split(batch_size)])
+        tokens = self._tokenizer(list(captions)).to(next(self.model.parameters()).device)
+        return torch.cat([self.model.encode_text(part, normalize=True) for part in tokens.split(batch_size)])
 
     @torch.inference_mode()
     def embed_pictures(self, pictures: torch.Tensor, /) -> torch.Tensor:
         """Pictures (n, 3, h, w) in [0, 1], resized as the model wants, to unit vectors (n, d)."""
         if tuple(pictures.shape[-2:]) != self._size:
             pictures = F.interpolate(pictures, size=self._size, mode="bicubic", antialias=True).clamp(0, 1)
-        features: torch.Tensor = self._model.encode_image((pictures - self._mean) / self._std, normalize=True)
+        features: torch.Tensor = self.model.encode_image(self._normalised(pictures), normalize=True)
         return features
+
+    def _normalised(self, pictures: torch.Tensor) -> torch.Tensor:
+        return (pictures - self._mean.to(pictures.device)) / self._std.to(pictures.device)
 
 
 def check_clip_name(name: str, /, *, pretrained: str | None) -> None:

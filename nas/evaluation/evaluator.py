@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import torch
 
 from nas.evaluation.clip_model import ClipModel
+from nas.evaluation.execution import Execution
 from nas.evaluation.sampling import SamplingProtocol, initial_noise, make_scheduler, sample_latents
 from nas.evaluation.validation_set import ValidationSet
 from nas.pipeline_folder import PipelineParts
@@ -23,6 +24,7 @@ class ClipEvaluator:
         validation: The prompts.
         protocol: How pictures are made.
         latent_shape: (channels, height, width) of one picture's latents.
+        execution: Where and how modules run; VAE and CLIP are placed accordingly, UNets come placed.
     """
 
     def __init__(
@@ -33,9 +35,13 @@ class ClipEvaluator:
         validation: ValidationSet,
         protocol: SamplingProtocol,
         latent_shape: tuple[int, int, int],
+        execution: Execution = Execution(),  # noqa: B008  frozen
     ) -> None:
         self.validation = validation
         self._parts, self._clip, self._protocol, self._latent_shape = parts, clip, protocol, latent_shape
+        self._execution = execution
+        for module in (parts.vae, parts.text_encoder, clip.model):
+            execution.place(module)
         captions = [prompt.caption for prompt in validation.prompts]
         self._embeddings = parts.embed(captions)
         self._empty = parts.embed([""])[0]
@@ -46,19 +52,21 @@ class ClipEvaluator:
         """Pictures (n, 3, h, w) in [0, 1] of a chunk's prompts."""
         rows = self._rows(chunk)
         noise = initial_noise([p.noise_seed for p in self.validation.chunk(chunk)], shape=self._latent_shape)
-        latents = sample_latents(
-            unet,
-            scheduler=self._scheduler,
-            protocol=self._protocol,
-            noise=noise,
-            embeddings=self._embeddings[rows],
-            empty_embedding=self._empty,
-        )
-        return self._parts.decode(latents)
+        with self._execution.autocast():
+            latents = sample_latents(
+                unet,
+                scheduler=self._scheduler,
+                protocol=self._protocol,
+                noise=noise.to(self._execution.device),
+                embeddings=self._embeddings[rows],
+                empty_embedding=self._empty,
+            )
+            return self._parts.decode(latents).float()
 
     def score(self, pictures: torch.Tensor, /, *, chunk: int) -> tuple[float, ...]:
         """CLIP score of every picture of a chunk."""
-        features = self._clip.embed_pictures(pictures)
+        with self._execution.autocast():
+            features = self._clip.embed_pictures(pictures).float()
         return tuple((features * self._text_features[self._rows(chunk)]).sum(1).tolist())
 
     def evaluate(self, unet: torch.nn.Module, /, *, chunk: int) -> Sequence[float]:

@@ -1,7 +1,8 @@
 """ValidationSet: the captions whose pictures are scored, each with its own noise seed, in chunks of fixed composition.
 
 Noise is seeded by the caption and the set's seed, never by a worker, and torch is bit-identical only for equal
-batches; so a chunk, not a caption, is the unit of work.
+batches; so a chunk, not a caption, is the unit of work. The captions are shuffled by that seed: whatever order their
+file has, the first n are a random sample of them all, which racing relies on.
 """
 
 import hashlib
@@ -40,14 +41,14 @@ class ValidationSet:
 
     @classmethod
     def from_captions(cls, captions: list[str], /, *, seed: int, chunk_size: int) -> Self:
-        """A caption that stands twice gets different noise the second time."""
+        """Shuffle captions by the seed; a caption that stands twice gets different noise the second time."""
         seen: dict[str, int] = {}
         prompts = []
         for caption in captions:
             occurrence = seen[caption] = seen.get(caption, 0) + 1
             digest = hashlib.sha256(f"{seed}|{occurrence}|{caption}".encode()).digest()
             prompts.append(Prompt(caption=caption, noise_seed=int.from_bytes(digest[:7], "big")))
-        return cls(prompts=tuple(prompts), chunk_size=chunk_size)
+        return cls(prompts=tuple(sorted(prompts, key=lambda prompt: prompt.noise_seed)), chunk_size=chunk_size)
 
     @property
     def num_chunks(self) -> int:

@@ -4,7 +4,7 @@ import json
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from multiprocessing.forkserver import set_forkserver_preload
 from pathlib import Path
 from typing import Any
@@ -30,11 +30,12 @@ def search(
     /,
     *,
     num_workers: int = 1,
-    on_progress: Callable[[Progress], None] = lambda progress: None,
+    overrides: Sequence[str] = (),
+    **callbacks: Any,
 ) -> FoundArchitecture:
-    """What `nas search CONFIG --out OUT` does, without words."""
-    loaded = load_config(config, overrides=[f"workers.num_workers={num_workers}"])
-    return Search(resolve(loaded), RunDirectory(out), on_progress=on_progress).run()
+    """What `nas search CONFIG OVERRIDES --out OUT` does, without words."""
+    loaded = load_config(config, overrides=[f"workers.num_workers={num_workers}", *overrides])
+    return Search(resolve(loaded), RunDirectory(out), **callbacks).run()
 
 
 def search_until_killed(config: Path, out: Path, num_writes: int) -> None:
@@ -55,14 +56,14 @@ def search_until_killed(config: Path, out: Path, num_writes: int) -> None:
     search(config, out)
 
 
-def search_until_training(config: Path, out: Path, round_number: int) -> None:
+def search_until_training(config: Path, out: Path, round_number: int, *, overrides: Sequence[str] = ()) -> None:
     """A search that gets SIGKILL after the first training step of a round."""
 
     def on_progress(progress: Progress) -> None:
         if progress.phase != "scoring" and (progress.round, progress.done) == (round_number, 1):
             os.kill(os.getpid(), signal.SIGKILL)
 
-    search(config, out, on_progress=on_progress)
+    search(config, out, overrides=overrides, on_progress=on_progress)
 
 
 def exit_code(target: Callable[..., Any], *args: Any, **kwargs: Any) -> int | None:

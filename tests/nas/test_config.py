@@ -144,9 +144,9 @@ def test_a_missing_config_is_named(tmp_path: Path) -> None:
 
 def test_the_identity_leaves_out_only_what_never_changes_a_result(tmp_path: Path) -> None:
     path = write(tmp_path)
-    one, two = load_config(path), load_config(path, overrides=["workers.num_workers=2"])
+    one, two = load_config(path), load_config(path, overrides=["workers.num_workers=2", "score_store=elsewhere"])
     assert one.identity() == two.identity()
-    assert set(ExperimentConfig.model_fields) - set(one.identity()) == {"workers"}
+    assert set(ExperimentConfig.model_fields) - set(one.identity()) == {"workers", "score_store"}
     assert load_config(path, overrides=["num_threads=2"]).identity() != one.identity()
 
 

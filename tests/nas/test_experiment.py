@@ -28,9 +28,9 @@ def test_an_architecture_costs_what_its_blocks_do(resolved: Experiment) -> None:
 
 
 def test_a_target_is_a_share_of_the_base_or_milliseconds(experiment: Path, resolved: Experiment) -> None:
-    assert resolved.evolving.target_latency_ms == pytest.approx(0.94 * resolved.price_ms(resolved.space.base))
+    assert resolved.rules.settings.target_latency_ms == pytest.approx(0.94 * resolved.price_ms(resolved.space.base))
     overrides = ["search.target_ratio=null", "search.target_latency_ms=8"]
-    assert resolve(load_config(experiment, overrides=overrides)).evolving.target_latency_ms == 8
+    assert resolve(load_config(experiment, overrides=overrides)).rules.settings.target_latency_ms == 8
 
 
 def test_prices_are_computed_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -43,12 +43,19 @@ def test_prices_are_computed_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(
     "override",
-    ["sampling.num_steps=3", "sampling.guidance_scale=1", "validation.chunk_size=3", "num_threads=2", "seed=1"],
+    ["sampling.num_steps=3", "sampling.guidance_scale=1", "num_threads=2", "execution.precision=bfloat16"],
 )
 def test_what_changes_scores_changes_the_protocols_digest(
     experiment: Path, resolved: Experiment, override: str
 ) -> None:
     assert changed(experiment, resolved, override) == {"config", "protocol"}
+
+
+@pytest.mark.parametrize("override", ["validation.chunk_size=3", "seed=1", "validation.num_prompts=2"])
+def test_other_prompts_and_batches_are_another_validation(
+    experiment: Path, resolved: Experiment, override: str
+) -> None:
+    assert changed(experiment, resolved, override) == {"config", "validation"}
 
 
 @pytest.mark.parametrize(
@@ -58,16 +65,17 @@ def test_what_does_not_leaves_scores_to_be_found_again(experiment: Path, resolve
     assert changed(experiment, resolved, override) == {"config"}
 
 
-def test_the_number_of_workers_changes_nothing(experiment: Path, resolved: Experiment) -> None:
-    assert changed(experiment, resolved, "workers.num_workers=2") == set()
+@pytest.mark.parametrize("override", ["workers.num_workers=2", "workers.placement=spread", "score_store=/scores"])
+def test_who_scores_and_where_scores_lie_changes_nothing(experiment: Path, resolved: Experiment, override: str) -> None:
+    assert changed(experiment, resolved, override) == set()
 
 
-def test_captions_are_part_of_the_protocol(experiment: Path, resolved: Experiment, tmp_path: Path) -> None:
+def test_captions_are_the_validation(experiment: Path, resolved: Experiment, tmp_path: Path) -> None:
     captions = tmp_path / "captions.txt"
     captions.write_text("a ring\na cross\na circle\n", encoding="utf-8")
-    assert changed(experiment, resolved, f"validation.captions={captions}") == {"config", "protocol"}
+    assert changed(experiment, resolved, f"validation.captions={captions}") == {"config", "validation"}
 
 
 def test_protected_blocks_are_spared_by_training_too(resolved: Experiment) -> None:
-    assert resolved.training.protected == resolved.evolving.protected
-    assert len(resolved.evolving.protected) == 33
+    assert resolved.training.protected == resolved.rules.settings.protected
+    assert len(resolved.rules.settings.protected) == 33

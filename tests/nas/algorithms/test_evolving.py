@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from random import Random
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from nas.algorithms.evolving import (
     candidates,
     check_feasible,
     check_protected,
+    contest,
     fastest,
     propose,
 )
@@ -191,6 +193,40 @@ def test_copies_come_one_at_a_time_after_the_target_is_met_and_stay_below_it(
             assert model.worth[block_name(step.proposal.actions[0])] > 0, "a block that is worth nothing was copied"
             SPACE.check(step.after)
     assert num_copies <= settings.max_copies
+
+
+@given(searches(), st.randoms(use_true_random=False))
+def test_a_round_needs_to_know_no_more_than_its_contest(search: tuple[Model, EvolvingSettings], random: Random) -> None:
+    """Whoever finds the contest's winners, and knows nothing else, decides as the full ranking does."""
+    model, settings = search
+    num_copies = 0
+    for number, step in enumerate(evolve(model, settings)):
+        full = model.ranking(step.before, settings)
+        wanted = contest(
+            step.before,
+            options=[s.action for s in full],
+            space=SPACE,
+            settings=settings,
+            price_ms=model.price_ms,
+        )
+        contestants = [s for s in full if s.action in wanted.actions]
+        winners = contestants[-wanted.num :] if wanted.highest else contestants[: wanted.num]
+        others = [s for s in full if s not in winners]
+        random.shuffle(others)
+        if not wanted.ordered:
+            random.shuffle(winners)
+        proposal = propose(
+            step.before,
+            ranking=[*others, *winners] if wanted.highest else [*winners, *others],
+            space=SPACE,
+            settings=settings,
+            price_ms=model.price_ms,
+            num_rounds=number,
+            num_copies=num_copies,
+        )
+        assert set(proposal.actions) == set(step.proposal.actions)
+        assert proposal.stop is step.proposal.stop
+        num_copies += sum(action.sign is Sign.COPY for action in proposal.actions)
 
 
 def test_overshooting_copies_first_and_removes_again() -> None:

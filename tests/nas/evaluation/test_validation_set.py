@@ -12,10 +12,11 @@ CAPTIONS = st.lists(st.sampled_from(["a red ring", "a blue cross", "a pink sky"]
 
 
 @given(CAPTIONS, st.integers(1, 8))
-def test_chunks_hold_every_prompt_once_in_order(captions: list[str], chunk_size: int) -> None:
+def test_chunks_hold_every_prompt_once(captions: list[str], chunk_size: int) -> None:
     prompts = ValidationSet.from_captions(captions, seed=0, chunk_size=chunk_size)
     chunks = [prompts.chunk(index) for index in range(prompts.num_chunks)]
-    assert [prompt.caption for chunk in chunks for prompt in chunk] == captions
+    assert tuple(prompt for chunk in chunks for prompt in chunk) == prompts.prompts
+    assert sorted(prompt.caption for prompt in prompts.prompts) == sorted(captions)
     assert all(len(chunk) == chunk_size for chunk in chunks[:-1])
     with pytest.raises(IndexError, match=f"chunk {len(chunks)} of {len(chunks)}"):
         prompts.chunk(len(chunks))
@@ -35,6 +36,15 @@ def test_noise_belongs_to_the_caption_and_the_seed_not_to_its_place() -> None:
 
     assert seeds(["a", "b", "c"], seed=0) == seeds(["c", "a", "b"], seed=0, chunk_size=3)
     assert set(seeds(["a", "b"], seed=0).values()).isdisjoint(seeds(["a", "b"], seed=1).values())
+
+
+def test_the_order_is_a_draw_of_the_seed_not_of_the_file() -> None:
+    def order(captions: list[str], *, seed: int) -> list[str]:
+        return [prompt.caption for prompt in ValidationSet.from_captions(captions, seed=seed, chunk_size=2).prompts]
+
+    captions = [str(i) for i in range(20)]
+    assert order(captions, seed=0) == order(captions[::-1], seed=0) != captions
+    assert order(captions, seed=0) != order(captions, seed=1)
 
 
 def test_seeds_fit_into_torchs_generator() -> None:

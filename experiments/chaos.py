@@ -1,0 +1,131 @@
+"""Kill a search's workers and its driver at random, continue it, and compare its end with an undisturbed search's.
+
+    python -m experiments.chaos --kills 20
+
+The undisturbed search runs in one process, the others on two Ray actors. Runs follow each other until there were
+enough kills; each must end with the same trace (clock times aside), spec, weights, pictures and exported UNet.
+"""
+
+import hashlib
+import json
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Annotated
+
+import psutil
+import typer
+from rich.console import Console
+
+from search_spaces.shapes.__main__ import write_pictures
+
+CONFIG = Path(__file__).with_suffix(".yaml")
+EXPORT_SHARE = 0.15  # of kills that hit the export, once its search is done
+
+
+def main(
+    kills: Annotated[int, typer.Option(min=1, help="kills in all")] = 20,
+    out: Annotated[Path, typer.Option(help="folder of the runs; must be new or empty")] = Path("runs/chaos"),
+    seed: Annotated[int, typer.Option(help="of the times and victims")] = 0,
+) -> None:
+    """Run searches until there were enough kills; exit code 1 when any differs from the undisturbed one."""
+    console, rng = Console(), random.Random(seed)
+    pictures = out / "pictures"
+    if not pictures.exists():
+        write_pictures(pictures, num=128, seed=0)
+    undisturbed = out / "undisturbed"
+    start = time.monotonic()
+    for command in (search_command(undisturbed, out, num_workers=1), export_command(undisturbed)):
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    patience_s = time.monotonic() - start
+    expected, victims, num_runs = fingerprint(undisturbed), Counter[str](), 0
+    while victims.total() < kills:
+        run = out / f"run-{num_runs:02d}"
+        victims += disturb(search_command(run, out, num_workers=2), rng, patience_s, kills - victims.total())
+        if rng.random() < EXPORT_SHARE * kills / max(num_runs, 1):
+            victims += disturb(export_command(run), rng, patience_s / 4, 1)
+        subprocess.run(export_command(run), check=True, stdout=subprocess.DEVNULL)
+        found = fingerprint(run)
+        if wrong := sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name)):
+            console.print(f"[red]{run} differs from {undisturbed}: {', '.join(wrong)}[/red]")
+            raise typer.Exit(1)
+        num_runs += 1
+        console.print(f"{run}: equal after {victims.total()} kills so far: {dict(victims)}")
+    console.print(f"{num_runs} searches, {victims.total()} kills ({dict(victims)}): all equal the undisturbed one")
+
+
+def search_command(run: Path, out: Path, *, num_workers: int) -> list[str]:
+    """The command line of a search."""
+    settings = [f"robust_training.pictures={(out / 'pictures').resolve()}", "--num-workers", str(num_workers)]
+    return [*_nas(), "search", str(CONFIG), *settings, "--out", str(run)]
+
+
+def export_command(run: Path) -> list[str]:
+    """The command line of an export."""
+    return [*_nas(), "export", str(run)]
+
+
+def _nas() -> list[str]:
+    return [sys.executable, "-c", "from nas.cli import main; main()"]
+
+
+def disturb(command: list[str], rng: random.Random, patience_s: float, max_kills: int) -> Counter[str]:
+    """Run a command to its end, killing it or one of its workers now and then; who was killed, how often."""
+    victims = Counter[str]()
+    while True:
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as driver:
+            died = False
+            while driver.poll() is None:
+                try:
+                    driver.wait(rng.uniform(0.2, 1) * patience_s)
+                except subprocess.TimeoutExpired:
+                    if victims.total() < max_kills:
+                        died = _kill_one(driver, rng, victims)
+            assert driver.stderr is not None
+            errors = driver.stderr.read().decode()
+        if not died:
+            if driver.returncode:
+                raise RuntimeError(f"{' '.join(command)} failed with exit code {driver.returncode}:\n{errors}")
+            return victims
+
+
+def _kill_one(driver: subprocess.Popen[bytes], rng: random.Random, victims: Counter[str]) -> bool:
+    """Kill a worker or the driver; whether it was the driver."""
+    try:
+        family = psutil.Process(driver.pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        return False
+    workers = [process for process in family if _is_worker(process)]
+    if workers and rng.random() < 0.5:
+        rng.choice(sorted(workers, key=lambda process: process.pid)).kill()
+        victims["worker"] += 1
+        return False
+    driver.send_signal(signal.SIGKILL)
+    driver.wait()
+    victims["driver"] += 1
+    return True
+
+
+def _is_worker(process: psutil.Process) -> bool:
+    try:
+        return process.name().startswith("ray::") or any("ray::" in part for part in process.cmdline()[:1])
+    except psutil.Error:
+        return False
+
+
+def fingerprint(run: Path) -> dict[str, str]:
+    """Digests of everything that two equal searches share."""
+    events = [json.loads(line) for line in (run / "trace.jsonl").read_text(encoding="utf-8").splitlines()]
+    comparable = [{key: value for key, value in event.items() if key != "runtime"} for event in events]
+    patterns = ("architecture.json", "checkpoints/*/*", "images/*", "export/unet/*")
+    files = [path for pattern in patterns for path in sorted(run.glob(pattern))]
+    digests = {str(path.relative_to(run)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+    return digests | {"trace": hashlib.sha256(json.dumps(comparable).encode()).hexdigest()}
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,67 @@
+"""What a search is foreseen to cost: bounds that real searches keep, and a pace that was measured."""
+
+from pathlib import Path
+
+import pytest
+
+from nas.config import load_config
+from nas.cost_estimate import CostEstimate, Pace, Work, foresee
+from nas.experiment import resolve
+from nas.search import estimate_cost
+from nas.trace import read_trace
+from tests.nas.searching import comparable_trace, search
+from tests.nas.synthetic import FREE_BLOCKS, small_config, write_experiment
+
+NUM_PROMPTS = 3
+
+
+def test_a_search_does_what_was_foreseen(run: Path, experiment: Path) -> None:
+    least, most = foresee(resolve(load_config(experiment)))
+    events = read_trace(run / "trace.jsonl")
+    trained = [event for event in events if event["event"] == "trained"]
+    num_pictures = NUM_PROMPTS * sum(event["event"] == "evaluation" for event in events)
+    assert least.num_rounds <= len(trained) <= most.num_rounds
+    assert least.num_training_steps <= sum(event["iterations"] for event in trained) <= most.num_training_steps
+    assert least.num_pictures <= num_pictures <= most.num_pictures
+
+
+def test_exhaustive_pictures_are_counted_by_hand(tmp_path: Path) -> None:
+    config = small_config(removals_per_round=5, target_ratio=0.999) | {"racing": {"enabled": False}}
+    least, most = foresee(resolve(load_config(write_experiment(tmp_path, config))))
+    first, recovery = NUM_PROMPTS * (1 + len(FREE_BLOCKS)), NUM_PROMPTS
+    assert least == most == Work(num_rounds=2, num_pictures=first + recovery, num_training_steps=2 + 2)
+
+
+def test_racing_can_be_cheaper_and_never_dearer(experiment: Path) -> None:
+    exhaustive = foresee(resolve(load_config(experiment, overrides=["racing.enabled=false"])))
+    raced = foresee(resolve(load_config(experiment, overrides=["racing.min_prompts=2"])))
+    assert raced[0].num_pictures < exhaustive[0].num_pictures
+    assert raced[1] == exhaustive[1]
+
+
+def test_time_is_work_times_pace() -> None:
+    work = Work(num_rounds=2, num_pictures=100, num_training_steps=30)
+    pace = Pace(seconds_per_picture=0.5, seconds_per_training_step=2.0, num_gpus=4)
+    cost = CostEstimate(least=work, most=work, pace=pace)
+    assert cost.seconds(work) == 110
+    assert cost.gpu_hours(work) == pytest.approx(4 * 110 / 3600)
+
+
+def test_a_warm_up_measures_and_writes_nothing(
+    experiment: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    cost = estimate_cost(resolve(load_config(experiment)))
+    assert cost.pace.seconds_per_picture > 0
+    assert cost.pace.seconds_per_training_step > 0
+    assert cost.pace.num_gpus == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_warm_up_leaves_the_search_as_it_is(run: Path, experiment: Path, tmp_path: Path) -> None:
+    told: list[CostEstimate] = []
+    search(experiment, tmp_path / "estimated", on_estimate=told.append)
+    assert comparable_trace(tmp_path / "estimated") == comparable_trace(run)
+    assert len(told) == 1
+    search(experiment, tmp_path / "estimated", on_estimate=told.append)
+    assert len(told) == 1, "a search that goes on was estimated before"

@@ -1,0 +1,106 @@
+"""Searches that are asked for more after their end, and searches that share a store of scores."""
+
+import signal
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import nas.workers
+from latency import write_table
+from nas.config import load_config
+from nas.extension import ChangedConfigError
+from nas.spec import read_spec
+from nas.trace import read_trace
+from nas.worker import EvaluationResult, EvaluationTask
+from tests.nas.searching import comparable_trace, exit_code, same_result, search, search_until_training
+from tests.nas.synthetic import shapes_space, synthetic_table, write_experiment
+
+FIRST, THEN = "search.target_ratio=0.96", "search.target_ratio=0.94"
+
+
+@pytest.fixture(scope="module")
+def extended(experiment: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that met its target, and then a tighter one."""
+    out = tmp_path_factory.mktemp("extended") / "run"
+    search(experiment, out, overrides=[FIRST])
+    search(experiment, out, overrides=[THEN])
+    return out
+
+
+def test_a_tighter_target_goes_on_from_where_the_run_ended(extended: Path, experiment: Path, tmp_path: Path) -> None:
+    search(experiment, tmp_path / "first", overrides=[FIRST])
+    short, long = comparable_trace(tmp_path / "first"), comparable_trace(extended)
+    assert long[: len(short)] == short
+    assert long[len(short)]["event"] == "search_extended"
+    assert long[-1]["event"] == "search_finished"
+    first, then = read_spec(tmp_path / "first" / "architecture.json")[1], read_spec(extended / "architecture.json")[1]
+    assert then["actions"][: len(first["actions"])] == first["actions"]
+    assert then["predicted_latency_ms"] <= then["target_latency_ms"] < first["target_latency_ms"]
+    config = load_config(experiment, overrides=[THEN])
+    assert (extended / "config.yaml").read_text() != (tmp_path / "first" / "config.yaml").read_text()
+    assert (extended / "earlier" / "config-000.yaml").read_text() == (tmp_path / "first" / "config.yaml").read_text()
+    assert then["target_latency_ms"] == pytest.approx(0.94 * then["base_latency_ms"])
+    assert config.search.target_ratio == 0.94
+
+
+def test_an_extension_that_was_killed_ends_the_same(extended: Path, experiment: Path, tmp_path: Path) -> None:
+    out = tmp_path / "killed"
+    assert exit_code(search_until_training, experiment, out, 1, overrides=[FIRST]) == -signal.SIGKILL
+    last = max(event.get("round", 0) for event in read_trace(extended / "trace.jsonl"))
+    assert exit_code(search_until_training, experiment, out, last, overrides=[THEN]) == -signal.SIGKILL
+    search(experiment, out, overrides=[THEN])
+    same_result(extended, out)
+
+
+def test_going_back_is_refused_and_changes_nothing(extended: Path, experiment: Path) -> None:
+    before = {path: path.read_bytes() for path in extended.rglob("*") if path.is_file()}
+    for override in (FIRST, "seed=1"):
+        with pytest.raises(ChangedConfigError, match="the run has another config"):
+            search(experiment, extended, overrides=[override])
+    assert {path: path.read_bytes() for path in extended.rglob("*") if path.is_file()} == before
+
+
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch) -> list[EvaluationTask]:
+    """Every task that pools in this process were given."""
+    tasks: list[EvaluationTask] = []
+    evaluate = nas.workers.InProcessPool.evaluate
+
+    def counted(pool: nas.workers.InProcessPool, wanted: Sequence[EvaluationTask], /) -> Iterator[EvaluationResult]:
+        tasks.extend(wanted)
+        return evaluate(pool, wanted)
+
+    monkeypatch.setattr(nas.workers.InProcessPool, "evaluate", counted)
+    return tasks
+
+
+def test_a_second_run_of_the_same_search_makes_no_picture(
+    run: Path, experiment: Path, tmp_path: Path, made: list[EvaluationTask]
+) -> None:
+    store = f"score_store={tmp_path / 'store'}"
+    search(experiment, tmp_path / "one", overrides=[store])
+    assert made
+    made.clear()
+    search(experiment, tmp_path / "two", overrides=[store])
+    assert made == []
+    same_result(tmp_path / "one", tmp_path / "two")
+    same_result(run, tmp_path / "two")
+    assert not (tmp_path / "one" / "scores").exists()
+
+
+def test_a_search_for_another_device_finds_the_scores_of_the_first(tmp_path: Path, made: list[EvaluationTask]) -> None:
+    """On the second device every block takes twice as long, so that the search meets the same architectures."""
+    path, slower = write_experiment(tmp_path), tmp_path / "slower.json"
+    table = synthetic_table(shapes_space())
+    times = ("median_ms", "p10_ms", "p90_ms", "min_ms", "mean_ms")
+    rows = (replace(row, **{name: 2 * getattr(row, name) for name in times}) for row in table.rows)
+    write_table(replace(table, rows=tuple(rows)), slower)
+    store = f"score_store={tmp_path / 'store'}"
+    one = search(path, tmp_path / "one", overrides=[store])
+    made.clear()
+    two = search(path, tmp_path / "two", overrides=[store, f"latency_table={slower}"])
+    assert made == []
+    assert two.architecture == one.architecture
+    assert two.predicted_latency_ms == pytest.approx(2 * one.predicted_latency_ms)
