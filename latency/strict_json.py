@@ -8,6 +8,7 @@ import codecs
 import json
 import reprlib
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any, Final
 
 from pydantic import TypeAdapter, ValidationError
@@ -59,7 +60,7 @@ def validated(kind: Any, part: Any, /, *, place: str, wrong: list[str]) -> Any:
         wrong: Gets a sentence for every violation.
     """
     try:
-        return TypeAdapter(kind).validate_json(json.dumps(part), strict=True)
+        return _adapter(kind).validate_json(json.dumps(part), strict=True)
     except ValidationError as error:
         for details in error.errors():
             steps = (step for step in details["loc"] if step != "signature")  # rows and blocks hold it flat
@@ -78,6 +79,11 @@ def strangers(part: Mapping[str, Any], known: Iterable[str], /, *, place: str) -
         for key in part
         if key not in names
     ]
+
+
+@cache
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)
 
 
 def _parts(value: Any) -> Iterable[Any]:

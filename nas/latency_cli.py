@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nas.errors_cli import user_errors
+from nas.latency_import_cli import import_, validate
 from nas.latency_measure_cli import check_lines, measure
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ app = typer.Typer(
     rich_markup_mode="markdown",
 )
 app.command()(measure)
+app.command("import")(import_)
+app.command()(validate)
 
 
 class Format(StrEnum):

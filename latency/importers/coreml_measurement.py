@@ -30,26 +30,24 @@ def read(report: Report, /) -> tuple[Reading, ...]:
         ReportError: No samples, a part without a name, or statistics of other samples.
     """
     if isinstance(report.document, dict):
-        return (_reading(report.document, "measurement", model="", estimated=False),)
+        return (_reading(report.document, "measurement", key="", estimated=False),)
     parts = []
     for index, event in enumerate(report.events()):
         place = f"[{index}]"
         if not (name := text_or_empty(event.get("name"))):
             raise ReportError(f"{place}.name: must name the part of the model, but it is missing")
         measurement = table(event.get("measurement"), f"{place}.measurement")
-        parts.append(_reading(measurement, f"{place}.measurement", model=name, estimated=True))
+        parts.append(_reading(measurement, f"{place}.measurement", key=name, estimated=True))
     return tuple(parts)
 
 
-def _reading(measurement: dict[str, Any], place: str, *, model: str, estimated: bool) -> Reading:
+def _reading(measurement: dict[str, Any], place: str, *, key: str, estimated: bool) -> Reading:
     samples = measurement.get("samples")
     if not isinstance(samples, list):
         raise ReportError(f"{place}.samples: must be a list of milliseconds, but it is not")
     times = [milliseconds(sample, f"{place}.samples[{index}]", unit="ms") for index, sample in enumerate(samples)]
     note = "total x weight of the compute plan" if estimated else ""
-    reading = reading_of(
-        times, clock="wall, coremltools predict", unit="ms", model=model, estimated=estimated, note=note
-    )
+    reading = reading_of(times, clock="wall, coremltools predict", unit="ms", key=key, estimated=estimated, note=note)
     stated = table(measurement.get("statistics"), f"{place}.statistics").get("median")
     median = milliseconds(stated, f"{place}.statistics.median", unit="ms")
     if abs(median - reading.median_ms) > TOLERANCE * max(1.0, reading.median_ms):

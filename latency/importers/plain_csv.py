@@ -89,6 +89,6 @@ def _reading(cells: dict[str, str], unit: str) -> Reading:
         num_samples=count(cells.get("num_samples", "1"), "num_samples"),
         clock="as whoever filled in the CSV timed it",
         unit=unit,
-        model=cells["file"],
+        key=cells["file"],
         note=f"not given: {', '.join(missing)}" if missing else "",
     )

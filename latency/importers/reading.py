@@ -2,12 +2,10 @@
 
 import math
 from dataclasses import asdict, dataclass, fields
-from typing import Final
 
 from latency.estimator import summarised
 from latency.scenario import LatencyTableError
-
-MAX_MS: Final = 1e9  # eleven days: no forward pass of one block, but a nanosecond count taken for milliseconds
+from latency.table import MAX_MS
 
 
 class ReportError(LatencyTableError):
@@ -28,7 +26,8 @@ class Reading:
         num_samples: How many runs these are statistics of.
         clock: What was timed by which clock, in the tool's own terms.
         unit: Unit in the report.
-        model: Model file or key that the report itself names; "" where it is silent.
+        key: What the user called this model inside a report of many; "" = one report, one model.
+        model: Model file that the tool says it ran, perhaps a copy under another name; "" where it is silent.
         estimated: Whether a tool made the number up from others instead of measuring it.
         batch: Batch size that the report states.
         dtype: Precision that the report states, as torch names it.
@@ -48,6 +47,7 @@ class Reading:
     num_samples: int
     clock: str
     unit: str
+    key: str = ""
     model: str = ""
     estimated: bool = False
     batch: int | None = None
@@ -77,7 +77,7 @@ def reading_of(
     *,
     clock: str,
     unit: str,
-    model: str = "",
+    key: str = "",
     estimated: bool = False,
     compute_unit: str = "",
     note: str = "",
@@ -88,7 +88,7 @@ def reading_of(
         samples_ms: Time of every run, at least one.
         clock: As in `Reading`.
         unit: As in `Reading`.
-        model: As in `Reading`.
+        key: As in `Reading`.
         estimated: As in `Reading`.
         compute_unit: As in `Reading`.
         note: As in `Reading`.
@@ -105,7 +105,7 @@ def reading_of(
         **asdict(summarised(samples_ms)),
         clock=clock,
         unit=unit,
-        model=model,
+        key=key,
         estimated=estimated,
         compute_unit=compute_unit,
         note=note,

@@ -48,7 +48,7 @@ def read(report: Report, /) -> tuple[Reading, ...]:
             _durations(key, found),
             clock=f"wall, torch.profiler annotation on the {device}",
             unit="us",
-            model=key,
+            key=key,
             compute_unit=device.lower(),
         )
         for key, found in spans.items()

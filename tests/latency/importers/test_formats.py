@@ -88,7 +88,7 @@ def test_coreml_marks_parts_as_estimated():
     _, (whole,) = read_report(document("x.json", measurement(2.0, 2.1, 1.9)))
     assert (whole.median_ms, whole.num_samples, whole.estimated) == (2.0, 3, False)
     _, parts = read_report(document("x.json", [{"name": n, "measurement": measurement(1.0)} for n in "ab"]))
-    assert [(part.model, part.estimated) for part in parts] == [("a", True), ("b", True)]
+    assert [(part.key, part.estimated) for part in parts] == [("a", True), ("b", True)]
     changed = measurement(2.0, 2.1, 1.9)
     changed["statistics"]["median"] = 2000.0
     assert "must be that of the samples" in refused(document("x.json", changed))
@@ -100,7 +100,7 @@ def test_a_trace_may_hold_many_keys_each_with_many_runs():
 
     spans = [span("a", 0, 1000), span("b", 2000, 500), span("a", 3000, 3000), {"ph": "M", "name": "x"}]
     _, readings = read_report(document("x.json", {"traceEvents": spans}))
-    assert [(r.model, r.median_ms, r.num_samples) for r in readings] == [("a", 2.0, 2), ("b", 0.5, 1)]
+    assert [(r.key, r.median_ms, r.num_samples) for r in readings] == [("a", 2.0, 2), ("b", 0.5, 1)]
     assert "must not stand inside itself" in refused(document("x.json", {"traceEvents": [*spans, span("a", 10, 20)]}))
     gpu = [*spans, {"cat": "kernel", "name": "gemm", "ts": 0, "dur": 9}]
     assert "of category gpu_user_annotation" in refused(document("x.json", {"traceEvents": gpu}))
@@ -151,7 +151,7 @@ def test_a_profile_of_one_cold_run_is_refused():
 )
 def test_csv_headers_name_their_unit(head, line, median_ms):
     _, (reading,) = read_report(text("x.csv", f"{head}\n{line}\n"))
-    assert (reading.median_ms, reading.p10_ms, reading.model) == (pytest.approx(median_ms), reading.median_ms, "a.onnx")
+    assert (reading.median_ms, reading.p10_ms, reading.key) == (pytest.approx(median_ms), reading.median_ms, "a.onnx")
     assert reading.note.startswith("not given: p10, p90")
 
 
@@ -178,7 +178,7 @@ def test_bad_csv_is_refused_line_by_line(content, words):
 
 
 def test_lines_without_a_median_are_files_that_nobody_measured():
-    assert read_report(text("x.csv", "file,median_ms\na.onnx,\nb.onnx,1\n"))[1][0].model == "b.onnx"
+    assert read_report(text("x.csv", "file,median_ms\na.onnx,\nb.onnx,1\n"))[1][0].key == "b.onnx"
 
 
 @pytest.mark.parametrize(

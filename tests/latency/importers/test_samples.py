@@ -44,7 +44,6 @@ MODELS = {
     "openvino_benchmark_report.csv": "res.onnx",
     "litert_benchmark_res.json": "res.tflite",
     "litert_benchmark_attn.json": "attn.tflite",
-    "torch_profiler_trace_head.json": "CrossAttention[0,0]",
 }
 
 
@@ -64,6 +63,11 @@ def test_samples_say_more_than_times():
     assert (litert.compute_unit, litert.std_ms) == ("cpu", 111.98)
     _, (ort,) = read_report(sample("onnxruntime_profile_resnet320.json"))
     assert ort.note == "first of 3 runs left out as cold"
+
+
+def test_the_annotation_of_a_trace_is_its_key():
+    _, (reading,) = read_report(sample("torch_profiler_trace_head.json"))
+    assert (reading.key, reading.compute_unit) == ("CrossAttention[0,0]", "cpu")
 
 
 def test_a_binary_trace_names_the_tool_that_turns_it_into_text():

@@ -1,0 +1,222 @@
+"""Importing: a manifest and profilers' reports become a latency table, or a list of all that is wrong.
+
+Nothing here touches a disk; `latency.store.write_table` writes what comes out, as a whole or not at all.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+import numpy as np
+
+from latency.estimator import kendall_tau, mean_absolute_percentage_error
+from latency.importers import Importer, Reading, Report
+from latency.interpolation import Filled, InterpolationError, filled
+from latency.manifest import BlockFile, Manifest, WholeModelFile
+from latency.matching import Match, Matches, match
+from latency.scenario import Check, Device, EndToEnd, LatencyTableError, Method, Protocol, Runtime, SourceFile
+from latency.table import REST, LatencyTable, TableRow, described_missing
+from search_spaces import BlockSignature
+
+
+class ImportingError(LatencyTableError):
+    """Reports that do not make a table; the message holds all that is wrong."""
+
+
+class Fill(StrEnum):
+    """What to do about blocks without a report."""
+
+    NOTHING = "nothing"
+    INTERPOLATE = "interpolate"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Imported:
+    """A table, and how its gaps were filled."""
+
+    table: LatencyTable
+    filled: Filled
+
+
+def import_table(
+    manifest: Manifest,
+    reports: Sequence[Report],
+    /,
+    *,
+    device: Device,
+    runtime_version: str,
+    runtime_name: str = "",
+    runtime_options: tuple[tuple[str, str], ...] = (),
+    importer: Importer | None = None,
+    names: Mapping[str, str] | None = None,
+    allow_estimated: bool = False,
+    allow_unchecked: bool = False,
+    fill: Fill = Fill.NOTHING,
+) -> Imported:
+    """Make a table.
+
+    Args:
+        manifest: What the model files are.
+        reports: What profilers said about them.
+        device: The machine; its `compute_unit` is taken from the reports where it is empty.
+        runtime_version: Version of the runtime, which no report states.
+        runtime_name: Its name; "" = as the format says.
+        runtime_options: Settings that change speed.
+        importer: Format of the reports; None = from their content.
+        names: As in `latency.matching.match`.
+        allow_estimated: Take numbers that a tool made up from others.
+        allow_unchecked: Do without the whole models that have no report.
+        fill: What to do about blocks without a report.
+
+    Raises:
+        ImportingError: Reports that cannot be read or matched, or that are missing; the message lists all of it.
+    """
+    matches = match(manifest, reports, importer=importer, names=names, allow_estimated=allow_estimated)
+    wrong = list(matches.wrong)
+    runtime_name = runtime_name or (matches.importer.runtime if matches.importer else "")
+    if matches.importer is not None and not runtime_name:
+        wrong.append(f"`runtime_name` must be given: reports of format {matches.importer.name} do not say it")
+    units = sorted({m.reading.compute_unit for m in matches.matches} - {""})
+    if len(units) > 1 and not device.compute_unit:
+        wrong.append(f"all reports must be of one compute unit, but got {', '.join(units)}; name it to allow this")
+    if not allow_unchecked:
+        wrong += [
+            f"{entry.file}: a whole model must have a report to check the table with, but it has none; "
+            "measure it, or do without the check (`--allow-unchecked`)"
+            for entry in matches.missing
+            if isinstance(entry, WholeModelFile)
+        ]
+    rows = [_row(m) for m in matches.matches if isinstance(m.entry, BlockFile)]
+    gaps = Filled(rows=(), fits=())
+    try:
+        gaps = _filled(manifest, rows, matches, fill=fill)
+    except LatencyTableError as error:
+        wrong.append(str(error))
+    if wrong or matches.importer is None:
+        raise ImportingError("\n".join(wrong) or "reports must be given, but there are none")
+    rows += [replace(row, sites=_sites(manifest, row.signature)) for row in gaps.rows]
+    runtime = Runtime(
+        name=runtime_name,
+        version=runtime_version,
+        converter=f"{manifest.converter.name} {manifest.converter.version}",
+        torch=manifest.converter.torch,
+        diffusers=manifest.converter.diffusers,
+        options=tuple(
+            sorted((*runtime_options, *((f"converter.{name}", value) for name, value in manifest.converter.options)))
+        ),
+    )
+    table = LatencyTable(
+        device=device if device.compute_unit else replace(device, compute_unit="".join(units)),
+        runtime=runtime,
+        workload=manifest.workload,
+        protocol=_protocol(matches, importer=matches.importer),
+        end_to_end=None,
+        check=None,
+        rows=tuple(rows),
+    )
+    return Imported(table=_checked(table, manifest, matches), filled=gaps)
+
+
+def _row(found: Match) -> TableRow:
+    assert isinstance(found.entry, BlockFile)
+    r = found.reading
+    return TableRow(
+        signature=found.entry.signature,
+        median_ms=r.median_ms,
+        p10_ms=r.p10_ms,
+        p90_ms=r.p90_ms,
+        min_ms=r.min_ms,
+        mean_ms=r.mean_ms,
+        std_ms=r.std_ms,
+        num_samples=r.num_samples,
+        source=Method.ESTIMATED if r.estimated else Method.ISOLATED,
+        sites=found.entry.sites,
+        file=found.report.name,
+        note=r.note,
+    )
+
+
+def _filled(manifest: Manifest, rows: Sequence[TableRow], matches: Matches, *, fill: Fill) -> Filled:
+    """Rows for what a search over the space can ask for and nobody measured."""
+    present = {row.signature for row in rows}
+    wanted = {*manifest.reachable_signatures(), *(block.signature for block in manifest.blocks)}
+    missing = sorted(wanted - present)
+    if not missing:
+        return Filled(rows=(), fits=())
+    if fill is Fill.INTERPOLATE:
+        return filled(missing, rows=rows)
+    files = {block.signature: block.file for block in manifest.blocks}
+    lines = [f"{files.get(key, 'no file in the manifest')}: {described_missing(key, present)}" for key in missing]
+    raise InterpolationError(
+        f"every block must have a report, but {len(missing)} have none:\n"
+        + "\n".join(f"  {line}" for line in lines)
+        + "\nmeasure them, or have them fitted to the others with `--fill interpolate`"
+    )
+
+
+def _sites(manifest: Manifest, signature: BlockSignature) -> tuple[str, ...]:
+    base = manifest.sites(manifest.space.base)
+    return tuple(site.name for site in base if site.signature == signature)
+
+
+def _protocol(matches: Matches, *, importer: Importer) -> Protocol:
+    readings = [m.reading for m in matches.matches]
+    reports = {m.report.name: m.report for m in matches.matches}
+    return Protocol(
+        method=Method.ESTIMATED if any(reading.estimated for reading in readings) else Method.ISOLATED,
+        clock="; ".join(sorted({reading.clock for reading in readings})),
+        order="one file after the other, as whoever ran them chose",
+        rounds=min(reading.num_samples for reading in readings),
+        estimator="median of the runs in each report",
+        importer=importer.name,
+        sources=tuple(SourceFile(name=name, sha256=report.sha256) for name, report in sorted(reports.items())),
+    )
+
+
+def _checked(table: LatencyTable, manifest: Manifest, matches: Matches) -> LatencyTable:
+    """The table with its rest, end-to-end latency and check, as far as whole models were measured."""
+    whole = {m.entry.architecture: m.reading for m in matches.matches if isinstance(m.entry, WholeModelFile)}
+    base = whole.pop(manifest.space.base, None)
+    if base is None:
+        return table
+    table = replace(
+        table,
+        rows=(*table.rows, _rest(base, blocks_ms=table.base_ms)),
+        end_to_end=EndToEnd(
+            median_ms=base.median_ms, p10_ms=base.p10_ms, p90_ms=base.p90_ms, num_samples=base.num_samples
+        ),
+    )
+    check = Check(sum_over_end_to_end=table.base_ms / base.median_ms)
+    if whole:
+        measured = np.asarray([reading.median_ms for reading in whole.values()])
+        predicted = np.asarray([table.predict(manifest.sites(architecture)).total_ms for architecture in whole])
+        check = replace(
+            check,
+            subnetwork_mape=mean_absolute_percentage_error(predicted, measured),
+            kendall_tau=kendall_tau(predicted, measured) if len(whole) > 1 else None,
+            num_subnetworks=len(whole),
+        )
+    return replace(table, check=check)
+
+
+def _rest(base: Reading, *, blocks_ms: float) -> TableRow:
+    """What the blocks leave of the whole; as uncertain as the whole."""
+    left_ms = base.median_ms - blocks_ms
+    rest_ms = max(0.0, left_ms)
+    low, high = max(0.0, rest_ms - (base.median_ms - base.p10_ms)), rest_ms + (base.p90_ms - base.median_ms)
+    note = "end to end minus the blocks" + ("" if left_ms >= 0 else f", {left_ms:.3f} ms: clamped to 0")
+    assert math.isfinite(rest_ms), "readings are bounded"
+    return TableRow(
+        signature=REST,
+        median_ms=rest_ms,
+        p10_ms=low,
+        p90_ms=high,
+        min_ms=low,
+        mean_ms=rest_ms,
+        std_ms=base.std_ms,
+        num_samples=base.num_samples,
+        source=Method.DIFFERENCE,
+        sites=("rest",),
+        note=note,
+    )

@@ -1,0 +1,179 @@
+"""`nas latency import` and `validate`: a table from another device's reports, and what is wrong with a table."""
+
+import json
+from dataclasses import asdict
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nas.errors_cli import user_errors
+
+if TYPE_CHECKING:
+    from latency.importers import Importer
+    from latency.validation import Validation
+
+AUTO = "auto"
+PROBLEMS_CODE = 1
+
+
+class Fill(StrEnum):
+    """What to do about blocks without a report."""
+
+    NOTHING = "nothing"
+    INTERPOLATE = "interpolate"
+
+
+class Format(StrEnum):
+    """How findings are printed."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+@user_errors
+def import_(
+    manifest: Annotated[Path, typer.Argument(help="`manifest.json` of `nas latency init`, or its folder.")],
+    out: Annotated[Path, typer.Option(help="Table to write (JSON); replaced only when everything is in order.")],
+    device_name: Annotated[str, typer.Option(help='What people call the device: "Galaxy S24".')],
+    runtime_version: Annotated[str, typer.Option(help="Version of the runtime that ran the files.")],
+    reports: Annotated[
+        list[Path] | None, typer.Argument(help="Profilers' reports; default: the CSV beside the manifest.")
+    ] = None,
+    runtime_name: Annotated[str, typer.Option(help="Name of the runtime; default: as the format says.")] = "",
+    runtime_option: Annotated[
+        list[str] | None, typer.Option(help="Setting that changes speed, such as `threads=1`; may be repeated.")
+    ] = None,
+    soc: Annotated[str, typer.Option(help="Processor or system on chip.")] = "",
+    compute_unit: Annotated[str, typer.Option(help="cpu, gpu or npu; default: as the reports say.")] = "",
+    os: Annotated[str, typer.Option(help="Operating system.")] = "",
+    format: Annotated[
+        str, typer.Option(help="Format of the reports: auto, or a name from docs/latency_formats.md.")
+    ] = AUTO,
+    map: Annotated[
+        Path | None, typer.Option(help="CSV with the columns report,file for reports that are not named by file.")
+    ] = None,
+    fill: Annotated[
+        Fill, typer.Option(help="What to do about blocks without a report; a fitted row is marked.")
+    ] = Fill.NOTHING,
+    allow_estimated: Annotated[
+        bool, typer.Option("--allow-estimated", help="Take numbers that a tool made up from others.")
+    ] = False,
+    allow_unchecked: Annotated[
+        bool, typer.Option("--allow-unchecked", help="Do without whole models that have no report.")
+    ] = False,
+    allow_mismatch: Annotated[
+        bool,
+        typer.Option("--allow-mismatch", help="Write the table even if blocks do not sum to 0.9 .. 1.1 of the whole."),
+    ] = False,
+    without_model_files: Annotated[
+        bool, typer.Option("--without-model-files", help="The model files no longer lie beside the manifest.")
+    ] = False,
+) -> None:
+    """Make a table from what profilers measured on another device.
+
+    Every report is about one model file of the manifest: it is called after the file, or names it inside. Units are
+    those of the format. Everything that is wrong is said at once, and no partial table is written.
+
+    Example: nas latency import s24/ reports/*.json --device-name "Galaxy S24" --runtime-version 1.32 --out s24.json
+    """
+    from latency import Device, LatencyTableError, table_text, write_table
+    from latency.importers import read_files
+    from latency.importing import Fill as Filling
+    from latency.importing import import_table
+    from latency.manifest import check_files, read_manifest
+    from latency.matching import read_map
+    from latency.validation import validate as validated
+
+    if not out.parent.is_dir():
+        raise FileNotFoundError(f"there is no folder {out.parent} to write {out.name} to; make it first")
+    importer = _importer(format)
+    options = tuple(_option(text) for text in runtime_option or ())
+    listed, folder = read_manifest(manifest), manifest if manifest.is_dir() else manifest.parent
+    read = read_files(reports or [folder / listed.results])
+    names = read_map(*read_files([map])) if map is not None else {}
+    wrong = []
+    if not without_model_files:
+        try:
+            check_files(listed, folder)
+        except LatencyTableError as error:
+            wrong.append(f"{error} (or say `--without-model-files`)")
+    try:
+        imported = import_table(
+            listed,
+            read,
+            device=Device(name=device_name, soc=soc, compute_unit=compute_unit, os=os),
+            runtime_name=runtime_name,
+            runtime_version=runtime_version,
+            runtime_options=options,
+            importer=importer,
+            names=names,
+            allow_estimated=allow_estimated,
+            allow_unchecked=allow_unchecked,
+            fill=Filling(fill),
+        )
+    except LatencyTableError as error:
+        wrong.append(str(error))
+    if wrong:
+        raise LatencyTableError("no table was written:\n" + "\n".join(wrong))
+    write_table(imported.table, out, allow_mismatch=allow_mismatch)
+    typer.echo(f"wrote {out}: {len(imported.table.rows)} rows from {len(read)} reports")
+    for fit in imported.filled.fits:
+        num = sum(row.signature.kind is fit.kind for row in imported.filled.rows)
+        typer.echo(
+            f"interpolated {num} rows of {fit.kind} from {fit.num_rows}: leaving one out, the others predict it with "
+            f"an error of {fit.mean_error:.1%}, {fit.worst_error:.1%} at worst"
+        )
+    _print_findings(validated(table_text(imported.table).encode()))
+
+
+@user_errors
+def validate(
+    table: Annotated[Path, typer.Argument(help="Latency table (JSON).")],
+    model: Annotated[
+        Path | None, typer.Option(help="Model folder: does the table price all that a search over it can ask for?")
+    ] = None,
+    max_copies: Annotated[int, typer.Option(min=0, help="Copies per block that the search may make.")] = 2,
+    format: Annotated[Format, typer.Option(help="JSON is a stable interface.")] = Format.TEXT,
+) -> None:
+    """Say everything that is wrong with a latency table, and how far to trust it. Exit code 1 = there are problems.
+
+    Example: nas latency validate s24.json --model models/sd15
+    """
+    from latency.validation import validate as validated
+    from search_spaces import space_from_config
+    from search_spaces.loading import read_unet_config
+
+    if not table.is_file():
+        raise FileNotFoundError(f"there is no latency table {table}")
+    space = space_from_config(read_unet_config(model), max_copies=max_copies) if model is not None else None
+    found = validated(table.read_bytes(), space=space)
+    if format is Format.JSON:
+        findings = [asdict(finding) for finding in found.findings]
+        typer.echo(json.dumps({"table": str(table), "is_good": found.is_good, "findings": findings}, indent=2))
+    else:
+        typer.echo(f"{table}: {'good' if found.is_good else 'has problems'}")
+        _print_findings(found)
+    if not found.is_good:
+        raise typer.Exit(PROBLEMS_CODE)
+
+
+def _print_findings(found: "Validation") -> None:
+    for finding in found.findings:
+        typer.echo(f"{finding.level}: {finding.about}: {finding.message}")
+
+
+def _option(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not (name and equals):
+        raise ValueError(f"`--runtime-option` must be name=value, but got {text!r}")
+    return name, value
+
+
+def _importer(name: str) -> "Importer | None":
+    from latency.importers import IMPORTERS
+
+    if name != AUTO and name not in IMPORTERS:
+        raise ValueError(f"`--format` must be {AUTO} or one of {', '.join(IMPORTERS)}, but got {name!r}")
+    return IMPORTERS.get(name)
