@@ -4,7 +4,8 @@
 
 First pools of 1, 8 and 64 empty workers on one Ray: seconds until all are ready, milliseconds of a task that finds the
 pool idle, and of a task among many. Then the bundled model: memory of its workers, and the same tasks on one and on two
-workers in turn. Every worker asks for a 64th of a processor, so that the figures show Ray and not a wait for room.
+workers in turn, by the clock and by processor time, which says what processors of their own would give where others
+use this machine too. Every worker asks for a 64th of a processor, so that the figures show Ray and not a wait for room.
 Memory is read from /proc: Linux only.
 """
 
@@ -49,7 +50,7 @@ class EmptyWorker:
 
 
 class WeighedWorker:
-    """An evaluation worker whose results are its process and how many MB that holds: (process, RSS, PSS)."""
+    """An evaluation worker whose results are (process, RSS in MB, PSS in MB, processor seconds of the task)."""
 
     def __init__(self, spec: WorkerSpec, /, *, name: str) -> None:
         self._worker = EvaluationWorker(spec, name=name)
@@ -58,12 +59,14 @@ class WeighedWorker:
         """As the worker does."""
         self._worker.update_weights(changed)
 
-    def evaluate(self, task: EvaluationTask, /) -> tuple[int, float, float]:
+    def evaluate(self, task: EvaluationTask, /) -> tuple[int, float, float, float]:
         """Do the task, then weigh."""
+        start = time.process_time()
         self._worker.evaluate(task)
+        cpu_s = time.process_time() - start
         lines = Path("/proc/self/smaps_rollup").read_text(encoding="ascii").splitlines()[1:]
         kilobytes = {name: float(rest.split()[0]) for name, _, rest in (line.partition(":") for line in lines)}
-        return os.getpid(), kilobytes["Rss"] / 1024, kilobytes["Pss"] / 1024
+        return os.getpid(), kilobytes["Rss"] / 1024, kilobytes["Pss"] / 1024, cpu_s
 
 
 def main() -> None:
@@ -125,18 +128,28 @@ def measure_model() -> None:
     ):
         memory_mb: dict[int, tuple[float, float]] = {}
         while len(memory_mb) < 3:
-            for process, rss_mb, pss_mb in [*one.evaluate(tasks[:1]), *two.evaluate(tasks[:4])]:
+            for process, rss_mb, pss_mb, _ in [*one.evaluate(tasks[:1]), *two.evaluate(tasks[:4])]:
                 memory_mb[process] = rss_mb, pss_mb
         print(f"three evaluation workers on the bundled model: at work after {time.perf_counter() - start:.1f} s")
         for process, (rss_mb, pss_mb) in sorted(memory_mb.items()):
             print(f"  process {process}: RSS {rss_mb:.0f} MB, of which its share (PSS) {pss_mb:.0f} MB")
-        walls_s = [(seconds(one, tasks), seconds(two, tasks)) for _ in range(NUM_ROUNDS)]
-    one_s, two_s = (statistics.median(column) for column in zip(*walls_s, strict=True))
-    ratios = sorted(alone / together for alone, together in walls_s)
+        rounds = [(timed(one, tasks), timed(two, tasks)) for _ in range(NUM_ROUNDS)]
+    (one_s, one_cpu_s), (two_s, two_cpu_s) = (
+        [statistics.median(column) for column in zip(*results, strict=True)] for results in zip(*rounds, strict=True)
+    )
+    ratios = sorted(alone[0] / together[0] for alone, together in rounds)
     print(
         f"{NUM_CHUNKS} tasks of {CHUNK_SIZE} pictures: {one_s:.2f} s on one worker, {two_s:.2f} s on two, "
-        f"{statistics.median(ratios):.2f} times as fast ({ratios[0]:.2f} to {ratios[-1]:.2f} over {NUM_ROUNDS} rounds)"
+        f"{statistics.median(ratios):.2f} times as fast ({ratios[0]:.2f} to {ratios[-1]:.2f} in {NUM_ROUNDS} rounds); "
+        f"processor time per task {one_cpu_s:.3f} s and {two_cpu_s:.3f} s"
     )
+
+
+def timed(pool: RayPool[EvaluationTask, tuple[int, float, float, float]], tasks: list[EvaluationTask]) -> list[float]:
+    """Wall time of an evaluation, and the workers' processor time per task, in seconds."""
+    start = time.perf_counter()
+    cpu_s = [result[-1] for result in pool.evaluate(tasks)]
+    return [time.perf_counter() - start, statistics.mean(cpu_s)]
 
 
 def seconds(pool: RayPool[TaskT, ResultT], tasks: list[TaskT], /) -> float:

@@ -18,7 +18,7 @@ class BrokenResultError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class TinySpec:
-    """`broken` workers raise when made; each `slow_start_s` delays one start, by marker file."""
+    """`broken` workers raise when made; each of `slow_starts` delays one start by so many seconds."""
 
     markers: Path
     broken: bool = False
