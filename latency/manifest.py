@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from latency.scenario import LatencyTableError, Workload
+from latency.space_laws import wrong_space
 from latency.strict_json import parse_json, strangers, validated
 from latency.table import cross_attention_dim
 from search_spaces import Architecture, ArchitectureError, BlockKind, BlockSignature, Site, UNetSpace
@@ -21,8 +22,6 @@ from search_spaces import Architecture, ArchitectureError, BlockKind, BlockSigna
 SCHEMA_VERSION: Final = 1
 MANIFEST_NAME: Final = "manifest.json"
 RESULT_COLUMNS: Final = ("file", "median_ms", "p10_ms", "p90_ms", "min_ms", "mean_ms", "std_ms", "num_samples")
-MAX_DEPTH: Final = 64  # positions of a stage, layers of a cross-attention, copies: far beyond any UNet
-MAX_CHANNELS: Final = 1 << 20
 KEY_FIELDS: Final = tuple(f.name for f in fields(BlockSignature))
 
 
@@ -154,7 +153,7 @@ class Manifest:
 
     def _wrong_contents(self) -> list[str]:
         wrong = [] if self.blocks else ["`blocks` must hold at least one file, but it is empty"]
-        if wrong_space := _wrong_space(self.space):
+        if wrong_space := wrong_space(self.space):
             return [*wrong, *wrong_space]
         widths = {"cross_attention_dim": cross_attention_dim(self.space), "temb_channels": self.space.temb_channels}
         wrong += [
@@ -186,36 +185,6 @@ class Manifest:
             except ArchitectureError as error:
                 wrong.append(f"{model.file}: {error}")
         return wrong
-
-
-def _wrong_space(space: UNetSpace) -> list[str]:
-    """What keeps a space from being one of a UNet; a space made from a model's config has nothing."""
-    places = [stage.place for stage in space.stages]
-    num = sum(place.startswith("down.") for place in places)
-    unet = [*(f"down.{i}" for i in range(num)), "mid", *(f"up.{i}" for i in range(num))]
-    wrong = []
-    if num == 0 or places not in (unet, [place for place in unet if place != "mid"]):
-        wrong.append(f"space.stages: must be down.0 .., mid, up.0 .., as many up as down, but got {places}")
-    numbers: dict[str, tuple[int, ...]] = {
-        "sample_size": space.sample_size,
-        "channels": (space.in_channels, space.out_channels, space.temb_channels, *space.conditioning_channels),
-    }
-    for stage in space.stages:
-        numbers[f"{stage.place}.channels and heads"] = (stage.channels, stage.heads)
-        if stage.channels < stage.heads:
-            wrong.append(f"space.{stage.place}: must have at most one head per channel, but got {stage.heads} heads")
-        if not 1 <= len(stage.depths) <= MAX_DEPTH or not all(0 <= depth <= MAX_DEPTH for depth in stage.depths):
-            wrong.append(f"space.{stage.place}.depths: must be 1 to {MAX_DEPTH} numbers of 0 to {MAX_DEPTH}")
-        if stage.cross_attention_dim < 0:
-            wrong.append(f"space.{stage.place}.cross_attention_dim: must be at least 0")
-    wrong += [
-        f"space.{name}: must be at least 1 and at most {MAX_CHANNELS}, but got {values}"
-        for name, values in numbers.items()
-        if not all(1 <= value <= MAX_CHANNELS for value in values)
-    ]
-    if not 0 <= space.max_copies <= MAX_DEPTH:
-        wrong.append(f"space.max_copies: must be 0 to {MAX_DEPTH}, but got {space.max_copies}")
-    return wrong
 
 
 def digest_of(path: Path, /) -> str:
