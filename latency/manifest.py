@@ -153,8 +153,8 @@ class Manifest:
 
     def _wrong_contents(self) -> list[str]:
         wrong = [] if self.blocks else ["`blocks` must hold at least one file, but it is empty"]
-        if wrong_space := wrong_space(self.space):
-            return [*wrong, *wrong_space]
+        if of_space := wrong_space(self.space):
+            return [*wrong, *of_space]
         widths = {"cross_attention_dim": cross_attention_dim(self.space), "temb_channels": self.space.temb_channels}
         wrong += [
             f"workload.{name}: must be the space's {value}, but got {getattr(self.workload, name)}"
