@@ -16,7 +16,7 @@ UV ?= $(shell command -v uv 2>/dev/null)
 PYTHON ?= $(shell for name in python3.11 python3.12 python3.13 python3; do \
 	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
 
-.PHONY: help venv demo test check format lint types contracts wheel bench
+.PHONY: help venv demo test chaos check format lint types contracts wheel bench
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -46,6 +46,10 @@ runs/demo-pictures/metadata.jsonl: | venv
 test: venv ## Run the tests that need neither a GPU nor patience
 	"$(VENV)/bin/python" -m pytest
 
+chaos: venv ## Kill searches 20 times at random and compare their ends: runs/chaos
+	rm -rf runs/chaos
+	"$(VENV)/bin/python" -m experiments.chaos --kills 20
+
 check: lint types contracts wheel test ## Run everything that a change must pass
 
 format: venv ## Rewrite the code in the house's format
@@ -66,4 +70,5 @@ wheel: venv ## Build the wheel into dist
 	"$(VENV)/bin/python" -m build --wheel --no-isolation --outdir dist
 
 bench: venv ## Run every benchmark in experiments/benchmarks
-	@for script in experiments/benchmarks/*.py; do echo "== $$script"; "$(VENV)/bin/python" "$$script"; done
+	@for script in experiments/benchmarks/*.py; do module="$${script%.py}"; echo "== $$script"; \
+		"$(VENV)/bin/python" -m "$${module//\//.}"; done

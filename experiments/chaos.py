@@ -1,4 +1,4 @@
-"""Kill a search's workers and its driver at random, continue it, and compare its end with an undisturbed search's.
+"""Kill a search's workers, its driver and Ray at random, continue it, and compare its end with an undisturbed one's.
 
     python -m experiments.chaos --kills 20
 
@@ -9,11 +9,11 @@ enough kills; each must end with the same trace (clock times aside), spec, weigh
 import hashlib
 import json
 import random
-import signal
 import subprocess
 import sys
 import time
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -74,47 +74,43 @@ def _nas() -> list[str]:
 
 
 def disturb(command: list[str], rng: random.Random, patience_s: float, max_kills: int) -> Counter[str]:
-    """Run a command to its end, killing it or one of its workers now and then; who was killed, how often."""
+    """Run a command to its end, killing it, a worker or Ray itself now and then; who was killed, how often."""
     victims = Counter[str]()
     while True:
         with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as driver:
-            died = False
+            may_die = False
             while driver.poll() is None:
                 try:
-                    driver.wait(rng.uniform(0.2, 1) * patience_s)
+                    driver.wait(rng.uniform(0.1, 0.6) * patience_s)
                 except subprocess.TimeoutExpired:
                     if victims.total() < max_kills:
-                        died = _kill_one(driver, rng, victims)
+                        victim = _kill_one(driver, rng)
+                        victims[victim] += 1
+                        may_die |= victim != "worker"
             assert driver.stderr is not None
             errors = driver.stderr.read().decode()
-        if not died:
-            if driver.returncode:
-                raise RuntimeError(f"{' '.join(command)} failed with exit code {driver.returncode}:\n{errors}")
+        if driver.returncode and not may_die:
+            raise RuntimeError(f"{' '.join(command)} failed with exit code {driver.returncode}:\n{errors}")
+        if not driver.returncode:
             return victims
 
 
-def _kill_one(driver: subprocess.Popen[bytes], rng: random.Random, victims: Counter[str]) -> bool:
-    """Kill a worker or the driver; whether it was the driver."""
-    try:
-        family = psutil.Process(driver.pid).children(recursive=True)
-    except psutil.NoSuchProcess:
-        return False
-    workers = [process for process in family if _is_worker(process)]
-    if workers and rng.random() < 0.5:
-        rng.choice(sorted(workers, key=lambda process: process.pid)).kill()
-        victims["worker"] += 1
-        return False
-    driver.send_signal(signal.SIGKILL)
-    driver.wait()
-    victims["driver"] += 1
-    return True
-
-
-def _is_worker(process: psutil.Process) -> bool:
-    try:
-        return process.name().startswith("ray::") or any("ray::" in part for part in process.cmdline()[:1])
-    except psutil.Error:
-        return False
+def _kill_one(driver: subprocess.Popen[bytes], rng: random.Random) -> str:
+    """Kill a worker, one of Ray's own processes, or the driver; which of them it was."""
+    families: dict[str, list[psutil.Process]] = {"driver": [psutil.Process(driver.pid)], "worker": [], "ray": []}
+    for process in families["driver"][0].children(recursive=True):
+        with suppress(psutil.Error):
+            title = " ".join(process.cmdline())[:40]
+            if title.startswith("ray::RayWorker"):
+                families["worker"].append(process)
+            elif title.startswith("ray::") or "raylet" in process.name() or "gcs_server" in process.name():
+                families["ray"].append(process)
+    victim = rng.choices(("worker", "driver", "ray"), weights=(5, 4, 1))[0]
+    if not families[victim]:
+        victim = "driver"
+    with suppress(psutil.NoSuchProcess):
+        rng.choice(sorted(families[victim], key=lambda process: process.pid)).kill()
+    return victim
 
 
 def fingerprint(run: Path) -> dict[str, str]:

@@ -1,8 +1,8 @@
 """How the command line speaks of a user's errors and warnings: one plain message on stderr, no traceback.
 
 The library raises `ValueError` (law, values, place, remedy) or the operating system's errors, such as a full disk:
-exit code 2. An interrupted command ends with 130, as shells have it. Anything else is our own bug and keeps its
-traceback.
+exit code 2. A `RuntimeError` of ours, such as a task that fails on every worker, says itself what happened where: exit
+code 1. An interrupted command ends with 130, as shells have it. Anything else is our own bug and keeps its traceback.
 """
 
 import functools
@@ -16,6 +16,7 @@ import typer
 P = ParamSpec("P")
 R = TypeVar("R")
 EXIT_CODE: Final = 2
+FAILED: Final = 1
 INTERRUPTED: Final = 130
 USER_ERRORS: Final = (ValueError, OSError)
 OUR_PACKAGES: Final = ("nas", "latency", "search_spaces")
@@ -34,6 +35,11 @@ def user_errors(command: Callable[P, R], /) -> Callable[P, R]:
         except USER_ERRORS as error:
             typer.echo(f"error: {error}", err=True)
             raise typer.Exit(EXIT_CODE) from error
+        except RuntimeError as error:
+            if not _is_ours(type(error)):
+                raise
+            typer.echo(f"error: {error}", err=True)
+            raise typer.Exit(FAILED) from error
         except KeyboardInterrupt:
             raise typer.Exit(INTERRUPTED) from None
 
@@ -48,7 +54,7 @@ def _plain_warnings() -> Iterator[None]:
     def plain(
         message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None = None
     ) -> str:
-        if category.__module__.partition(".")[0] in OUR_PACKAGES:
+        if _is_ours(category):
             return f"warning: {message}\n"
         return before(message, category, filename, lineno, line)
 
@@ -57,3 +63,7 @@ def _plain_warnings() -> Iterator[None]:
         yield
     finally:
         warnings.formatwarning = before
+
+
+def _is_ours(kind: type) -> bool:
+    return kind.__module__.partition(".")[0] in OUR_PACKAGES

@@ -5,6 +5,7 @@ states, so that either gives the same bits.
 """
 
 import time
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,7 +103,10 @@ class EvaluationWorker:
 
     def update_weights(self, changed: Mapping[str, npt.NDArray[np.generic]], /) -> None:
         """Take over those weights of the driver's supernet that changed, copies of blocks included."""
-        self._supernet.update_weights({name: torch.tensor(array) for name, array in changed.items()})
+        with warnings.catch_warnings():  # Ray's arrays cannot be written to, and these views are only read
+            warnings.filterwarnings("ignore", "The given NumPy array is not writable", UserWarning)
+            views = {name: torch.from_numpy(array) for name, array in changed.items()}
+        self._supernet.update_weights(views)
 
     def evaluate(self, task: EvaluationTask, /) -> EvaluationResult:
         """Make and score the pictures of one task."""

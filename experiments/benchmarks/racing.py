@@ -17,6 +17,8 @@ from statistics import fmean
 
 import numpy as np
 import torch
+from rich.console import Console
+from rich.progress import Progress
 
 from experiments.shapes.train_clip import held_out_scenes
 from latency import read_table
@@ -79,7 +81,7 @@ def main(num_seeds: int, folder: Path) -> None:
                     print(
                         f"| {num_places} {direction} | {size} | {name}{', latency ties' if error else ''} "
                         f"| {sum(o.equal for o in outcomes)}/{len(outcomes)} "
-                        f"| {fmean(o.share for o in outcomes):.0%} | {max(o.regret for o in outcomes):.5f} |"
+                        f"| {fmean(o.share for o in outcomes):.0%} | {max(0.0, *(o.regret for o in outcomes)):.5f} |"
                     )
 
 
@@ -119,11 +121,13 @@ def score(spec: WorkerSpec, supernet: Supernet, actions: list[Action], store: Sc
     )
     base = supernet.space.base
     options = {action: action.apply(base) for action in actions}
-    scores = scorer.score(
-        [base, *options.values()],
-        weights_digest="base",
-        on_chunk=lambda done, total: print(f"\rseed {seed}: {done}/{total} chunks", end="", flush=True),
-    )
+    with Progress(console=Console(stderr=True)) as bar:
+        task = bar.add_task(f"seed {seed}")
+        scores = scorer.score(
+            [base, *options.values()],
+            weights_digest="base",
+            on_chunk=lambda done, total: bar.update(task, completed=done, total=total),
+        )
     return {
         action: [before - after for before, after in zip(scores[base], scores[option], strict=True)]
         for action, option in options.items()
@@ -161,7 +165,7 @@ def race(
     return Outcome(
         equal=set(chosen) == set(best),
         share=used / (num_prompts * (1 + len(known))),
-        regret=sign * (sum(cost[a] for a in chosen) - sum(cost[a] for a in best)),
+        regret=sign * sum(cost[a] for a in chosen) - sign * sum(cost[a] for a in best),
     )
 
 

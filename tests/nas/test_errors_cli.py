@@ -43,6 +43,19 @@ def test_our_own_bug_keeps_its_traceback() -> None:
     assert isinstance(result.exception, KeyError)
 
 
+def test_a_task_that_failed_on_every_worker_tells_its_own_story_and_others_keep_their_traceback() -> None:
+    from nas.ray_errors import TaskFailedError
+
+    class ToldError(TaskFailedError):
+        def __init__(self) -> None:
+            RuntimeError.__init__(self, "a task failed 3 times: Traceback of the worker")
+
+    ToldError.__module__ = TaskFailedError.__module__
+    result = CliRunner().invoke(app_that_raises(ToldError()), [])
+    assert (result.exit_code, result.stderr) == (1, "error: a task failed 3 times: Traceback of the worker\n")
+    assert isinstance(CliRunner().invoke(app_that_raises(RuntimeError("bug")), []).exception, RuntimeError)
+
+
 def test_an_interrupted_command_ends_with_130_and_no_traceback() -> None:
     result = CliRunner().invoke(app_that_raises(KeyboardInterrupt()), [])
     assert (result.exit_code, result.output) == (130, "")

@@ -35,6 +35,27 @@ def test_a_chunk_does_not_know_which_chunks_came_before(evaluator: ClipEvaluator
     assert [len(forward[chunk]) for chunk in (0, 1, 2)] == [2, 2, 1]
 
 
+BATCH_TOLERANCE = 1e-4  # what docs/running_searches.md promises; seen: 3e-6
+
+
+def test_the_batch_moves_the_last_bits_only(parts: PipelineParts, clip: ClipModel, unet: UNet2DConditionModel) -> None:
+    def scores(chunk_size: int) -> dict[str, float]:
+        validation = ValidationSet.from_captions(CAPTIONS, seed=0, chunk_size=chunk_size)
+        evaluator = ClipEvaluator(
+            parts=parts,
+            clip=clip,
+            validation=validation,
+            protocol=SamplingProtocol(num_steps=4, guidance_scale=2),
+            latent_shape=(4, 12, 12),
+        )
+        found = (score for chunk in range(validation.num_chunks) for score in evaluator.evaluate(unet, chunk=chunk))
+        return dict(zip((prompt.prompt_id for prompt in validation.prompts), found, strict=True))
+
+    alone, together = scores(1), scores(5)
+    assert alone == pytest.approx(together, abs=BATCH_TOLERANCE)
+    assert alone.keys() == together.keys()
+
+
 def test_global_randomness_has_no_part_in_it(evaluator: ClipEvaluator, unet: UNet2DConditionModel) -> None:
     before = evaluator.evaluate(unet, chunk=0)
     torch.manual_seed(99)

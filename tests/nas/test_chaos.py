@@ -1,0 +1,44 @@
+"""A search on Ray whose workers and driver are killed at random ends like an undisturbed one in one process.
+
+`make chaos` does the same at length.
+"""
+
+import random
+import sys
+from pathlib import Path
+
+import pytest
+
+from experiments.chaos import disturb, fingerprint
+from tests.nas.searching import exit_code, search
+
+
+def command(experiment: Path, out: Path, *, num_workers: int) -> list[str]:
+    workers = ["--num-workers", str(num_workers), "workers.cpus_per_worker=0.5"]
+    return [
+        sys.executable,
+        "-c",
+        "from nas.cli import main; main()",
+        "search",
+        str(experiment),
+        "--out",
+        str(out),
+        *workers,
+    ]
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_disturbed_search_ends_like_an_undisturbed_one(
+    run: Path, experiment: Path, tmp_path: Path, seed: int
+) -> None:
+    victims = disturb(
+        command(experiment, tmp_path / "run", num_workers=2), random.Random(seed), patience_s=25, max_kills=2
+    )
+    assert victims.total() <= 2
+    assert fingerprint(tmp_path / "run") == fingerprint(run)
+
+
+def test_three_workers_find_what_one_does(run: Path, experiment: Path, tmp_path: Path) -> None:
+    overrides = ["workers.cpus_per_worker=0.5"]
+    assert exit_code(search, experiment, tmp_path / "run", num_workers=3, overrides=overrides) == 0
+    assert fingerprint(tmp_path / "run") == fingerprint(run)
