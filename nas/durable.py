@@ -11,8 +11,9 @@ import os
 import re
 import shutil
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from glob import escape
 from pathlib import Path
 from typing import Final
 
@@ -206,8 +207,21 @@ def sweep(folder: Path, /) -> None:
     Warns:
         LeftoverWarning: There were some; the warning names them.
     """
+    _sweep(folder.rglob("*.part"), folder)
+
+
+def sweep_beside(path: Path, /) -> None:
+    """Remove the parts of one file or folder that killed processes of this machine left beside it.
+
+    Warns:
+        LeftoverWarning: There were some; the warning names them.
+    """
+    _sweep(path.parent.glob(f"{escape(path.name)}.*.part"), path.parent)
+
+
+def _sweep(parts: Iterable[Path], folder: Path) -> None:
     swept = []
-    for part in sorted(folder.rglob("*.part")):
+    for part in sorted(parts):
         found = _PART.fullmatch(part.name)
         if found and found["host"] == _HOST and not _is_alive(int(found["pid"])):
             _remove(part)
@@ -216,7 +230,7 @@ def sweep(folder: Path, /) -> None:
         warnings.warn(
             f"{folder}: removed what killed processes left half-written: {', '.join(swept)}",
             LeftoverWarning,
-            stacklevel=2,
+            stacklevel=3,
         )
 
 

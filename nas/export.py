@@ -21,7 +21,7 @@ from diffusers import UNet2DConditionModel
 from safetensors.torch import save_file
 
 from nas.config import ExperimentConfig
-from nas.durable import whole, write_text
+from nas.durable import sweep_beside, whole, write_text
 from nas.evaluation.validation_set import read_captions
 from nas.generate import generate_pictures
 from nas.pictures import write_grid
@@ -99,6 +99,7 @@ def export_run(run_path: Path, /, *, out: Path) -> ExportReport:
         )
     supernet.load_weights(weights)
     found = supernet.materialise(architecture)
+    sweep_beside(out)
     with whole(out) as part:
         part.mkdir()
         form = _write_folder(part, found, architecture, space=space, base=config.model)

@@ -19,6 +19,7 @@ from nas.durable import (
     set_aside,
     storage_errors,
     sweep,
+    sweep_beside,
     whole,
     whole_once,
     write_text,
@@ -202,9 +203,12 @@ def test_parts_are_swept_when_who_wrote_them_is_dead_and_not_before(tmp_path: Pa
         sweep(tmp_path)
         assert sorted(tmp_path.rglob("*")) == before
         process.kill()
+    with pytest.warns(LeftoverWarning, match=r"left half-written: folder\."):
+        sweep_beside(tmp_path / "folder")
+    assert any(name.startswith("b.") for name in names(tmp_path)), "only what stands beside is swept"
     with pytest.warns(LeftoverWarning, match="removed what killed processes left") as told:
         sweep(tmp_path)
-    assert all(name in str(told[0].message) for name in ("a/file.", "b.", "folder."))
+    assert all(name in str(told[0].message) for name in ("a/file.", "b."))
     assert names(tmp_path) == ["a", "mine.part"]
     assert names(tmp_path / "a") == ["file.elsewhere-1.part"]
     sweep(tmp_path)
