@@ -99,8 +99,13 @@ class ExportCache:
         """The file of a call's module, exported unless the folder has it.
 
         Files beside it whose names begin with its name belong to it: weights that the format keeps apart.
+
+        Raises:
+            ValueError: The module is in a type that runtimes of exported files do not take from numpy.
         """
         flat = FlatModule(call).eval()
+        if any(tensor.dtype is torch.bfloat16 for tensor in flat.inputs.values()):
+            raise ValueError("`dtype` of exported blocks must be float32 or float16, but got bfloat16")
         path = self.folder / f"{content_digest(flat, exporter)}{exporter.suffix}"
         if not path.exists():
             part = self.folder / f".{path.name}.{os.getpid()}.part"

@@ -3,42 +3,26 @@
 All of them are tasks of one interleaved run, so that sums, whole and predictions are comparable to a few per cent.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from latency.backends.host import available_bytes
-from latency.blocks import Inputs, isolated_blocks, whole_model
 from latency.estimator import Samples
 from latency.interleaving import MeasureSettings, RoundReport, interleave, standing
 from latency.sample_log import SampleLog
 from latency.scenario import Device, Method, Protocol, Workload
 from latency.source import Backend
 from latency.subnetworks import random_architectures
-from latency.table import LatencyTable, cross_attention_dim
-from latency.tabulation import Task, measured_check, measured_rows
-from search_spaces import Architecture, BlockSignature, UNetSpace
+from latency.table import LatencyTable
+from latency.tabulation import measured_check, measured_rows
+from latency.tasks import OnPrepare, Task, measured_tasks, num_weights, task_calls, workload_of
+from search_spaces import Architecture, UNetSpace
 from search_spaces.supernet import Supernet
 
 OnRound: TypeAlias = Callable[[RoundReport[Task]], None]
-OnPrepare: TypeAlias = Callable[["PrepareReport"], None]
 LENGTH_SETTINGS = ("min_rounds", "max_rounds", "target_cv")  # may change when a measurement goes on
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PrepareReport:
-    """A block or model that is about to be prepared, which may take a backend minutes.
-
-    Attributes:
-        number: Counted from 1.
-        total: How many there are.
-        what: A short name of it.
-    """
-
-    number: int
-    total: int
-    what: str
 
 
 def measure_table(
@@ -106,11 +90,9 @@ def measure_table(
     if not (samples and standing(samples, settings=settings).is_last):
         _check_memory(tasks, space=supernet.space, backend=backend, bytes_per_weight=supernet.unet.dtype.itemsize)
         with backend.session():
-            prepared = _prepared(
-                tasks, supernet, backend=backend, workload=workload, seed=settings.seed, on_prepare=on_prepare
-            )
+            calls = task_calls(tasks, supernet, workload=workload, seed=settings.seed, on_prepare=on_prepare)
             samples = interleave(
-                dict(prepared),
+                {task: backend.prepare(call) for task, call in calls},
                 reference=backend.reference(),
                 clock=backend.clock,
                 settings=settings,
@@ -139,66 +121,12 @@ def measure_table(
     return replace(table, check=measured_check(table, samples, space=supernet.space, subnetworks=subnetworks))
 
 
-def workload_of(
-    supernet: Supernet, /, *, base_model: str, batch: int, height: int, width: int, context_tokens: int
-) -> Workload:
-    """The workload of a supernet's base model, with its dtype and attention as they are; see `measure_table`."""
-    space = supernet.space
-    return Workload(
-        base_model=base_model,
-        latent_height=height or space.sample_size[0],
-        latent_width=width or space.sample_size[1],
-        batch=batch,
-        dtype=str(supernet.unet.dtype).removeprefix("torch."),
-        context_tokens=context_tokens,
-        cross_attention_dim=cross_attention_dim(space),
-        temb_channels=space.temb_channels,
-        attention_impl=", ".join(sorted({type(p).__name__ for p in supernet.unet.attn_processors.values()})),
-    )
-
-
-def measured_tasks(
-    space: UNetSpace, subnetworks: tuple[Architecture, ...], /, *, workload: Workload
-) -> tuple[Task, ...]:
-    """Everything that a table needs measured: all signatures of a space, its base model, and sub-networks."""
-    signatures = space.reachable_signatures(
-        height=workload.latent_height, width=workload.latent_width, context_tokens=workload.context_tokens
-    )
-    return (*signatures, space.base, *subnetworks)
-
-
-def _prepared(
-    tasks: tuple[Task, ...],
-    supernet: Supernet,
-    *,
-    backend: Backend,
-    workload: Workload,
-    seed: int,
-    on_prepare: OnPrepare | None,
-) -> Iterator[tuple[Task, Callable[[], object]]]:
-    """Every task as the backend runs it, one after the other: whole models are built when their turn comes."""
-    inputs = Inputs(supernet.unet, batch=workload.batch, context_tokens=workload.context_tokens, seed=seed)
-    size = {"height": workload.latent_height, "width": workload.latent_width}
-    blocks = isolated_blocks(supernet, inputs, **size)
-    for number, task in enumerate(tasks, start=1):
-        if on_prepare is not None:
-            what = str(task) if isinstance(task, BlockSignature) else f"whole UNet {task.arch_id}"
-            on_prepare(PrepareReport(number=number, total=len(tasks), what=what))
-        if isinstance(task, BlockSignature):
-            call = blocks.pop(task)
-        else:
-            with supernet.switched(task) as unet:
-                call = whole_model(unet, inputs, space=supernet.space, **size)
-        yield task, backend.prepare(call)
-
-
 def _check_memory(tasks: tuple[Task, ...], *, space: UNetSpace, backend: Backend, bytes_per_weight: int) -> None:
     """Refuse what would be killed after an hour of exporting."""
     available = available_bytes()
     if not backend.copies_weights or available is None:
         return
-    num_weights = sum(t.num_params if isinstance(t, BlockSignature) else space.num_params(t) for t in tasks)
-    if (needed := num_weights * bytes_per_weight) > available:
+    if (needed := num_weights(tasks, space=space) * bytes_per_weight) > available:
         raise ValueError(
             f"{backend.runtime.name} must hold the weights of every block and model at once, "
             f"{needed / 2**30:.1f} GiB, but {available / 2**30:.1f} GiB of memory are free; "
@@ -212,7 +140,7 @@ def _scenario(workload: Workload, *, device: Device, backend: Backend, settings:
     return {
         "workload": asdict(workload),
         "device": asdict(device),
-        "runtime": asdict(backend.runtime),
+        "runtime": asdict(backend.runtime) | {"options": dict(backend.runtime.options)},
         "protocol": protocol | {"clock": backend.clock.name, "reference": backend.reference_name},
     }
 

@@ -117,7 +117,7 @@ class SampleLog(Generic[K]):
             for number, each in enumerate(documents[1:], start=2)
         ]
         if not wrong:
-            wrong = [*self._strange(head), *self._inconsistent(rounds)]
+            wrong = [*self._strange(head)] or [*self._inconsistent(rounds)]
         if wrong:
             raise SampleLogError(
                 f"{self.path} must hold the samples of this measurement, but\n  "

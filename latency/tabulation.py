@@ -3,24 +3,15 @@
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import TypeAlias
 
 import numpy as np
 
-from latency.estimator import (
-    Array,
-    Samples,
-    corrected,
-    kendall_tau,
-    mean_absolute_percentage_error,
-    rest_samples,
-    summarised,
-)
+from latency.calibration import calibration_of, check_of
+from latency.estimator import Array, Samples, corrected, rest_samples, summarised
 from latency.scenario import Check, EndToEnd, Method, Workload
 from latency.table import REST, LatencyTable, TableRow
+from latency.tasks import Task
 from search_spaces import Architecture, BlockSignature, Site, UNetSpace
-
-Task: TypeAlias = BlockSignature | Architecture
 
 
 def measured_rows(
@@ -72,20 +63,11 @@ def measured_check(
         subnetworks: Random ones.
     """
     assert table.end_to_end is not None
-    ratio = table.base_ms / table.end_to_end.median_ms
     if not subnetworks:
-        return Check(sum_over_end_to_end=ratio)
+        return check_of(table, table.end_to_end, None)
     values = corrected(samples)
-    measured = np.asarray([np.median(values[architecture]) for architecture in subnetworks])
-    predicted = np.asarray(
-        [table.predict(_sites(space, architecture, table.workload)).total_ms for architecture in subnetworks]
-    )
-    return Check(
-        sum_over_end_to_end=ratio,
-        subnetwork_mape=mean_absolute_percentage_error(predicted, measured),
-        kendall_tau=kendall_tau(predicted, measured) if len(subnetworks) > 1 else None,
-        num_subnetworks=len(subnetworks),
-    )
+    measured_ms = {architecture: float(np.median(values[architecture])) for architecture in (space.base, *subnetworks)}
+    return check_of(table, table.end_to_end, calibration_of(table, measured_ms, space=space))
 
 
 def _sites(space: UNetSpace, architecture: Architecture, workload: Workload) -> tuple[Site, ...]:

@@ -9,6 +9,7 @@ import typer
 
 from nas.errors_cli import user_errors
 from nas.latency_import_cli import import_, validate
+from nas.latency_init_cli import init
 from nas.latency_measure_cli import check_lines, measure
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
 )
 app.command()(measure)
+app.command()(init)
 app.command("import")(import_)
 app.command()(validate)
 

@@ -100,6 +100,8 @@ def measure(
             f"{error}. Nothing is lost: the samples are in {samples_file}, and the same command writes the table from "
             "them with `--allow-mismatch`, or measures on with a larger `--min-rounds`; delete them to measure afresh"
         ) from error
+    if progress.num_rounds == 0:
+        typer.echo(f"nothing was measured: {samples_file} holds enough rounds; delete it to measure afresh")
     typer.echo(f"wrote {out}: {len(table.rows)} rows from {table.protocol.rounds} rounds, kept in {samples_file.name}")
     for line in check_lines(table):
         typer.echo(line)

@@ -8,16 +8,20 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
     from latency.interleaving import RoundReport
-    from latency.measure import PrepareReport
+    from latency.tasks import PrepareReport
 
 REFRESHES_PER_SECOND: Final = 1  # more would take time from what is measured
 
 
 class LatencyProgress:
-    """What a bar is told."""
+    """What a bar is told.
+
+    Attributes:
+        num_rounds: Rounds of measuring that it was told of.
+    """
 
     def __init__(self, bar: "Progress", task: "TaskID") -> None:
-        self._bar, self._task = bar, task
+        self._bar, self._task, self.num_rounds = bar, task, 0
 
     def on_prepare(self, report: "PrepareReport") -> None:
         """A block or model is about to be exported or compiled."""
@@ -27,6 +31,7 @@ class LatencyProgress:
 
     def on_round(self, report: "RoundReport[Any]") -> None:
         """A round of measuring is over."""
+        self.num_rounds += 1
         self._bar.update(
             self._task,
             completed=report.num_rounds,

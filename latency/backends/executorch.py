@@ -11,7 +11,8 @@ import torch
 from latency.backends.host import HostCpu
 from latency.block_export import ExportCache, FlatModule, described
 from latency.blocks import ModuleCall
-from latency.exporters.to_executorch import ExecutorchExporter, quiet_executorch
+from latency.exporters.quiet import quiet
+from latency.exporters.to_executorch import ExecutorchExporter
 from latency.extras import load_extra
 from latency.scenario import Runtime
 
@@ -36,7 +37,7 @@ class Executorch(HostCpu):
     def __init__(self, *, cache: ExportCache, threads: int = 1) -> None:
         super().__init__(threads=threads)
         self._cache, self._exporter = cache, ExecutorchExporter()
-        with quiet_executorch():
+        with quiet():
             self._loader = load_extra("executorch.runtime", extra="executorch").Runtime.get()
             self._bindings = load_extra("executorch.extension.pybindings.portable_lib", extra="executorch")
         self._programs: list[Any] = []  # methods do not keep their programs alive

@@ -1,9 +1,6 @@
 """ExecuTorch programs for its XNNPACK delegate, the one for CPUs."""
 
-import logging
-import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 
@@ -11,6 +8,7 @@ import diffusers
 import torch
 from torch import nn
 
+from latency.exporters.quiet import quiet
 from latency.extras import load_extra
 from latency.manifest import Converter, ModelFormat
 
@@ -26,7 +24,7 @@ class ExecutorchExporter:
     suffix = ".pte"
 
     def __init__(self) -> None:
-        with quiet_executorch():
+        with quiet():
             self._exir = load_extra("executorch.exir", extra="executorch")
             partitioner = "executorch.backends.xnnpack.partition.xnnpack_partitioner"
             self._partitioner = load_extra(partitioner, extra="executorch").XnnpackPartitioner
@@ -44,22 +42,9 @@ class ExecutorchExporter:
 
     def write(self, module: nn.Module, inputs: Mapping[str, torch.Tensor], path: Path, /) -> None:
         """Write one `.pte` file, weights included."""
-        with quiet_executorch():
+        with quiet():
             exported = torch.export.export(module, tuple(inputs.values()))
             lowered = self._exir.to_edge_transform_and_lower(exported, partitioner=[self._partitioner()])
             program = lowered.to_executorch()
         with path.open("wb") as file:
             program.write_to_file(file)
-
-
-@contextmanager
-def quiet_executorch() -> Iterator[None]:
-    """Without what ExecuTorch says about its own inner workings: deprecations and experimental interfaces."""
-    before = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(before)

@@ -1,9 +1,6 @@
 """ONNX files by torch's own exporter, with static shapes."""
 
-import io
-import warnings
 from collections.abc import Mapping
-from contextlib import redirect_stdout
 from pathlib import Path
 
 import diffusers
@@ -11,6 +8,7 @@ import torch
 from torch import nn
 
 from latency.block_export import OUTPUT
+from latency.exporters.quiet import quiet
 from latency.extras import load_extra
 from latency.manifest import Converter, ModelFormat
 
@@ -44,8 +42,7 @@ class OnnxExporter:
 
     def write(self, module: nn.Module, inputs: Mapping[str, torch.Tensor], path: Path, /) -> None:
         """Write one `.onnx` file, large weights to `<name>.data` beside it."""
-        with warnings.catch_warnings(), redirect_stdout(io.StringIO()):
-            warnings.simplefilter("ignore")  # about the exporter's own inner workings
+        with quiet():
             program = torch.onnx.export(
                 module,
                 tuple(inputs.values()),

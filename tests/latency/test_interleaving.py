@@ -34,13 +34,14 @@ class Machine:
 
         return run
 
-    def measure(self, *, on_round=None, **settings):
+    def measure(self, *, on_round=None, earlier=None, **settings):
         tasks = {name: self.work(name, ms) for name, ms in TRUE_MS.items()}
         return interleave(
             tasks,
             reference=self.work("reference", 10.0),
             clock=self,
             settings=MeasureSettings(**settings),
+            earlier=earlier,
             on_round=on_round,
         )
 
@@ -104,6 +105,31 @@ def test_every_round_visits_every_task_between_two_reference_runs_in_seeded_orde
     assert len(rounds) == 6
     assert all(r[::2] == ["reference"] * 4 and sorted(r[1::2]) == sorted(TRUE_MS) for r in rounds)
     assert len({tuple(r) for r in rounds}) > 1
+
+
+def test_a_measurement_goes_on_as_if_it_had_not_stopped():
+    settings = {"min_rounds": 6, "max_rounds": 6, "warm_ups": 1}
+    whole, first, second = Machine(drift=False), Machine(drift=False), Machine(drift=False)
+    reports = []
+    samples = whole.measure(**settings, on_round=reports.append)
+    earlier = first.measure(**(settings | {"min_rounds": 2, "max_rounds": 2}))
+    resumed = second.measure(**settings, earlier=earlier, on_round=reports.append)
+    for key, each in samples.items():
+        assert resumed[key].calls == each.calls
+        assert resumed[key].call_ms == pytest.approx(each.call_ms)
+        assert resumed[key].reference_ms == pytest.approx(each.reference_ms)
+    assert [r.num_rounds for r in reports] == [1, 2, 3, 4, 5, 6, 3, 4, 5, 6]
+    assert [r.is_last for r in reports] == [False] * 5 + [True] + [False] * 3 + [True]
+    warm_up = 4
+    assert first.log + second.log[warm_up:] == whole.log, "the same order, without the first rounds"
+
+
+def test_a_finished_measurement_calls_nothing():
+    earlier = Machine(drift=False).measure(min_rounds=3, max_rounds=3)
+    idle = Machine(drift=False)
+    assert idle.measure(min_rounds=3, max_rounds=9, earlier=earlier) == earlier
+    assert idle.log == []
+    assert len(idle.measure(min_rounds=5, max_rounds=9, earlier=earlier)["light"].call_ms) == 5
 
 
 def test_the_garbage_collector_is_on_again_afterwards():

@@ -1,5 +1,8 @@
 """The torch edge: blocks of a real, tiny UNet, and its table."""
 
+from contextlib import nullcontext
+from dataclasses import replace
+
 import pytest
 import torch
 from diffusers import UNet2DConditionModel
@@ -8,6 +11,8 @@ from latency.backends.torch_eager import TorchEager
 from latency.blocks import Inputs, isolated_blocks, whole_model
 from latency.interleaving import MeasureSettings
 from latency.measure import measure_table
+from latency.sample_log import SampleLogError
+from latency.scenario import Runtime
 from latency.subnetworks import random_architectures
 from search_spaces import BlockKind, space_from_config
 from search_spaces.supernet import Supernet
@@ -90,3 +95,100 @@ def test_a_measured_table_prices_the_whole_space_and_records_its_scenario(supern
     assert table.runtime.options == (("threads", "1"),)
     assert table.rows[0].note.startswith("calls per round: ")
     assert torch.get_num_threads() == threads
+
+
+class Counting:
+    """A backend whose calls take 1/4096 ms per weight (so that sums are exact) and are counted."""
+
+    compute_unit, torch_device, copies_weights, reference_name = "cpu", "cpu", False, "nothing"
+    runtime = Runtime(name="counting", version="1")
+
+    def __init__(self):
+        self.clock, self.num_prepared, self.num_calls, self.name, self.ms = self, 0, 0, "fake", 0.0
+
+    def session(self):
+        return nullcontext()
+
+    def prepare(self, call):
+        self.num_prepared += 1
+        return lambda: self.run(2**-12 * sum(p.numel() for p in call.module.parameters()))
+
+    def reference(self):
+        return lambda: self.run(1.0)
+
+    def run(self, ms):
+        self.num_calls, self.ms = self.num_calls + 1, self.ms + ms
+
+    def elapsed_ms(self, work):
+        start_ms = self.ms
+        work()
+        return self.ms - start_ms
+
+
+def counted(supernet, backend, file, *, rounds=4, **options):
+    settings = MeasureSettings(min_rounds=rounds, max_rounds=rounds, max_calls=3, target_cv=1e-9)
+    return measure_table(
+        supernet, backend=backend, base_model="tiny", device_name="here", context_tokens=TOKENS, num_subnetworks=2,
+        settings=settings, samples_file=file, **options,
+    )  # fmt: skip
+
+
+def test_a_killed_measurement_goes_on_to_the_same_table(tiny, tmp_path):
+    whole = Counting()
+    expected = counted(tiny, whole, tmp_path / "whole.jsonl")
+
+    def kill(report):
+        if report.num_rounds == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        counted(tiny, Counting(), tmp_path / "killed.jsonl", on_round=kill)
+    with (tmp_path / "killed.jsonl").open("a") as file:
+        file.write('{"number": 3, "sta')
+    rounds, resumed = [], Counting()
+    table = counted(tiny, resumed, tmp_path / "killed.jsonl", on_round=lambda r: rounds.append(r.num_rounds))
+    assert rounds == [3, 4]
+    assert resumed.num_calls < whole.num_calls
+    assert table.protocol.order == f"{expected.protocol.order}; 2 process starts"
+    assert replace(table, protocol=expected.protocol) == expected
+
+
+def test_kept_samples_make_the_table_again_without_measuring(tiny, tmp_path):
+    file = tmp_path / "samples.jsonl"
+    table = counted(tiny, Counting(), file)
+    idle = Counting()
+    assert counted(tiny, idle, file) == table
+    assert (idle.num_prepared, idle.num_calls) == (0, 0)
+    more = Counting()
+    assert counted(tiny, more, file, rounds=5).protocol.rounds == 5
+    assert more.num_prepared > 0
+
+
+def test_kept_samples_of_another_measurement_are_refused(tiny, tmp_path):
+    file = tmp_path / "samples.jsonl"
+    counted(tiny, Counting(), file)
+    kept, other = file.read_bytes(), Counting()
+    other.runtime = Runtime(name="counting", version="2")
+    with pytest.raises(SampleLogError, match=r"workload.batch is 1 instead of 2(?s:.*)runtime.version|runtime.version"):
+        counted(tiny, other, file, batch=2)
+    assert file.read_bytes() == kept
+    assert other.num_prepared == 0
+
+
+def test_weights_that_do_not_fit_into_memory_are_refused_before_anything_is_prepared(tiny, tmp_path, monkeypatch):
+    monkeypatch.setattr("latency.measure.available_bytes", lambda: 1000)
+    counted(tiny, Counting(), tmp_path / "shared.jsonl", rounds=1)
+    backend = Counting()
+    backend.copies_weights = True
+    with pytest.raises(ValueError, match=r"0\.0 GiB of memory are free; measure fewer sub-networks"):
+        counted(tiny, backend, tmp_path / "own.jsonl")
+    assert backend.num_prepared == 0
+
+
+def test_what_is_prepared_is_told_before(tiny, tmp_path):
+    told, backend = [], Counting()
+    counted(tiny, backend, None, rounds=1, on_prepare=told.append)
+    assert [report.number for report in told] == list(range(1, backend.num_prepared + 1))
+    assert {report.total for report in told} == {backend.num_prepared}
+    assert told[0].what == "conv_in 4->8 9x9"
+    assert told[-1].what.startswith("whole UNet ")

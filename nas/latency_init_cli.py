@@ -1,0 +1,104 @@
+"""`nas latency init`: model files for a device that this machine cannot reach."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nas.errors_cli import user_errors
+from nas.latency_model import Attention, Dtype, latency_model
+from nas.latency_progress import latency_progress
+
+if TYPE_CHECKING:
+    from latency.block_export import Exporter
+
+FORMATS = ("onnx", "executorch", "coreml", "litert")
+
+
+@user_errors
+def init(
+    model: Annotated[
+        Path, typer.Argument(help="Diffusers pipeline folder, the `unet` folder in it, or sd-1.5, sd-2.1, sdxl.")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder to write; every format gets a folder of its own in it.")],
+    formats: Annotated[
+        str, typer.Option(help=f"Formats of the model files, with commas between: {', '.join(FORMATS)}.")
+    ] = "onnx",
+    batch: Annotated[int, typer.Option(min=1, help="Samples per forward pass. Latencies are never rescaled.")] = 1,
+    height: Annotated[int | None, typer.Option(min=1, help="Latent height; default: the model's own.")] = None,
+    width: Annotated[int | None, typer.Option(min=1, help="Latent width; default: the model's own.")] = None,
+    context_tokens: Annotated[
+        int | None, typer.Option(min=1, help="Text tokens; default: the pipeline's tokenizer's, else 77.")
+    ] = None,
+    dtype: Annotated[Dtype, typer.Option(help="Of weights and activations.")] = Dtype.FLOAT32,
+    attention: Annotated[
+        Attention, typer.Option(help="Attention implementation: scaled dot product, or written out in products.")
+    ] = Attention.SDPA,
+    max_copies: Annotated[int, typer.Option(min=0, help="Copies per block that the search may make.")] = 1,
+    subnetworks: Annotated[
+        int, typer.Option(min=0, help="Random sub-networks to check predictions with; each is a whole model's file.")
+    ] = 4,
+    seed: Annotated[int, typer.Option(help="Of the sub-networks.")] = 0,
+    cache: Annotated[
+        Path | None, typer.Option(help="Folder of exported blocks; default: in the user's cache folder.")
+    ] = None,
+    base_model: Annotated[str | None, typer.Option(help="Name of the model; default: its folder's name.")] = None,
+) -> None:
+    """Write one model file for every block of MODEL, for a device to time: phones, NPUs, GPUs elsewhere.
+
+    Beside them: whole models to check the table with, a manifest, a CSV to fill in, and a page that says what to run
+    on the device with each tool. `nas latency import` then makes the table.
+
+    Example: nas latency init sd-1.5 --out s24 --formats onnx,executorch --attention eager
+    """
+    from latency.block_export import ExportCache, default_cache_folder
+    from latency.device_kit import write_kit
+    from latency.tasks import workload_of
+
+    exporters = [_exporter(name.strip()) for name in formats.split(",")]
+    chosen = latency_model(model)
+    with latency_progress("Exporting") as progress:
+        supernet = chosen.supernet(max_copies=max_copies, attention=attention, dtype=dtype, device="cpu")
+        workload = workload_of(
+            supernet,
+            base_model=base_model or chosen.name,
+            batch=batch,
+            height=height or 0,
+            width=width or 0,
+            context_tokens=context_tokens or chosen.context_tokens,
+        )
+        for exporter in exporters:
+            folder = out / exporter.format
+            manifest = write_kit(
+                supernet,
+                folder,
+                workload=workload,
+                exporter=exporter,
+                cache=ExportCache(cache or default_cache_folder()),
+                num_subnetworks=subnetworks,
+                seed=seed,
+                on_prepare=progress.on_prepare,
+            )
+            num_blocks, num_whole = len(manifest.blocks), len(manifest.whole_models)
+            typer.echo(f"wrote {folder}: {num_blocks} blocks and {num_whole} whole models; read {folder / 'README.md'}")
+
+
+def _exporter(name: str) -> "Exporter":
+    match name:
+        case "onnx":
+            from latency.exporters.to_onnx import OnnxExporter
+
+            return OnnxExporter()
+        case "executorch":
+            from latency.exporters.to_executorch import ExecutorchExporter
+
+            return ExecutorchExporter()
+        case "coreml":
+            from latency.exporters.to_coreml import CoremlExporter
+
+            return CoremlExporter()
+        case "litert":
+            from latency.exporters.to_litert import LitertExporter
+
+            return LitertExporter()
+    raise ValueError(f"`--formats` must be some of {', '.join(FORMATS)}, with commas between, but got {name!r}")
