@@ -141,6 +141,26 @@ def test_a_search_says_where_it_stands_and_what_it_found(experiment: Path, run: 
     assert "target met, search converged" in result.stdout
 
 
+def test_a_dry_run_says_what_a_search_costs_and_writes_nothing(
+    experiment: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = invoke("search", experiment, "--dry-run")
+    assert result.exit_code == 0, result.output
+    for words in ("pictures made and scored", "training steps", "at most", "nothing was written"):
+        assert words in result.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_status_of_a_run_that_was_extended_is_that_of_its_last_target(run: Path, tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_bytes((run / "config.yaml").read_bytes())
+    lines = (run / "trace.jsonl").read_text().splitlines()
+    again = json.loads(lines[0]) | {"event": "search_extended", "target_latency_ms": 1.0}
+    (tmp_path / "trace.jsonl").write_text("\n".join([*lines, json.dumps(again)]) + "\n")
+    status = json.loads(invoke("status", tmp_path, "--format", "json").stdout)
+    assert (status["state"], status["target_latency_ms"]) == ("unfinished", 1.0)
+
+
 def test_an_interrupted_search_says_how_to_go_on(
     experiment: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
