@@ -24,6 +24,7 @@ from rich.console import Console
 from search_spaces.shapes.__main__ import write_pictures
 
 CONFIG = Path(__file__).with_suffix(".yaml")
+KILLS_PER_RUN = 4
 EXPORT_EVERY = 3  # so many searches, one is exported, and its export killed too
 
 
@@ -45,7 +46,9 @@ def main(
     expected, victims, num_runs = fingerprint(undisturbed), Counter[str](), 0
     while victims.total() < kills:
         run = out / f"run-{num_runs:02d}"
-        victims += disturb(search_command(run, out, num_workers=2), rng, patience_s, kills - victims.total())
+        victims += disturb(
+            search_command(run, out, num_workers=2), rng, patience_s, min(KILLS_PER_RUN, kills - victims.total())
+        )
         if num_runs % EXPORT_EVERY == 0:
             victims += disturb(export_command(run), rng, patience_s / 2, 1)
         found = fingerprint(run)
@@ -81,7 +84,7 @@ def disturb(command: list[str], rng: random.Random, patience_s: float, max_kills
             may_die = False
             while driver.poll() is None:
                 try:
-                    driver.wait(rng.uniform(0.05, 0.35) * patience_s)
+                    driver.wait(rng.uniform(0.15, 0.5) * patience_s)
                 except subprocess.TimeoutExpired:
                     if victims.total() < max_kills:
                         victim = _kill_one(driver, rng)
