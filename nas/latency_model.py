@@ -62,7 +62,8 @@ class LatencyModel:
         else:
             with torch.random.fork_rng(devices=()):
                 torch.manual_seed(0)
-                unet = UNet2DConditionModel(**self.config).to(torch_dtype).eval()
+                unet = UNet2DConditionModel(**self.config).eval()
+            torch.nn.Module.to(unet, torch_dtype)  # diffusers' own warns of modules to keep in float32; it has none
         unet.set_attn_processor(AttnProcessor() if attention is Attention.EAGER else AttnProcessor2_0())
         return Supernet(unet.to(device), space=space_from_config(self.config, max_copies=max_copies))
 
