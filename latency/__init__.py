@@ -3,7 +3,7 @@
 Importing this package does not import torch; `latency.measure` and `latency.backends` do.
 """
 
-from latency.prediction import BlockLatency, LatencyPrediction
+from latency.prediction import BlockLatency, Guidance, ImageLatency, LatencyPrediction
 from latency.scenario import Check, Device, EndToEnd, LatencyTableError, Method, Protocol, Runtime, SourceFile, Workload
 from latency.source import Backend, LatencySource
 from latency.store import LatencyTableWarning, csv_text, read_table, table_text, write_csv, write_table
@@ -16,6 +16,8 @@ __all__ = [
     "Check",
     "Device",
     "EndToEnd",
+    "Guidance",
+    "ImageLatency",
     "LatencyPrediction",
     "LatencySource",
     "LatencyTable",

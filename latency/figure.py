@@ -1,5 +1,7 @@
-"""Where the time goes: latency per stage and kind of block, in the manner of SnapFusion's Figure 2."""
+"""Where the time goes: latency per stage or per block, coloured by kind, in the manner of SnapFusion's Figure 2."""
 
+from itertools import groupby
+from math import fsum
 from typing import TYPE_CHECKING, Final
 
 from latency.prediction import LatencyPrediction
@@ -7,6 +9,7 @@ from latency.scenario import Device, Runtime
 from search_spaces import BlockKind, UNetSpace
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 SHOWN: Final = {BlockKind.CROSS_ATTENTION: "Cross-attention", BlockKind.RESNET: "ResNet"}
@@ -44,8 +47,48 @@ def stage_figure(prediction: LatencyPrediction, /, *, space: UNetSpace, device: 
         heights = [kinds[label] for kinds in table.values()]
         axes.bar(list(table), heights, bottom=bottoms, label=label, color=colour, width=0.7)
         bottoms = [bottom + height for bottom, height in zip(bottoms, heights, strict=True)]
-    axes.set_ylabel("Latency (ms)")
-    axes.set_title(f"{prediction.total_ms:.1f} ms on {device.name}, {runtime.name} {runtime.version}")
-    axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)
+    _finish(axes, prediction, device, runtime)
     return figure
+
+
+def block_figure(prediction: LatencyPrediction, /, *, space: UNetSpace, device: Device, runtime: Runtime) -> "Figure":
+    """A bar per block in the order of the forward pass, coloured by kind; stages are shaded in turn, with their totals.
+
+    Args:
+        prediction: Of an architecture of `space`.
+        space: Knows the stages' names.
+        device: For the title.
+        runtime: For the title.
+    """
+    from matplotlib.figure import Figure
+    from matplotlib.patches import Patch
+
+    blocks = prediction.breakdown
+    figure = Figure(figsize=(max(8.0, 0.17 * len(blocks)), 4.2), layout="constrained")
+    axes = figure.subplots()
+    labels = [SHOWN.get(block.kind, OTHER) for block in blocks]
+    axes.bar(range(len(blocks)), [block.ms for block in blocks], color=[COLOURS[label] for label in labels], width=0.8)
+    stages = [space.paper_stage(block.stage) if block.stage else "" for block in blocks]
+    start = 0
+    for number, (name, group) in enumerate(groupby(stages)):
+        end = start + len(list(group))
+        if number % 2 == 0:
+            axes.axvspan(start - 0.5, end - 0.5, color="#f2f2f2", zorder=0, linewidth=0)
+        if name:
+            total_ms = fsum(block.ms for block in blocks[start:end])
+            text = f"{name}\n{total_ms / prediction.total_ms:.0%}"
+            axes.text((start + end - 1) / 2, 1.0, text, ha="center", va="bottom", transform=axes.get_xaxis_transform())
+        start = end
+    axes.set(xlim=(-0.5, len(blocks) - 0.5), xticks=[], xlabel="Blocks in the order of the forward pass")
+    axes.legend(handles=[Patch(color=colour, label=label) for label, colour in COLOURS.items()], frameon=False)
+    _finish(axes, prediction, device, runtime, pad=32)
+    return figure
+
+
+def _finish(
+    axes: "Axes", prediction: LatencyPrediction, device: Device, runtime: Runtime, *, pad: float | None = None
+) -> None:
+    axes.set_ylabel("Latency (ms)")
+    axes.set_title(f"{prediction.total_ms:.1f} ms on {device.name}, {runtime.name} {runtime.version}", pad=pad)
+    axes.spines[["top", "right"]].set_visible(False)

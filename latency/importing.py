@@ -5,19 +5,17 @@ Nothing here touches a disk; `latency.store.write_table` writes what comes out, 
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 
-import numpy as np
-
-from latency.estimator import kendall_tau, mean_absolute_percentage_error
+from latency.calibration import calibration_of, check_of
 from latency.importers import Importer, Reading, Report
 from latency.interpolation import Filled, InterpolationError, filled
 from latency.manifest import BlockFile, Manifest, WholeModelFile
 from latency.matching import Match, Matches, match
-from latency.scenario import Check, Device, EndToEnd, LatencyTableError, Method, Protocol, Runtime, SourceFile
+from latency.scenario import Device, EndToEnd, LatencyTableError, Method, Protocol, Runtime, SourceFile, Workload
 from latency.table import REST, LatencyTable, TableRow, described_missing
-from search_spaces import BlockSignature
+from search_spaces import Architecture, BlockSignature
 
 
 class ImportingError(LatencyTableError):
@@ -174,30 +172,62 @@ def _protocol(matches: Matches, *, importer: Importer) -> Protocol:
     )
 
 
+def whole_model_times(matches: Matches, /) -> dict[Architecture, float]:
+    """Median milliseconds of every whole model that has a report."""
+    return {m.entry.architecture: m.reading.median_ms for m in matches.matches if isinstance(m.entry, WholeModelFile)}
+
+
+def measured_elsewhere(
+    manifest: Manifest,
+    reports: Sequence[Report],
+    /,
+    *,
+    table: LatencyTable,
+    importer: Importer | None = None,
+    allow_estimated: bool = False,
+) -> dict[Architecture, float]:
+    """Milliseconds of the whole models of a manifest, to calibrate a table with.
+
+    Args:
+        manifest: What the model files are; of the table's workload.
+        reports: What profilers said about them; blocks may be among them.
+        table: The table.
+        importer: Format of the reports; None = from their content.
+        allow_estimated: Take numbers that a tool made up from others.
+
+    Raises:
+        ImportingError: A manifest of another workload, or reports that cannot be read or matched: all of it.
+    """
+    wrong = [
+        f"`workload.{f.name}` of the manifest must be the table's {mine!r}, but got {theirs!r}"
+        for f in fields(Workload)
+        if (theirs := getattr(manifest.workload, f.name)) != (mine := getattr(table.workload, f.name))
+    ]
+    matches = match(manifest, reports, importer=importer, allow_estimated=allow_estimated)
+    times = whole_model_times(matches)
+    if len(times) < 2 or manifest.space.base not in times:
+        wrong.append(
+            f"the reports must hold the base model and another whole model, but they hold {len(times)} of the "
+            f"manifest's {len(manifest.whole_models)}; `nas latency init --subnetworks` writes them"
+        )
+    if wrong := [*wrong, *matches.wrong]:
+        raise ImportingError("\n".join(wrong))
+    return times
+
+
 def _checked(table: LatencyTable, manifest: Manifest, matches: Matches) -> LatencyTable:
     """The table with its rest, end-to-end latency and check, as far as whole models were measured."""
     whole = {m.entry.architecture: m.reading for m in matches.matches if isinstance(m.entry, WholeModelFile)}
-    base = whole.pop(manifest.space.base, None)
-    if base is None:
+    if (base := whole.get(manifest.space.base)) is None:
         return table
-    table = replace(
-        table,
-        rows=(*table.rows, _rest(base, blocks_ms=table.base_ms)),
-        end_to_end=EndToEnd(
-            median_ms=base.median_ms, p10_ms=base.p10_ms, p90_ms=base.p90_ms, num_samples=base.num_samples
-        ),
+    end_to_end = EndToEnd(
+        median_ms=base.median_ms, p10_ms=base.p10_ms, p90_ms=base.p90_ms, num_samples=base.num_samples
     )
-    check = Check(sum_over_end_to_end=table.base_ms / base.median_ms)
-    if whole:
-        measured = np.asarray([reading.median_ms for reading in whole.values()])
-        predicted = np.asarray([table.predict(manifest.sites(architecture)).total_ms for architecture in whole])
-        check = replace(
-            check,
-            subnetwork_mape=mean_absolute_percentage_error(predicted, measured),
-            kendall_tau=kendall_tau(predicted, measured) if len(whole) > 1 else None,
-            num_subnetworks=len(whole),
-        )
-    return replace(table, check=check)
+    table = replace(table, rows=(*table.rows, _rest(base, blocks_ms=table.base_ms)), end_to_end=end_to_end)
+    calibration = None
+    if len(whole) > 1:
+        calibration = calibration_of(table, whole_model_times(matches), space=manifest.space)
+    return replace(table, check=check_of(table, end_to_end, calibration))
 
 
 def _rest(base: Reading, *, blocks_ms: float) -> TableRow:

@@ -107,6 +107,11 @@ class Workload:
         if small:
             raise LatencyTableError(f"numbers of a workload must be at least 1, but got {small}")
 
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Latent size and text tokens: the sizes that `UNetSpace.sites` and `reachable_signatures` take."""
+        return {"height": self.latent_height, "width": self.latent_width, "context_tokens": self.context_tokens}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceFile:
@@ -169,19 +174,29 @@ class Check:
         subnetwork_mape: Mean absolute error of predictions for random sub-networks, as a share; None = not measured.
         kendall_tau: Rank agreement of predicted and measured latencies of these; None = fewer than two.
         num_subnetworks: How many sub-networks were measured.
+        bias: Median of predicted over measured latencies of these: what all predictions are off by alike.
+        unbiased_mape: `subnetwork_mape` once the bias is divided out: what shares of a latency are off by.
+        worst_error: Largest error of one prediction, as a share.
+        worst_arch_id: Whose prediction that is.
     """
 
     sum_over_end_to_end: float
     subnetwork_mape: float | None = None
     kendall_tau: float | None = None
     num_subnetworks: int = 0
+    bias: float | None = None
+    unbiased_mape: float | None = None
+    worst_error: float | None = None
+    worst_arch_id: str = ""
 
     def __post_init__(self) -> None:
         wrong = []
-        if not (math.isfinite(self.sum_over_end_to_end) and self.sum_over_end_to_end > 0):
-            wrong.append(f"`sum_over_end_to_end` must be positive and finite, but got {self.sum_over_end_to_end}")
-        if self.subnetwork_mape is not None and not 0 <= self.subnetwork_mape < math.inf:
-            wrong.append(f"`subnetwork_mape` must be at least 0 and finite, but got {self.subnetwork_mape}")
+        for name in ("sum_over_end_to_end", "bias"):
+            if (factor := getattr(self, name)) is not None and not 0 < factor < math.inf:
+                wrong.append(f"`{name}` must be positive and finite, but got {factor}")
+        for name in ("subnetwork_mape", "unbiased_mape", "worst_error"):
+            if (error := getattr(self, name)) is not None and not 0 <= error < math.inf:
+                wrong.append(f"`{name}` must be at least 0 and finite, but got {error}")
         if self.kendall_tau is not None and not -1 <= self.kendall_tau <= 1:
             wrong.append(f"`kendall_tau` must lie in -1..1, but got {self.kendall_tau}")
         if wrong:

@@ -130,13 +130,14 @@ class LatencyTable:
 
     @property
     def digest(self) -> str:
-        """Digest of the whole content: equal exactly for equal tables, on any machine."""
-        content = json.dumps({"schema_version": SCHEMA_VERSION, **asdict(self)}, sort_keys=True, separators=(",", ":"))
+        """Digest of all but `check`: calibrating a table changes no prediction and no search that uses it."""
+        parts = {name: part for name, part in asdict(self).items() if name != "check"}
+        content = json.dumps({"schema_version": SCHEMA_VERSION, **parts}, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(content.encode()).hexdigest()[:16]
 
     @property
     def relative_error(self) -> float:
-        """Standard error of a row's median relative to it, of the typical (median) block; 0 without repeated samples."""
+        """Standard error of a row's median relative to it, of the median block; 0 without repeated samples."""
         blocks = [row for row in self.rows if row.signature.kind is not BlockKind.REST]
         return median(row.median_error_ms / row.median_ms for row in blocks) if blocks else 0.0
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
+from latency.calibration import distrust
 from latency.document import from_document
 from latency.published import POSSIBLE_FACTOR, compare
 from latency.scenario import LatencyTableError, Method
@@ -19,10 +20,6 @@ from latency.strict_json import parse_json
 from latency.table import LatencyTable, MissingRowsError, TableRow, check_workload
 from search_spaces import BlockKind, BlockSignature, UNetSpace
 
-# Interleaved tables predicted random sub-networks to 2.6 .. 3.5 %, tau 0.78 .. 0.94; one measured block after block
-# to 7.6 % (LATENCY protocol, docs/latency_tables.md).
-TRUSTED_MAPE: Final = 0.075
-TRUSTED_TAU: Final = 0.75
 NOISE: Final = 0.9  # a deeper block may measure this much of a shallower one before it looks wrong
 
 
@@ -159,20 +156,15 @@ def _published(table: LatencyTable) -> Iterator[Finding]:
 
 
 def _calibration(table: LatencyTable) -> Iterator[Finding]:
-    check = table.check
-    if check is None or check.subnetwork_mape is None:
-        message = "not calibrated: no other architecture was measured against its prediction; `nas latency calibrate`"
-        yield Finding(level=Level.WARNING, about="calibration", message=message)
-        return
-    tau = check.kendall_tau
-    good = check.subnetwork_mape <= TRUSTED_MAPE and (tau is None or tau >= TRUSTED_TAU)
-    rank = "" if tau is None else f", Kendall tau {tau:.2f}"
-    message = (
-        f"calibrated on {check.num_subnetworks} sub-networks: predictions are off by {check.subnetwork_mape:.1%}{rank}"
-    )
-    if not good:
-        message += f"; a search can trust {TRUSTED_MAPE:.1%} at most and {TRUSTED_TAU} at least"
-    yield Finding(level=Level.INFORMATION if good else Level.WARNING, about="calibration", message=message)
+    if (why := distrust(table)) is not None:
+        yield Finding(level=Level.WARNING, about="calibration", message=why)
+    elif (check := table.check) is not None and check.subnetwork_mape is not None:
+        rank = "" if check.kendall_tau is None else f", Kendall tau {check.kendall_tau:.2f}"
+        message = (
+            f"calibrated on {check.num_subnetworks} sub-networks: "
+            f"predictions are off by {check.subnetwork_mape:.1%}{rank}"
+        )
+        yield Finding(level=Level.INFORMATION, about="calibration", message=message)
 
 
 def _coverage(table: LatencyTable, space: UNetSpace) -> Iterator[Finding]:

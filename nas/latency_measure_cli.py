@@ -118,5 +118,8 @@ def check_lines(table: "LatencyTable") -> list[str]:
         if check.subnetwork_mape is not None:
             tau = "" if check.kendall_tau is None else f", Kendall tau {check.kendall_tau:.2f}"
             num, error = check.num_subnetworks, check.subnetwork_mape
-            lines.append(f"predictions for {num} random sub-networks are off by {error:.1%}{tau}")
+            bias = (
+                "" if check.unbiased_mape is None else f" ({check.unbiased_mape:.1%} beside a bias of {check.bias:.3f})"
+            )
+            lines.append(f"predictions for {num} random sub-networks are off by {error:.1%}{bias}{tau}")
     return lines

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from latency.calibration import distrust
 from nas.algorithms.course import Course, Round, Rules
 from nas.algorithms.evolving import Proposal
 from nas.cost_estimate import CostEstimate, foresee, measure_pace
@@ -119,6 +120,7 @@ class Search:
             digests = self._experiment.digests | {"config": digest_of(config)}
             self._emit(
                 "search_extended" if number else "search_started",
+                runtime={"distrust": distrust(self._experiment.table)},
                 target_latency_ms=rules.settings.target_latency_ms,
                 base_latency_ms=rules.price_ms(base),
                 base=base.to_dict(),

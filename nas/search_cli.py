@@ -15,6 +15,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from latency.calibration import distrust
 from nas.config import ExperimentConfig
 from nas.cost_estimate import CostEstimate
 from nas.experiment import Experiment, resolve
@@ -142,6 +143,8 @@ def _introduce(console: Console, experiment: Experiment, out: Path | None) -> No
         f"{experiment.price_ms(space.base):.2f} ms on {experiment.table.device.name}; "
         f"target {experiment.rules.settings.target_latency_ms:.2f} ms" + (f" -> {out}" if out is not None else "")
     )
+    if (why := distrust(experiment.table)) is not None:
+        console.print(why, style="yellow", highlight=False, markup=False, soft_wrap=True)
 
 
 def _conclude(console: Console, experiment: Experiment, found: FoundArchitecture, out: Path) -> None:

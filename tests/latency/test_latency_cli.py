@@ -1,5 +1,6 @@
 """`nas latency` from end to end, with a real measurement of a tiny UNet."""
 
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -81,6 +82,53 @@ def test_show_prints_draws_and_exports(pipeline, measured):
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.filterwarnings("ignore::latency.LatencyTableWarning")
+def test_show_says_what_a_model_and_a_picture_cost(pipeline, measured, tmp_path):
+    out, _ = measured
+    table, picture = read_table(out), tmp_path / "blocks.png"
+    space = space_from_config(read_unet_config(pipeline))
+    shown = run(
+        "show", out, "--model", pipeline, "--steps", 8, "--guidance", "twice", "--text-encoder-ms", 4,
+        "--decoder-ms", 116, "--plot", picture, "--plot-by", "blocks",
+    )  # fmt: skip
+    assert shown.exit_code == 0, shown.output
+    total_ms = table.predict(space.sites(space.base, **table.workload.sizes)).total_ms
+    assert f"UNet {total_ms:.3f} ms a step" in shown.stdout
+    assert f"picture {(8 + 16 * total_ms + 116) / 1000:.3f} s" in shown.stdout
+    assert "16 x UNet" in shown.stdout
+    assert picture.read_bytes()[1:4] == b"PNG"
+
+
+@pytest.mark.filterwarnings("ignore::latency.LatencyTableWarning")
+def test_calibrating_measures_other_subnetworks_and_changes_no_row(pipeline, measured, tmp_path):
+    table = read_table(measured[0])
+    copy, picture = tmp_path / "table.json", tmp_path / "calibration.png"
+    shutil.copy(measured[0], copy)
+    done = run(
+        "calibrate", copy, "--model", pipeline, "--subnetworks", 3, "--rounds", 2, "--max-copies", 1, "--plot", picture
+    )
+    assert done.exit_code == 0, done.output
+    after = read_table(copy)
+    assert (after.rows, after.digest) == (table.rows, table.digest)
+    assert after.check.num_subnetworks == 3
+    assert after.check.worst_error >= after.check.subnetwork_mape > 0
+    assert "worst:" in done.stdout
+    assert picture.read_bytes()[1:4] == b"PNG"
+
+
+@pytest.mark.filterwarnings("ignore::latency.LatencyTableWarning")
+def test_calibrating_needs_one_source_of_measurements(pipeline, measured):
+    out, _ = measured
+    for arguments, words in (
+        ((), "give `--model` to measure here, or `--measured`"),
+        (("--measured", out), "`--measured` and `--manifest` go together"),
+        (("--model", pipeline, "--backend", "onnxruntime"), "`runtime.name` must be"),
+    ):
+        refused = run("calibrate", out, *arguments)
+        assert refused.exit_code == 2, refused.output
+        assert words in refused.stderr
+
+
 def test_user_errors_end_with_code_2_and_a_message_on_stderr(pipeline, tmp_path):
     (tmp_path / "bad.json").write_text('{"schema_version": 9}')
     good = tmp_path / "good.json"
@@ -90,7 +138,7 @@ def test_user_errors_end_with_code_2_and_a_message_on_stderr(pipeline, tmp_path)
     cases = {
         ("show", tmp_path / "none.json"): "there is no latency table",
         ("show", tmp_path / "bad.json"): "`schema_version` 1, but got 9",
-        ("show", good, "--plot", tmp_path / "x.png"): "give its folder with `--model`",
+        ("show", good, "--plot", tmp_path / "x.png"): "name it with `--model`",
         (
             "show",
             good,

@@ -113,7 +113,8 @@ def test_a_table_without_a_check_is_called_uncalibrated():
 
 def test_a_bad_calibration_is_a_warning():
     bad = replace(TABLE, check=replace(TABLE.check, subnetwork_mape=0.2, kendall_tau=0.4, num_subnetworks=9))
-    assert "can trust 7.5% at most and 0.75 at least" in messages(found(bad), Level.WARNING, "calibration")[0]
+    (message,) = messages(found(bad), Level.WARNING, "calibration")
+    assert "are off by 20.0% (at most 10%), with Kendall tau 0.40 (at least 0.80)" in message
 
 
 def test_rows_that_nobody_measured_are_counted():

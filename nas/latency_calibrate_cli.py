@@ -1,0 +1,124 @@
+"""`nas latency calibrate`: a table's predictions against whole models that were measured."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nas.errors_cli import user_errors
+from nas.latency_backends import BackendName, make_backend
+from nas.latency_measure_cli import check_lines
+from nas.latency_model import Attention, Dtype, latency_model
+from nas.latency_progress import latency_progress
+
+if TYPE_CHECKING:
+    from latency import LatencyTable
+    from search_spaces import Architecture, UNetSpace
+
+
+@user_errors
+def calibrate(
+    table: Annotated[Path, typer.Argument(help="Latency table (JSON); its check is replaced, its rows stay.")],
+    model: Annotated[
+        Path | None, typer.Option(help="Model of the table: a folder, or sd-1.5, sd-2.1, sdxl; to measure here.")
+    ] = None,
+    backend: Annotated[BackendName, typer.Option(help="Runtime of the table.")] = BackendName.TORCH_EAGER,
+    subnetworks: Annotated[int, typer.Option(min=1, help="Random sub-networks to measure.")] = 30,
+    rounds: Annotated[int, typer.Option(min=2, help="Rounds of measuring.")] = 10,
+    attention: Annotated[Attention, typer.Option(help="As the table was measured.")] = Attention.SDPA,
+    max_copies: Annotated[int, typer.Option(min=0, help="Copies per block that the table covers.")] = 2,
+    threads: Annotated[int, typer.Option(min=1, help="As the table was measured.")] = 1,
+    seed: Annotated[int, typer.Option(help="Of the sub-networks and the order.")] = 1,
+    cache: Annotated[Path | None, typer.Option(help="Folder of exported models.")] = None,
+    measured: Annotated[
+        list[Path] | None,
+        typer.Option(help="Reports of whole models that another device measured; instead of --model. Repeatable."),
+    ] = None,
+    manifest: Annotated[Path | None, typer.Option(help="`manifest.json` that the reports are about.")] = None,
+    allow_estimated: Annotated[
+        bool, typer.Option("--allow-estimated", help="Take numbers that a tool made up from others.")
+    ] = False,
+    plot: Annotated[Path | None, typer.Option(help="Draw predicted against measured to this picture.")] = None,
+) -> None:
+    """Compare a table's predictions with whole models, and store in the table how far to trust it.
+
+    Measures the base model and random sub-networks on this machine (--model), or reads what another device measured
+    (--measured with --manifest). Use other sub-networks than the table was made with: the seed differs by default.
+
+    Example: nas latency calibrate sd15_cpu.json --model models/sd15 --plot calibration.png
+    """
+    from latency import read_table, write_table
+    from latency.calibration import calibrated, calibration_of, distrust
+    from latency.calibration_figure import calibration_figure
+
+    if (model is None) == (not measured):
+        raise ValueError("give `--model` to measure here, or `--measured` with what another device measured")
+    if bool(measured) != (manifest is not None):
+        raise ValueError("`--measured` and `--manifest` go together: the manifest says what each report is about")
+    known = read_table(table)
+    if model is not None:
+        space, times = _measured_here(
+            known, model, backend, subnetworks, rounds, attention, max_copies, threads, seed, cache
+        )
+    else:
+        assert manifest is not None
+        space, times = _measured_elsewhere(known, manifest, measured or [], allow_estimated=allow_estimated)
+    calibration = calibration_of(known, times, space=space)
+    checked = calibrated(known, calibration)
+    write_table(checked, table, allow_mismatch=True)  # its rows are what they were
+    for line in check_lines(checked):
+        typer.echo(line)
+    worst = calibration.worst
+    typer.echo(
+        f"worst: {worst.predicted_ms:.3f} ms predicted, {worst.measured_ms:.3f} ms measured "
+        f"({worst.architecture.num_resnets} ResNets, {worst.architecture.num_cross_attentions} cross-attentions)"
+    )
+    if (why := distrust(checked)) is not None:
+        typer.echo(f"warning: {why}", err=True)
+    if plot is not None:
+        calibration_figure(calibration, device=known.device, runtime=known.runtime).savefig(plot, dpi=150)
+        typer.echo(f"drew {plot}", err=True)
+
+
+def _measured_here(
+    table: "LatencyTable",
+    model: Path,
+    backend: BackendName,
+    subnetworks: int,
+    rounds: int,
+    attention: Attention,
+    max_copies: int,
+    threads: int,
+    seed: int,
+    cache: Path | None,
+) -> "tuple[UNetSpace, dict[Architecture, float]]":
+    from latency.calibrate import measure_models
+    from latency.interleaving import MeasureSettings
+
+    runtime = make_backend(backend, threads=threads, provider=None, cache=cache)
+    supernet = latency_model(model).supernet(
+        max_copies=max_copies, attention=attention, dtype=Dtype(table.workload.dtype), device=runtime.torch_device
+    )
+    with latency_progress("Calibrating") as progress:
+        times = measure_models(
+            supernet,
+            table,
+            backend=runtime,
+            num_subnetworks=subnetworks,
+            settings=MeasureSettings(min_rounds=rounds, max_rounds=rounds, seed=seed),
+            on_prepare=progress.on_prepare,
+            on_round=progress.on_round,
+        )
+    return supernet.space, times
+
+
+def _measured_elsewhere(
+    table: "LatencyTable", manifest: Path, reports: list[Path], *, allow_estimated: bool
+) -> "tuple[UNetSpace, dict[Architecture, float]]":
+    from latency.importers import read_files
+    from latency.importing import measured_elsewhere
+    from latency.manifest import read_manifest
+
+    listed = read_manifest(manifest)
+    times = measured_elsewhere(listed, read_files(reports), table=table, allow_estimated=allow_estimated)
+    return listed.space, times

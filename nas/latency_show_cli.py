@@ -1,0 +1,204 @@
+"""`nas latency show`: a table's rows and how far to trust it, and what one architecture costs by it."""
+
+import json
+from collections import Counter
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nas.errors_cli import user_errors
+from nas.latency_measure_cli import check_lines
+from nas.latency_model import latency_model
+
+if TYPE_CHECKING:
+    from latency import LatencyPrediction, LatencyTable
+    from search_spaces import UNetSpace
+
+
+class Format(StrEnum):
+    """How a table is printed."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+
+
+class Plot(StrEnum):
+    """What is drawn."""
+
+    STAGES = "stages"
+    BLOCKS = "blocks"
+
+
+class GuidanceOption(StrEnum):
+    """How classifier-free guidance runs; see `latency.prediction.Guidance`."""
+
+    NONE = "none"
+    IN_BATCH = "in-batch"
+    TWICE = "twice"
+
+
+@user_errors
+def show(
+    file: Annotated[Path, typer.Argument(help="Latency table (JSON).")],
+    format: Annotated[Format, typer.Option(help="JSON and CSV are stable interfaces.")] = Format.TABLE,
+    model: Annotated[
+        Path | None, typer.Option(help="Folder or known name: say what its UNet costs, per stage and kind.")
+    ] = None,
+    spec: Annotated[Path | None, typer.Option(help="architecture.json: this architecture, not the base.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="Draw what --model costs to this picture.")] = None,
+    plot_by: Annotated[Plot, typer.Option(help="A bar per stage, or a bar per block.")] = Plot.STAGES,
+    steps: Annotated[
+        int | None, typer.Option(min=1, help="Denoising steps: say what a whole picture costs; needs --model.")
+    ] = None,
+    guidance: Annotated[
+        GuidanceOption, typer.Option(help="Classifier-free guidance: in the batch of the table, or a second pass.")
+    ] = GuidanceOption.NONE,
+    text_encoder_ms: Annotated[float, typer.Option(min=0, help="One run of the text encoder.")] = 0.0,
+    decoder_ms: Annotated[float, typer.Option(min=0, help="The run of the decoder.")] = 0.0,
+) -> None:
+    """Show a latency table: its rows, where it comes from, how far to trust it, and what a model costs by it.
+
+    Examples: nas latency show sd15_cpu.json --model models/sd15 --plot blocks.png --plot-by blocks
+
+    nas latency show sd15_cpu.json --model sd-1.5 --steps 8 --guidance twice --text-encoder-ms 4 --decoder-ms 116
+    """
+    from latency import csv_text, read_table, table_text
+
+    if model is None and (plot is not None or spec is not None or steps is not None):
+        raise ValueError("`--plot`, `--spec` and `--steps` are about a model: name it with `--model`")
+    table = read_table(file)
+    if format is not Format.TABLE:
+        typer.echo(table_text(table) if format is Format.JSON else csv_text(table), nl=False)
+    elif model is None:
+        _print_table(table)
+    if model is not None:
+        space, prediction = _predicted(table, model, spec)
+        if format is Format.TABLE:
+            _print_breakdown(table, space, prediction)
+            if steps is not None:
+                _print_picture(prediction, steps, guidance, text_encoder_ms, decoder_ms)
+        if plot is not None:
+            _draw(table, space, prediction, plot, by=plot_by)
+
+
+def _predicted(table: "LatencyTable", model: Path, spec: Path | None) -> "tuple[UNetSpace, LatencyPrediction]":
+    from latency import check_workload
+    from search_spaces import Architecture, space_from_config
+
+    space = space_from_config(latency_model(model).config)
+    check_workload(table, space=space, **table.workload.sizes)
+    architecture = space.base
+    if spec is not None:
+        architecture = Architecture.from_dict(json.loads(spec.read_text(encoding="utf-8")))
+        space.check(architecture)
+    return space, table.predict(space.sites(architecture, **table.workload.sizes))
+
+
+def _print_table(table: "LatencyTable") -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    _print_scenario(table)
+    sources = Counter(row.source for row in table.rows)
+    console.print("rows: " + ", ".join(f"{num} {source}" for source, num in sources.items()), highlight=False)
+    whole_ms = table.end_to_end.median_ms if table.end_to_end is not None else table.base_ms
+    grid = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    grid.add_column("block", no_wrap=True)
+    for name in ("sites", "ms", "p10 .. p90", "share", "MMACs"):
+        grid.add_column(name, justify="right", no_wrap=True)
+    for row in table.rows:
+        share = row.median_ms * len(row.sites) / whole_ms if whole_ms else 0.0
+        grid.add_row(
+            f"{row.signature} {row.signature.variant}".strip(),
+            str(len(row.sites)),
+            f"{row.median_ms:.3f}",
+            f"{row.p10_ms:.3f} .. {row.p90_ms:.3f}",
+            f"{share:.1%}" if row.sites else "",
+            f"{row.signature.num_macs / 1e6:.2f}",
+        )
+    console.print(grid)
+
+
+def _print_scenario(table: "LatencyTable") -> None:
+    from rich.console import Console
+
+    from latency.calibration import distrust
+
+    console = Console()
+    d, r, w = table.device, table.runtime, table.workload
+    about_device = ", ".join(dict.fromkeys(part for part in (d.name, d.soc, d.compute_unit, d.os) if part))
+    options = "".join(f", {name} {value}" for name, value in r.options)
+    console.print(f"[bold]{w.base_model}[/bold] on {about_device}", highlight=False)
+    console.print(f"{r.name} {r.version}{options}, {w.attention_impl}, {w.dtype}", highlight=False)
+    console.print(
+        f"latents {w.latent_height}x{w.latent_width}, batch {w.batch}, {w.context_tokens} text tokens", highlight=False
+    )
+    for line in check_lines(table):
+        console.print(line, highlight=False)
+    if (why := distrust(table)) is not None:
+        console.print(why, style="yellow", highlight=False, markup=False)
+
+
+def _print_breakdown(table: "LatencyTable", space: "UNetSpace", prediction: "LatencyPrediction") -> None:
+    """Milliseconds per stage and kind of block."""
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+
+    from latency.figure import OTHER, SHOWN
+
+    _print_scenario(table)
+    kinds = [*SHOWN.values(), OTHER]
+    rows: dict[str, dict[str, float]] = {}
+    for block in prediction.breakdown:
+        stage = space.paper_stage(block.stage) if block.stage else "outside"
+        row = rows.setdefault(stage, dict.fromkeys(kinds, 0.0))
+        row[SHOWN.get(block.kind, OTHER)] += block.ms
+    grid = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    grid.add_column("stage")
+    for name in (*kinds, "ms", "share"):
+        grid.add_column(name, justify="right")
+    for stage, row in rows.items():
+        total = sum(row.values())
+        grid.add_row(stage, *(f"{ms:.3f}" for ms in row.values()), f"{total:.3f}", f"{total / prediction.total_ms:.1%}")
+    console = Console()
+    console.print(grid)
+    console.print(
+        f"UNet {prediction.total_ms:.3f} ms a step [{prediction.low_ms:.3f}, {prediction.high_ms:.3f}]",
+        highlight=False,
+        markup=False,
+    )
+
+
+def _print_picture(
+    prediction: "LatencyPrediction", steps: int, guidance: GuidanceOption, text_encoder_ms: float, decoder_ms: float
+) -> None:
+    from latency import Guidance, ImageLatency
+
+    image = ImageLatency(
+        unet=prediction,
+        num_steps=steps,
+        guidance=Guidance(guidance),
+        text_encoder_ms=text_encoder_ms,
+        decoder_ms=decoder_ms,
+    )
+    typer.echo(
+        f"picture {image.total_ms / 1000:.3f} s [{image.low_ms / 1000:.3f}, {image.high_ms / 1000:.3f}]: "
+        f"{image.num_text_encoder_runs} x text encoder {text_encoder_ms:g} ms + {image.num_unet_runs} x UNet "
+        f"{prediction.total_ms:.3f} ms + decoder {decoder_ms:g} ms"
+    )
+
+
+def _draw(
+    table: "LatencyTable", space: "UNetSpace", prediction: "LatencyPrediction", picture: Path, *, by: Plot
+) -> None:
+    from latency.figure import block_figure, stage_figure
+
+    draw = stage_figure if by is Plot.STAGES else block_figure
+    draw(prediction, space=space, device=table.device, runtime=table.runtime).savefig(picture, dpi=150)
+    typer.echo(f"drew {picture}", err=True)

@@ -1,0 +1,106 @@
+"""Calibration: predictions against whole models, what is bias and what is not, and when a table is distrusted."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from latency import EndToEnd, LatencyTable, LatencyTableError
+from latency.calibration import TRUSTED_MAPE, Calibration, calibrated, calibration_of, check_of, distrust
+from latency.calibration_figure import calibration_figure
+from latency.subnetworks import random_architectures
+from search_spaces import Architecture
+from tests.nas.synthetic import CONTEXT_TOKENS, shapes_space, synthetic_table
+
+SPACE = shapes_space()
+SITES = SPACE.sites(SPACE.base, context_tokens=CONTEXT_TOKENS)
+PLAIN = synthetic_table(SPACE)
+TABLE: LatencyTable = replace(
+    PLAIN,
+    rows=tuple(
+        replace(row, sites=tuple(site.name for site in SITES if site.signature == row.signature)) for row in PLAIN.rows
+    ),
+)
+MODELS = (SPACE.base, *random_architectures(SPACE, num=12, seed=3))
+PREDICTED = {a: TABLE.predict(SPACE.sites(a, **TABLE.workload.sizes)).total_ms for a in MODELS}
+
+
+def calibration(factors: list[float]) -> Calibration:
+    """What a device gives that needs so much of each predicted latency."""
+    measured = {a: PREDICTED[a] * factor for a, factor in zip(MODELS, factors, strict=True)}
+    return calibration_of(TABLE, measured, space=SPACE)
+
+
+@given(st.floats(0.2, 5))
+def test_a_device_of_another_pace_is_all_bias(pace: float) -> None:
+    found = calibration([pace] * len(MODELS))
+    assert found.bias == pytest.approx(1 / pace)
+    assert found.mape == pytest.approx(abs(1 / pace - 1))
+    assert found.unbiased_mape == pytest.approx(0, abs=1e-9)
+    assert found.kendall_tau == pytest.approx(1)
+
+
+@given(st.lists(st.floats(0.5, 2), min_size=len(MODELS), max_size=len(MODELS)))
+def test_the_worst_is_the_worst_and_the_base_counts_in_no_figure(factors: list[float]) -> None:
+    found = calibration(factors)
+    errors = [abs(1 / factor - 1) for factor in factors[1:]]
+    assert found.worst.error == pytest.approx(max(errors))
+    assert found.mape == pytest.approx(sum(errors) / len(errors))
+    assert found.base.architecture == SPACE.base
+    assert SPACE.base not in [model.architecture for model in found.subnetworks]
+
+
+def test_a_perfect_calibration_is_trusted_and_changes_no_prediction() -> None:
+    table = calibrated(TABLE, calibration([1.0] * len(MODELS)))
+    assert distrust(table) is None
+    assert (table.rows, table.digest) == (TABLE.rows, TABLE.digest)
+    assert table.check is not None
+    assert (table.check.num_subnetworks, table.check.bias) == (12, pytest.approx(1))
+
+
+def test_an_uncalibrated_table_is_distrusted_with_the_remedy() -> None:
+    why = distrust(TABLE)
+    assert why is not None
+    assert "not calibrated" in why
+    assert "`nas latency calibrate TABLE --model MODEL`" in why
+
+
+def test_another_pace_leaves_shares_to_be_trusted_and_a_scatter_nothing() -> None:
+    slow = distrust(calibrated(TABLE, calibration([1.5] * len(MODELS))))
+    assert slow is not None
+    assert "by a factor of about 0.67" in slow
+    assert "`search.target_ratio`" in slow
+    wild = distrust(calibrated(TABLE, calibration([1.0] + [0.6, 1.7] * 6)))
+    assert wild is not None
+    assert "measure the table again, with more rounds" in wild
+
+
+@given(st.floats(0, 0.4))
+def test_the_limit_is_the_stated_one(error: float) -> None:
+    end_to_end = EndToEnd(median_ms=TABLE.base_ms, p10_ms=TABLE.base_ms, p90_ms=TABLE.base_ms, num_samples=9)
+    check = replace(check_of(TABLE, end_to_end, None), subnetwork_mape=error, kendall_tau=0.9, num_subnetworks=9)
+    trusted = distrust(replace(TABLE, end_to_end=end_to_end, check=check)) is None
+    assert trusted == (error <= TRUSTED_MAPE)
+
+
+def test_measurements_must_hold_the_base_and_another() -> None:
+    with pytest.raises(LatencyTableError, match="a measurement of the base model"):
+        calibration_of(TABLE, {MODELS[1]: 1.0}, space=SPACE)
+    with pytest.raises(LatencyTableError, match="at least one measured sub-network"):
+        calibration_of(TABLE, {SPACE.base: 1.0}, space=SPACE)
+
+
+def test_the_figure_names_device_error_and_the_worst() -> None:
+    found = calibration([1.0] + [0.9, 1.1] * 6)
+    figure = calibration_figure(found, device=TABLE.device, runtime=TABLE.runtime)
+    (axes,) = figure.axes
+    assert "arithmetic" in axes.get_title()
+    assert f"{found.mape:.1%}" in axes.get_title()
+    labels = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert any("worst, off by" in label for label in labels)
+
+
+def test_calibration_counts_architectures_once() -> None:
+    assert len({a.arch_id for a in MODELS}) == len(MODELS)
+    assert all(isinstance(a, Architecture) for a in MODELS)

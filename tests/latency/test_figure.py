@@ -1,0 +1,53 @@
+"""Pictures show the numbers that they are made of."""
+
+import pytest
+from matplotlib.colors import to_hex
+
+from latency.calibration import Calibration, MeasuredModel
+from latency.calibration_figure import calibration_figure
+from latency.figure import COLOURS, OTHER, OUTSIDE, SHOWN, block_figure, milliseconds_by_paper_stage, stage_figure
+from latency.subnetworks import random_architectures
+from tests.latency.strategies import TOKENS, small_space, table_of
+
+SPACE = small_space()
+TABLE = table_of(SPACE)
+PREDICTION = TABLE.predict(SPACE.sites(SPACE.base, context_tokens=TOKENS))
+ABOUT = {"device": TABLE.device, "runtime": TABLE.runtime}
+
+
+def test_stages_hold_everything_once():
+    stages = milliseconds_by_paper_stage(PREDICTION, space=SPACE)
+    assert list(stages) == ["Down-1", "Down-2", "Mid", "Up-1", "Up-2", OUTSIDE]
+    assert sum(ms for kinds in stages.values() for ms in kinds.values()) == pytest.approx(PREDICTION.total_ms)
+
+
+def test_a_stages_bar_is_as_high_as_its_milliseconds():
+    (axes,) = stage_figure(PREDICTION, space=SPACE, **ABOUT).axes
+    assert sum(bar.get_height() for bar in axes.patches) == pytest.approx(PREDICTION.total_ms)
+    assert axes.get_title() == f"{PREDICTION.total_ms:.1f} ms on phone, engine 1.0"
+
+
+def test_every_block_has_its_bar_in_its_colour_and_every_stage_its_name():
+    (axes,) = block_figure(PREDICTION, space=SPACE, **ABOUT).axes
+    bars = axes.containers[0]
+    assert [bar.get_height() for bar in bars] == [block.ms for block in PREDICTION.breakdown]
+    assert [to_hex(bar.get_facecolor()) for bar in bars] == [
+        COLOURS[SHOWN.get(block.kind, OTHER)] for block in PREDICTION.breakdown
+    ]
+    assert [text.get_text().split("\n")[0] for text in axes.texts] == ["Down-1", "Down-2", "Mid", "Up-1", "Up-2"]
+    shares = [int(text.get_text().split("\n")[1].removesuffix("%")) for text in axes.texts]
+    assert 80 <= sum(shares) <= 100
+
+
+def test_a_calibration_shows_every_model_and_marks_the_worst():
+    models = tuple(
+        MeasuredModel(architecture=architecture, predicted_ms=10 + number, measured_ms=10 + number + (number == 3))
+        for number, architecture in enumerate(random_architectures(SPACE, num=6, seed=0))
+    )
+    base = MeasuredModel(architecture=SPACE.base, predicted_ms=20, measured_ms=21)
+    (axes,) = calibration_figure(Calibration(base=base, subnetworks=models), **ABOUT).axes
+    clouds = {cloud.get_label(): cloud.get_offsets().tolist() for cloud in axes.collections}
+    assert clouds["sub-networks"] == [[m.measured_ms, m.predicted_ms] for m in models]
+    assert clouds["whole UNet"] == [[21, 20]]
+    assert clouds[f"worst, off by {1 / 14:.1%}"] == [[14, 13]]
+    assert "mean error 1.2%, bias 1.000, Kendall tau 0.93" in axes.get_title()
