@@ -81,7 +81,8 @@ def block_figure(prediction: LatencyPrediction, /, *, space: UNetSpace, device: 
             axes.text((start + end - 1) / 2, 1.0, text, ha="center", va="bottom", transform=axes.get_xaxis_transform())
         start = end
     axes.set(xlim=(-0.5, len(blocks) - 0.5), xticks=[], xlabel="Blocks in the order of the forward pass")
-    axes.legend(handles=[Patch(color=colour, label=label) for label, colour in COLOURS.items()], frameon=False)
+    patches = [Patch(color=colour, label=label) for label, colour in COLOURS.items()]
+    figure.legend(handles=patches, frameon=False, loc="outside lower center", ncols=len(patches))
     _finish(axes, prediction, device, runtime, pad=32)
     return figure
 
