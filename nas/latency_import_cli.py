@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nas.errors_cli import user_errors
+from nas.latency_model import latency_model
 
 if TYPE_CHECKING:
     from latency.importers import Importer
@@ -143,11 +144,10 @@ def validate(
     """
     from latency.validation import validate as validated
     from search_spaces import space_from_config
-    from search_spaces.loading import read_unet_config
 
     if not table.is_file():
         raise FileNotFoundError(f"there is no latency table {table}")
-    space = space_from_config(read_unet_config(model), max_copies=max_copies) if model is not None else None
+    space = space_from_config(latency_model(model).config, max_copies=max_copies) if model is not None else None
     found = validated(table.read_bytes(), space=space)
     if format is Format.JSON:
         findings = [asdict(finding) for finding in found.findings]
