@@ -3,14 +3,16 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from latency import EndToEnd, LatencyTable, LatencyTableError
+from latency import Device, EndToEnd, LatencyTable, LatencyTableError
 from latency.calibration import TRUSTED_MAPE, Calibration, calibrated, calibration_of, check_of, distrust
 from latency.calibration_figure import calibration_figure
+from latency.importing import import_table, measured_elsewhere
 from latency.subnetworks import random_architectures
 from search_spaces import Architecture
+from tests.latency.manifests import REST_MS, manifest, results, whole_milliseconds
 from tests.nas.synthetic import CONTEXT_TOKENS, shapes_space, synthetic_table
 
 SPACE = shapes_space()
@@ -33,6 +35,7 @@ def calibration(factors: list[float]) -> Calibration:
 
 
 @given(st.floats(0.2, 5))
+@settings(max_examples=20, deadline=None)
 def test_a_device_of_another_pace_is_all_bias(pace: float) -> None:
     found = calibration([pace] * len(MODELS))
     assert found.bias == pytest.approx(1 / pace)
@@ -42,6 +45,7 @@ def test_a_device_of_another_pace_is_all_bias(pace: float) -> None:
 
 
 @given(st.lists(st.floats(0.5, 2), min_size=len(MODELS), max_size=len(MODELS)))
+@settings(max_examples=20, deadline=None)
 def test_the_worst_is_the_worst_and_the_base_counts_in_no_figure(factors: list[float]) -> None:
     found = calibration(factors)
     errors = [abs(1 / factor - 1) for factor in factors[1:]]
@@ -77,6 +81,7 @@ def test_another_pace_leaves_shares_to_be_trusted_and_a_scatter_nothing() -> Non
 
 
 @given(st.floats(0, 0.4))
+@settings(deadline=None)
 def test_the_limit_is_the_stated_one(error: float) -> None:
     end_to_end = EndToEnd(median_ms=TABLE.base_ms, p10_ms=TABLE.base_ms, p90_ms=TABLE.base_ms, num_samples=9)
     check = replace(check_of(TABLE, end_to_end, None), subnetwork_mape=error, kendall_tau=0.9, num_subnetworks=9)
@@ -104,3 +109,35 @@ def test_the_figure_names_device_error_and_the_worst() -> None:
 def test_calibration_counts_architectures_once() -> None:
     assert len({a.arch_id for a in MODELS}) == len(MODELS)
     assert all(isinstance(a, Architecture) for a in MODELS)
+
+
+def imported_table() -> LatencyTable:
+    """The table of an imagined device, from a manifest's reports, without its whole models."""
+    listed = manifest()
+    blocks = results(listed, **{model.file: None for model in listed.whole_models})
+    device = Device(name="phone", compute_unit="npu")
+    return import_table(
+        listed, [blocks], device=device, runtime_name="engine", runtime_version="1", allow_unchecked=True
+    ).table
+
+
+def test_another_device_calibrates_by_its_reports() -> None:
+    table, listed = imported_table(), manifest()
+    times = measured_elsewhere(listed, [results(listed)], table=table)
+    assert times == {model.architecture: whole_milliseconds(model.architecture) for model in listed.whole_models}
+    found = calibration_of(table, times, space=listed.space)
+    assert found.base.measured_ms - found.base.predicted_ms == pytest.approx(REST_MS), "nobody measured the rest"
+    checked = calibrated(table, found)
+    assert checked.check is not None
+    assert checked.check.sum_over_end_to_end == pytest.approx(table.base_ms / found.base.measured_ms)
+    assert (checked.check.num_subnetworks, checked.check.kendall_tau) == (3, 1)
+
+
+def test_reports_of_another_workload_or_without_whole_models_are_refused_together() -> None:
+    table, listed = imported_table(), manifest()
+    other = replace(table, workload=replace(table.workload, batch=2, dtype="float16"))
+    blocks = results(listed, **{model.file: None for model in listed.whole_models})
+    with pytest.raises(LatencyTableError) as error:
+        measured_elsewhere(listed, [blocks], table=other)
+    for part in ("`workload.batch`", "`workload.dtype`", "must hold the base model and another whole model"):
+        assert part in str(error.value)
