@@ -25,7 +25,7 @@ NUM_ARCHITECTURES, SEED = 500, 0
 
 def main(model: Path, picture: Path, files: list[Path]) -> None:
     """Price, print, draw."""
-    space = space_from_config(latency_model(model).config)
+    space = space_from_config(latency_model(model).config, max_copies=0)  # what every table covers
     tables = {file.stem: read_table(file) for file in files}
     architectures = random_architectures(space, num=NUM_ARCHITECTURES, seed=SEED)
     shares = {}
