@@ -7,6 +7,18 @@ import typer
 
 from nas.errors_cli import user_errors
 from nas.latency_model import Attention, Dtype, latency_model
+from nas.latency_options import (
+    AttentionOption,
+    BaseModelOption,
+    BatchOption,
+    CacheOption,
+    ContextTokensOption,
+    DtypeOption,
+    HeightOption,
+    MaxCopiesOption,
+    ModelArgument,
+    WidthOption,
+)
 from nas.latency_progress import latency_progress
 
 if TYPE_CHECKING:
@@ -17,32 +29,24 @@ FORMATS = ("onnx", "executorch", "coreml", "litert")
 
 @user_errors
 def init(
-    model: Annotated[
-        Path, typer.Argument(help="Diffusers pipeline folder, the `unet` folder in it, or sd-1.5, sd-2.1, sdxl.")
-    ],
+    model: ModelArgument,
     out: Annotated[Path, typer.Option(help="Folder to write; every format gets a folder of its own in it.")],
     formats: Annotated[
         str, typer.Option(help=f"Formats of the model files, with commas between: {', '.join(FORMATS)}.")
     ] = "onnx",
-    batch: Annotated[int, typer.Option(min=1, help="Samples per forward pass. Latencies are never rescaled.")] = 1,
-    height: Annotated[int | None, typer.Option(min=1, help="Latent height; default: the model's own.")] = None,
-    width: Annotated[int | None, typer.Option(min=1, help="Latent width; default: the model's own.")] = None,
-    context_tokens: Annotated[
-        int | None, typer.Option(min=1, help="Text tokens; default: the pipeline's tokenizer's, else 77.")
-    ] = None,
-    dtype: Annotated[Dtype, typer.Option(help="Of weights and activations.")] = Dtype.FLOAT32,
-    attention: Annotated[
-        Attention, typer.Option(help="Attention implementation: scaled dot product, or written out in products.")
-    ] = Attention.SDPA,
-    max_copies: Annotated[int, typer.Option(min=0, help="Copies per block that the search may make.")] = 1,
+    batch: BatchOption = 1,
+    height: HeightOption = None,
+    width: WidthOption = None,
+    context_tokens: ContextTokensOption = None,
+    dtype: DtypeOption = Dtype.FLOAT32,
+    attention: AttentionOption = Attention.SDPA,
+    max_copies: MaxCopiesOption = 1,
     subnetworks: Annotated[
         int, typer.Option(min=0, help="Random sub-networks to check predictions with; each is a whole model's file.")
     ] = 4,
     seed: Annotated[int, typer.Option(help="Of the sub-networks.")] = 0,
-    cache: Annotated[
-        Path | None, typer.Option(help="Folder of exported blocks; default: in the user's cache folder.")
-    ] = None,
-    base_model: Annotated[str | None, typer.Option(help="Name of the model; default: its folder's name.")] = None,
+    cache: CacheOption = None,
+    base_model: BaseModelOption = None,
 ) -> None:
     """Write one model file for every block of MODEL, for a device to time: phones, NPUs, GPUs elsewhere.
 

@@ -8,6 +8,18 @@ import typer
 from nas.errors_cli import user_errors
 from nas.latency_backends import BackendName, make_backend
 from nas.latency_model import Attention, Dtype, latency_model
+from nas.latency_options import (
+    AttentionOption,
+    BaseModelOption,
+    BatchOption,
+    CacheOption,
+    ContextTokensOption,
+    DtypeOption,
+    HeightOption,
+    MaxCopiesOption,
+    ModelArgument,
+    WidthOption,
+)
 from nas.latency_progress import latency_progress
 
 if TYPE_CHECKING:
@@ -16,22 +28,16 @@ if TYPE_CHECKING:
 
 @user_errors
 def measure(
-    model: Annotated[
-        Path, typer.Argument(help="Diffusers pipeline folder, the `unet` folder in it, or sd-1.5, sd-2.1, sdxl.")
-    ],
+    model: ModelArgument,
     out: Annotated[Path, typer.Option(help="Table to write (JSON); replaced only when the measurement succeeds.")],
     backend: Annotated[BackendName, typer.Option(help="Runtime that is measured.")] = BackendName.TORCH_EAGER,
-    batch: Annotated[int, typer.Option(min=1, help="Samples per forward pass. Latencies are never rescaled.")] = 1,
-    height: Annotated[int | None, typer.Option(min=1, help="Latent height; default: the model's own.")] = None,
-    width: Annotated[int | None, typer.Option(min=1, help="Latent width; default: the model's own.")] = None,
-    context_tokens: Annotated[
-        int | None, typer.Option(min=1, help="Text tokens; default: the pipeline's tokenizer's, else 77.")
-    ] = None,
-    dtype: Annotated[Dtype, typer.Option(help="Of weights and activations.")] = Dtype.FLOAT32,
-    attention: Annotated[
-        Attention, typer.Option(help="Attention implementation: scaled dot product, or written out in products.")
-    ] = Attention.SDPA,
-    max_copies: Annotated[int, typer.Option(min=0, help="Copies per block that the search may make.")] = 2,
+    batch: BatchOption = 1,
+    height: HeightOption = None,
+    width: WidthOption = None,
+    context_tokens: ContextTokensOption = None,
+    dtype: DtypeOption = Dtype.FLOAT32,
+    attention: AttentionOption = Attention.SDPA,
+    max_copies: MaxCopiesOption = 2,
     min_rounds: Annotated[int, typer.Option(min=1, help="Rounds before stopping early.")] = 10,
     max_rounds: Annotated[int, typer.Option(min=1, help="Rounds at most.")] = 60,
     subnetworks: Annotated[
@@ -44,11 +50,9 @@ def measure(
     provider: Annotated[
         str | None, typer.Option(help="ONNX Runtime's execution provider or OpenVINO's device; default: the CPU.")
     ] = None,
-    cache: Annotated[
-        Path | None, typer.Option(help="Folder of exported blocks; default: in the user's cache folder.")
-    ] = None,
+    cache: CacheOption = None,
     device_name: Annotated[str | None, typer.Option(help="Name of this machine; default: its processor.")] = None,
-    base_model: Annotated[str | None, typer.Option(help="Name of the model; default: its folder's name.")] = None,
+    base_model: BaseModelOption = None,
     allow_mismatch: Annotated[
         bool,
         typer.Option("--allow-mismatch", help="Write the table even if blocks do not sum to 0.9 .. 1.1 of the whole."),

@@ -1,38 +1,24 @@
 """torch.compile on the host's CPU: every block compiled on its own, for its own shapes."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from dataclasses import replace
 from types import FunctionType
 from typing import Any
 
-import diffusers
 import torch
 
-from latency.backends.host import HostCpu
+from latency.backends.torch_eager import TorchEager
 from latency.blocks import ModuleCall
 from latency.scenario import Runtime
 
 
-class TorchCompile(HostCpu):
-    """Modules through `torch.compile`; preparing one takes seconds, a whole UNet minutes."""
+class TorchCompile(TorchEager):
+    """Torch as it is, every call compiled: preparing a block takes seconds, a whole UNet minutes."""
 
     @property
     def runtime(self) -> Runtime:
         """This torch with its thread count."""
-        return Runtime(
-            name="torch-compile",
-            version=torch.__version__,
-            converter="inductor",
-            torch=torch.__version__,
-            diffusers=diffusers.__version__,
-            options=(("threads", str(self.threads)),),
-        )
-
-    @contextmanager
-    def session(self) -> Iterator[None]:
-        """Inference mode and the number of threads, which compiled code keeps; both as before afterwards."""
-        with super().session(), torch.inference_mode():
-            yield
+        return replace(super().runtime, name="torch-compile", converter="inductor")
 
     def prepare(self, call: ModuleCall, /) -> Callable[[], object]:
         """The compiled call, having run once."""

@@ -35,7 +35,7 @@ def test_a_chunk_does_not_know_which_chunks_came_before(evaluator: ClipEvaluator
     assert [len(forward[chunk]) for chunk in (0, 1, 2)] == [2, 2, 1]
 
 
-BATCH_TOLERANCE = 1e-4  # what docs/running_searches.md promises; seen: 3e-6
+BATCH_TOLERANCE = 1e-4  # what docs/running_searches.md promises; seen: 3e-7
 
 
 def test_the_batch_moves_the_last_bits_only(parts: PipelineParts, clip: ClipModel, unet: UNet2DConditionModel) -> None:

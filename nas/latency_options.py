@@ -1,0 +1,27 @@
+"""Options that `nas latency measure` and `nas latency init` share: the model and the scenario of a table."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nas.latency_model import Attention, Dtype
+
+ModelArgument = Annotated[
+    Path, typer.Argument(help="Diffusers pipeline folder, the `unet` folder in it, or sd-1.5, sd-2.1, sdxl.")
+]
+BatchOption = Annotated[int, typer.Option(min=1, help="Samples per forward pass. Latencies are never rescaled.")]
+HeightOption = Annotated[int | None, typer.Option(min=1, help="Latent height; default: the model's own.")]
+WidthOption = Annotated[int | None, typer.Option(min=1, help="Latent width; default: the model's own.")]
+ContextTokensOption = Annotated[
+    int | None, typer.Option(min=1, help="Text tokens; default: the pipeline's tokenizer's, else 77.")
+]
+DtypeOption = Annotated[Dtype, typer.Option(help="Of weights and activations.")]
+AttentionOption = Annotated[
+    Attention, typer.Option(help="Attention implementation: scaled dot product, or written out in products.")
+]
+MaxCopiesOption = Annotated[int, typer.Option(min=0, help="Copies per block that the search may make.")]
+CacheOption = Annotated[
+    Path | None, typer.Option(help="Folder of exported blocks; default: in the user's cache folder.")
+]
+BaseModelOption = Annotated[str | None, typer.Option(help="Name of the model; default: its folder's name.")]
