@@ -90,27 +90,27 @@ class Search:
         Returns:
             The best architecture found; the run's `architecture.json` holds the same.
         """
-        experiment = self._experiment
-        store = experiment.config.score_store
+        experiment, folder = self._experiment, self._experiment.config.score_store
         with (
             self._run.opened(experiment.config.identity(), may_follow=experiment.check_extends) as earlier,
             closing(Trace(self._run.trace_path)) as trace,
-            staffed(experiment, run=self._run, log_folder=self._run.path / "logs", on_start=self._on_start) as (
+        ):
+            store = self._run.scores if folder is None else shared_store(folder)
+            with staffed(experiment, run=self._run, log_folder=self._run.path / "logs", on_start=self._on_start) as (
                 pool,
                 trainer,
-            ),
-        ):
-            if self._on_estimate is not None and trace.num_past == 0:
-                self._on_estimate(_estimated(experiment, pool, trainer))
-            self._trace, self._pool, self._trainer = trace, pool, trainer
-            self._scorer = Scorer(
-                pool,
-                store=self._run.scores if store is None else shared_store(store),
-                prompts=experiment.worker.validation,
-                protocol_digest=experiment.digests["protocol"],
-            )
-            self._round_scorer = RoundScorer(experiment, self._scorer)
-            return self._search([*earlier, experiment.config.identity()])
+            ):
+                if self._on_estimate is not None and trace.num_past == 0:
+                    self._on_estimate(_estimated(experiment, pool, trainer))
+                self._trace, self._pool, self._trainer = trace, pool, trainer
+                self._scorer = Scorer(
+                    pool,
+                    store=store,
+                    prompts=experiment.worker.validation,
+                    protocol_digest=experiment.digests["protocol"],
+                )
+                self._round_scorer = RoundScorer(experiment, self._scorer)
+                return self._search([*earlier, experiment.config.identity()])
 
     def _search(self, configs: list[dict[str, Any]]) -> FoundArchitecture:
         """The searches of a run's configs, each going on where the one before ended."""
