@@ -30,7 +30,7 @@ from nas.spec import FoundArchitecture, write_spec
 from nas.trace import Trace
 from nas.worker import load_supernet
 from nas.workers import WorkerPool, make_pool
-from search_spaces.actions import Action
+from search_spaces.actions import AnyAction
 from search_spaces.architecture import Architecture
 
 
@@ -53,7 +53,7 @@ class RoundResult:
 
     round: int
     architecture: Architecture
-    actions: tuple[Action, ...]
+    actions: tuple[AnyAction, ...]
     weights_digest: str
     clip: Interval
     latency_ms: float

@@ -9,7 +9,7 @@ from typing import Any
 from nas.algorithms.evolving import StopReason
 from nas.durable import write_text
 from nas.scores import Interval
-from search_spaces.actions import Action
+from search_spaces.actions import AnyAction
 from search_spaces.architecture import Architecture, ArchitectureError
 from search_spaces.space_view import counts_by_paper_stage
 from search_spaces.unet_space import UNetSpace
@@ -37,7 +37,7 @@ class FoundArchitecture:
     round: int
     stop: StopReason
     target_met: bool
-    actions: tuple[Action, ...]
+    actions: tuple[AnyAction, ...]
     base_latency_ms: float
     predicted_latency_ms: float
     target_latency_ms: float
