@@ -201,4 +201,4 @@ def test_loading_holds_one_copy_of_the_weights(folder: Path, tmp_path: Path) -> 
     done = subprocess.run(
         [sys.executable, "-c", PEAK, folder, large], capture_output=True, text=True, check=True, cwd=Path.cwd()
     )
-    assert 0.8 < float(done.stdout) < 1.3, "seen: 1.0"
+    assert 0.8 < float(done.stdout) < 1.3, "seen: 0.98"
