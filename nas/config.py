@@ -127,7 +127,8 @@ class WorkersConfig(_Section):
 class ExperimentConfig(_Section):
     """One search."""
 
-    model: Path = Field(description="folder of a diffusers StableDiffusionPipeline", strict=False)
+    model: Path = Field(description="folder of a diffusers StableDiffusionPipeline or -XLPipeline", strict=False)
+    model_variant: str | None = Field(None, description="of the model's weight files, such as fp16; none = plain ones")
     clip: ClipConfig
     latency_table: Path = Field(description="latency table of the target device", strict=False)
     validation: ValidationConfig
@@ -143,7 +144,10 @@ class ExperimentConfig(_Section):
 
     def identity(self) -> dict[str, Any]:
         """The config as plain values, without what never changes a result."""
-        return self.model_dump(mode="json", exclude={"workers", "score_store"})
+        plain = self.model_dump(mode="json", exclude={"workers", "score_store"})
+        if self.model_variant is None:  # as in runs that knew no variants
+            del plain["model_variant"]
+        return plain
 
 
 def load_config(path: Path, /, *, overrides: Sequence[str] = ()) -> ExperimentConfig:

@@ -15,7 +15,8 @@ from nas.evaluation.clip_model import check_clip_name
 from nas.evaluation.execution import Execution, Precision
 from nas.evaluation.validation_set import ValidationSet, read_captions
 from nas.extension import check_extension
-from nas.pipeline_folder import check_pipeline_folder, folder_digest
+from nas.pipeline_folder import folder_digest
+from nas.pipeline_index import PipelineClass, PipelineIndex, check_pipeline_folder
 from nas.racing import RacingSettings
 from nas.robust_training import RobustTrainingSettings, check_stages
 from nas.score_store import digest_of
@@ -95,7 +96,7 @@ def resolve(config: ExperimentConfig, /) -> Experiment:
         ValueError: A missing or broken part, a table that does not cover the space, or a target below the fastest
             reachable architecture.
     """
-    check_pipeline_folder(config.model)
+    index = check_pipeline_folder(config.model, variant=config.model_variant)
     check_clip_name(config.clip.model, pretrained=config.clip.pretrained)
     if config.robust_training.pictures is not None:
         read_metadata(config.robust_training.pictures)
@@ -139,6 +140,7 @@ def resolve(config: ExperimentConfig, /) -> Experiment:
             channels_last=config.execution.channels_last,
             compile_blocks=config.execution.compile_blocks,
         ),
+        model_variant=config.model_variant,
     )
     worker.execution.check()
     training = RobustTrainingSettings(
@@ -151,7 +153,7 @@ def resolve(config: ExperimentConfig, /) -> Experiment:
     return Experiment(
         config=config, space=space, table=table, price_ms=price_ms, worker=worker, rules=rules, training=training,
         racing=_racing(config.racing), latency_error=table.relative_error,
-        digests=_digests(config, table, worker, unet_config),
+        digests=_digests(config, table, worker, unet_config, index),
     )  # fmt: skip
 
 
@@ -177,14 +179,22 @@ def _racing(racing: RacingConfig) -> RacingSettings | None:
 
 
 def _digests(
-    config: ExperimentConfig, table: LatencyTable, worker: WorkerSpec, unet_config: Mapping[str, Any]
+    config: ExperimentConfig,
+    table: LatencyTable,
+    worker: WorkerSpec,
+    unet_config: Mapping[str, Any],
+    index: PipelineIndex,
 ) -> dict[str, str]:
     clip = (
         folder_digest(Path(config.clip.model))
         if config.clip.pretrained is None
         else f"{config.clip.model}/{config.clip.pretrained}"
     )
-    model = {part: folder_digest(config.model / part) for part in ("vae", "text_encoder", "tokenizer", "scheduler")}
+    model: dict[str, Any] = {part: folder_digest(config.model / part) for part in index.parts if part != "unet"}
+    if index.pipeline_class is not PipelineClass.SD:
+        model["zero_empty_prompt"] = index.zero_empty_prompt
+    if config.model_variant is not None:
+        model["variant"] = config.model_variant
     protocol = {
         "sampling": config.sampling.model_dump(),
         "execution": config.execution.model_dump(),

@@ -178,7 +178,7 @@ def _losses(
     """The loss of one step after the other, each of a batch and a sub-network of its own."""
     architecture, device = supernet.architecture, supernet.unet.device
     batches = data.batches(seed=seed, size=settings.batch_size, caption_dropout=settings.caption_dropout)
-    for step, (latents, embeddings, generator) in enumerate(batches):
+    for step, (latents, text, generator) in enumerate(batches):
         noise = torch.randn(latents.shape, generator=generator).to(device)
         timesteps = torch.randint(len(schedule.alphas_cumprod), (len(latents),), generator=generator).to(device)
         noisy, target = schedule.diffuse(latents.to(device), noise, timesteps)
@@ -190,5 +190,5 @@ def _losses(
             protected=settings.protected,
         )
         supernet.switch(dropped)
-        predicted = supernet.unet(noisy, timesteps, encoder_hidden_states=embeddings.to(device)).sample
+        predicted = supernet.unet(noisy, timesteps, **text.to(device).arguments()).sample
         yield F.mse_loss(predicted, target)

@@ -110,10 +110,10 @@ class RoundTrainer:
     def _data(self) -> TrainingData:
         folder = self._config.robust_training.pictures
         assert folder is not None, "the config asks for pictures when there are iterations"
-        parts = PipelineParts.load(self._config.model)
+        parts = PipelineParts.load(self._config.model, variant=self._config.model_variant)
         height, width = self._supernet.space.sample_size
-        scale = 2 ** (len(parts.vae.config.block_out_channels) - 1)
-        pictures = encode_pictures(read_metadata(folder), parts=parts, size_px=(height * scale, width * scale))
+        size_px = (height * parts.vae_scale, width * parts.vae_scale)
+        pictures = encode_pictures(read_metadata(folder), parts=parts, size_px=size_px)
         scheduler = make_scheduler(self._config.sampling.scheduler, config=parts.scheduler_config)
         schedule = NoiseSchedule(
             alphas_cumprod=scheduler.alphas_cumprod, prediction_type=scheduler.config.prediction_type

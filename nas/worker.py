@@ -40,6 +40,7 @@ class WorkerSpec:
     copy_start: CopyStart
     num_threads: int
     execution: Execution = Execution()  # noqa: RUF009  frozen
+    model_variant: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +73,7 @@ class EvaluationResult:
 
 def load_supernet(spec: WorkerSpec, /) -> Supernet:
     """The model folder's UNet as a supernet, on its device, ready to be switched."""
-    unet = spec.execution.place(load_unet(spec.model))
+    unet = spec.execution.place(load_unet(spec.model, variant=spec.model_variant))
     return Supernet(unet, space=space_from_config(unet.config, max_copies=spec.max_copies), copy_start=spec.copy_start)
 
 
@@ -93,7 +94,7 @@ class EvaluationWorker:
         self._name = name
         space = self._supernet.space
         self._evaluator = ClipEvaluator(
-            parts=PipelineParts.load(spec.model),
+            parts=PipelineParts.load(spec.model, variant=spec.model_variant),
             clip=ClipModel(spec.clip, pretrained=spec.clip_pretrained),
             validation=spec.validation,
             protocol=spec.protocol,

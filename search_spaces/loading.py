@@ -7,16 +7,25 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from search_spaces.weight_files import ModelFolderError
+
 if TYPE_CHECKING:
     import torch
     from diffusers import UNet2DConditionModel
 
+__all__ = [
+    "PLAIN",
+    "SEARCHED",
+    "ModelFolderError",
+    "load_unet",
+    "read_context_tokens",
+    "read_unet_config",
+    "unet_class",
+    "unet_folder",
+]
+
 PLAIN: Final = "UNet2DConditionModel"
 SEARCHED: Final = "SearchedUNet"  # ours: a UNet whose blocks were removed and copied
-
-
-class ModelFolderError(ValueError):
-    """A folder that holds no UNet that can be loaded."""
 
 
 def unet_folder(folder: Path, /) -> Path:
@@ -55,26 +64,32 @@ def read_unet_config(folder: Path, /) -> dict[str, Any]:
     return dict(config)
 
 
-def load_unet(folder: Path, /, *, dtype: "torch.dtype | None" = None) -> "UNet2DConditionModel":
-    """Load a UNet, in evaluation mode.
+def load_unet(
+    folder: Path, /, *, dtype: "torch.dtype | None" = None, variant: str | None = None
+) -> "UNet2DConditionModel":
+    """Load a UNet, in evaluation mode; every tensor of its config, or nothing.
 
     Args:
         folder: A diffusers pipeline folder or its `unet` folder.
         dtype: Of the weights; None = float32.
+        variant: Of the weights' files, such as "fp16"; None = the files without one.
 
     Raises:
-        ModelFolderError: The folder holds no UNet with safetensors weights.
+        ModelFolderError: The folder holds no UNet with whole and fitting safetensors weights of that variant.
     """
-    path, name = unet_folder(folder), read_unet_config(folder)["_class_name"]
-    if not any(path.glob("*.safetensors")):
-        raise ModelFolderError(f"weights must be safetensors, but {path} has none; save the model with safetensors")
-    unet: UNet2DConditionModel = _class_of(name).from_pretrained(path, use_safetensors=True, torch_dtype=dtype)
-    return unet.eval()
+    path = unet_folder(folder)
+    from search_spaces.checked_loading import load_model
+
+    return load_model(unet_class(folder), path, dtype=dtype, variant=variant)
 
 
-def _class_of(name: str) -> "type[UNet2DConditionModel]":
-    """The class that a config names; torch is imported here and not before."""
-    if name == SEARCHED:
+def unet_class(folder: Path, /) -> "type[UNet2DConditionModel]":
+    """The class that a folder's config names; torch is imported here and not before.
+
+    Raises:
+        ModelFolderError: As `read_unet_config`.
+    """
+    if read_unet_config(folder)["_class_name"] == SEARCHED:
         from search_spaces.searched_unet import SearchedUNet
 
         searched: type[UNet2DConditionModel] = SearchedUNet

@@ -43,7 +43,7 @@ def measure(protocol: SamplingProtocol) -> None:
         latent_shape=LATENT_SHAPE,
     )
     latents = torch.randn(2 * NUM_PICTURES, *LATENT_SHAPE)
-    context = parts.embed(captions).repeat(2, 1, 1)
+    context = parts.embed(captions, size_px=(48, 48)).embeddings.repeat(2, 1, 1)
     pictures = evaluator.pictures(unet, chunk=0)
 
     @torch.inference_mode()

@@ -9,6 +9,7 @@ from safetensors.torch import load_file, save_file
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from experiments.shapes.train_clip import pictures, train_scenes
+from nas.conditioning import Conditioning
 from nas.data.latent_set import LatentSet
 from search_spaces.shapes.scenes import caption_of
 
@@ -39,4 +40,6 @@ def make(*, pipeline: Path, cache: Path, num: int, seed: int) -> LatentSet:
             },
             cache,
         )
-    return LatentSet(**load_file(cache))
+    cached = load_file(cache)
+    captions = Conditioning(embeddings=cached.pop("embeddings"))
+    return LatentSet(**cached, captions=captions)

@@ -59,11 +59,15 @@ def read_metadata(folder: Path, /) -> tuple[CaptionedPicture, ...]:
 def encode_pictures(
     pictures: tuple[CaptionedPicture, ...], /, *, parts: PipelineParts, size_px: tuple[int, int]
 ) -> LatentSet:
-    """Latents and text embeddings of pictures, resized to the height and width that the model makes."""
+    """Latents and conditioning of pictures, resized to the height and width that the model makes.
+
+    A UNet that is told sizes is told this one, as in evaluation, whatever size a picture had on disk.
+    """
     latents = torch.cat([parts.encode(batch) for batch in _batches(pictures, size_px, 64)])
     ids: dict[str, int] = {"": 0}
     caption_ids = [ids.setdefault(picture.caption, len(ids)) for picture in pictures]
-    return LatentSet(latents=latents, caption_ids=torch.tensor(caption_ids), embeddings=parts.embed(list(ids)))
+    captions = parts.embed(list(ids), size_px=size_px)
+    return LatentSet(latents=latents, caption_ids=torch.tensor(caption_ids), captions=captions)
 
 
 def _batches(

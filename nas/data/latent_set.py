@@ -1,9 +1,11 @@
-"""LatentSet: captioned pictures as the UNet sees them, latents and text embeddings, with seeded endless batches."""
+"""LatentSet: captioned pictures as the UNet sees them, latents and conditioning, with seeded endless batches."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
+
+from nas.conditioning import Conditioning
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -12,18 +14,18 @@ class LatentSet:
 
     Attributes:
         latents: (n, c, h, w), scaled to about unit variance as the UNet expects.
-        caption_ids: (n,), rows of `embeddings`.
-        embeddings: (m, tokens, width); row 0 is the empty caption.
+        caption_ids: (n,), rows of `captions`.
+        captions: Of m captions; row 0 is the empty one.
     """
 
     latents: torch.Tensor
     caption_ids: torch.Tensor
-    embeddings: torch.Tensor
+    captions: Conditioning
 
     def batches(
         self, *, seed: int, size: int, caption_dropout: float, start: int = 0
-    ) -> Iterator[tuple[torch.Tensor, torch.Tensor, torch.Generator]]:
-        """Endless (latents, embeddings, generator).
+    ) -> Iterator[tuple[torch.Tensor, Conditioning, torch.Generator]]:
+        """Endless (latents, conditioning, generator).
 
         Batch i and its generator depend on the seed and i alone, so a resumed training continues where it stopped.
         """
@@ -33,5 +35,5 @@ class LatentSet:
             index = torch.randint(len(self.latents), (size,), generator=generator)
             captions = self.caption_ids[index]
             empty = torch.rand(size, generator=generator) < caption_dropout
-            yield self.latents[index].float(), self.embeddings[torch.where(empty, 0, captions)], generator
+            yield self.latents[index].float(), self.captions[torch.where(empty, 0, captions)], generator
             step += 1

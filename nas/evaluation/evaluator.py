@@ -19,7 +19,7 @@ class ClipEvaluator:
     """Scores UNets by the cosine between CLIP's view of a picture and of its caption.
 
     Args:
-        parts: VAE, text encoder, tokenizer and scheduler settings.
+        parts: VAE, text encoders, tokenizers and scheduler settings.
         clip: The judge.
         validation: The prompts.
         protocol: How pictures are made.
@@ -40,11 +40,13 @@ class ClipEvaluator:
         self.validation = validation
         self._parts, self._clip, self._protocol, self._latent_shape = parts, clip, protocol, latent_shape
         self._execution = execution
-        for module in (parts.vae, parts.text_encoder, clip.model):
+        for module in (*parts.modules, clip.model):
             execution.place(module)
         captions = [prompt.caption for prompt in validation.prompts]
-        self._embeddings = parts.embed(captions)
-        self._empty = parts.embed([""])[0]
+        _, height, width = latent_shape
+        size_px = (height * parts.vae_scale, width * parts.vae_scale)
+        self._captions = parts.embed(captions, size_px=size_px)
+        self._empty = parts.embed([""], size_px=size_px)
         self._text_features = clip.embed_captions(captions)
         self._scheduler = make_scheduler(protocol.scheduler, config=parts.scheduler_config)
 
@@ -58,8 +60,8 @@ class ClipEvaluator:
                 scheduler=self._scheduler,
                 protocol=self._protocol,
                 noise=noise.to(self._execution.device),
-                embeddings=self._embeddings[rows],
-                empty_embedding=self._empty,
+                text=self._captions[rows],
+                empty=self._empty,
             )
             return self._parts.decode(latents).float()
 

@@ -1,10 +1,12 @@
-"""SamplingProtocol and the denoising loop: latents from noise and text embeddings, the same for every worker."""
+"""SamplingProtocol and the denoising loop: latents from noise and text, the same for every worker."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import torch
+
+from nas.conditioning import Conditioning
 
 # Schedulers without noise of their own: a picture depends on its first noise alone.
 DETERMINISTIC_SCHEDULERS: Final = (
@@ -62,8 +64,8 @@ def sample_latents(
     scheduler: Any,
     protocol: SamplingProtocol,
     noise: torch.Tensor,
-    embeddings: torch.Tensor,
-    empty_embedding: torch.Tensor,
+    text: Conditioning,
+    empty: Conditioning,
 ) -> torch.Tensor:
     """Denoise.
 
@@ -72,19 +74,19 @@ def sample_latents(
         scheduler: Fresh or used scheduler of `protocol`'s class; its steps are set here.
         protocol: Steps and guidance.
         noise: (n, c, h, w).
-        embeddings: (n, tokens, width).
-        empty_embedding: (tokens, width) of the empty caption.
+        text: Of n captions.
+        empty: Of one picture without text, or with what guidance leads away from.
 
     Returns:
         Latents (n, c, h, w).
     """
     guided = protocol.guidance_scale != 1
-    context = torch.cat([empty_embedding.expand_as(embeddings), embeddings]) if guided else embeddings
+    arguments = (empty.expand(len(text)).followed_by(text) if guided else text).arguments()
     scheduler.set_timesteps(protocol.num_steps)
     latents: torch.Tensor = noise * scheduler.init_noise_sigma
     for timestep in scheduler.timesteps:
         batch = torch.cat([latents, latents]) if guided else latents
-        output = unet(scheduler.scale_model_input(batch, timestep), timestep, encoder_hidden_states=context).sample
+        output = unet(scheduler.scale_model_input(batch, timestep), timestep, **arguments).sample
         if guided:
             without, with_text = output.chunk(2)
             output = without + protocol.guidance_scale * (with_text - without)

@@ -9,6 +9,8 @@ import torch
 from nas.pipeline_folder import PipelineParts, check_pipeline_folder, folder_digest, load_pipeline
 from search_spaces.shapes import PIPELINE_DIR
 
+SIZE_PX = (48, 48)
+
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
@@ -37,8 +39,9 @@ def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 def test_embeddings_do_not_depend_on_the_batch(parts: PipelineParts) -> None:
     captions = [f"a red ring {number}" for number in range(5)]
-    assert torch.allclose(parts.embed(captions), parts.embed(captions, batch_size=2), atol=1e-5)
-    assert parts.embed([""]).shape == (1, parts.tokenizer.model_max_length, 64)
+    together, apart = (parts.embed(captions, size_px=SIZE_PX, batch_size=size).embeddings for size in (64, 2))
+    assert torch.allclose(together, apart, atol=1e-5)
+    assert parts.embed([""], size_px=SIZE_PX).embeddings.shape == (1, parts.text_encoders.context_tokens, 64)
 
 
 def test_a_digest_sees_every_file_its_name_and_its_content(folder: Path) -> None:

@@ -10,6 +10,7 @@ from diffusers import DDIMScheduler, UNet2DConditionModel
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nas.conditioning import Conditioning
 from nas.data.latent_set import LatentSet
 from nas.robust_training import NoiseSchedule, RobustTrainingSettings, check_stages, drop_blocks, train
 from search_spaces import Action, Architecture, space_from_config
@@ -125,7 +126,7 @@ def pictures() -> LatentSet:
     return LatentSet(
         latents=torch.randn(4, 4, 8, 8, generator=generator),
         caption_ids=torch.tensor([1, 2, 1, 2]),
-        embeddings=torch.randn(3, 5, 8, generator=generator),
+        captions=Conditioning(embeddings=torch.randn(3, 5, 8, generator=generator)),
     )
 
 
@@ -158,7 +159,9 @@ def test_global_randomness_has_no_part_in_it(tiny: UNet2DConditionModel, picture
 
 def test_the_loss_falls(tiny: UNet2DConditionModel) -> None:
     one = LatentSet(
-        latents=torch.full((1, 4, 8, 8), 0.5), caption_ids=torch.tensor([0]), embeddings=torch.zeros(1, 5, 8)
+        latents=torch.full((1, 4, 8, 8), 0.5),
+        caption_ids=torch.tensor([0]),
+        captions=Conditioning(embeddings=torch.zeros(1, 5, 8)),
     )
     schedule = replace(SCHEDULE, prediction_type="sample")
     losses = train(

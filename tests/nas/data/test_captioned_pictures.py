@@ -58,7 +58,7 @@ def test_latents_bring_the_pictures_back(tmp_path: Path, parts: PipelineParts) -
     original = torch.from_numpy(shown).permute(0, 3, 1, 2).float() / 255
     assert (parts.decode(encoded.latents) - original).abs().mean() < 0.05
     captions = ["", *dict.fromkeys(picture.caption for picture in pictures)]
-    assert torch.allclose(encoded.embeddings, parts.embed(captions))
+    assert torch.allclose(encoded.captions.embeddings, parts.embed(captions, size_px=(48, 48)).embeddings)
     assert [captions[index] for index in encoded.caption_ids] == [picture.caption for picture in pictures]
 
 

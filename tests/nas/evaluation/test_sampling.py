@@ -6,6 +6,7 @@ import pytest
 import torch
 from diffusers import StableDiffusionPipeline, UNet2DConditionModel
 
+from nas.conditioning import Conditioning
 from nas.evaluation.sampling import (
     DETERMINISTIC_SCHEDULERS,
     SamplingProtocol,
@@ -37,8 +38,8 @@ def denoised(
         scheduler=make_scheduler(protocol.scheduler, config=parts.scheduler_config),
         protocol=protocol,
         noise=noise,
-        embeddings=parts.embed(CAPTIONS),
-        empty_embedding=parts.embed([""])[0],
+        text=parts.embed(CAPTIONS, size_px=(48, 48)),
+        empty=parts.embed([""], size_px=(48, 48)),
     )
 
 
@@ -98,14 +99,14 @@ def test_guidance_extrapolates_from_the_empty_caption(parts: PipelineParts) -> N
     def model(sample: torch.Tensor, timestep: torch.Tensor, *, encoder_hidden_states: torch.Tensor) -> Any:
         return type("Output", (), {"sample": encoder_hidden_states[:, :1, :1, None].expand_as(sample)})
 
-    text, empty = torch.full((2, 16, 64), 3.0), torch.full((16, 64), 1.0)
+    text, empty = torch.full((2, 16, 64), 3.0), torch.full((1, 16, 64), 1.0)
     sample_latents(
         model,  # type: ignore[arg-type]
         scheduler=Spy(),
         protocol=SamplingProtocol(num_steps=1, guidance_scale=5),
         noise=torch.zeros(2, *LATENT_SHAPE),
-        embeddings=text,
-        empty_embedding=empty,
+        text=Conditioning(embeddings=text),
+        empty=Conditioning(embeddings=empty),
     )
     assert outputs[0].unique().tolist() == [5 * 3.0 - 4 * 1.0]
 

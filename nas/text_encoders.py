@@ -1,0 +1,71 @@
+"""Captions to what a UNet is conditioned on, by one or two CLIP text encoders, as diffusers computes it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
+
+from nas.conditioning import Conditioning
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class TextEncoders:
+    """Text encoders with their tokenizers.
+
+    Attributes:
+        tokenizers: One per model.
+        models: One: SD, whose last layer is read. Two: SDXL, whose last layers but one stand side by side, and of
+            whose second the pooled projection is read.
+        zero_empty_prompt: Whether the empty caption is zeros rather than embedded.
+    """
+
+    tokenizers: tuple[CLIPTokenizer, ...]
+    models: tuple[CLIPTextModel | CLIPTextModelWithProjection, ...]
+    zero_empty_prompt: bool
+
+    @property
+    def context_tokens(self) -> int:
+        """Tokens that every caption is padded or cut to."""
+        return int(self.tokenizers[0].model_max_length)
+
+    @torch.inference_mode()
+    def encode(self, captions: Sequence[str], /, *, size_px: tuple[int, int], batch_size: int = 64) -> Conditioning:
+        """The conditioning of one picture per caption; an empty caption means a picture without text.
+
+        Args:
+            captions: What the pictures show.
+            size_px: Height and width of the pictures; original and target size alike, uncropped.
+            batch_size: Captions per forward pass.
+        """
+        parts = [captions[start : start + batch_size] for start in range(0, len(captions), batch_size)]
+        if len(self.models) == 1:
+            return Conditioning(embeddings=torch.cat([self._last(part) for part in parts]))
+        states, pooled = zip(*(self._penultimate(part) for part in parts), strict=True)
+        embeddings, summaries = torch.cat(states), torch.cat(pooled)
+        if self.zero_empty_prompt:
+            empty = torch.tensor([caption == "" for caption in captions], device=embeddings.device)
+            embeddings[empty], summaries[empty] = 0, 0
+        time_ids = torch.tensor([*size_px, 0, 0, *size_px], dtype=embeddings.dtype, device=embeddings.device)
+        return Conditioning(embeddings=embeddings, pooled=summaries, time_ids=time_ids.repeat(len(captions), 1))
+
+    def _last(self, captions: Sequence[str]) -> torch.Tensor:
+        states: torch.Tensor = self.models[0](self._tokens(0, captions)).last_hidden_state
+        return states
+
+    def _penultimate(self, captions: Sequence[str]) -> tuple[torch.Tensor, torch.Tensor]:
+        outputs = [
+            model(self._tokens(which, captions), output_hidden_states=True) for which, model in enumerate(self.models)
+        ]
+        return torch.cat([output.hidden_states[-2] for output in outputs], dim=-1), outputs[-1].text_embeds
+
+    def _tokens(self, which: int, captions: Sequence[str]) -> torch.Tensor:
+        tokenizer = self.tokenizers[which]
+        tokens: torch.Tensor = tokenizer(
+            list(captions),
+            padding="max_length",
+            max_length=tokenizer.model_max_length,
+            truncation=True,
+            return_tensors="pt",
+        ).input_ids
+        return tokens.to(self.models[which].device)

@@ -1,0 +1,256 @@
+"""Our sampling against diffusers' own pipelines, for every family of checkpoints; and what of theirs is refused."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from diffusers import DiffusionPipeline
+from safetensors.torch import load_file, save_file
+
+from nas.conditioning import Conditioning
+from nas.evaluation.sampling import DETERMINISTIC_SCHEDULERS, SamplingProtocol, initial_noise, sample_latents
+from nas.evaluation.sampling import make_scheduler as make
+from nas.pipeline_folder import PipelineParts, load_pipeline
+from nas.pipeline_index import check_pipeline_folder, read_pipeline_index
+from search_spaces.loading import ModelFolderError, load_unet, read_unet_config
+from search_spaces.searched_unet import SearchedUNet
+from search_spaces.supernet import Supernet
+from tests.folders import KINDS, VAE_SCALE, XL_KINDS, write_pipeline
+
+CAPTIONS = ["a red circle", "a small blue square on a black background"]
+NUM_STEPS = 5  # PNDM takes no fewer
+SAME_PICTURE = 1e-5  # largest difference of a colour in [0, 1]; seen: 0
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    base = tmp_path_factory.mktemp("pipelines")
+    return {kind: write_pipeline(base / kind, kind=kind, width=16) for kind in KINDS}
+
+
+def ours(folder: Path, protocol: SamplingProtocol, noise: torch.Tensor, **loading: Any) -> torch.Tensor:
+    parts = PipelineParts.load(folder, **loading)
+    size_px = (noise.shape[2] * parts.vae_scale, noise.shape[3] * parts.vae_scale)
+    latents = sample_latents(
+        load_unet(folder, **loading),
+        scheduler=make(protocol.scheduler, config=parts.scheduler_config),
+        protocol=protocol,
+        noise=noise,
+        text=parts.embed(CAPTIONS, size_px=size_px),
+        empty=parts.embed([""], size_px=size_px),
+    )
+    return parts.decode(latents)
+
+
+@torch.inference_mode()
+def theirs(pipeline: Any, protocol: SamplingProtocol, noise: torch.Tensor, folder: Path) -> torch.Tensor:
+    pipeline.set_progress_bar_config(disable=True)
+    pipeline.scheduler = make(protocol.scheduler, config=dict(pipeline.scheduler.config))
+    images = pipeline(
+        CAPTIONS,
+        num_inference_steps=protocol.num_steps,
+        guidance_scale=protocol.guidance_scale,
+        latents=noise,
+        output_type="np",
+    ).images
+    return torch.from_numpy(images).permute(0, 3, 1, 2)
+
+
+@pytest.mark.parametrize("guidance_scale", [1.0, 5.0])
+@pytest.mark.parametrize("kind", KINDS)
+def test_pictures_equal_those_of_diffusers(kind: str, guidance_scale: float, folders: dict[str, Path]) -> None:
+    folder = folders[kind]
+    own = read_pipeline_index(folder).scheduler
+    protocol = SamplingProtocol(num_steps=NUM_STEPS, guidance_scale=guidance_scale, scheduler=own)
+    noise = initial_noise([11, 12], shape=(4, 8, 8))
+    expected = theirs(DiffusionPipeline.from_pretrained(folder), protocol, noise, folder)
+    pictures = ours(folder, protocol, noise)
+    assert pictures.shape == (2, 3, 64, 64)
+    assert (pictures[0] - pictures[1]).abs().max() > 0.01
+    assert (pictures - expected).abs().max() < SAME_PICTURE
+
+
+@pytest.mark.parametrize("scheduler", DETERMINISTIC_SCHEDULERS)
+@pytest.mark.parametrize("kind", ["sd2", "sdxl"])
+def test_any_deterministic_scheduler_draws_what_diffusers_draws(
+    kind: str, scheduler: str, folders: dict[str, Path]
+) -> None:
+    protocol = SamplingProtocol(num_steps=NUM_STEPS, guidance_scale=3, scheduler=scheduler)
+    noise = initial_noise([3, 4], shape=(4, 8, 8))
+    expected = theirs(DiffusionPipeline.from_pretrained(folders[kind]), protocol, noise, folders[kind])
+    assert (ours(folders[kind], protocol, noise) - expected).abs().max() < SAME_PICTURE
+
+
+@pytest.mark.filterwarnings("ignore:`upcast_vae` is deprecated:FutureWarning")  # diffusers' own, of its own call
+@pytest.mark.parametrize("kind", ["sd1", "sdxl"])
+def test_half_precision_of_a_variant_draws_what_diffusers_draws(kind: str, tmp_path: Path) -> None:
+    folder = write_pipeline(tmp_path / kind, kind=kind, width=16, dtype=torch.float16, variant="fp16")
+    protocol = SamplingProtocol(num_steps=2, guidance_scale=3, scheduler="DDIMScheduler")
+    noise = initial_noise([3, 4], shape=(4, 8, 8)).half()
+    pipeline = DiffusionPipeline.from_pretrained(folder, variant="fp16", dtype=torch.float16)
+    pictures = ours(folder, protocol, noise, variant="fp16", dtype=torch.float16)
+    assert (pictures - theirs(pipeline, protocol, noise, folder)).abs().max() < 1e-3, "the last bits of float16"
+    parts = PipelineParts.load(folder, variant="fp16", dtype=torch.float16)
+    assert parts.vae.dtype == (torch.float32 if kind == "sdxl" else torch.float16), "SDXL's would overflow"
+
+
+@pytest.mark.parametrize("kind", ["sd1", "sdxl"])
+def test_a_pipeline_loads_through_the_checked_door(kind: str, folders: dict[str, Path]) -> None:
+    protocol = SamplingProtocol(num_steps=2, guidance_scale=3, scheduler="DDIMScheduler")
+    noise = initial_noise([3, 4], shape=(4, 8, 8))
+    checked = theirs(load_pipeline(folders[kind]), protocol, noise, folders[kind])
+    assert torch.equal(
+        checked, theirs(DiffusionPipeline.from_pretrained(folders[kind]), protocol, noise, folders[kind])
+    )
+
+
+def test_latents_with_statistics_are_scaled_as_diffusers_scales_them(tmp_path: Path) -> None:
+    folder = write_pipeline(tmp_path / "playground", kind="sdxl", width=16)
+    path = folder / "vae" / "config.json"
+    statistics = {"latents_mean": [0.1, -0.2, 0.3, 0.4], "latents_std": [1.5, 0.5, 2.0, 1.0]}
+    path.write_text(json.dumps(json.loads(path.read_text()) | statistics))
+    protocol = SamplingProtocol(num_steps=2, guidance_scale=3, scheduler="DDIMScheduler")
+    noise = initial_noise([3, 4], shape=(4, 8, 8))
+    expected = theirs(DiffusionPipeline.from_pretrained(folder), protocol, noise, folder)
+    assert (ours(folder, protocol, noise) - expected).abs().max() < SAME_PICTURE
+    parts = PipelineParts.load(folder)
+    pictures = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    plain = parts.vae.encode(pictures * 2 - 1).latent_dist.mean
+    mean, std = (torch.tensor(statistics[f"latents_{name}"]).view(1, 4, 1, 1) for name in ("mean", "std"))
+    assert torch.allclose(parts.encode(pictures), (plain - mean) * 0.13025 / std, atol=1e-6)
+
+
+@pytest.mark.parametrize("zeros", [True, False])
+def test_no_text_is_zeros_exactly_where_the_folder_says_so(zeros: bool, tmp_path: Path) -> None:
+    folder = write_pipeline(tmp_path / "m", kind="sdxl", width=16)
+    path = folder / "model_index.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"force_zeros_for_empty_prompt": zeros}))
+    text = PipelineParts.load(folder).embed(["a ring", ""], size_px=(64, 48))
+    assert text.pooled is not None
+    assert text.time_ids is not None
+    assert text.embeddings[0].any()
+    assert text.embeddings[1].any().item() is not zeros
+    assert text.pooled[1].any().item() is not zeros
+    assert text.time_ids.tolist() == [[64, 48, 0, 0, 64, 48]] * 2
+    protocol = SamplingProtocol(num_steps=2, guidance_scale=3, scheduler="DDIMScheduler")
+    noise = initial_noise([3, 4], shape=(4, 8, 8))
+    expected = theirs(DiffusionPipeline.from_pretrained(folder), protocol, noise, folder)
+    assert (ours(folder, protocol, noise) - expected).abs().max() < SAME_PICTURE
+
+
+@pytest.mark.parametrize("kind", XL_KINDS)
+def test_a_searched_unet_of_two_text_encoders_loads(kind: str, folders: dict[str, Path], tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(folders[kind], tmp_path / "found"))
+    base = read_unet_config(folder)
+    supernet = Supernet(load_unet(folder))
+    chosen = next(a for a in supernet.space.removals(supernet.space.base) if "resnet" in str(a))
+    architecture = chosen.apply(supernet.space.base)
+    searched = SearchedUNet.from_supernet(
+        supernet.materialise(architecture), architecture=architecture, base_config=base
+    )
+    shutil.rmtree(folder / "unet")
+    searched.save_pretrained(folder / "unet")
+    index = json.loads((folder / "model_index.json").read_text())
+    index["unet"] = ["search_spaces.searched_unet", "SearchedUNet"]
+    (folder / "model_index.json").write_text(json.dumps(index))
+    protocol = SamplingProtocol(num_steps=2, guidance_scale=3, scheduler="EulerDiscreteScheduler")
+    noise = initial_noise([3, 4], shape=(4, 8, 8))
+    pipeline = load_pipeline(folder)
+    assert isinstance(pipeline.unet, SearchedUNet)
+    assert (ours(folder, protocol, noise) - theirs(pipeline, protocol, noise, folder)).abs().max() < SAME_PICTURE
+
+
+def edit(folder: Path, **changes: Any) -> None:
+    path = folder / "model_index.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+@pytest.mark.parametrize(
+    ("changes", "law"),
+    [
+        (
+            {"_class_name": "StableDiffusion3Pipeline"},
+            r"must be StableDiffusionPipeline or StableDiffusionXLPipeline, but got 'StableDiffusion3Pipeline'; choose",
+        ),
+        (
+            {"text_encoder": ["transformers", "T5EncoderModel"], "vae": ["diffusers", "AutoencoderTiny"]},
+            r"`vae` must be AutoencoderKL, but got AutoencoderTiny; `text_encoder` must be CLIPTextModel, but got T5",
+        ),
+        ({"tokenizer_2": [None, None]}, r"`tokenizer_2` must be CLIPTokenizer or CLIPTokenizerFast, but got None"),
+        ({"scheduler": 3}, r"`scheduler` must be a class of diffusers, but got None"),
+    ],
+)
+def test_other_pipelines_are_refused_by_name(
+    changes: dict[str, Any], law: str, folders: dict[str, Path], tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(folders["sdxl"], tmp_path / "other"))
+    edit(folder, **changes)
+    with pytest.raises(ModelFolderError, match=law):
+        PipelineParts.load(folder)
+
+
+def test_an_index_must_be_json(folders: dict[str, Path], tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(folders["sd1"], tmp_path / "other"))
+    for text in ("{", "[1]", '"x"'):
+        (folder / "model_index.json").write_text(text)
+        with pytest.raises(ModelFolderError, match=r"model_index\.json must be a JSON object"):
+            check_pipeline_folder(folder)
+
+
+def test_unets_that_want_more_than_text_are_refused(folders: dict[str, Path], tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(folders["sd1"], tmp_path / "inpainting"))
+    path = folder / "unet" / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"in_channels": 9, "addition_embed_type": "text_time"}))
+    law = r"(?s)`in_channels` .* must be the autoencoder's 4 .*, but got 9: .*`addition_embed_type` .* must be None"
+    with pytest.raises(ModelFolderError, match=law):
+        check_pipeline_folder(folder)
+
+
+def test_parts_of_two_text_encoders_are_all_asked_for(folders: dict[str, Path], tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(folders["sdxl"], tmp_path / "partial"))
+    shutil.rmtree(folder / "tokenizer_2")
+    (folder / "text_encoder_2" / "model.safetensors").unlink()
+    law = (
+        r"not a StableDiffusionXLPipeline folder: it has no tokenizer_2/tokenizer_config\.json, text_encoder_2/\*\.saf"
+    )
+    with pytest.raises(ModelFolderError, match=law):
+        check_pipeline_folder(folder)
+    with pytest.raises(ModelFolderError, match=r"(?s)of the variant 'fp16' were .*vae.*text_encoder.*unet"):
+        check_pipeline_folder(folders["sdxl"], variant="fp16")
+
+
+def test_text_encoders_are_whole_or_refused(folders: dict[str, Path], tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(folders["sdxl"], tmp_path / "damaged"))
+    path = folder / "text_encoder_2" / "model.safetensors"
+    weights = load_file(path)
+    absent = {name: weight for name, weight in weights.items() if "final_layer_norm" not in name}
+    save_file(absent, path, metadata={"format": "pt"})
+    with pytest.raises(ModelFolderError, match=r"but 2 tensors are absent, such as \S*final_layer_norm\.bias; restore"):
+        PipelineParts.load(folder)
+    name = next(name for name in weights if "final_layer_norm.bias" in name)
+    save_file(weights | {name: torch.zeros(5)}, path, metadata={"format": "pt"})
+    with pytest.raises(ModelFolderError, match=r"but have other shapes; restore the folder"):
+        PipelineParts.load(folder)
+    path.write_bytes(path.read_bytes()[:-10])
+    with pytest.raises(ModelFolderError, match="must be a whole safetensors file"):
+        load_pipeline(folder)
+
+
+def test_conditionings_join_only_with_their_kind() -> None:
+    plain = Conditioning(embeddings=torch.zeros(2, 3, 4))
+    added = Conditioning(embeddings=torch.zeros(1, 3, 4), pooled=torch.ones(1, 5), time_ids=torch.ones(1, 6))
+    assert len(plain.followed_by(plain)) == 4
+    assert len(added.expand(3).followed_by(added)) == 4
+    with pytest.raises(ValueError, match="only conditionings of the same kind of UNet can be joined"):
+        plain.followed_by(added)
+    with pytest.raises(ValueError, match=r"of equal length, but got lengths \[1, 2, 1\]"):
+        Conditioning(embeddings=torch.zeros(1, 3, 4), pooled=torch.ones(2, 5), time_ids=torch.ones(1, 6))
+    with pytest.raises(ValueError, match=r"but got lengths \[1, 1\]"):
+        Conditioning(embeddings=torch.zeros(1, 3, 4), pooled=torch.ones(1, 5))
+
+
+def test_the_scale_of_the_autoencoder_is_read_from_it(folders: dict[str, Path]) -> None:
+    assert PipelineParts.load(folders["sd1"]).vae_scale == VAE_SCALE
