@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from search_spaces import Architecture, ArchitectureError, SpaceForm, parse_action, space_from_config, stock_config
 from search_spaces.known import BASE_CONFIGS, KNOWN_ARCHITECTURES, SD15_CONFIG, snapfusion_table3
 from search_spaces.stock_law import stock_hull, stock_reasons
+from search_spaces.stock_unet import neutral_unet
 from search_spaces.supernet import Supernet
 from tests.search_spaces.conftest import CONFIG, Forward
 from tests.strategies import architectures, unet_configs
@@ -119,3 +120,24 @@ def test_the_hull_of_an_architecture_holds_its_blocks_and_is_stock_unless_a_resn
 @given(architectures(SMALL))
 def test_a_stock_architecture_is_its_own_hull(architecture: Architecture) -> None:
     assert stock_hull(architecture, space=SMALL) == architecture
+
+
+@few
+@given(architecture=architectures(ANY))
+def test_a_stock_unet_with_neutral_blocks_computes_what_the_searched_one_does(
+    architecture: Architecture, unet: UNet2DConditionModel, forward: Forward
+) -> None:
+    supernet = Supernet(unet, space=ANY)
+    before = forward(unet)
+    if any(position.resnets > 1 for _, position in architecture.positions()):
+        with pytest.raises(ArchitectureError, match="ResNet copies: a stock position has exactly one ResNet"):
+            neutral_unet(supernet, architecture)
+        return
+    found = neutral_unet(supernet, architecture)
+    config = stock_config(found.hull, space=ANY, base_config=CONFIG).config
+    plain = UNet2DConditionModel.from_config(config).eval()
+    plain.load_state_dict(found.unet.state_dict())
+    with supernet.switched(architecture):
+        assert torch.allclose(forward(plain), forward(unet), atol=1e-6)
+    assert torch.equal(forward(unet), before), "the supernet keeps its weights"
+    assert bool(found.neutral) == (found.hull != architecture)
