@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from nas.convert_cli import convert
 from nas.errors_cli import user_errors
 from nas.latency_cli import app as latency_app
 
@@ -30,6 +31,7 @@ app = typer.Typer(
 space_app = typer.Typer(no_args_is_help=True, help="What may be removed or copied in a model.")
 app.add_typer(space_app, name="space")
 app.add_typer(latency_app, name="latency")
+app.command()(convert)
 
 
 class Format(StrEnum):
@@ -169,12 +171,15 @@ def generate(
 @space_app.command("show")
 @user_errors
 def space_show(
-    model: Annotated[Path, typer.Argument(help="pipeline folder, unet folder, or a name: sd-1.5, sd-2.1, sdxl")],
+    model: Annotated[
+        Path, typer.Argument(help="pipeline folder, unet folder, hub:ORG/NAME, or a name: sd-1.5, sd-2.1, sdxl")
+    ],
     spec: Annotated[Path | None, typer.Option(help="architecture.json: show this architecture, not the base")] = None,
     max_copies: Annotated[int, typer.Option(min=0, help="copies that one block may get")] = 2,
     format: FormatOption = Format.TABLE,
 ) -> None:
     """Stages and positions of a model: what may be removed or copied, what it costs, and why not."""
+    from nas.model_source import model_folder
     from search_spaces.architecture import Architecture
     from search_spaces.diffusers_config import space_from_config
     from search_spaces.known import BASE_CONFIGS
@@ -182,7 +187,7 @@ def space_show(
     from search_spaces.space_view import describe_space
 
     config = BASE_CONFIGS.get(str(model)) if not model.exists() else None
-    config = config or read_unet_config(model)
+    config = config or read_unet_config(model_folder(model, weights=False))
     space = space_from_config(config, max_copies=max_copies)
     searched = config.get("architecture")  # of a folder that `nas export` wrote
     architecture: Architecture = space.base if searched is None else Architecture.from_dict(searched)

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from pydantic_core import ErrorDetails
 
 from nas.evaluation.sampling import SamplingProtocol
+from nas.model_source import is_hub_reference, model_folder
 
 
 class ConfigError(ValueError):
@@ -124,10 +125,10 @@ class WorkersConfig(_Section):
 class ExperimentConfig(_Section):
     """One search."""
 
-    model: Path = Field(description="folder of a diffusers StableDiffusionPipeline or -XLPipeline", strict=False)
-    model_variant: str | None = Field(None, description="of the model's weight files, such as fp16; none = plain ones")
+    model: Path = Field(description="pipeline folder, or hub:ORG/NAME[@REVISION]; docs/checkpoints.md", strict=False)
     clip: ClipConfig
     latency_table: Path = Field(description="latency table of the target device", strict=False)
+    model_variant: str | None = Field(None, description="of the model's weight files, such as fp16; none = plain ones")
     validation: ValidationConfig
     sampling: SamplingConfig = SamplingConfig()
     robust_training: RobustTrainingConfig = RobustTrainingConfig()
@@ -225,9 +226,12 @@ def _resolved(config: ExperimentConfig, folder: Path) -> ExperimentConfig:
     if training.pictures is not None:
         training = training.model_copy(update={"pictures": absolute(training.pictures)})
     captions = absolute(config.validation.captions)
+    model = config.model
+    if is_hub_reference(model):
+        model = model_folder(model, variant=config.model_variant)
     return config.model_copy(
         update={
-            "model": absolute(config.model),
+            "model": absolute(model),
             "latency_table": absolute(config.latency_table),
             "score_store": config.score_store and absolute(config.score_store),
             "clip": clip,
