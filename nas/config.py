@@ -128,7 +128,6 @@ class ExperimentConfig(_Section):
     model: Path = Field(description="pipeline folder, or hub:ORG/NAME[@REVISION]; docs/checkpoints.md", strict=False)
     clip: ClipConfig
     latency_table: Path = Field(description="latency table of the target device", strict=False)
-    model_variant: str | None = Field(None, description="of the model's weight files, such as fp16; none = plain ones")
     validation: ValidationConfig
     sampling: SamplingConfig = SamplingConfig()
     robust_training: RobustTrainingConfig = RobustTrainingConfig()
@@ -138,6 +137,7 @@ class ExperimentConfig(_Section):
     workers: WorkersConfig = WorkersConfig()
     score_store: Path | None = Field(None, description="folder shared by runs; none = the run's own", strict=False)
     num_threads: int = Field(1, ge=1, description="threads per worker; part of the protocol")
+    model_variant: str | None = Field(None, description="of the model's weight files, such as fp16; none = plain ones")
     seed: int = Field(0, ge=0)
 
     def identity(self) -> dict[str, Any]:
