@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from nas.model_source import HUB, model_folder
 from nas.spec import SPEC_NAME, check_base, read_spec
 from search_spaces.alignment import aligned
 from search_spaces.architecture import Architecture, ArchitectureError
@@ -42,12 +43,12 @@ def base_model(reference: str | Path, /, *, max_copies: int = 64) -> BaseModel:
     name = str(reference)
     if not Path(reference).exists() and (config := known_config(name)) is not None:
         return BaseModel(name=name, config=config, space=space_from_config(config, max_copies=max_copies))
-    if not Path(reference).exists():
+    if not Path(reference).exists() and not name.startswith(HUB):
         raise ValueError(
-            f"there is no model {name}; give a folder with a UNet, or a known name: "
+            f"there is no model {name}; give a folder with a UNet, {HUB}ORG/NAME, or a known name: "
             f"{', '.join((*BASE_CONFIGS, *KNOWN_ARCHITECTURES))}"
         )
-    config = read_unet_config(Path(reference))
+    config = read_unet_config(model_folder(reference, weights=False))
     return BaseModel(
         name=Path(reference).resolve().name,
         config=config,

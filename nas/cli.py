@@ -1,4 +1,4 @@
-"""The command line: `nas search`, `status`, `export`, `generate`, `space show`, `latency ...`.
+"""The command line: `nas search`, `status`, `export`, `generate`, `convert`, `space ...`, `latency ...`.
 
 Knows how to talk to a person; every answer comes from the modules that it calls, which are imported only when their
 command runs, so that `nas --help` is quick.
@@ -14,9 +14,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from nas.convert_cli import convert
 from nas.errors_cli import user_errors
 from nas.export_cli import export
 from nas.format_cli import Format, FormatOption
+from nas.generate_cli import generate
 from nas.latency_cli import app as latency_app
 from nas.space_cli import app as space_app
 
@@ -32,6 +34,8 @@ app = typer.Typer(
 app.add_typer(space_app, name="space")
 app.command()(export)
 app.add_typer(latency_app, name="latency")
+app.command()(convert)
+app.command()(generate)
 
 
 @app.command()
@@ -113,28 +117,6 @@ def status(
     console.print(table)
     if started:
         console.print(f"base {started['base_latency_ms']:.3f} ms, target {started['target_latency_ms']:.3f} ms")
-
-
-@app.command()
-@user_errors
-def generate(
-    folder: Annotated[Path, typer.Argument(help="pipeline folder: a base model's or an exported one")],
-    prompts: Annotated[list[str], typer.Argument(help='what to draw, such as "a red circle above a blue square"')],
-    out: Annotated[Path, typer.Option(help="PNG file of the pictures in a grid")] = Path("pictures.png"),
-    seed: Annotated[int, typer.Option(help="seed of the first picture's noise; the next ones count up")] = 0,
-    num_steps: Annotated[int, typer.Option(min=1, help="denoising steps")] = 10,
-    guidance_scale: Annotated[float, typer.Option(min=1, help="classifier-free guidance; 1 = none")] = 3.0,
-) -> None:
-    """Draw pictures from any pipeline folder.
-
-    Example: nas generate runs/demo/export "a red circle above a blue square" "a small green ring"
-    """
-    from nas.generate import generate_pictures
-    from nas.pictures import write_grid
-
-    pictures = generate_pictures(folder, prompts=prompts, seed=seed, num_steps=num_steps, guidance_scale=guidance_scale)
-    write_grid(out, pictures, captions=prompts)
-    typer.echo(f"{len(prompts)} picture{'s'[: len(prompts) > 1]} -> {out}")
 
 
 def main() -> None:

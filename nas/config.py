@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from pydantic_core import ErrorDetails
 
 from nas.evaluation.sampling import SamplingProtocol
+from nas.model_source import is_hub_reference, model_folder
 
 
 class ConfigError(ValueError):
@@ -127,8 +128,7 @@ class WorkersConfig(_Section):
 class ExperimentConfig(_Section):
     """One search."""
 
-    model: Path = Field(description="folder of a diffusers StableDiffusionPipeline or -XLPipeline", strict=False)
-    model_variant: str | None = Field(None, description="of the model's weight files, such as fp16; none = plain ones")
+    model: Path = Field(description="pipeline folder, or hub:ORG/NAME[@REVISION]; docs/checkpoints.md", strict=False)
     clip: ClipConfig
     latency_table: Path = Field(description="latency table of the target device", strict=False)
     validation: ValidationConfig
@@ -140,6 +140,7 @@ class ExperimentConfig(_Section):
     workers: WorkersConfig = WorkersConfig()
     score_store: Path | None = Field(None, description="folder shared by runs; none = the run's own", strict=False)
     num_threads: int = Field(1, ge=1, description="threads per worker; part of the protocol")
+    model_variant: str | None = Field(None, description="of the model's weight files, such as fp16; none = plain ones")
     seed: int = Field(0, ge=0)
 
     def identity(self) -> dict[str, Any]:
@@ -228,9 +229,12 @@ def _resolved(config: ExperimentConfig, folder: Path) -> ExperimentConfig:
     if training.pictures is not None:
         training = training.model_copy(update={"pictures": absolute(training.pictures)})
     captions = absolute(config.validation.captions)
+    model = config.model
+    if is_hub_reference(model):
+        model = model_folder(model, variant=config.model_variant)
     return config.model_copy(
         update={
-            "model": absolute(config.model),
+            "model": absolute(model),
             "latency_table": absolute(config.latency_table),
             "score_store": config.score_store and absolute(config.score_store),
             "clip": clip,

@@ -15,6 +15,7 @@ from nas.evaluation.clip_model import check_clip_name
 from nas.evaluation.execution import Execution, Precision
 from nas.evaluation.validation_set import ValidationSet, read_captions
 from nas.extension import check_extension
+from nas.model_source import model_folder
 from nas.pipeline_folder import folder_digest
 from nas.pipeline_index import PipelineClass, PipelineIndex, check_pipeline_folder
 from nas.racing import RacingSettings
@@ -96,6 +97,7 @@ def resolve(config: ExperimentConfig, /) -> Experiment:
         ValueError: A missing or broken part, a table that does not cover the space, or a target below the fastest
             reachable architecture.
     """
+    model_folder(config.model)
     index = check_pipeline_folder(config.model, variant=config.model_variant)
     check_clip_name(config.clip.model, pretrained=config.clip.pretrained)
     if config.robust_training.pictures is not None:

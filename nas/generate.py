@@ -1,22 +1,149 @@
 """Pictures from any pipeline folder, a base model's or an exported one, through diffusers' own pipeline."""
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
+from nas.compute_check import check_dtype
+from nas.evaluation.sampling import check_scheduler, make_scheduler
 from nas.pipeline_folder import load_pipeline
+from nas.stage_times import StageTime, StageTimer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrawingSettings:
+    """What to draw, and how.
+
+    Attributes:
+        prompts: At least one.
+        negative_prompt: What guidance leads away from; None = no text.
+        num_pictures: Of each prompt.
+        seed: Of the first picture's noise; picture i uses seed + i.
+        num_steps: Denoising steps.
+        guidance_scale: Classifier-free guidance; 1 = none.
+        scheduler: Class name of a deterministic diffusers scheduler; None = the folder's own.
+        batch_size: Pictures that are drawn at once.
+    """
+
+    prompts: tuple[str, ...]
+    negative_prompt: str | None = None
+    num_pictures: int = 1
+    seed: int = 0
+    num_steps: int = 10
+    guidance_scale: float = 3.0
+    scheduler: str | None = None
+    batch_size: int = 1
+
+    def __post_init__(self) -> None:
+        wrong = [] if self.prompts else ["give at least one prompt"]
+        wrong += [
+            f"`{name}` must be at least 1, but got {getattr(self, name)}"
+            for name in ("num_pictures", "num_steps", "guidance_scale", "batch_size")
+            if getattr(self, name) < 1
+        ]
+        if self.negative_prompt is not None and self.guidance_scale == 1:
+            wrong.append(
+                "a negative prompt needs guidance, but `guidance_scale` is 1; raise it, or give no such prompt"
+            )
+        if wrong:
+            raise ValueError("; ".join(wrong))
+        if self.scheduler is not None:
+            check_scheduler(self.scheduler)
+
+    @property
+    def captions(self) -> list[str]:
+        """The prompt of every picture."""
+        return [prompt for prompt in self.prompts for _ in range(self.num_pictures)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Drawing:
+    """Pictures, and how long they took.
+
+    Attributes:
+        pictures: uint8 (n, h, w, 3).
+        scheduler: Class name of the scheduler that drew them.
+        stages: Times of text encoders, UNet steps, decoder and whole pictures.
+    """
+
+    pictures: npt.NDArray[np.uint8]
+    scheduler: str
+    stages: tuple[StageTime, ...]
+
+
+def draw(
+    folder: Path,
+    /,
+    *,
+    settings: DrawingSettings,
+    dtype: torch.dtype = torch.float32,
+    variant: str | None = None,
+    device: str = "cpu",
+    on_step: Callable[[int, int], None] = lambda done, total: None,
+) -> Drawing:
+    """Draw pictures and time the stages.
+
+    Args:
+        folder: A `StableDiffusionPipeline` or `StableDiffusionXLPipeline` folder.
+        settings: What to draw.
+        dtype: Of weights and activations.
+        variant: Of the weights' files.
+        device: Where to compute.
+        on_step: Called with (UNet steps done, in all).
+
+    Raises:
+        ValueError: Not a pipeline folder, or a device that lacks the type.
+    """
+    check_dtype(dtype, device=device)
+    pipeline = load_pipeline(folder, variant=variant, dtype=dtype).to(device)
+    pipeline.set_progress_bar_config(disable=True)
+    if settings.scheduler is not None:
+        pipeline.scheduler = make_scheduler(settings.scheduler, config=dict(pipeline.scheduler.config))
+    captions = settings.captions
+    starts = range(0, len(captions), settings.batch_size)
+    timer, pictures, num_done = StageTimer(device=torch.device(device)), [], 0
+
+    def stepped(pipe: Any, index: int, timestep: Any, kept: dict[str, Any]) -> dict[str, Any]:
+        nonlocal num_done
+        num_done += 1
+        on_step(num_done, len(starts) * pipe.num_timesteps)
+        return kept
+
+    with timer.watching(_stages(pipeline)), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "`upcast_vae` is deprecated", FutureWarning)  # diffusers', of its own call
+        for start in starts:
+            part = captions[start : start + settings.batch_size]
+            with timer.timed("picture", batch=len(part), share=len(part)):
+                output = pipeline(
+                    part,
+                    negative_prompt=settings.negative_prompt and [settings.negative_prompt] * len(part),
+                    num_inference_steps=settings.num_steps,
+                    guidance_scale=settings.guidance_scale,
+                    generator=[torch.Generator().manual_seed(settings.seed + start + i) for i in range(len(part))],
+                    output_type="np",
+                    callback_on_step_end=stepped,
+                )
+            pictures.append(output.images)
+    return Drawing(
+        pictures=np.asarray(np.round(np.concatenate(pictures) * 255), dtype=np.uint8),
+        scheduler=type(pipeline.scheduler).__name__,
+        stages=timer.summary(),
+    )
 
 
 def generate_pictures(
     folder: Path, /, *, prompts: Sequence[str], seed: int, num_steps: int, guidance_scale: float
 ) -> npt.NDArray[np.uint8]:
-    """Draw one picture per prompt.
+    """Draw one picture per prompt, all at once.
 
     Args:
-        folder: A `StableDiffusionPipeline` folder.
+        folder: A `StableDiffusionPipeline` or `StableDiffusionXLPipeline` folder.
         prompts: What to draw.
         seed: Seed of the first picture's noise; picture i uses seed + i.
         num_steps: Denoising steps.
@@ -28,15 +155,19 @@ def generate_pictures(
     Raises:
         ValueError: Not a pipeline folder, or no prompts.
     """
-    if not prompts:
-        raise ValueError("give at least one prompt")
-    pipeline = load_pipeline(folder)
-    pipeline.set_progress_bar_config(disable=True)
-    output = pipeline(
-        list(prompts),
-        num_inference_steps=num_steps,
+    settings = DrawingSettings(
+        prompts=tuple(prompts),
+        seed=seed,
+        num_steps=num_steps,
         guidance_scale=guidance_scale,
-        generator=[torch.Generator().manual_seed(seed + i) for i in range(len(prompts))],
-        output_type="np",
+        batch_size=max(1, len(prompts)),
     )
-    return np.asarray(np.round(np.stack(output.images) * 255), dtype=np.uint8)
+    return draw(folder, settings=settings).pictures
+
+
+def _stages(pipeline: Any) -> dict[str, torch.nn.Module]:
+    """The modules whose calls are the stages of a picture."""
+    stages = {"text encoder": pipeline.text_encoder}
+    if hasattr(pipeline, "text_encoder_2"):
+        stages["text encoder 2"] = pipeline.text_encoder_2
+    return stages | {"UNet step": pipeline.unet, "decoder": pipeline.vae.decoder}

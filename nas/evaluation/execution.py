@@ -13,6 +13,8 @@ from diffusers.models.attention import BasicTransformerBlock
 from diffusers.models.resnet import ResnetBlock2D
 from torch import nn
 
+from nas.compute_check import check_dtype
+
 M = TypeVar("M", bound=nn.Module)
 
 
@@ -42,7 +44,7 @@ class Execution:
     compile_blocks: bool = False
 
     def check(self) -> None:
-        """Check that the device exists here.
+        """Check that the device exists here and computes in the precision.
 
         Raises:
             ValueError: It does not.
@@ -52,6 +54,8 @@ class Execution:
                 f"`execution.device` is {self.device!r}, but torch {torch.__version__} sees no CUDA device here; "
                 "choose cpu, or install torch for CUDA"
             )
+        if self.precision is not Precision.FLOAT32:
+            check_dtype(getattr(torch, self.precision), device=self.device)
 
     def place(self, module: M, /) -> M:
         """Bring a module to the device and into the memory format, in place."""

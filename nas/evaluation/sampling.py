@@ -38,10 +38,17 @@ class SamplingProtocol:
             raise ValueError(f"`num_steps` must be at least 1, but got {self.num_steps}")
         if self.guidance_scale < 1:
             raise ValueError(f"`guidance_scale` must be at least 1 (1 = no guidance), but got {self.guidance_scale}")
-        if self.scheduler not in DETERMINISTIC_SCHEDULERS:
-            raise ValueError(
-                f"`scheduler` must be one of {', '.join(DETERMINISTIC_SCHEDULERS)}, but got {self.scheduler!r}"
-            )
+        check_scheduler(self.scheduler)
+
+
+def check_scheduler(name: str, /) -> None:
+    """Check that a scheduler adds no noise of its own.
+
+    Raises:
+        ValueError: It does, or is not known to.
+    """
+    if name not in DETERMINISTIC_SCHEDULERS:
+        raise ValueError(f"`scheduler` must be one of {', '.join(DETERMINISTIC_SCHEDULERS)}, but got {name!r}")
 
 
 def make_scheduler(name: str, /, *, config: dict[str, Any]) -> Any:

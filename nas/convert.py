@@ -1,0 +1,124 @@
+"""A single-file checkpoint made a pipeline folder, by diffusers' own conversion, offline and without pickles."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from diffusers import StableDiffusionPipeline, StableDiffusionXLPipeline, UNet2DConditionModel
+from diffusers.loaders.single_file_utils import SingleFileComponentError
+from diffusers.utils import logging as diffusers_logging
+from transformers.utils.logging import disable_progress_bar
+
+from nas.durable import sweep_beside, whole
+from nas.pipeline_index import PipelineClass, check_pipeline_folder, read_pipeline_index
+from search_spaces.loading import read_unet_config
+from search_spaces.weight_files import ModelFolderError, read_header
+
+_CLASSES: Final = {PipelineClass.SD: StableDiffusionPipeline, PipelineClass.SDXL: StableDiffusionXLPipeline}
+# Names that no diffusers folder has: those of the checkpoints that this is for.
+_PREFIX: Final = "model.diffusion_model."
+
+
+class ConversionError(ValueError):
+    """A file that is not a checkpoint of the kind that the config describes, or a place that may not be overwritten."""
+
+
+def convert_checkpoint(file: Path, /, *, out: Path, config: Path) -> int:
+    """Write the pipeline folder of a single-file checkpoint, whole or not at all; weights keep their type.
+
+    Args:
+        file: A safetensors file that holds UNet, autoencoder and text encoders, as trainers of Stable Diffusion write.
+        out: Folder to write; must not exist.
+        config: A pipeline folder of the same family, of which configs, tokenizers and scheduler are taken; its weights
+            are not needed.
+
+    Returns:
+        Parameters in all.
+
+    Raises:
+        ConversionError: Not such a file, the config of another family, or `out` exists.
+        ModelFolderError: A damaged file, or a config folder that is not supported.
+    """
+    index = read_pipeline_index(config)
+    dtype = _check(file, out, config)
+    settings: dict[str, Any] = {}
+    if index.pipeline_class is PipelineClass.SD:
+        settings = {"safety_checker": None, "feature_extractor": None, "requires_safety_checker": False}
+    else:
+        settings = {"add_watermarker": False}
+    try:
+        with _silence():
+            pipeline = _CLASSES[index.pipeline_class].from_single_file(
+                str(file), config=str(config), local_files_only=True, dtype=dtype, **settings
+            )
+    except NotImplementedError as error:  # torch's, on a tensor that no weight was found for
+        raise ConversionError(
+            f"{file} must hold all weights that {config} describes, but some of its autoencoder's are absent; give the "
+            "config of its own family"
+        ) from error
+    except (SingleFileComponentError, KeyError, ValueError, OSError, RuntimeError, AttributeError, TypeError) as error:
+        first = str(error).strip().splitlines()[0] if str(error).strip() else ""
+        raise ConversionError(
+            f"{file} must be a checkpoint of what {config} describes, but diffusers cannot read it as a "
+            f"{index.pipeline_class} ({type(error).__name__}: {first}); give the config of its own family"
+        ) from error
+    models = {name: part for name, part in pipeline.components.items() if isinstance(part, torch.nn.Module)}
+    absent = [
+        f"{name}: {weight}"
+        for name, model in models.items()
+        for weight, parameter in model.named_parameters()
+        if parameter.is_meta
+    ]
+    if absent:
+        raise ConversionError(
+            f"{file} must hold all weights that {config} describes, but {len(absent)} are absent, such as {absent[0]}; "
+            "give the config of its own family"
+        )
+    sweep_beside(out)
+    with whole(out) as part:
+        pipeline.save_pretrained(part, safe_serialization=True)
+        check_pipeline_folder(part)
+    return sum(parameter.numel() for model in models.values() for parameter in model.parameters())
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Keep progress bars, and remarks that diffusers makes on its own calls, off the terminal."""
+    before = diffusers_logging.get_verbosity()
+    disable_progress_bar()
+    diffusers_logging.disable_progress_bar()
+    diffusers_logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        diffusers_logging.set_verbosity(before)
+
+
+def _check(file: Path, out: Path, config: Path) -> torch.dtype:
+    """Check what can be checked without loading; the type that most of the UNet's tensors are stored in."""
+    if out.exists():
+        raise ConversionError(f"{out} must not exist yet; give another folder, or remove it")
+    if file.suffix != ".safetensors":
+        raise ConversionError(
+            f"a checkpoint must be a .safetensors file, but got {file}; pickles can run any code when they are "
+            "opened, so they are refused: get its safetensors, or convert it with a tool that you trust"
+        )
+    if not file.is_file():
+        raise ModelFolderError(f"there is no checkpoint {file}; give a single-file checkpoint of Stable Diffusion")
+    dtypes = [tensor.dtype for name, tensor in read_header(file).items() if name.startswith(_PREFIX)]
+    if not dtypes:
+        raise ConversionError(
+            f"a single-file checkpoint must hold a UNet under {_PREFIX}*, but {file} holds none; a file of a single "
+            "part, a LoRA or a folder's own weights cannot be converted"
+        )
+    dtype: torch.dtype = getattr(torch, max(set(dtypes), key=dtypes.count))
+    with torch.device("meta"):
+        wanted = len(UNet2DConditionModel.from_config(read_unet_config(config)).state_dict())
+    if wanted != len(dtypes):
+        raise ConversionError(
+            f"the UNet in {file} must have the {wanted} tensors that {config} describes, but has {len(dtypes)}; give "
+            "the config of its own family"
+        )
+    return dtype

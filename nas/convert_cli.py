@@ -1,0 +1,29 @@
+"""The command `nas convert`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nas.errors_cli import user_errors
+
+
+@user_errors
+def convert(
+    file: Annotated[Path, typer.Argument(help="single-file checkpoint, a .safetensors")],
+    out: Annotated[Path, typer.Argument(help="pipeline folder to write; must not exist")],
+    config: Annotated[
+        str, typer.Option(help="pipeline folder of the same family, or hub:ORG/NAME, for configs and tokenizers")
+    ],
+) -> None:
+    """Make a pipeline folder of a single-file checkpoint, without opening pickles.
+
+    Example: nas convert my_model.safetensors models/my_model --config models/sd15
+    """
+    from nas.model_source import model_folder
+
+    folder = model_folder(config, weights=False)
+    from nas.convert import convert_checkpoint
+
+    num_params = convert_checkpoint(file, out=out, config=folder)
+    typer.echo(f"{num_params:,} parameters -> {out}")

@@ -1,0 +1,120 @@
+"""Single-file checkpoints made pipeline folders: every weight arrives, nothing is guessed, pickles stay shut."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from diffusers import DiffusionPipeline
+from safetensors.torch import load_file, save_file
+from typer.testing import CliRunner
+
+from nas.cli import app
+from nas.convert import ConversionError, convert_checkpoint
+from nas.pipeline_folder import PipelineParts
+from search_spaces.loading import ModelFolderError, load_unet
+from search_spaces.weight_files import stored_dtype, weight_files
+from tests.folders import write_pipeline
+from tests.single_file import write_single_file
+
+PART_NAMES = ("unet", "vae", "text_encoder", "text_encoder_2")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_pipeline(tmp_path_factory.mktemp("family") / "sd1", width=16)
+
+
+@pytest.fixture(scope="module")
+def checkpoint(folder: Path) -> Path:
+    return write_single_file(folder.parent / "model.safetensors", folder)
+
+
+def configs_only(folder: Path, to: Path) -> Path:
+    return Path(shutil.copytree(folder, to, ignore=shutil.ignore_patterns("*.safetensors")))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
+@pytest.mark.parametrize("kind", ["sd1", "sd2", "sdxl", "bk-sdm"])
+def test_every_weight_arrives_in_its_type(kind: str, dtype: torch.dtype, tmp_path: Path) -> None:
+    folder = write_pipeline(tmp_path / kind, kind=kind, width=16, dtype=dtype)
+    file = write_single_file(tmp_path / "model.safetensors", folder)
+    out = tmp_path / "converted"
+    convert_checkpoint(file, out=out, config=configs_only(folder, tmp_path / "configs"))
+    for part in PART_NAMES:
+        if (folder / part).is_dir():
+            before, after = (load_file(weight_files(base / part)[0]) for base in (folder, out))
+            assert before.keys() == after.keys()
+            assert all(torch.equal(weight, after[name]) for name, weight in before.items())
+            assert f"torch.{stored_dtype(out / part)}" == str(dtype)
+    PipelineParts.load(out)
+    load_unet(out)
+    DiffusionPipeline.from_pretrained(out)
+
+
+def test_the_command_converts(folder: Path, checkpoint: Path, tmp_path: Path) -> None:
+    out = tmp_path / "converted"
+    result = CliRunner().invoke(app, ["convert", str(checkpoint), str(out), "--config", str(folder)])
+    assert result.exit_code == 0, result.output
+    assert "parameters ->" in result.output
+    assert (out / "model_index.json").is_file()
+    again = CliRunner().invoke(app, ["convert", str(checkpoint), str(out), "--config", str(folder)])
+    assert again.exit_code == 2
+    assert "must not exist yet" in again.output
+
+
+@pytest.mark.parametrize("name", ["model.ckpt", "model.bin", "model.pt"])
+def test_pickles_are_never_opened(name: str, folder: Path, tmp_path: Path) -> None:
+    path = tmp_path / name
+    path.write_bytes(b"cos\nsystem\n(S'touch opened'\ntR.")
+    with pytest.raises(ConversionError, match="pickles can run any code when they are opened, so they are refused"):
+        convert_checkpoint(path, out=tmp_path / "out", config=folder)
+    assert not (tmp_path / "out").exists()
+
+
+def test_files_that_are_no_checkpoint_are_refused(folder: Path, checkpoint: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with pytest.raises(ModelFolderError, match="there is no checkpoint"):
+        convert_checkpoint(tmp_path / "absent.safetensors", out=out, config=folder)
+    unet = folder / "unet" / "diffusion_pytorch_model.safetensors"
+    with pytest.raises(ConversionError, match=r"must hold a UNet under model\.diffusion_model\.\*, but .* holds none"):
+        convert_checkpoint(unet, out=out, config=folder)
+    short = tmp_path / "short.safetensors"
+    short.write_bytes(checkpoint.read_bytes()[:-9])
+    with pytest.raises(ModelFolderError, match="must be a whole safetensors file"):
+        convert_checkpoint(short, out=out, config=folder)
+    assert not out.exists()
+
+
+@pytest.mark.parametrize("kind", ["sdxl", "bk-sdm"])
+def test_the_config_must_be_of_the_same_family(kind: str, checkpoint: Path, tmp_path: Path) -> None:
+    other = write_pipeline(tmp_path / kind, kind=kind, width=16)
+    with pytest.raises(ConversionError, match=r"give the config of its own family"):
+        convert_checkpoint(checkpoint, out=tmp_path / "out", config=other)
+    assert list(tmp_path.glob("out*")) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "law"),
+    [
+        (
+            "model.diffusion_model.middle_block.0.in_layers.2.bias",
+            r"the UNet .* must have the \d+ tensors .*, but has \d+",
+        ),
+        ("first_stage_model.decoder.norm_out.weight", "some of its autoencoder's are absent; give the config"),
+        (
+            "cond_stage_model.transformer.text_model.final_layer_norm.bias",
+            r"1 are absent, such as text_encoder: \S+; give",
+        ),
+    ],
+)
+def test_absent_weights_are_named_and_nothing_is_written(
+    name: str, law: str, folder: Path, checkpoint: Path, tmp_path: Path
+) -> None:
+    weights = load_file(checkpoint)
+    del weights[name]
+    path = tmp_path / "partial.safetensors"
+    save_file(weights, path)
+    with pytest.raises(ConversionError, match=law):
+        convert_checkpoint(path, out=tmp_path / "out", config=folder)
+    assert list(tmp_path.glob("out*")) == []

@@ -1,0 +1,148 @@
+"""`nas generate`: what is drawn, from every family of folders, and what is told of the stages."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from typer.testing import CliRunner
+
+from nas.cli import app
+from nas.compute_check import check_dtype
+from nas.generate import DrawingSettings, draw, generate_pictures
+from nas.pictures import CAPTION_PX, GAP_PX, TILE_PX
+from nas.stage_times import StageTime, StageTimer
+from search_spaces.shapes import PIPELINE_DIR
+from tests.folders import write_pipeline
+
+KEYS = {"stage", "batch", "num_calls", "first_ms", "median_ms", "p10_ms", "p90_ms"}
+
+
+@pytest.fixture(scope="module")
+def xl(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_pipeline(tmp_path_factory.mktemp("xl") / "sdxl", kind="sdxl", width=16)
+
+
+def invoke(*arguments: object) -> Any:
+    return CliRunner().invoke(app, ["generate", *map(str, arguments)])
+
+
+@pytest.mark.parametrize("form", ["table", "json"])
+def test_the_command_draws_a_grid_and_tells_every_stage(form: str, xl: Path, tmp_path: Path) -> None:
+    out = tmp_path / "grid.png"
+    result = invoke(xl, "a ring", "a cross", "--num-pictures", 2, "--num-steps", 3, "--out", out, "--format", form)
+    assert result.exit_code == 0, result.output
+    with Image.open(out) as image:
+        assert image.size == (4 * (TILE_PX + GAP_PX) + GAP_PX, TILE_PX + CAPTION_PX + 2 * GAP_PX)
+    if form == "table":
+        assert "4 pictures ->" in result.output
+        assert "64x64 px, 3 steps of EulerDiscreteScheduler, float32 on cpu" in result.output
+        assert all(word in result.output for word in ("text encoder 2", "UNet step", "decoder", "whole picture"))
+        return
+    told = json.loads(result.stdout)
+    assert (told["num_pictures"], told["height_px"], told["scheduler"]) == (4, 64, "EulerDiscreteScheduler")
+    stages = {stage["stage"]: stage for stage in told["stages"]}
+    assert all(set(stage) == KEYS for stage in stages.values())
+    assert (stages["UNet step"]["batch"], stages["UNet step"]["num_calls"]) == (2, 4 * 3 - 1)
+    assert (stages["decoder"]["batch"], stages["decoder"]["num_calls"]) == (1, 3)
+    assert stages["picture"]["num_calls"] == 3
+    assert stages["text encoder 2"]["num_calls"] == 3, "zeros need no encoding"
+
+
+def test_one_picture_has_a_first_call_and_no_more(tmp_path: Path) -> None:
+    drawing = draw(PIPELINE_DIR, settings=DrawingSettings(prompts=("a ring",), num_steps=1))
+    decoder = next(stage for stage in drawing.stages if stage.stage == "decoder")
+    assert (decoder.num_calls, decoder.median_ms, decoder.p10_ms) == (0, None, None)
+    assert decoder.first_ms > 0
+
+
+def test_the_batch_moves_rounding_only_and_seeds_count_up(xl: Path) -> None:
+    apart, together = (
+        draw(xl, settings=DrawingSettings(prompts=("a ring",), num_pictures=3, num_steps=2, seed=5, batch_size=size))
+        for size in (1, 2)
+    )
+    assert np.abs(apart.pictures.astype(int) - together.pictures).max() <= 1
+    assert [stage.batch for stage in together.stages if stage.stage == "UNet step"] == [4, 2]
+    last = draw(xl, settings=DrawingSettings(prompts=("a ring",), num_steps=2, seed=7))
+    assert np.array_equal(last.pictures[0], apart.pictures[2])
+
+
+def test_pictures_of_the_library_call_are_those_of_the_command() -> None:
+    settings = DrawingSettings(prompts=("a ring", "a red cross"), num_steps=2, batch_size=2)
+    pictures = generate_pictures(PIPELINE_DIR, prompts=settings.prompts, seed=0, num_steps=2, guidance_scale=3.0)
+    assert np.array_equal(pictures, draw(PIPELINE_DIR, settings=settings).pictures)
+
+
+@pytest.mark.parametrize("kind", ["sd1", "sdxl"])
+def test_a_negative_prompt_and_another_scheduler_change_the_picture(kind: str, xl: Path, tmp_path: Path) -> None:
+    folder = xl if kind == "sdxl" else write_pipeline(tmp_path / kind, kind=kind, width=16)
+    plain = DrawingSettings(prompts=("a ring",), num_steps=5)
+    negative = DrawingSettings(prompts=("a ring",), num_steps=5, negative_prompt="a cross")
+    other = DrawingSettings(prompts=("a ring",), num_steps=5, scheduler="DPMSolverMultistepScheduler")
+    pictures = [draw(folder, settings=settings) for settings in (plain, negative, other)]
+    assert not np.array_equal(pictures[0].pictures, pictures[1].pictures)
+    assert not np.array_equal(pictures[0].pictures, pictures[2].pictures)
+    assert pictures[2].scheduler == "DPMSolverMultistepScheduler"
+
+
+@pytest.mark.parametrize("kind", ["sd1", "sdxl"])
+def test_a_variant_draws_in_half_precision(kind: str, tmp_path: Path) -> None:
+    folder = write_pipeline(tmp_path / kind, kind=kind, width=16, dtype=torch.float16, variant="fp16")
+    options = ("--variant", "fp16", "--num-steps", 2, "--out")
+    assert invoke(folder, "a ring", "--dtype", "float16", *options, tmp_path / "half.png").exit_code == 0
+    assert invoke(folder, "a ring", "--dtype", "float32", *options, tmp_path / "full.png").exit_code == 0
+    half, full = (np.asarray(Image.open(tmp_path / f"{name}.png"), dtype=int) for name in ("half", "full"))
+    assert np.abs(half - full).max() <= 3, "levels of 255"
+    refused = invoke(folder, "a ring", "--out", tmp_path / "none.png")
+    assert refused.exit_code == 2
+    assert "holds the variant 'fp16'; ask for variant 'fp16'" in refused.output
+    assert not (tmp_path / "none.png").exists()
+
+
+def test_every_step_is_told(xl: Path) -> None:
+    told: list[tuple[int, int]] = []
+    settings = DrawingSettings(prompts=("a ring", "a cross"), num_steps=2)
+    draw(xl, settings=settings, on_step=lambda done, total: told.append((done, total)))
+    assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
+
+
+def test_settings_that_break_laws_are_refused_all_at_once() -> None:
+    with pytest.raises(
+        ValueError, match=r"give at least one prompt; `num_pictures` must be at least 1, but got 0; `num"
+    ):
+        DrawingSettings(prompts=(), num_pictures=0, num_steps=0)
+    with pytest.raises(ValueError, match=r"a negative prompt needs guidance, but `guidance_scale` is 1; raise it"):
+        DrawingSettings(prompts=("a",), negative_prompt="b", guidance_scale=1)
+    with pytest.raises(ValueError, match=r"`scheduler` must be one of DDIMScheduler, .* but got 'DDPMScheduler'"):
+        DrawingSettings(prompts=("a",), scheduler="DDPMScheduler")
+
+
+def test_a_type_that_the_device_lacks_is_refused() -> None:
+    for dtype in (torch.float32, torch.bfloat16):
+        check_dtype(dtype, device="cpu")
+    with pytest.raises(ValueError, match=r"no convolution, .* in float8_e4m3fn on cpu; choose float32, or another dev"):
+        check_dtype(torch.float8_e4m3fn, device="cpu")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+def test_a_device_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    result = invoke(PIPELINE_DIR, "a ring", "--device", "cuda", "--out", tmp_path / "x.png")
+    assert result.exit_code == 2
+    assert "sees no CUDA device here; choose cpu" in result.output
+
+
+def test_a_stage_timer_reads_its_clock_around_calls() -> None:
+    ticks = iter(range(0, 1_000_000_000, 1_000_000))  # each reading is 1 ms later
+    timer = StageTimer(device=torch.device("cpu"), read_ns=lambda: next(ticks))
+    double = torch.nn.Identity()
+    with timer.timed("picture", batch=2, share=2), timer.watching({"stage": double}):
+        for _ in range(3):
+            double(torch.zeros(5))
+    double(torch.zeros(5))  # not watched any more
+    assert timer.summary() == (
+        StageTime(stage="stage", batch=5, num_calls=2, first_ms=1.0, median_ms=1.0, p10_ms=1.0, p90_ms=1.0),
+        StageTime(stage="picture", batch=2, num_calls=0, first_ms=3.5, median_ms=None, p10_ms=None, p90_ms=None),
+    )

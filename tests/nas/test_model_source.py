@@ -1,0 +1,162 @@
+"""The door for models: folders as they are, repositories from a cache laid out like the hub's; else plain words."""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from nas.cli import app
+from nas.config import load_config
+from nas.model_source import file_patterns, is_hub_reference, model_folder
+from nas.pipeline_index import check_pipeline_folder
+from search_spaces.loading import ModelFolderError
+from tests.folders import write_pipeline
+from tests.nas.synthetic import write_experiment
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+def lay_out(cache: Path, folder: Path, /, *, name: str) -> Path:
+    """A snapshot in a hub cache, as a download leaves it: blobs by digest, names that link to them."""
+    repository = cache / f"models--{name.replace('/', '--')}"
+    snapshot = repository / "snapshots" / COMMIT
+    (repository / "blobs").mkdir(parents=True)
+    (repository / "refs").mkdir()
+    (repository / "refs" / "main").write_text(COMMIT)
+    for path in folder.rglob("*"):
+        if path.is_file():
+            blob = repository / "blobs" / hashlib.sha256(path.read_bytes()).hexdigest()
+            shutil.copy(path, blob)
+            link = snapshot / path.relative_to(folder)
+            link.parent.mkdir(parents=True, exist_ok=True)
+            link.symlink_to(os.path.relpath(blob, link.parent))
+    return snapshot
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    base = tmp_path_factory.mktemp("hub")
+    folder = write_pipeline(base / "folder", width=16, dtype=torch.float16, variant="fp16")
+    lay_out(base / "cache", folder, name="someone/half")
+    return base / "cache"
+
+
+OFFLINE = """
+import sys
+from nas.errors_cli import user_errors
+from nas.model_source import model_folder
+variant = sys.argv[2] or None
+user_errors(lambda: print(model_folder(sys.argv[1], variant=variant, weights=sys.argv[3] == "weights")))()
+"""
+
+
+def offline(cache: Path, reference: str, *, variant: str = "", weights: bool = True) -> str:
+    """The folder, or the error, of a process without a network."""
+    done = subprocess.run(
+        [sys.executable, "-c", OFFLINE, reference, variant, "weights" if weights else "configs"],
+        env=os.environ | {"HF_HUB_CACHE": str(cache), "HF_HUB_OFFLINE": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.stdout.strip() or done.stderr.splitlines()[0]
+
+
+def test_a_folder_is_itself(tmp_path: Path) -> None:
+    assert model_folder(tmp_path) == model_folder(str(tmp_path)) == tmp_path
+    assert not is_hub_reference(tmp_path)
+
+
+def test_what_is_no_folder_is_named_with_what_helps(tmp_path: Path) -> None:
+    with pytest.raises(ModelFolderError, match=r"there is no model folder .*absent; give .* or hub:ORG/NAME"):
+        model_folder(tmp_path / "absent")
+    file = tmp_path / "model.safetensors"
+    file.touch()
+    with pytest.raises(
+        ModelFolderError, match=r"but .* is a file; .* `nas convert \S+model\.safetensors FOLDER --config"
+    ):
+        model_folder(file)
+
+
+@pytest.mark.parametrize("reference", ["hub:", "hub:name", "hub:a/b/c", "hub:a/b@", "hub:a b/c"])
+def test_references_are_spelled_one_way(reference: str) -> None:
+    with pytest.raises(ModelFolderError, match=r"is named hub:ORG/NAME or hub:ORG/NAME@REVISION, got 'hub:"):
+        model_folder(reference)
+
+
+@pytest.mark.parametrize("suffix", ["", "@main", f"@{COMMIT}"])
+def test_a_cached_repository_is_found_without_a_network(suffix: str, cache: Path) -> None:
+    folder = Path(offline(cache, f"hub:someone/half{suffix}", variant="fp16"))
+    assert folder.name == COMMIT
+    check_pipeline_folder(folder, variant="fp16")
+
+
+def test_configs_alone_are_enough_for_some(cache: Path) -> None:
+    assert Path(offline(cache, "hub:someone/half", weights=False)).name == COMMIT
+
+
+@pytest.mark.parametrize("reference", ["hub:someone/absent", "hub:someone/half@v9"])
+def test_what_is_neither_cached_nor_reachable_is_said(reference: str, cache: Path) -> None:
+    said = offline(cache, reference, variant="fp16")
+    assert said.startswith(f"error: {reference} is not in the local cache and cannot be fetched ("), said
+    assert said.endswith("connect to the network, or copy its folder here and give the folder")
+
+
+def test_only_what_is_needed_is_fetched() -> None:
+    from fnmatch import fnmatch
+
+    def fetched(name: str, **asked: object) -> bool:
+        patterns = file_patterns(**({"variant": None, "weights": True} | asked))  # type: ignore[arg-type]
+        return any(fnmatch(name, pattern) for pattern in patterns)
+
+    wanted = [
+        "model_index.json",
+        "unet/config.json",
+        "unet/diffusion_pytorch_model.safetensors",
+        "unet/diffusion_pytorch_model.safetensors.index.json",
+        "unet/diffusion_pytorch_model-00001-of-00002.safetensors",
+        "text_encoder_2/model.safetensors",
+        "tokenizer/merges.txt",
+        "tokenizer_2/tokenizer.json",
+        "scheduler/scheduler_config.json",
+    ]
+    unwanted = [
+        "v1-5-pruned.safetensors",
+        "v1-5-pruned.ckpt",
+        "unet/diffusion_pytorch_model.bin",
+        "unet/diffusion_pytorch_model.fp16.safetensors",
+        "unet/diffusion_pytorch_model.non_ema.safetensors",
+        "unet/model.onnx",
+        "unet/model.py",
+        "safety_checker/model.safetensors",
+        "safety_checker/config.json",
+        "feature_extractor/preprocessor_config.json",
+        "README.md",
+    ]
+    assert [name for name in wanted if not fetched(name)] == []
+    assert [name for name in unwanted if fetched(name)] == []
+    assert fetched("unet/diffusion_pytorch_model.fp16.safetensors", variant="fp16")
+    assert fetched("unet/diffusion_pytorch_model.fp16-00001-of-00002.safetensors", variant="fp16")
+    assert not fetched("unet/diffusion_pytorch_model.safetensors", variant="fp16")
+    assert not fetched("unet/diffusion_pytorch_model.safetensors", weights=False)
+
+
+def test_a_config_may_name_a_repository(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(cache))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    path = write_experiment(tmp_path)
+    config = load_config(path, overrides=["model=hub:someone/half", "model_variant=fp16"])
+    assert config.model.name == COMMIT
+    assert config.model_variant == "fp16"
+    result = CliRunner().invoke(app, ["space", "show", "hub:someone/half", "--format", "json"])
+    assert result.exit_code == 0, result.output
+    with pytest.raises(
+        ModelFolderError, match=r"hub:someone/half must hold weights .*unet holds the variant 'fp16'; ask"
+    ):
+        load_config(path, overrides=["model=hub:someone/half"])

@@ -1,0 +1,114 @@
+"""A search, its robust training and its resume on a model of SDXL's kind: two text encoders, sizes, three stages."""
+
+import shutil
+import signal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from latency import write_table
+from nas.config import load_config
+from nas.data.captioned_pictures import encode_pictures, read_metadata
+from nas.evaluation.sampling import make_scheduler
+from nas.experiment import resolve
+from nas.pipeline_folder import PipelineParts
+from nas.robust_training import NoiseSchedule, RobustTrainingSettings, train
+from nas.spec import read_spec
+from nas.trace import read_trace
+from search_spaces import space_from_config
+from search_spaces.loading import ModelFolderError, load_unet, read_unet_config
+from search_spaces.supernet import Supernet
+from tests.folders import write_pipeline
+from tests.nas.searching import exit_code, same_result, search, search_until_training
+from tests.nas.synthetic import small_config, synthetic_table, write_experiment
+
+FREE_BLOCKS = {"cross_attention[down.1,0]", "cross_attention[up.1,1]", "resnet[mid,1]", "resnet[up.2,1]"}
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_pipeline(tmp_path_factory.mktemp("xl") / "sdxl", kind="sdxl", width=16)
+
+
+@pytest.fixture(scope="module")
+def experiment(model: Path) -> Path:
+    return write_xl_experiment(model.parent / "experiment", model)
+
+
+def write_xl_experiment(folder: Path, model: Path, **settings: Any) -> Path:
+    space = space_from_config(read_unet_config(model))
+    blocks = {str(action)[1:] for action in space.removals(space.base)}
+    assert blocks >= FREE_BLOCKS
+    config = small_config(protected=sorted(blocks - FREE_BLOCKS), max_rounds=3)
+    path = write_experiment(folder, config | {"model": str(model)} | settings)
+    write_table(synthetic_table(space), folder / "table.json")
+    return path
+
+
+@pytest.fixture(scope="module")
+def run(experiment: Path) -> Path:
+    search(experiment, experiment.parent / "run")
+    return experiment.parent / "run"
+
+
+def test_a_search_goes_its_whole_way(run: Path, experiment: Path) -> None:
+    architecture, spec = read_spec(run / "architecture.json")
+    removed = {action[1:] for action in spec["actions"]}
+    assert removed
+    assert removed <= FREE_BLOCKS
+    assert spec["predicted_latency_ms"] < spec["base_latency_ms"]
+    events = read_trace(run / "trace.jsonl")
+    assert events[-1]["event"] == "search_finished"
+    losses = [event["d_clip"]["mean"] for event in events if event["event"] == "evaluation" and "d_clip" in event]
+    assert len(set(losses)) > 2, "blocks are worth different amounts"
+    assert len(list((run / "images").iterdir())) >= 2
+    assert resolve(load_config(experiment)).space.base != architecture
+
+
+def test_killed_in_training_it_ends_the_same(run: Path, experiment: Path, tmp_path: Path) -> None:
+    out = tmp_path / "killed"
+    assert exit_code(search_until_training, experiment, out, 1) == -signal.SIGKILL
+    assert exit_code(search, experiment, out) == 0
+    same_result(run, out)
+
+
+def test_a_variant_is_searched_where_the_config_asks_for_it(run: Path, tmp_path: Path) -> None:
+    model = write_pipeline(tmp_path / "half", kind="sdxl", width=16, dtype=torch.float16, variant="fp16")
+    path = write_xl_experiment(tmp_path / "experiment", model, model_variant="fp16")
+    experiment = resolve(load_config(path))
+    assert experiment.worker.model_variant == "fp16"
+    assert experiment.config.identity()["model_variant"] == "fp16"
+    found = search(path, tmp_path / "run", overrides=["search.max_rounds=1"])
+    assert found.architecture != experiment.space.base
+    with pytest.raises(ModelFolderError, match=r"(?s)holds the variant 'fp16'; ask for variant 'fp16'.*unet"):
+        resolve(load_config(path, overrides=["model_variant=null"]))
+
+
+def test_what_no_text_means_belongs_to_the_protocol(experiment: Path, model: Path, tmp_path: Path) -> None:
+    other = Path(shutil.copytree(model, tmp_path / "other"))
+    index = other / "model_index.json"
+    index.write_text(
+        index.read_text().replace('"force_zeros_for_empty_prompt": true', '"force_zeros_for_empty_prompt": 0')
+    )
+    digests = [resolve(load_config(experiment, overrides=[f"model={folder}"])).digests for folder in (model, other)]
+    assert digests[0]["protocol"] != digests[1]["protocol"]
+
+
+def test_robust_training_teaches_a_unet_that_is_told_sizes(model: Path, experiment: Path) -> None:
+    parts = PipelineParts.load(model)
+    pictures = encode_pictures(read_metadata(experiment.parent / "pictures"), parts=parts, size_px=(64, 64))
+    assert pictures.captions.time_ids is not None
+    assert pictures.captions.time_ids.unique(dim=0).tolist() == [[64, 64, 0, 0, 64, 64]]
+    assert not pictures.captions.embeddings[0].any(), "row 0 is no text"
+    scheduler = make_scheduler("DDIMScheduler", config=parts.scheduler_config)
+    schedule = NoiseSchedule(alphas_cumprod=scheduler.alphas_cumprod, prediction_type="epsilon")
+    settings = RobustTrainingSettings(drop_probability=0.1, batch_size=8, learning_rate=2e-3)
+    losses = []
+    for _ in range(2):
+        supernet = Supernet(load_unet(model))
+        losses.append(train(supernet, data=pictures, schedule=schedule, settings=settings, num_iterations=24, seed=0))
+    assert losses[0] == losses[1]
+    assert np.mean(losses[0][-6:]) < 0.9 * np.mean(losses[0][:6])
