@@ -148,6 +148,8 @@ class ExperimentConfig(_Section):
         plain = self.model_dump(mode="json", exclude={"workers", "score_store"})
         if self.model_variant is None:  # as in runs that knew no variants
             del plain["model_variant"]
+        if self.search.space == "any":  # nor another space
+            del plain["search"]["space"]
         return plain
 
 
