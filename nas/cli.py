@@ -95,6 +95,7 @@ def status(
             "target_met": finished and finished["target_met"],
             "target_latency_ms": started.get("target_latency_ms"),
             "base_latency_ms": started.get("base_latency_ms"),
+            "table_distrust": started.get("runtime", {}).get("distrust"),
             "num_events": len(events),
             "rounds": json.loads(rounds.to_json(orient="records")),
         }
@@ -117,6 +118,8 @@ def status(
     console.print(table)
     if started:
         console.print(f"base {started['base_latency_ms']:.3f} ms, target {started['target_latency_ms']:.3f} ms")
+        if why := started["runtime"].get("distrust"):
+            console.print(f"the latency table: {why}", style="yellow", markup=False, soft_wrap=True)
 
 
 def main() -> None:
