@@ -4,10 +4,9 @@ Every block is the supernet's own module, so nothing is re-implemented: the base
 and shallower cross-attentions and skipped ResNets by switching the supernet. Structures are copied, weights shared.
 """
 
-import copy
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 from diffusers import UNet2DConditionModel
@@ -15,9 +14,8 @@ from torch import nn
 
 from latency.table import cross_attention_dim
 from search_spaces import Architecture, BlockKind, BlockSignature, Site, UNetSpace
-from search_spaces.supernet import Supernet
+from search_spaces.supernet import Supernet, twin
 
-M = TypeVar("M", bound=nn.Module)
 TIMESTEP = 500  # any will do: the time of a forward pass does not depend on it
 
 
@@ -80,7 +78,7 @@ def whole_model(
         pooled = unet.config.projection_class_embeddings_input_dim - num_ids * unet.config.addition_time_embed_dim
         kwargs["added_cond_kwargs"] = {"text_embeds": inputs.tensor(pooled), "time_ids": inputs.tensor(num_ids)}
     latents = inputs.tensor(space.in_channels, height, width)
-    return ModuleCall(module=_twin(unet), args=(latents, inputs.timesteps()), kwargs=kwargs)
+    return ModuleCall(module=twin(unet), args=(latents, inputs.timesteps()), kwargs=kwargs)
 
 
 def isolated_blocks(
@@ -135,7 +133,7 @@ def _call(site: Site, unet: UNet2DConditionModel, inputs: Inputs) -> ModuleCall:
         case BlockKind.CROSS_ATTENTION:
             context = inputs.tensor(s.context_tokens, s.cross_attention_dim)
             kwargs = {"encoder_hidden_states": context, "return_dict": False}
-            return ModuleCall(module=_twin(unet.get_submodule(site.name)), args=(inputs.tensor(*maps),), kwargs=kwargs)
+            return ModuleCall(module=twin(unet.get_submodule(site.name)), args=(inputs.tensor(*maps),), kwargs=kwargs)
         case BlockKind.UPSAMPLE if s.variant:
             target = tuple(int(side) for side in s.variant.split("x"))
             module = unet.get_submodule(site.name)
@@ -144,9 +142,3 @@ def _call(site: Site, unet: UNet2DConditionModel, inputs: Inputs) -> ModuleCall:
             return ModuleCall(module=unet.get_submodule(site.name), args=(inputs.tensor(*maps),))
         case BlockKind.REST:
             raise AssertionError("the rest is no block of any architecture")
-
-
-def _twin(module: M) -> M:
-    """A module with a structure of its own and the same weights."""
-    shared = {id(tensor): tensor for tensor in (*module.parameters(), *module.buffers())}
-    return copy.deepcopy(module, shared)

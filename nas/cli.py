@@ -1,13 +1,12 @@
-"""The command line: `nas search`, `status`, `export`, `generate`, `convert`, `space show`, `latency ...`.
+"""The command line: `nas search`, `status`, `export`, `generate`, `convert`, `space ...`, `latency ...`.
 
 Knows how to talk to a person; every answer comes from the modules that it calls, which are imported only when their
 command runs, so that `nas --help` is quick.
 """
 
 import json
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.box import SIMPLE_HEAD
@@ -17,8 +16,11 @@ from rich.table import Table
 
 from nas.convert_cli import convert
 from nas.errors_cli import user_errors
+from nas.export_cli import export
+from nas.format_cli import Format, FormatOption
 from nas.generate_cli import generate
 from nas.latency_cli import app as latency_app
+from nas.space_cli import app as space_app
 
 app = typer.Typer(
     name="nas",
@@ -29,21 +31,11 @@ app = typer.Typer(
     "It removes and copies cross-attention and ResNet blocks until the UNet meets a latency target with the least "
     "loss of CLIP score, and hands back a model that loads.",
 )
-space_app = typer.Typer(no_args_is_help=True, help="What may be removed or copied in a model.")
 app.add_typer(space_app, name="space")
-app.add_typer(latency_app, name="latency")
-app.command()(convert)
+app.command()(export)
 app.command()(generate)
-
-
-class Format(StrEnum):
-    """How a listing is printed."""
-
-    TABLE = "table"
-    JSON = "json"
-
-
-FormatOption = Annotated[Format, typer.Option("--format", help="a table to read, or JSON with stable keys")]
+app.command()(convert)
+app.add_typer(latency_app, name="latency")
 
 
 @app.command()
@@ -125,97 +117,6 @@ def status(
     console.print(table)
     if started:
         console.print(f"base {started['base_latency_ms']:.3f} ms, target {started['target_latency_ms']:.3f} ms")
-
-
-@app.command()
-@user_errors
-def export(
-    run: Annotated[Path, typer.Argument(help="run directory of a finished search")],
-    out: Annotated[Path | None, typer.Option(help="pipeline folder to write  [default: RUN/export]")] = None,
-) -> None:
-    """Write the found UNet as a pipeline folder, reload it in a clean process and measure it.
-
-    The folder works with `nas generate`, and with diffusers after `import search_spaces.searched_unet`.
-    """
-    from nas.export import export_run
-
-    report = export_run(run, out=out or run / "export")
-    table = Table(title=f"{out or run / 'export'}")
-    for name in ("", "base", "found"):
-        table.add_column(name, justify="right" if name else "left")
-    for label, base, found in report.rows():
-        table.add_row(label, base, found)
-    Console().print(table)
-
-
-@space_app.command("show")
-@user_errors
-def space_show(
-    model: Annotated[
-        Path, typer.Argument(help="pipeline folder, unet folder, hub:ORG/NAME, or a name: sd-1.5, sd-2.1, sdxl")
-    ],
-    spec: Annotated[Path | None, typer.Option(help="architecture.json: show this architecture, not the base")] = None,
-    max_copies: Annotated[int, typer.Option(min=0, help="copies that one block may get")] = 2,
-    format: FormatOption = Format.TABLE,
-) -> None:
-    """Stages and positions of a model: what may be removed or copied, what it costs, and why not."""
-    from nas.model_source import model_folder
-    from search_spaces.architecture import Architecture
-    from search_spaces.diffusers_config import space_from_config
-    from search_spaces.known import BASE_CONFIGS
-    from search_spaces.loading import read_unet_config
-    from search_spaces.space_view import describe_space
-
-    config = BASE_CONFIGS.get(str(model)) if not model.exists() else None
-    config = config or read_unet_config(model_folder(model, weights=False))
-    space = space_from_config(config, max_copies=max_copies)
-    searched = config.get("architecture")  # of a folder that `nas export` wrote
-    architecture: Architecture = space.base if searched is None else Architecture.from_dict(searched)
-    if spec is not None:
-        from nas.spec import read_spec
-
-        architecture = read_spec(spec)[0]
-    described = describe_space(space, architecture)
-    if format is Format.JSON:
-        typer.echo(json.dumps(described, indent=2))
-        return
-    _print_space(str(model), described)
-
-
-def _print_space(name: str, described: dict[str, Any]) -> None:
-    title = f"{name}: {described['num_removals']} removals, {described['num_copies']} copies"
-    table = Table(title=title, box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
-    for column in ("stage", "position", "size", "channels", "res", "attn", "params", "MACs", "can go"):
-        table.add_column(column, justify="left" if column in ("stage", "position", "can go") else "right", no_wrap=True)
-    reasons = []
-    for stage in described["stages"]:
-        for position in stage["positions"]:
-            removable = [
-                word
-                for word, key in (("R", "resnet"), ("A", "cross_attention"))
-                if position[f"{key}_removable"]["possible"]
-            ]
-            table.add_row(
-                stage["paper_stage"],
-                f"{stage['place']}[{position['position']}]",
-                f"{stage['height']}x{stage['width']}",
-                str(stage["channels"]),
-                str(position["resnets"]),
-                str(position["cross_attentions"]),
-                f"{position['num_params'] / 1e6:.2f} M",
-                f"{macs / 1e9:.2f} G" if (macs := position["num_macs"]) >= 1e9 else f"{macs / 1e6:.2f} M",
-                " ".join(removable),
-            )
-            reasons += [position[f"{kind}_copyable"]["why_not"] for kind in ("resnet", "cross_attention")]
-        table.add_section()
-    console = Console()
-    console.print(table)
-    console.print(
-        f"{described['num_cross_attentions']} cross-attentions, {described['num_resnets']} ResNets, "
-        f"{described['num_params']:,} parameters, {described['num_macs'] / 1e9:,.3f} GMACs"
-    )
-    for reason in filter(None, reasons):
-        console.print(f"  {reason}", style="dim", soft_wrap=True, markup=False, highlight=False)
 
 
 def main() -> None:

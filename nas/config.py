@@ -92,6 +92,9 @@ class RobustTrainingConfig(_Section):
 class SearchConfig(_Section):
     """Algorithm 1 and its open points; see `nas.algorithms.evolving.EvolvingSettings`."""
 
+    space: Literal["any", "stock"] = Field(
+        "any", description="any architecture, or what a stock diffusers config builds"
+    )
     target_latency_ms: float | None = Field(None, gt=0, description="milliseconds per UNet forward pass", strict=False)
     target_ratio: float | None = Field(None, gt=0, lt=1, description="or: as a share of the base model's latency")
     removals_per_round: int = Field(4, ge=1, description="size of a group of A-")

@@ -25,6 +25,7 @@ from nas.worker import WorkerSpec
 from search_spaces.architecture import Architecture
 from search_spaces.diffusers_config import space_from_config
 from search_spaces.loading import SEARCHED, read_context_tokens, read_unet_config
+from search_spaces.stock_space import SpaceForm
 from search_spaces.supernet import CopyStart
 from search_spaces.unet_space import UNetSpace
 
@@ -106,7 +107,9 @@ def resolve(config: ExperimentConfig, /) -> Experiment:
     unet_config = read_unet_config(config.model)
     if unet_config["_class_name"] == SEARCHED:
         raise ValueError(f"`model` must be a base model, but {config.model} holds a searched UNet; give its base")
-    space = space_from_config(unet_config, max_copies=config.search.max_copies_per_block)
+    space = space_from_config(
+        unet_config, max_copies=config.search.max_copies_per_block, form=SpaceForm(config.search.space)
+    )
     table = read_table(config.latency_table)
     context_tokens = read_context_tokens(config.model)
     assert context_tokens is not None, "a pipeline folder has a tokenizer"

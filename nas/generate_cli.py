@@ -2,24 +2,17 @@
 
 import dataclasses
 import json
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from nas.errors_cli import user_errors
+from nas.format_cli import Format, FormatOption
 from nas.latency_model import Dtype
 
 if TYPE_CHECKING:
     from nas.generate import Drawing
-
-
-class Format(StrEnum):
-    """How times are printed."""
-
-    TABLE = "table"
-    JSON = "json"
 
 
 @user_errors
@@ -39,9 +32,7 @@ def generate(
     dtype: Annotated[Dtype, typer.Option(help="of weights and activations")] = Dtype.FLOAT32,
     variant: Annotated[str | None, typer.Option(help="of the weights' files, such as fp16  [default: none]")] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda or cuda:1")] = "cpu",
-    format: Annotated[
-        Format, typer.Option("--format", help="a table to read, or JSON with stable keys")
-    ] = Format.TABLE,
+    format: FormatOption = Format.TABLE,
 ) -> None:
     """Draw pictures from any pipeline folder, and say what each stage of a picture cost here.
 

@@ -60,7 +60,7 @@ def check_stages(space: UNetSpace, by_stage: Mapping[str, float], /) -> None:
     Raises:
         ValueError: Stages that the model does not have.
     """
-    known = sorted({f"{action.kind}[{action.stage}]" for action in space.removals(space.base)})
+    known = sorted({f"{b.kind}[{b.stage}]" for action in space.removals(space.base) for b in action.blocks})
     if unknown := sorted(set(by_stage) - set(known)):
         raise ValueError(
             f"`drop_probability_by_stage` names stages that the model does not have: {unknown}; choose among {known}"

@@ -14,7 +14,7 @@ from nas.racing import Direction, Race, Verdict
 from nas.scores import Interval, mean_interval, paired_loss
 from nas.scoring import Scorer
 from nas.value_score import ScoredAction, ranked
-from search_spaces.actions import Action
+from search_spaces.actions import AnyAction
 from search_spaces.architecture import Architecture
 
 
@@ -30,9 +30,9 @@ class RoundScores:
     """
 
     clip: Interval
-    clips: Mapping[Action, Interval]
+    clips: Mapping[AnyAction, Interval]
     ranking: tuple[ScoredAction, ...]
-    verdict: Verdict[Action] | None
+    verdict: Verdict[AnyAction] | None
 
 
 class RoundScorer:
@@ -80,7 +80,7 @@ class RoundScorer:
 
     def _race(
         self, each: Round, before: tuple[float, ...], scoring: "_RoundScoring"
-    ) -> tuple[Verdict[Action], dict[Action, tuple[float, ...]]]:
+    ) -> tuple[Verdict[AnyAction], dict[AnyAction, tuple[float, ...]]]:
         assert each.contest is not None
         price_ms = self._experiment.rules.price_ms
         now_ms = price_ms(each.architecture)
@@ -94,7 +94,7 @@ class RoundScorer:
             latency_error=self._experiment.latency_error,
             settings=self._experiment.racing,
         )
-        after: dict[Action, tuple[float, ...]] = {}
+        after: dict[AnyAction, tuple[float, ...]] = {}
         while not race.finished:
             look = race.next_look()
             num_chunks = -(-look.num_prompts // self._validation.chunk_size)
@@ -114,8 +114,8 @@ class _RoundScoring:
     ) -> None:
         self._scorer, self._round, self._weights_digest = scorer, each, weights_digest
         self._num_chunks, self._on_chunk = num_chunks, on_chunk
-        self._scores: dict[Action, tuple[float, ...]] = {}
-        self._chunks: dict[Action, int] = {}
+        self._scores: dict[AnyAction, tuple[float, ...]] = {}
+        self._chunks: dict[AnyAction, int] = {}
         self._num_done = 0
 
     def base(self) -> tuple[float, ...]:
@@ -125,7 +125,7 @@ class _RoundScoring:
         scores = self._score([architecture], range(self._num_chunks), remaining, picture_of=architecture)
         return scores[architecture]
 
-    def extend(self, actions: tuple[Action, ...], num_chunks: int, /) -> dict[Action, tuple[float, ...]]:
+    def extend(self, actions: tuple[AnyAction, ...], num_chunks: int, /) -> dict[AnyAction, tuple[float, ...]]:
         """Scores of removals on the first `num_chunks` chunks; they all have equally many so far."""
         options = {action: action.apply(self._round.architecture) for action in actions}
         (start,) = {self._chunks.get(action, 0) for action in actions} or {num_chunks}
@@ -160,7 +160,7 @@ class _RoundScoring:
 
 
 def _placed(
-    ranking: tuple[ScoredAction, ...], each: Round, verdict: Verdict[Action] | None
+    ranking: tuple[ScoredAction, ...], each: Round, verdict: Verdict[AnyAction] | None
 ) -> tuple[ScoredAction, ...]:
     """A ranking with a race's chosen at the end where Algorithm 1 takes from.
 

@@ -30,7 +30,7 @@ from nas.spec import FoundArchitecture, write_spec
 from nas.trace import Trace
 from nas.worker import load_supernet
 from nas.workers import WorkerPool, make_pool
-from search_spaces.actions import Action
+from search_spaces.actions import AnyAction
 from search_spaces.architecture import Architecture
 
 
@@ -53,7 +53,7 @@ class RoundResult:
 
     round: int
     architecture: Architecture
-    actions: tuple[Action, ...]
+    actions: tuple[AnyAction, ...]
     weights_digest: str
     clip: Interval
     latency_ms: float
@@ -240,7 +240,7 @@ class Search:
     def _choose(self, proposal: Proposal, rules: Rules, digests: dict[str, str]) -> FoundArchitecture:
         """The best round that meets the target, or else the fastest."""
         assert proposal.stop is not None
-        target_ms = rules.settings.target_latency_ms
+        target_ms, table = rules.settings.target_latency_ms, self._experiment.table
         meeting = [result for result in self._rounds if result.latency_ms <= target_ms]
         best = max(meeting, key=lambda r: r.clip.mean) if meeting else min(self._rounds, key=lambda r: r.latency_ms)
         return FoundArchitecture(
@@ -255,6 +255,7 @@ class Search:
             base_clip=self._rounds[0].clip,
             clip=best.clip,
             digests={**digests, "weights": best.weights_digest},
+            scenario="_".join(filter(None, (table.workload.base_model, table.device.compute_unit))),
         )
 
     def _report(self, phase: str, each: Round, done: int, total: int) -> None:

@@ -4,15 +4,22 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from nas.algorithms.evolving import StopReason
 from nas.durable import write_text
 from nas.scores import Interval
-from search_spaces.actions import Action
+from search_spaces.actions import AnyAction
 from search_spaces.architecture import Architecture, ArchitectureError
+from search_spaces.difference import actions_between
 from search_spaces.space_view import counts_by_paper_stage
 from search_spaces.unet_space import UNetSpace
+
+SPEC_NAME: Final = "architecture.json"  # in runs and exports
+
+
+class SpecError(ValueError):
+    """A file that is no spec, or a spec of another base model."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,34 +38,50 @@ class FoundArchitecture:
         base_clip: CLIP score of the base model in the first round.
         clip: CLIP score of it.
         digests: Content of all that it came from.
+        scenario: Model and device, for its name: "shapes_cpu".
     """
 
     architecture: Architecture
     round: int
     stop: StopReason
     target_met: bool
-    actions: tuple[Action, ...]
+    actions: tuple[AnyAction, ...]
     base_latency_ms: float
     predicted_latency_ms: float
     target_latency_ms: float
     base_clip: Interval
     clip: Interval
     digests: Mapping[str, str]
+    scenario: str = "unet"
+
+    @property
+    def name(self) -> str:
+        """Such as "shapes_cpu_lat@12.3ms_clip@0.84"."""
+        return f"{self.scenario}_lat@{self.predicted_latency_ms:.1f}ms_clip@{self.clip.mean:.2f}"
 
 
-def spec_of(found: FoundArchitecture, /, *, space: UNetSpace, model: Path) -> dict[str, Any]:
-    """The spec as plain values; `Architecture.from_dict` reads the architecture out of it."""
-    architecture = found.architecture
+def describe(architecture: Architecture, /, *, space: UNetSpace, model: str) -> dict[str, Any]:
+    """What every spec holds: the architecture, the base model that it is one of, blocks and costs."""
     return {
         **architecture.to_dict(),
         "arch_id": architecture.arch_id,
         "base": {
-            "model": model.name,
+            "model": model,
             "arch_id": space.base.arch_id,
             "num_params": space.num_params(space.base),
             "counts": counts_by_paper_stage(space, space.base),
         },
         "counts": counts_by_paper_stage(space, architecture),
+        "actions": [str(action) for action in actions_between(space.base, architecture, space=space)],
+        "num_params": space.num_params(architecture),
+        "num_macs": space.num_macs(architecture),
+    }
+
+
+def spec_of(found: FoundArchitecture, /, *, space: UNetSpace, model: Path) -> dict[str, Any]:
+    """The spec as plain values; `Architecture.from_dict` reads the architecture out of it."""
+    return describe(found.architecture, space=space, model=model.name) | {
+        "name": found.name,
         "actions": [str(action) for action in found.actions],
         "stop": str(found.stop),
         "target_met": found.target_met,
@@ -70,8 +93,6 @@ def spec_of(found: FoundArchitecture, /, *, space: UNetSpace, model: Path) -> di
         "clip": found.clip.mean,
         "clip_interval": [found.clip.low, found.clip.high],
         "score": {"found": asdict(found.clip), "base": asdict(found.base_clip)},
-        "num_params": space.num_params(architecture),
-        "num_macs": space.num_macs(architecture),
         "round": found.round,
         "digests": dict(found.digests),
     }
@@ -86,16 +107,37 @@ def write_spec(path: Path, found: FoundArchitecture, /, *, space: UNetSpace, mod
     write_text(path, json.dumps(spec_of(found, space=space, model=model), indent=2) + "\n")
 
 
+def check_base(spec: Mapping[str, Any], /, *, space: UNetSpace, name: str, path: Path) -> None:
+    """Check that a spec is about a base model.
+
+    Args:
+        spec: The whole of it.
+        space: Space of the base model.
+        name: The base model's, for the message.
+        path: The spec's, for the message.
+
+    Raises:
+        SpecError: It is about another one; specs without a base are taken as they are.
+    """
+    own = {"arch_id": space.base.arch_id, "num_params": space.num_params(space.base)}
+    theirs = spec.get("base") or {}
+    if wrong := [f"`{key}` {theirs[key]}, there {mine}" for key, mine in own.items() if theirs.get(key, mine) != mine]:
+        raise SpecError(
+            f"{path} must be about the base model {name}, but is about {theirs.get('model', 'another one')!r}: "
+            f"its base has {' and '.join(wrong)}; give the model that it was made from"
+        )
+
+
 def read_spec(path: Path, /) -> tuple[Architecture, dict[str, Any]]:
     """The architecture of a spec, and the whole of it.
 
     Raises:
-        ValueError: The file is missing or not a spec.
+        SpecError: The file is missing or not a spec.
     """
     if not path.is_file():
-        raise ValueError(f"there is no spec {path}; a finished search writes it, `nas status` tells how far a run is")
+        raise SpecError(f"there is no spec {path}; a finished search writes it, `nas status` tells how far a run is")
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
         return Architecture.from_dict(data), data
-    except (json.JSONDecodeError, ArchitectureError) as error:
-        raise ValueError(f"{path} is not a spec: {error}") from error
+    except (json.JSONDecodeError, UnicodeDecodeError, ArchitectureError) as error:
+        raise SpecError(f"{path} is not a spec: {error}") from error

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from nas.scores import Interval
-from search_spaces.actions import Action
+from search_spaces.actions import AnyAction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,7 +17,7 @@ class ScoredAction:
         d_latency_ms: Milliseconds saved by it according to the latency table.
     """
 
-    action: Action
+    action: AnyAction
     d_clip: Interval
     d_latency_ms: float
 

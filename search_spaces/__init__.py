@@ -3,26 +3,33 @@
 Importing this package does not import torch; the supernet stands in `search_spaces.supernet`.
 """
 
-from search_spaces.actions import Action, Sign
+from search_spaces.actions import Action, AnyAction, CompoundAction, Sign, parse_action
 from search_spaces.architecture import Architecture, ArchitectureError, Position, Stage
 from search_spaces.blocks import BlockKind, BlockSignature
 from search_spaces.diffusers_config import StockConfig, UnsupportedConfigError, space_from_config, stock_config
-from search_spaces.unet_space import Site, StageGeometry, UNetSpace
+from search_spaces.stock_space import SpaceForm, StockSpace
+from search_spaces.unet_space import Site, UNetSpace
+from search_spaces.wiring import StageGeometry
 
 __all__ = [
     "Action",
+    "AnyAction",
     "Architecture",
     "ArchitectureError",
     "BlockKind",
     "BlockSignature",
+    "CompoundAction",
     "Position",
     "Sign",
     "Site",
+    "SpaceForm",
     "Stage",
     "StageGeometry",
     "StockConfig",
+    "StockSpace",
     "UNetSpace",
     "UnsupportedConfigError",
+    "parse_action",
     "space_from_config",
     "stock_config",
 ]

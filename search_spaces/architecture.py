@@ -124,16 +124,30 @@ class Architecture:
     def with_position(self, place: str, position: Position, /) -> Self:
         """A new architecture in which `position` stands for the one of the same place and source."""
         self.position(place, position.source)
-        stages = tuple(
-            stage
-            if stage.place != place
-            else Stage(
-                place=place,
-                positions=tuple(position if p.source == position.source else p for p in stage.positions),
-            )
-            for stage in self.stages
-        )
-        return type(self)(stages=stages)
+        positions = tuple(position if p.source == position.source else p for p in self.stage(place).positions)
+        return self._with_positions(place, positions)
+
+    def without_position(self, place: str, source: int, /) -> Self:
+        """A new architecture without a position; a stage that loses its last one goes with it."""
+        self.position(place, source)
+        return self._with_positions(place, tuple(p for p in self.stage(place).positions if p.source != source))
+
+    def with_new_position(self, place: str, source: int, /) -> Self:
+        """A new architecture with an empty position, in a stage that may be new as well.
+
+        Raises:
+            ArchitectureError: The position is there already.
+        """
+        positions = next((stage.positions for stage in self.stages if stage.place == place), ())
+        if any(position.source == source for position in positions):
+            raise ArchitectureError(f"{place} has its position {source} already")
+        new = Position(resnets=0, cross_attentions=0, source=source)
+        return self._with_positions(place, tuple(sorted((*positions, new), key=lambda p: p.source)))
+
+    def _with_positions(self, place: str, positions: tuple[Position, ...]) -> Self:
+        others = [stage for stage in self.stages if stage.place != place]
+        stages = [*others, Stage(place=place, positions=positions)] if positions else others
+        return type(self)(stages=tuple(sorted(stages, key=lambda stage: _forward_order(stage.place))))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain lists and dicts, ready for JSON; `from_dict` reads them back."""

@@ -8,8 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from search_spaces.architecture import Architecture, Stage
-from search_spaces.unet_space import StageGeometry, UNetSpace
+from search_spaces.architecture import Architecture
+from search_spaces.stock_law import depths_of, mid_stage, mid_type, stock_reasons
+from search_spaces.stock_space import SpaceForm, StockSpace
+from search_spaces.unet_space import UNetSpace
+from search_spaces.wiring import StageGeometry
 
 DOWN_BLOCKS: Final = {"CrossAttnDownBlock2D": True, "DownBlock2D": False}
 UP_BLOCKS: Final = {"CrossAttnUpBlock2D": True, "UpBlock2D": False}
@@ -62,12 +65,15 @@ def _per_position(value: Any, num: int) -> tuple[int, ...]:
     return tuple(value) if isinstance(value, (list, tuple)) else (value,) * num
 
 
-def space_from_config(config: Mapping[str, Any], /, *, max_copies: int = 2) -> UNetSpace:
+def space_from_config(
+    config: Mapping[str, Any], /, *, max_copies: int = 2, form: SpaceForm = SpaceForm.ANY
+) -> UNetSpace:
     """The search space of any UNet that a `UNet2DConditionModel` config describes.
 
     Args:
         config: The content of a `unet/config.json`; absent keys take diffusers' defaults.
         max_copies: How many copies one block may get.
+        form: Any architecture, or those that a stock config builds.
 
     Raises:
         UnsupportedConfigError: The config uses blocks or settings that the space cannot describe.
@@ -108,7 +114,7 @@ def space_from_config(config: Mapping[str, Any], /, *, max_copies: int = 2) -> U
         conditioning.append(config["projection_class_embeddings_input_dim"])
     size = config.get("sample_size") or 64
     scale_shift = config.get("resnet_time_scale_shift", "default") == "scale_shift"
-    return UNetSpace(
+    return {SpaceForm.ANY: UNetSpace, SpaceForm.STOCK: StockSpace}[form](
         stages=tuple(stages),
         in_channels=config.get("in_channels", 4),
         out_channels=config.get("out_channels", 4),
@@ -193,19 +199,11 @@ def stock_config(architecture: Architecture, /, *, space: UNetSpace, base_config
         base_config: The base model's config; what the architecture does not touch is taken from it.
     """
     space.check(architecture)
-    reasons: list[str] = []
-    for place, p in architecture.positions():
-        if p.resnets != 1:
-            what = "a skipped ResNet" if p.resnets == 0 else f"{p.resnets - 1} ResNet copies"
-            reasons.append(f"{place}[{p.source}] has {what}: a stock position has exactly one ResNet")
+    if reasons := stock_reasons(architecture, space=space):
+        return StockConfig(config=None, reasons=reasons)
     downs = [stage for stage in architecture.stages if stage.place.startswith("down")]
     ups = [stage for stage in architecture.stages if stage.place.startswith("up")]
-    for stage in (*downs, *ups):
-        if _depths(stage) and 0 in _depths(stage) and any(_depths(stage)):
-            reasons.append(f"{stage.place} has cross-attention at some positions only {_depths(stage)}")
-    mid, mid_depth = _mid_type(architecture, reasons)
-    if reasons:
-        return StockConfig(config=None, reasons=tuple(reasons))
+    mid = mid_stage(architecture)
     indices = [int(stage.place.removeprefix("down.")) for stage in downs]
     num = len(space.stages) // 2
 
@@ -213,50 +211,21 @@ def stock_config(architecture: Architecture, /, *, space: UNetSpace, base_config
         per_stage = _per_stage(base_config.get(key, default), num)
         return [per_stage[i] for i in indices]
 
-    down_depths = [list(_depths(stage)) if any(_depths(stage)) else 1 for stage in downs]
-    up_depths = [list(_depths(stage)) if any(_depths(stage)) else 1 for stage in ups]
-    if mid == "UNetMidBlock2DCrossAttn":
-        down_depths, reasons_mid = _with_mid_depth(down_depths, mid_depth)
-        if reasons_mid:
-            return StockConfig(config=None, reasons=(reasons_mid,))
+    down_depths, up_depths = ([list(depths_of(s)) if any(depths_of(s)) else 1 for s in side] for side in (downs, ups))
+    if mid is not None and depths_of(mid)[0] and not isinstance(down_depths[-1], list):
+        down_depths[-1] = depths_of(mid)[
+            0
+        ]  # diffusers reads the mid block's depth from the innermost down stage's entry
     heads_key = "num_attention_heads" if base_config.get("num_attention_heads") else "attention_head_dim"
     config = dict(base_config) | {
         "block_out_channels": pick("block_out_channels", BLOCK_OUT_CHANNELS),
         heads_key: pick(heads_key, 8),
         "cross_attention_dim": pick("cross_attention_dim", 1280),
-        "down_block_types": ["CrossAttnDownBlock2D" if any(_depths(s)) else "DownBlock2D" for s in downs],
-        "mid_block_type": mid,
-        "up_block_types": ["CrossAttnUpBlock2D" if any(_depths(s)) else "UpBlock2D" for s in ups],
+        "down_block_types": ["CrossAttnDownBlock2D" if any(depths_of(s)) else "DownBlock2D" for s in downs],
+        "mid_block_type": None if mid is None else mid_type(mid),
+        "up_block_types": ["CrossAttnUpBlock2D" if any(depths_of(s)) else "UpBlock2D" for s in ups],
         "layers_per_block": [len(stage.positions) for stage in downs],
         "transformer_layers_per_block": down_depths,
         "reverse_transformer_layers_per_block": up_depths,
     }
     return StockConfig(config=config, reasons=())
-
-
-def _depths(stage: Stage) -> tuple[int, ...]:
-    return tuple(position.cross_attentions for position in stage.positions)
-
-
-def _mid_type(architecture: Architecture, reasons: list[str]) -> tuple[str | None, int]:
-    mids = [stage for stage in architecture.stages if stage.place == "mid" and stage.positions]
-    if not mids:
-        return None, 0
-    depths = _depths(mids[0])
-    if len(depths) == 1 and depths[0] == 0:
-        return "UNetMidBlock2D", 0
-    if len(depths) == 2 and depths[0] > 0 and depths[1] == 0:
-        return "UNetMidBlock2DCrossAttn", depths[0]
-    reasons.append(f"mid holds cross-attention depths {depths}: stock mid blocks are (n, 0), (0,) or none")
-    return None, 0
-
-
-def _with_mid_depth(down_depths: list[Any], mid_depth: int) -> tuple[list[Any], str]:
-    """diffusers reads the mid block's depth from the innermost down stage's entry."""
-    innermost = down_depths[-1]
-    if isinstance(innermost, list) and innermost[0] != mid_depth:
-        return (
-            down_depths,
-            f"mid has depth {mid_depth} but shares its config entry with the innermost stage's {innermost}",
-        )
-    return [*down_depths[:-1], innermost if isinstance(innermost, list) else mid_depth], ""

@@ -1,13 +1,17 @@
 """Architectures with a name: the base models' configs, and what papers made of them.
 
-Configs are the facts of the models' public `unet/config.json`; parameter counts in the tests come from PAPER-level
-figures that diffusers itself confirms.
+Configs are the facts of the models' public `unet/config.json`. Where it was not at hand (SSD-1B, Segmind-Vega, KOALA),
+depths are those that public loaders of their checkpoints state, and the parameters are the published ones. Which
+layers of a deeper transformer these four kept is not public: here it is the first ones. tests/search_spaces/
+test_known.py has diffusers count them all.
 """
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Final
 
 from search_spaces.architecture import Architecture, Position, Stage
-from search_spaces.diffusers_config import space_from_config
+from search_spaces.diffusers_config import space_from_config, stock_config
 from search_spaces.unet_space import UNetSpace
 
 SD15_CONFIG: Final[dict[str, Any]] = {
@@ -48,9 +52,29 @@ SDXL_CONFIG: Final[dict[str, Any]] = {
 BASE_CONFIGS: Final[dict[str, dict[str, Any]]] = {"sd-1.5": SD15_CONFIG, "sd-2.1": SD21_CONFIG, "sdxl": SDXL_CONFIG}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownArchitecture:
+    """What somebody made of a base model.
+
+    Attributes:
+        base: Name of the base model, a key of `BASE_CONFIGS`.
+        build: Makes the architecture, in the base model's space.
+        source: Where it was published.
+    """
+
+    base: str
+    build: Callable[[], Architecture]
+    source: str
+
+
+def base_space(name: str, /) -> UNetSpace:
+    """The space of a base model."""
+    return space_from_config(BASE_CONFIGS[name])
+
+
 def sd15_space() -> UNetSpace:
     """Stable Diffusion 1.5: 16 cross-attentions, 22 ResNets."""
-    return space_from_config(SD15_CONFIG)
+    return base_space("sd-1.5")
 
 
 def _kept(
@@ -69,21 +93,51 @@ def _kept(
     return Architecture(stages=tuple(stages))
 
 
+def _pairs_removed(space: UNetSpace, depths: dict[str, tuple[int, ...]] | None = None) -> Architecture:
+    """The second pair of each down stage and the middle pair of each up stage removed, as BK-SDM does."""
+    kept = {"down": (0,), "mid": (0, 1), "up": (0, 2)}
+    return _kept(space, {g.place: kept[g.place.partition(".")[0]] for g in space.stages}, depths)
+
+
+def _without(architecture: Architecture, *places: str) -> Architecture:
+    return Architecture(stages=tuple(stage for stage in architecture.stages if stage.place not in places))
+
+
 def bk_sdm_base() -> Architecture:
-    """BK-SDM Base from SD-1.5: the second pair of each down stage and the middle pair of each up stage removed."""
-    downs = {f"down.{i}": (0,) for i in range(4)}
-    return _kept(sd15_space(), {**downs, "mid": (0, 1), **{f"up.{i}": (0, 2) for i in range(4)}})
+    """BK-SDM Base from SD-1.5: a pair of every stage removed."""
+    return _pairs_removed(sd15_space())
 
 
 def bk_sdm_small() -> Architecture:
     """BK-SDM Small: Base without the mid block."""
-    return Architecture(stages=tuple(stage for stage in bk_sdm_base().stages if stage.place != "mid"))
+    return _without(bk_sdm_base(), "mid")
 
 
 def bk_sdm_tiny() -> Architecture:
     """BK-SDM Tiny: Small without the innermost down and up stage."""
-    gone = ("down.3", "up.0")
-    return Architecture(stages=tuple(stage for stage in bk_sdm_small().stages if stage.place not in gone))
+    return _without(bk_sdm_small(), "down.3", "up.0")
+
+
+def ssd_1b() -> Architecture:
+    """SSD-1B from SDXL: shallower cross-attentions, a mid block of one ResNet."""
+    depths = {"down.2": (4, 4), "mid": (0,), "up.0": (4, 4, 10), "up.1": (2, 1, 1)}
+    return _kept(base_space("sdxl"), _MID_OF_ONE_RESNET, depths)
+
+
+def segmind_vega() -> Architecture:
+    """Segmind-Vega from SDXL: cross-attentions of one and two layers, a mid block of one ResNet."""
+    depths = {"down.1": (1, 1), "down.2": (2, 2), "mid": (0,), "up.0": (2, 2, 2), "up.1": (1, 1, 1)}
+    return _kept(base_space("sdxl"), _MID_OF_ONE_RESNET, depths)
+
+
+def koala_1b() -> Architecture:
+    """KOALA-1B from SDXL: a pair of every stage removed, innermost depth 6."""
+    return _pairs_removed(base_space("sdxl"), {"down.2": (6,), "mid": (6, 0), "up.0": (6, 6)})
+
+
+def koala_700m() -> Architecture:
+    """KOALA-700M from SDXL: a pair of every stage removed, innermost depth 5, no mid block."""
+    return _without(_pairs_removed(base_space("sdxl"), {"down.2": (5,), "up.0": (5, 5)}), "mid")
 
 
 def snapfusion_table3() -> Architecture:
@@ -122,3 +176,35 @@ def snapfusion_nearest_stock() -> Architecture:
     kept |= {"up.0": (0, 2), "up.1": (0, 2), "up.2": (0, 1, 2), "up.3": (0, 1, 2)}
     depths = {"down.0": (0, 0), "down.2": (2,), "up.1": (3, 3), "up.3": (0, 0, 0)}
     return _kept(sd15_space(), kept, depths)
+
+
+_MID_OF_ONE_RESNET: Final = {
+    **{f"down.{i}": (0, 1) for i in range(3)},
+    "mid": (0,),
+    **{f"up.{i}": (0, 1, 2) for i in range(3)},
+}
+_BK_SDM: Final = "arXiv 2305.15798"
+_SEGMIND: Final = "arXiv 2401.02677"
+_KOALA: Final = "arXiv 2312.04005"
+_SNAPFUSION: Final = "arXiv 2306.00980, Table 3"
+KNOWN_ARCHITECTURES: Final[dict[str, KnownArchitecture]] = {
+    "bk-sdm-base": KnownArchitecture(base="sd-1.5", build=bk_sdm_base, source=_BK_SDM),
+    "bk-sdm-small": KnownArchitecture(base="sd-1.5", build=bk_sdm_small, source=_BK_SDM),
+    "bk-sdm-tiny": KnownArchitecture(base="sd-1.5", build=bk_sdm_tiny, source=_BK_SDM),
+    "snapfusion-table3": KnownArchitecture(base="sd-1.5", build=snapfusion_table3, source=_SNAPFUSION),
+    "snapfusion-nearest-stock": KnownArchitecture(base="sd-1.5", build=snapfusion_nearest_stock, source=_SNAPFUSION),
+    "ssd-1b": KnownArchitecture(base="sdxl", build=ssd_1b, source=_SEGMIND),
+    "segmind-vega": KnownArchitecture(base="sdxl", build=segmind_vega, source=_SEGMIND),
+    "koala-1b": KnownArchitecture(base="sdxl", build=koala_1b, source=_KOALA),
+    "koala-700m": KnownArchitecture(base="sdxl", build=koala_700m, source=_KOALA),
+}
+
+
+def known_config(name: str, /) -> dict[str, Any] | None:
+    """The UNet config of a known model; None for an unknown name and for what no stock config builds."""
+    if name in BASE_CONFIGS:
+        return BASE_CONFIGS[name]
+    if (known := KNOWN_ARCHITECTURES.get(name)) is None:
+        return None
+    stock = stock_config(known.build(), space=base_space(known.base), base_config=BASE_CONFIGS[known.base])
+    return stock.config

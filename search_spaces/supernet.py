@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from enum import StrEnum
+from typing import Any, TypeVar
 
 import torch
 from diffusers import UNet2DConditionModel
@@ -17,9 +18,12 @@ from diffusers.models.resnet import ResnetBlock2D
 from diffusers.models.transformers.transformer_2d import Transformer2DModel
 from torch import nn
 
-from search_spaces.architecture import Architecture, ArchitectureError
+from search_spaces.architecture import Architecture
 from search_spaces.diffusers_config import space_from_config
-from search_spaces.unet_space import UNetSpace, module_prefix
+from search_spaces.unet_space import UNetSpace
+from search_spaces.wiring import last_down, module_prefix
+
+M = TypeVar("M", bound=nn.Module)
 
 
 class CopyStart(StrEnum):
@@ -95,12 +99,16 @@ class Supernet:
         self.space = space if space is not None else space_from_config(unet.config)
         self.copy_start = copy_start
         self.architecture = self.space.base
+        self._stages: dict[str, Any] = {}  # diffusers hides the types of its stages
+        self._downsamplers: dict[str, nn.ModuleList | None] = {}
         self._resnets: dict[tuple[str, int], list[nn.Module]] = {}
         self._layers: dict[tuple[str, int], list[nn.Module]] = {}
         self._transformers: dict[tuple[str, int], Transformer2DModel] = {}
         self._skipped: dict[tuple[str, int], SkippedResnet] = {}
         for place, position in self.space.base.positions():
             key, stage = (place, position.source), unet.get_submodule(module_prefix(place))
+            self._stages[place] = stage
+            self._downsamplers[place] = getattr(stage, "downsamplers", None)
             resnet = stage.resnets[position.source]
             self._resnets[key] = [resnet]
             self._skipped[key] = SkippedResnet(resnet)
@@ -114,20 +122,27 @@ class Supernet:
         """Make the UNet compute another architecture; no weight is copied unless a copy is born.
 
         Raises:
-            ArchitectureError: The architecture is not in the space, or lacks positions of the base model.
+            ArchitectureError: The architecture is not in the space.
         """
         self.space.check(architecture)
-        missing = set(self._resnets) - {(place, p.source) for place, p in architecture.positions()}
-        if missing:
-            raise ArchitectureError(
-                "a supernet keeps every position of its base model; give absent ones `resnets` 0 and "
-                "`cross_attentions` 0: " + ", ".join(f"{place}[{source}]" for place, source in sorted(missing))
-            )
-        for place, p in architecture.positions():
-            key, stage = (place, p.source), self.unet.get_submodule(module_prefix(place))
-            stage.resnets[p.source] = self._resnet(key, p.resnets)
-            if key in self._transformers:
-                stage.attentions[p.source] = self._transformer(key, p.cross_attentions)
+        innermost = last_down(architecture)
+        for stage in architecture.stages:
+            module, keys = self._stages[stage.place], [(stage.place, p.source) for p in stage.positions]
+            genes = dict(zip(keys, stage.positions, strict=True))
+            module.resnets = nn.ModuleList(self._resnet(key, genes[key].resnets) for key in keys)
+            if any(place == stage.place for place, _ in self._transformers):
+                attending = [key for key in keys if key in self._transformers]
+                module.attentions = nn.ModuleList(
+                    self._transformer(key, genes[key].cross_attentions) for key in attending
+                )
+            if stage.place.startswith("down"):
+                module.downsamplers = None if stage.place == innermost else self._downsamplers[stage.place]
+        present = [stage.place for stage in architecture.stages]
+        ups = [self._stages[place] for place in present if place.startswith("up")]
+        self.unet.down_blocks = nn.ModuleList(self._stages[place] for place in present if place.startswith("down"))
+        self.unet.mid_block = self._stages["mid"] if "mid" in present else None
+        self.unet.up_blocks = nn.ModuleList(ups)
+        self.unet.num_upsamplers = len(ups) - 1
         self.architecture = architecture
 
     def _resnet(self, key: tuple[str, int], num: int) -> nn.Module:
@@ -227,14 +242,23 @@ class Supernet:
         return births
 
     def materialise(self, architecture: Architecture, /) -> UNet2DConditionModel:
-        """A UNet of its own that computes an architecture and holds the weights of that architecture only."""
+        """A UNet with a structure of its own that computes an architecture and holds the weights of that one only.
+
+        The weights are the supernet's own, not copies: training changes both. `copy.deepcopy` parts them.
+        """
         with self.switched(architecture) as unet:
-            return copy.deepcopy(unet)
+            return twin(unet)
 
 
 def apply_architecture(unet: UNet2DConditionModel, architecture: Architecture, /, *, space: UNetSpace) -> None:
     """Give a freshly built base UNet the structure of an architecture, in place."""
     Supernet(unet, space=space).switch(architecture)
+
+
+def twin(module: M, /) -> M:
+    """A module with a structure of its own and the same weights."""
+    shared = {id(tensor): tensor for tensor in (*module.parameters(), *module.buffers())}
+    return copy.deepcopy(module, shared)
 
 
 @torch.no_grad()

@@ -8,30 +8,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
-from search_spaces.actions import GENES, Action, Sign
-from search_spaces.architecture import Architecture, ArchitectureError, Position, Stage
+from search_spaces.actions import GENES, Action, AnyAction, CompoundAction, Sign
+from search_spaces.architecture import Architecture, ArchitectureError, Position
 from search_spaces.blocks import BlockKind, BlockSignature
+from search_spaces.wiring import (
+    StageGeometry,
+    base_architecture,
+    last_down,
+    module_prefixes,
+    own_in_channels,
+    resnet_in_channels,
+    unpaired_skips,
+)
 
 KINDS: Final = (BlockKind.CROSS_ATTENTION, BlockKind.RESNET)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StageGeometry:
-    """Shape of one stage of the base model.
-
-    Attributes:
-        place: diffusers' name: "down.0", "mid", "up.3".
-        channels: Output channels of its ResNets.
-        depths: Depth of the cross-attention at each position; 0 where the base model has none.
-        heads: Attention heads.
-        cross_attention_dim: Width of the text embedding that its cross-attentions read.
-    """
-
-    place: str
-    channels: int
-    depths: tuple[int, ...]
-    heads: int
-    cross_attention_dim: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,17 +62,7 @@ class UNetSpace:
     @property
     def base(self) -> Architecture:
         """The base model itself: every ResNet once, every cross-attention at its own depth."""
-        return Architecture(
-            stages=tuple(
-                Stage(
-                    place=stage.place,
-                    positions=tuple(
-                        Position(resnets=1, cross_attentions=depth, source=i) for i, depth in enumerate(stage.depths)
-                    ),
-                )
-                for stage in self.stages
-            )
-        )
+        return base_architecture(self.stages)
 
     def geometry(self, place: str, /) -> StageGeometry:
         """The base geometry of a stage.
@@ -97,11 +77,11 @@ class UNetSpace:
             f"the base model has no stage {place!r}; choose among {', '.join(s.place for s in self.stages)}"
         )
 
-    def removals(self, architecture: Architecture, /) -> tuple[Action, ...]:
+    def removals(self, architecture: Architecture, /) -> tuple[AnyAction, ...]:
         """Every A- that can be executed."""
         return self._possible(architecture, Sign.REMOVE)
 
-    def copies(self, architecture: Architecture, /) -> tuple[Action, ...]:
+    def copies(self, architecture: Architecture, /) -> tuple[AnyAction, ...]:
         """Every A+ that can be executed."""
         return self._possible(architecture, Sign.COPY)
 
@@ -113,9 +93,15 @@ class UNetSpace:
         )
         return tuple(action for action in actions if self.why_not(action, architecture=architecture) is None)
 
-    def why_not(self, action: Action, /, *, architecture: Architecture) -> str | None:
+    def why_not(self, action: AnyAction, /, *, architecture: Architecture) -> str | None:
         """Why an action cannot be executed on an architecture of this space; None when it can."""
-        where = f"{action.kind}[{action.stage},{action.position}]"
+        if isinstance(action, CompoundAction):
+            try:
+                self.check(action.apply(architecture))
+            except ArchitectureError as error:
+                return f"{action} cannot be executed: {error}"
+            return None
+        where = action.block
         try:
             count = getattr(architecture.position(action.stage, action.position), GENES[action.kind])
         except ArchitectureError as error:
@@ -128,7 +114,7 @@ class UNetSpace:
                 return f"{where} cannot be copied: the base model has no cross-attention there"
         else:
             own = 1
-            c_in = self._resnet_in_channels(architecture)[action.stage, action.position]
+            c_in = resnet_in_channels(architecture, stages=self.stages)[action.stage, action.position]
             c_out = self.geometry(action.stage).channels
             if count >= 1 and c_in != c_out:
                 return (
@@ -164,49 +150,24 @@ class UNetSpace:
                     wrong.append(f"`cross_attentions` at {where} must be at most {most}, but got {p.cross_attentions}")
                 if p.resnets > 1 + self.max_copies:
                     wrong.append(f"`resnets` at {where} must be at most {1 + self.max_copies}, but got {p.resnets}")
-        wrong += self._unpaired(architecture)
+        wrong += unpaired_skips(architecture, stages=self.stages)
         if not wrong:
-            inputs = self._resnet_in_channels(architecture)
+            inputs = resnet_in_channels(architecture, stages=self.stages)
+            own = own_in_channels(self.stages)
             for place, p in architecture.positions():
                 c_in, c_out = inputs[place, p.source], self.geometry(place).channels
-                if p.resnets > 1 and c_in != c_out:
+                if c_in != own[place, p.source]:
+                    wrong.append(
+                        f"{place}[{p.source}] must take {own[place, p.source]} channels, as its weights do, but gets "
+                        f"{c_in}: the positions before it that are gone must stay"
+                    )
+                elif p.resnets > 1 and c_in != c_out:
                     wrong.append(
                         f"`resnets` at {place}[{p.source}] must be 0 or 1 "
                         f"because it changes {c_in} channels to {c_out}, but got {p.resnets}"
                     )
         if wrong:
             raise ArchitectureError("the architecture is not in this space: " + "; ".join(wrong))
-
-    def _unpaired(self, architecture: Architecture) -> list[str]:
-        """What is wrong with the skips, each made by a down stage and taken by the up stage that mirrors it."""
-        num_positions = {stage.place: len(stage.positions) for stage in architecture.stages}
-        num, wrong = sum(geometry.place.startswith("down") for geometry in self.stages), []
-        for i in range(num):
-            down, up = f"down.{i}", f"up.{num - 1 - i}"
-            made, taken = num_positions.get(down, 0), num_positions.get(up, 0)
-            if made == taken == 0 and i == 0:
-                wrong.append(f"{down} and {up} must stay: conv_in and conv_out have their channels")
-            elif (made or taken) and (made == 0 or taken != made + 1):
-                wrong.append(
-                    f"{up} takes the skips of {down} and must have one position more, or both must be gone, "
-                    f"but they have {taken} and {made}"
-                )
-        return wrong
-
-    def _resnet_in_channels(self, architecture: Architecture) -> dict[tuple[str, int], int]:
-        """Input channels (with the concatenated skip) of the ResNet at every position."""
-        hidden = self.stages[0].channels
-        skips, inputs = [hidden], {}
-        last_down = _last_down(architecture)
-        for place, position in architecture.positions():
-            up = place.startswith("up")
-            inputs[place, position.source] = hidden + (skips.pop() if up else 0)
-            hidden = self.geometry(place).channels
-            if place.startswith("down"):
-                skips.append(hidden)
-                if position is architecture.stage(place).positions[-1] and place != last_down:
-                    skips.append(hidden)
-        return inputs
 
     def sites(
         self, architecture: Architecture, /, *, height: int = 0, width: int = 0, context_tokens: int = 77
@@ -233,18 +194,19 @@ class UNetSpace:
                 kind=BlockKind.TIME_EMBEDDING, in_channels=c_in, out_channels=self.temb_channels, height=1, width=1
             )
             yield Site(name=name, signature=signature)
-        inner, last_down = self.stages[0].channels, _last_down(architecture)
+        inner, innermost = self.stages[0].channels, last_down(architecture)
         yield Site(
             name="conv_in",
             signature=BlockSignature(
                 kind=BlockKind.CONV_IN, in_channels=self.in_channels, out_channels=inner, height=h, width=w
             ),
         )
-        inputs = self._resnet_in_channels(architecture)
+        inputs = resnet_in_channels(architecture, stages=self.stages)
         sizes = [(h, w)]
         ups = [stage.place for stage in architecture.stages if stage.place.startswith("up")]
+        prefixes = module_prefixes(architecture)
         for stage in architecture.stages:
-            geometry, prefix = self.geometry(stage.place), module_prefix(stage.place)
+            geometry, prefix = self.geometry(stage.place), prefixes[stage.place]
             for index, position in enumerate(stage.positions):
                 yield from self._position_sites(
                     geometry,
@@ -263,7 +225,7 @@ class UNetSpace:
                 height=h,
                 width=w,
             )
-            if stage.place.startswith("down") and stage.place != last_down:
+            if stage.place.startswith("down") and stage.place != innermost:
                 yield Site(name=f"{prefix}.downsamplers.0", signature=sampler, stage=stage.place)
                 sizes.append((h, w))
                 h, w = -(-h // 2), -(-w // 2)
@@ -350,7 +312,7 @@ class UNetSpace:
         return tuple(sorted(found))
 
     def _resnet_is_copyable(self, place: str, source: int) -> bool:
-        return self._resnet_in_channels(self.base)[place, source] == self.geometry(place).channels
+        return own_in_channels(self.stages)[place, source] == self.geometry(place).channels
 
     def num_params(self, architecture: Architecture, /) -> int:
         """Parameters of an architecture, exactly as many as its diffusers module has."""
@@ -378,12 +340,3 @@ class UNetSpace:
         downs = [g.place for g in self.stages if g.place.startswith("down")]
         innermost = geometry.place == "mid" or geometry.place in (downs[-1], "up.0")
         return innermost and not any(geometry.depths)
-
-
-def module_prefix(place: str, /) -> str:
-    """diffusers' module name of a stage: "down_blocks.0", "mid_block", "up_blocks.3"."""
-    return "mid_block" if place == "mid" else place.replace(".", "_blocks.")
-
-
-def _last_down(architecture: Architecture) -> str:
-    return [stage.place for stage in architecture.stages if stage.place.startswith("down")][-1]

@@ -29,7 +29,7 @@ from nas.score_store import ScoreStore, digest_of
 from nas.scoring import Scorer
 from nas.worker import WorkerSpec, load_supernet
 from nas.workers import InProcessPool
-from search_spaces import Action
+from search_spaces import AnyAction
 from search_spaces.loading import read_context_tokens
 from search_spaces.shapes import OPEN_CLIP_DIR, PIPELINE_DIR
 from search_spaces.shapes.scenes import caption_of
@@ -46,7 +46,7 @@ SETTINGS = {
     "0.95, indifference 0.002": RacingSettings(min_prompts=16, indifference=0.002),
     "0.95, indifference 0.005": RacingSettings(min_prompts=16, indifference=0.005),
 }
-Losses = Mapping[Action, list[float]]
+Losses = Mapping[AnyAction, list[float]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +61,7 @@ class Outcome:
 def main(num_seeds: int, folder: Path) -> None:
     """Score where scores are missing, race, print."""
     torch.set_num_threads(1)
-    losses_by_seed, saved_ms, latency_error = [], dict[Action, float](), 0.0
+    losses_by_seed, saved_ms, latency_error = [], dict[AnyAction, float](), 0.0
     for seed in range(num_seeds):
         spec = worker_spec(seed)
         supernet = load_supernet(spec)
@@ -101,7 +101,7 @@ def worker_spec(seed: int) -> WorkerSpec:
     )
 
 
-def prices(supernet: Supernet) -> tuple[dict[Action, float], float]:
+def prices(supernet: Supernet) -> tuple[dict[AnyAction, float], float]:
     """Milliseconds that each removal saves, and the table's relative error."""
     table, space = read_table(TABLE), supernet.space
     tokens = read_context_tokens(PIPELINE_DIR) or 0
@@ -113,7 +113,7 @@ def prices(supernet: Supernet) -> tuple[dict[Action, float], float]:
     return saved, table.relative_error
 
 
-def score(spec: WorkerSpec, supernet: Supernet, actions: list[Action], store: ScoreStore, seed: int) -> Losses:
+def score(spec: WorkerSpec, supernet: Supernet, actions: list[AnyAction], store: ScoreStore, seed: int) -> Losses:
     """CLIP lost by every removal on every prompt."""
     protocol = digest_of({"sampling": repr(spec.protocol), "clip": spec.clip})
     scorer = Scorer(
@@ -136,7 +136,7 @@ def score(spec: WorkerSpec, supernet: Supernet, actions: list[Action], store: Sc
 
 def race(
     losses: Losses,
-    saved_ms: Mapping[Action, float],
+    saved_ms: Mapping[AnyAction, float],
     num_prompts: int,
     direction: Direction,
     num_places: int,

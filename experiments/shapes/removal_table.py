@@ -43,7 +43,7 @@ def main() -> None:
         lost = paired_loss(base, scores(action.apply(space.base)))
         rows.append(
             {
-                "stage": space.paper_stage(action.stage),
+                "stage": space.paper_stage(action.blocks[0].stage),
                 "block": str(action)[1:],
                 "d_clip": lost.mean,
                 "low": lost.low,

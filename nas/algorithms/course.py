@@ -11,7 +11,7 @@ from typing import Self
 
 from nas.algorithms.evolving import Contest, EvolvingSettings, PriceMs, Proposal, candidates, contest, propose
 from nas.value_score import ScoredAction
-from search_spaces.actions import Action, Sign
+from search_spaces.actions import AnyAction, Sign
 from search_spaces.architecture import Architecture
 from search_spaces.unet_space import UNetSpace
 
@@ -48,7 +48,7 @@ class Round:
     number: int
     architecture: Architecture
     recovering: bool
-    options: tuple[Action, ...]
+    options: tuple[AnyAction, ...]
     contest: Contest | None
 
 
@@ -64,7 +64,7 @@ class Course:
     """
 
     architecture: Architecture
-    taken: tuple[Action, ...] = ()
+    taken: tuple[AnyAction, ...] = ()
     num_rounds: int = 0
     stopped: Proposal | None = None
 

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from nas.value_score import ScoredAction
-from search_spaces.actions import GENES, Action, Sign
+from search_spaces.actions import GENES, Action, AnyAction, Sign
 from search_spaces.architecture import Architecture
+from search_spaces.blocks import BlockKind
 from search_spaces.unet_space import UNetSpace
 
 PriceMs = Callable[[Architecture], float]
@@ -66,7 +67,7 @@ class EvolvingSettings:
 class Proposal:
     """What a round decides: actions to execute, or the reason to stop."""
 
-    actions: tuple[Action, ...] = ()
+    actions: tuple[AnyAction, ...] = ()
     stop: StopReason | None = None
 
 
@@ -81,15 +82,10 @@ class Contest:
         ordered: Whether the order among the `num` matters too: a group may end early because the target is met.
     """
 
-    actions: tuple[Action, ...]
+    actions: tuple[AnyAction, ...]
     num: int
     highest: bool
     ordered: bool
-
-
-def block_name(action: Action, /) -> str:
-    """Name of the block that an action is about: "cross_attention[up.3,0]"."""
-    return str(action)[1:]
 
 
 def check_protected(space: UNetSpace, protected: frozenset[str], /) -> None:
@@ -98,7 +94,8 @@ def check_protected(space: UNetSpace, protected: frozenset[str], /) -> None:
     Raises:
         ValueError: Blocks that the model does not have.
     """
-    known = {block_name(action) for action in space.removals(space.base)}
+    known = {f"{kind}[{place},{p.source}]" for place, p in space.base.positions() for kind, num in (
+        (BlockKind.RESNET, p.resnets), (BlockKind.CROSS_ATTENTION, p.cross_attentions)) if num}  # fmt: skip
     if unknown := sorted(protected - known):
         raise ValueError(
             f"`protected` names blocks that the model does not have: {unknown}; choose among {sorted(known)}"
@@ -107,18 +104,18 @@ def check_protected(space: UNetSpace, protected: frozenset[str], /) -> None:
 
 def candidates(
     space: UNetSpace, architecture: Architecture, /, *, protected: frozenset[str], keep_copies: bool = True
-) -> tuple[Action, ...]:
+) -> tuple[AnyAction, ...]:
     """The removals that a round scores: all that can be executed and touch no protected block and no kept copy."""
 
-    def is_copied(action: Action) -> bool:
-        gene = GENES[action.kind]
-        now = architecture.position(action.stage, action.position)
-        return bool(getattr(now, gene) > getattr(space.base.position(action.stage, action.position), gene))
+    def is_copied(block: Action) -> bool:
+        gene = GENES[block.kind]
+        now = architecture.position(block.stage, block.position)
+        return bool(getattr(now, gene) > getattr(space.base.position(block.stage, block.position), gene))
 
     return tuple(
         action
         for action in space.removals(architecture)
-        if block_name(action) not in protected and not (keep_copies and is_copied(action))
+        if not any(block.block in protected or (keep_copies and is_copied(block)) for block in action.blocks)
     )
 
 
@@ -154,7 +151,7 @@ def contest(
     architecture: Architecture,
     /,
     *,
-    options: Sequence[Action],
+    options: Sequence[AnyAction],
     space: UNetSpace,
     settings: EvolvingSettings,
     price_ms: PriceMs,
@@ -210,7 +207,7 @@ def propose(
     if price_ms(architecture) > settings.target_latency_ms:
         if num_rounds >= settings.max_rounds:
             return Proposal(stop=StopReason.BUDGET_SPENT)
-        group = _removals(architecture, ranking, settings, price_ms)
+        group = _removals(architecture, ranking, space, settings, price_ms)
         return Proposal(actions=group) if group else Proposal(stop=StopReason.INFEASIBLE)
     if num_copies >= settings.max_copies:
         return Proposal(stop=StopReason.CONVERGED)
@@ -221,13 +218,18 @@ def propose(
 
 
 def _removals(
-    architecture: Architecture, ranking: Sequence[ScoredAction], settings: EvolvingSettings, price_ms: PriceMs
-) -> tuple[Action, ...]:
-    group: list[Action] = []
+    architecture: Architecture,
+    ranking: Sequence[ScoredAction],
+    space: UNetSpace,
+    settings: EvolvingSettings,
+    price_ms: PriceMs,
+) -> tuple[AnyAction, ...]:
+    group: list[AnyAction] = []
     for scored in ranking:
         if len(group) == settings.removals_per_round or price_ms(architecture) <= settings.target_latency_ms:
             break
-        if scored.d_latency_ms > 0:
+        # Compound removals may share a block: what an earlier one of the group took, a later one cannot.
+        if scored.d_latency_ms > 0 and space.why_not(scored.action, architecture=architecture) is None:
             group.append(scored.action)
             architecture = scored.action.apply(architecture)
     return tuple(group)
@@ -239,7 +241,7 @@ def _copy(
     space: UNetSpace,
     settings: EvolvingSettings,
     price_ms: PriceMs,
-) -> Action | None:
+) -> AnyAction | None:
     """The copy of the most valuable block that can be copied and, unless overshooting is allowed, still fits."""
     for scored in reversed(ranking):
         copy = scored.action.inverse
@@ -253,7 +255,7 @@ def _copy(
 
 
 def _can_be_copied(
-    copy: Action, architecture: Architecture, space: UNetSpace, settings: EvolvingSettings, price_ms: PriceMs
+    copy: AnyAction, architecture: Architecture, space: UNetSpace, settings: EvolvingSettings, price_ms: PriceMs
 ) -> bool:
     assert copy.sign is Sign.COPY
     if space.why_not(copy, architecture=architecture) is not None:

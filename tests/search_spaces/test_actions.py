@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search_spaces import Action, Architecture, ArchitectureError, BlockKind, Sign
+from search_spaces import Action, Architecture, ArchitectureError, BlockKind, CompoundAction, Sign, parse_action
 from search_spaces.known import sd15_space
 from tests.strategies import actions, architectures, possible_actions
 
@@ -79,3 +79,49 @@ def test_only_resnets_and_cross_attentions_can_change(kind: BlockKind) -> None:
 def test_what_is_not_there_cannot_be_removed(text: str, message: str) -> None:
     with pytest.raises(ArchitectureError, match=message):
         Action.parse(text).apply(SPACE.base)
+
+
+COMPOUND = "-cross_attention[mid,0]*10&-resnet[mid,1]&-position[mid,1]"
+
+
+def test_a_compound_action_reads_and_writes_its_steps() -> None:
+    action = parse_action(COMPOUND)
+    assert isinstance(action, CompoundAction)
+    assert (str(action), len(action.steps), len(action.blocks)) == (COMPOUND, 12, 11)
+    assert str(action.inverse) == "+position[mid,1]&+resnet[mid,1]&+cross_attention[mid,0]*10"
+    assert action.inverse.inverse == action
+    assert parse_action("-resnet[mid,1]") == Action.parse("-resnet[mid,1]")
+
+
+@given(st.lists(actions(SPACE), min_size=2, max_size=6))
+def test_actions_of_both_kinds_have_one_order(some: list[Action]) -> None:
+    both = [*some, *(CompoundAction(steps=(action, action)) for action in some)]
+    assert sorted(both) == sorted(reversed(both))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("-resnet[mid,1]&+resnet[mid,0]", "must all remove or all copy"),
+        ("-resnet[mid,1]&", "an action is written like"),
+        ("-resnet[mid,1]*x", "a repeated action is written like"),
+        ("-resnet[mid,1]*1", "a repeated action is written like"),
+        ("-position[mid]", "an action on a position is written like"),
+    ],
+)
+def test_other_compounds_are_refused(text: str, message: str) -> None:
+    with pytest.raises(ArchitectureError, match=message):
+        parse_action(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("-position[mid,1]", r"mid\[1\] still holds 1 ResNets and 0 cross-attentions; remove them first"),
+        ("+position[mid,1]", "mid has its position 1 already"),
+        ("-position[mid,2]", "mid has no position 2"),
+    ],
+)
+def test_positions_come_and_go_empty(text: str, message: str) -> None:
+    with pytest.raises(ArchitectureError, match=message):
+        parse_action(text).apply(SPACE.base)

@@ -11,10 +11,10 @@ from diffusers import UNet2DConditionModel
 from hypothesis import HealthCheck, given, settings
 from torch import nn
 
-from search_spaces import Action, Architecture, ArchitectureError, BlockKind, Position, Stage, UNetSpace
-from search_spaces.diffusers_config import space_from_config
+from search_spaces import Action, Architecture, ArchitectureError, BlockKind, Position, Stage, UNetSpace, parse_action
+from search_spaces.diffusers_config import space_from_config, stock_config
 from search_spaces.supernet import CopyStart, ResnetChain, Supernet, neutralise
-from search_spaces.unet_space import module_prefix
+from search_spaces.wiring import module_prefix
 from tests.search_spaces.conftest import CONFIG, Forward
 from tests.strategies import architectures
 
@@ -111,7 +111,7 @@ def test_all_blocks_can_be_skipped_at_once(unet: UNet2DConditionModel, forward: 
 
 @few
 @given(architecture=architectures(SPACE))
-def test_what_is_materialised_computes_the_same_and_holds_nothing_else(
+def test_what_is_materialised_computes_the_same_with_the_weights_of_its_blocks_alone(
     architecture: Architecture, supernet: Supernet, forward: Forward
 ) -> None:
     alone = supernet.materialise(architecture)
@@ -119,7 +119,7 @@ def test_what_is_materialised_computes_the_same_and_holds_nothing_else(
     with supernet.switched(architecture) as unet:
         assert torch.equal(forward(alone), forward(unet))
         assert alone.state_dict().keys() == unet.state_dict().keys()
-    assert not storages(alone) & {parameter.data_ptr() for parameter in supernet.all_parameters()}
+    assert storages(alone) <= {parameter.data_ptr() for parameter in supernet.all_parameters()}
 
 
 @few
@@ -135,16 +135,17 @@ def test_sites_name_the_modules_that_they_price(architecture: Architecture, supe
             assert num_params(module) + beside == site.signature.num_params, site
 
 
-def test_materialising_from_a_trained_supernet_takes_its_weights_of_that_moment(
+def test_what_is_materialised_shares_weights_and_keeps_its_structure(
     unet: UNet2DConditionModel, forward: Forward
 ) -> None:
     supernet = Supernet(unet)
-    alone = supernet.materialise(SPACE.base)
-    before = forward(alone)
+    alone, before = supernet.materialise(SPACE.base), forward(unet)
+    supernet.switch(without_all_blocks(SPACE))
+    assert torch.equal(forward(alone), before)
+    supernet.switch(SPACE.base)
     with torch.no_grad():
         unet.conv_in.weight.add_(1.0)
-    assert torch.equal(forward(alone), before)
-    assert torch.equal(forward(supernet.materialise(SPACE.base)), forward(unet))
+    assert torch.equal(forward(alone), forward(unet))
 
 
 def test_removing_allocates_nothing(supernet: Supernet) -> None:
@@ -242,12 +243,34 @@ def test_a_spec_that_names_a_block_the_model_lacks_is_refused(unet: UNet2DCondit
     assert (supernet.architecture, list(unet.state_dict())) == (base, plain)
 
 
-def test_a_spec_without_a_position_is_told_to_give_zeros(unet: UNet2DConditionModel) -> None:
-    without_mid = Architecture(stages=tuple(stage for stage in SPACE.base.stages if stage.place != "mid"))
-    with pytest.raises(
-        ArchitectureError, match=r"give absent ones `resnets` 0 and `cross_attentions` 0: mid\[0\], mid\[1\]"
-    ):
-        Supernet(unet).switch(without_mid)
+POSITIONS_GONE = {
+    "no mid": "-cross_attention[mid,0]&-resnet[mid,0]&-position[mid,0]&-resnet[mid,1]&-position[mid,1]",
+    "mid of one ResNet": "-cross_attention[mid,0]&-resnet[mid,1]&-position[mid,1]",
+    "a pair": "-cross_attention[down.1,1]&-resnet[down.1,1]&-position[down.1,1]"
+    "&-cross_attention[up.2,1]&-resnet[up.2,1]&-position[up.2,1]",
+    "innermost stages": "&".join(
+        f"-resnet[{stage},{p}]&-position[{stage},{p}]"
+        for stage, num in (("down.3", 2), ("up.0", 3))
+        for p in range(num)
+    ),
+}
+
+
+@pytest.mark.parametrize("text", POSITIONS_GONE.values(), ids=POSITIONS_GONE)
+def test_positions_can_go_and_diffusers_builds_the_same_from_a_config(
+    text: str, unet: UNet2DConditionModel, forward: Forward
+) -> None:
+    supernet, action, before = Supernet(unet), parse_action(text), forward(unet)
+    smaller = action.apply(SPACE.base)
+    assert action.inverse.apply(smaller) == SPACE.base
+    alone = supernet.materialise(smaller)
+    stock = stock_config(smaller, space=SPACE, base_config=CONFIG)
+    plain = UNet2DConditionModel.from_config(stock.config).eval()
+    plain.load_state_dict(alone.state_dict())
+    assert torch.equal(forward(alone), forward(plain))
+    assert sum(p.numel() for p in plain.parameters()) == SPACE.num_params(smaller)
+    assert torch.equal(forward(supernet.unet), before)
+    assert {site.name for site in SPACE.sites(smaller)} - set(dict(plain.named_modules())) <= {"add_embedding"}
 
 
 def test_only_blocks_can_be_neutral() -> None:

@@ -14,7 +14,6 @@ from nas.algorithms.evolving import (
     InfeasibleTargetError,
     Proposal,
     StopReason,
-    block_name,
     candidates,
     check_feasible,
     check_protected,
@@ -39,7 +38,7 @@ SPACE = space_from_config(
     },
     max_copies=1,
 )
-BLOCKS = tuple(block_name(action) for action in SPACE.removals(SPACE.base))
+BLOCKS = tuple(action.block for action in SPACE.removals(SPACE.base))
 FIXED_MS = 1.0
 
 
@@ -64,7 +63,7 @@ class Model:
     def ranking(self, architecture: Architecture, settings: EvolvingSettings) -> tuple[ScoredAction, ...]:
         actions = candidates(self.space, architecture, protected=settings.protected, keep_copies=settings.keep_copies)
         return ranked(
-            scored(action, self.worth[block_name(action)], self.price_ms(architecture) - self.price_ms(option))
+            scored(action, self.worth[action.block], self.price_ms(architecture) - self.price_ms(option))
             for action in actions
             for option in [action.apply(architecture)]
         )
@@ -160,7 +159,7 @@ def test_a_group_of_removals_spares_protected_blocks_and_is_no_larger_than_it_mu
     for step in evolve(model, settings):
         group = [action for action in step.proposal.actions if action.sign is Sign.REMOVE]
         assert len(group) <= settings.removals_per_round
-        assert settings.protected.isdisjoint(map(block_name, group))
+        assert settings.protected.isdisjoint(action.block for action in group)
         architecture = step.before
         for action in group:
             assert model.price_ms(architecture) > settings.target_latency_ms, (
@@ -190,7 +189,7 @@ def test_copies_come_one_at_a_time_after_the_target_is_met_and_stay_below_it(
             assert len(step.proposal.actions) == 1
             assert model.price_ms(step.before) <= settings.target_latency_ms
             assert settings.overshoot or model.price_ms(step.after) <= settings.target_latency_ms
-            assert model.worth[block_name(step.proposal.actions[0])] > 0, "a block that is worth nothing was copied"
+            assert model.worth[step.proposal.actions[0].block] > 0, "a block that is worth nothing was copied"
             SPACE.check(step.after)
     assert num_copies <= settings.max_copies
 

@@ -1,0 +1,106 @@
+"""`nas export`: what a search found, or any named architecture, as something that loads."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from nas.errors_cli import user_errors
+
+
+class Form(StrEnum):
+    """The forms of `nas.export_form.ExportForm`, known without importing torch."""
+
+    SPEC = "spec"
+    DIFFUSERS = "diffusers"
+    NEUTRAL = "diffusers-neutral"
+    ONNX = "onnx"
+    EXECUTORCH = "executorch"
+    COREML = "coreml"
+
+
+class Dtype(StrEnum):
+    """Types of weights."""
+
+    FLOAT32 = "float32"
+    FLOAT16 = "float16"
+    BFLOAT16 = "bfloat16"
+
+
+@user_errors
+def export(
+    source: Annotated[
+        str,
+        typer.Argument(
+            help="run directory of a finished search; or an architecture: architecture.json, an export, a stock "
+            "folder, or a name such as bk-sdm-base, ssd-1b, snapfusion-table3 (`nas space known` lists them)"
+        ),
+    ],
+    model: Annotated[
+        str | None, typer.Option(help="base model that an architecture is cut out of: its pipeline folder")
+    ] = None,
+    form: Annotated[
+        Form,
+        typer.Option(
+            help="diffusers: a stock config where one exists, else our UNet class; diffusers-neutral: always a stock "
+            "config, removed blocks zeroed; onnx, executorch, coreml: the UNet as one file; spec: the JSON alone"
+        ),
+    ] = Form.DIFFUSERS,
+    out: Annotated[
+        Path | None, typer.Option(help="folder to write  [default: RUN/export, with another form RUN/export-FORM]")
+    ] = None,
+    into: Annotated[
+        Path | None,
+        typer.Option(help="or: folder in which it gets a name such as shapes_cpu_lat@12.3ms_clip@0.84"),
+    ] = None,
+    dtype: Annotated[Dtype | None, typer.Option(help="of the weights  [default: as the base model's]")] = None,
+    variant: Annotated[str | None, typer.Option(help="of the base model's weight files, such as fp16")] = None,
+    latency_table: Annotated[Path | None, typer.Option(help="for predictions  [default: the run's]")] = None,
+    batch: Annotated[int, typer.Option(min=1, help="pictures per pass, where shapes are fixed (onnx, ...)")] = 1,
+    measure: Annotated[bool, typer.Option(help="measure the latency here, against the base model's")] = True,
+) -> None:
+    """Write an architecture in a form that loads, reload it in a clean process, compare outputs, count and measure.
+
+    A failed check writes nothing. Pipeline folders work with `nas generate` and in diffusers; the table says whether
+    they need `import search_spaces.searched_unet` first.
+
+    Examples: nas export runs/demo
+              nas export bk-sdm-small --model models/sd15 --out models/bk-sdm-small
+    """
+    from nas.export import draw_before_after
+    from nas.export import export as write
+    from nas.export_form import ExportForm
+    from nas.export_source import is_run, source_of_run, source_of_spec
+    from nas.model_source import model_folder
+
+    if out is not None and into is not None:
+        raise ValueError("give `--out` or `--into`, not both")
+    console = Console()
+    path = Path(source)
+    with console.status("loading the base model"):
+        if is_run(path):
+            if model is not None:
+                raise ValueError(f"{path} is a run, whose config names its base model; leave out `--model`")
+            found = source_of_run(path, table=latency_table)
+        elif model is None:
+            raise ValueError(f"{source} is no run directory; give `--model`, the base model that it is cut out of")
+        else:
+            found = source_of_spec(source, model=model_folder(model), variant=variant, table=latency_table)
+    if out is None and into is None and is_run(path):
+        out = path / ("export" if form is Form.DIFFUSERS else f"export-{form}")
+    place = out or (into or Path("exports")) / found.spec["name"]
+    with console.status("writing, and checking in a clean process"):
+        report = write(
+            found, out=place, form=ExportForm(form), dtype=dtype and str(dtype), batch=batch, measure=measure
+        )
+    if found.config is not None and form is Form.DIFFUSERS:
+        draw_before_after(found, export=place, path=path / "before_after.png")
+    table = Table(title=f"{report.name} -> {place}")
+    for name in ("", "base", "found"):
+        table.add_column(name, justify="right" if name else "left")
+    for row in report.rows():
+        table.add_row(*row)
+    console.print(table)

@@ -1,0 +1,149 @@
+"""What is exported: an architecture and the supernet with its weights, from a run or from a spec and a base model."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from latency.store import read_table
+from latency.table import LatencyTable
+from nas.architecture_source import base_model, read_architecture
+from nas.config import ExperimentConfig
+from nas.pipeline_folder import check_pipeline_folder, folder_digest
+from nas.run import RunDirectory
+from nas.spec import describe, read_spec
+from search_spaces.architecture import Architecture
+from search_spaces.diffusers_config import space_from_config
+from search_spaces.loading import SEARCHED, load_unet, read_context_tokens, read_unet_config
+from search_spaces.supernet import CopyStart, Supernet
+
+
+class ExportError(ValueError):
+    """An export that did not pass its check, or a place that it may not overwrite."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ExportSource:
+    """An architecture and everything that it is exported from.
+
+    Attributes:
+        architecture: What is exported.
+        supernet: Has its weights.
+        model: Pipeline folder of the base model.
+        variant: Of the base model's weight files.
+        spec: What the export says of itself.
+        config: Of the search that found it; None for a spec alone.
+        price_ms: Predicted latency of an architecture; None without a latency table.
+    """
+
+    architecture: Architecture
+    supernet: Supernet
+    model: Path
+    variant: str | None
+    spec: dict[str, Any]
+    config: ExperimentConfig | None
+    price_ms: Callable[[Architecture], float] | None
+
+
+def is_run(path: Path, /) -> bool:
+    """Whether a path is a run directory."""
+    return (path / "config.yaml").is_file()
+
+
+def source_of_run(run_path: Path, /, *, table: Path | None = None) -> ExportSource:
+    """The architecture that a search found, with the weights of the round that was chosen.
+
+    Args:
+        run_path: Directory of a finished run.
+        table: Another latency table than the run's, for predictions.
+
+    Raises:
+        ValueError: The run is unfinished, its base model has changed, or its weights are gone.
+    """
+    run = RunDirectory(run_path)
+    config = ExperimentConfig.model_validate(yaml.safe_load(run.read_config()), strict=False)
+    architecture, spec = read_spec(run.spec_path)
+    if folder_digest(config.model) != spec["digests"]["model"]:
+        raise ExportError(f"{config.model} has changed since the search in {run_path}; restore it, or search again")
+    weights = run.read_weights(spec["round"])
+    if weights is None:
+        raise ExportError(
+            f"the weights of round {spec['round']} in {run_path} are missing or damaged; "
+            "the search's own command trains them again"
+        )
+    supernet = Supernet(
+        load_unet(config.model, variant=config.model_variant),
+        space=space_from_config(read_unet_config(config.model), max_copies=config.search.max_copies_per_block),
+        copy_start=CopyStart(config.search.copy_start),
+    )
+    supernet.load_weights(weights)
+    own_table = config.latency_table if config.latency_table.is_file() else None
+    return ExportSource(
+        architecture=architecture,
+        supernet=supernet,
+        model=config.model,
+        variant=config.model_variant,
+        spec=spec,
+        config=config,
+        price_ms=_pricer(table or own_table, supernet, config.model),
+    )
+
+
+def source_of_spec(
+    reference: str,
+    /,
+    *,
+    model: Path,
+    variant: str | None = None,
+    table: Path | None = None,
+    copy_start: CopyStart = CopyStart.NEUTRAL,
+) -> ExportSource:
+    """An architecture cut out of a base model, with the base model's own weights.
+
+    Args:
+        reference: A spec, an export, a stock folder or a known name; see `read_architecture`.
+        model: Pipeline folder of the base model.
+        variant: Of its weight files.
+        table: Latency table, for predictions.
+        copy_start: How copies that the architecture has start.
+
+    Raises:
+        ValueError: The architecture is another base model's, or the folder is not a base model's.
+    """
+    check_pipeline_folder(model, variant=variant)
+    if read_unet_config(model)["_class_name"] == SEARCHED:
+        raise ExportError(f"`--model` must be a base model, but {model} holds a searched UNet; give its base")
+    base = base_model(model)
+    architecture = read_architecture(reference, base=base)
+    supernet = Supernet(load_unet(model, variant=variant), space=base.space, copy_start=copy_start)
+    price_ms = _pricer(table, supernet, model)
+    spec = describe(architecture, space=base.space, model=base.name) | {"name": f"{base.name}_{architecture.arch_id}"}
+    if price_ms is not None:
+        spec |= {"base_latency_ms": price_ms(base.space.base), "predicted_latency_ms": price_ms(architecture)}
+        spec["name"] = f"{base.name}_lat@{spec['predicted_latency_ms']:.1f}ms_{architecture.arch_id}"
+    return ExportSource(
+        architecture=architecture,
+        supernet=supernet,
+        model=model,
+        variant=variant,
+        spec=spec,
+        config=None,
+        price_ms=price_ms,
+    )
+
+
+def _pricer(path: Path | None, supernet: Supernet, model: Path) -> Callable[[Architecture], float] | None:
+    if path is None:
+        return None
+    table: LatencyTable = read_table(path)
+    tokens, workload = read_context_tokens(model) or table.workload.context_tokens, table.workload
+
+    def price_ms(architecture: Architecture) -> float:
+        sites = supernet.space.sites(
+            architecture, height=workload.latent_height, width=workload.latent_width, context_tokens=tokens
+        )
+        return table.predict(sites).total_ms
+
+    return price_ms

@@ -1,0 +1,175 @@
+"""`nas space show | diff | known`: what may be removed or copied in a model, and what others made of it."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from nas.errors_cli import user_errors
+from nas.format_cli import Format, FormatOption
+
+app = typer.Typer(no_args_is_help=True, help="What may be removed or copied in a model, and how architectures differ.")
+ModelArgument = Annotated[
+    str, typer.Argument(help="pipeline or UNet folder, ours or stock, or a name such as sd-1.5 or bk-sdm-tiny")
+]
+
+
+@app.command("show")
+@user_errors
+def show(
+    model: ModelArgument,
+    spec: Annotated[str | None, typer.Option(help="show this architecture of it: a spec, folder or name")] = None,
+    space: Annotated[str, typer.Option(help="any, or stock: actions that a stock diffusers config can follow")] = "any",
+    max_copies: Annotated[int, typer.Option(min=0, help="copies that one block may get")] = 2,
+    format: FormatOption = Format.TABLE,
+) -> None:
+    """Stages and positions of a model: what may be removed or copied, what it costs, and why not."""
+    from nas.architecture_source import base_model, read_architecture
+    from search_spaces.architecture import Architecture
+    from search_spaces.diffusers_config import space_from_config
+    from search_spaces.space_view import describe_space
+    from search_spaces.stock_space import SpaceForm
+
+    base = base_model(model)
+    if spec is not None:
+        architecture = read_architecture(spec, base=base)
+    elif (searched := base.config.get("architecture")) is not None:  # of a folder that `nas export` wrote
+        architecture = Architecture.from_dict(searched)
+    else:
+        architecture = base.space.base
+    own = space_from_config(base.config, max_copies=max_copies, form=SpaceForm(space))
+    described = describe_space(own, architecture)
+    if format is Format.JSON:
+        typer.echo(json.dumps(described, indent=2))
+        return
+    _print_space(model, described)
+
+
+@app.command("diff")
+@user_errors
+def diff(
+    before: ModelArgument,
+    after: Annotated[str, typer.Argument(help="a run, spec, folder (ours or stock) or name")],
+    base: Annotated[
+        str | None, typer.Option(help="base model of both  [default: what BEFORE is, or what a named one came from]")
+    ] = None,
+    latency_table: Annotated[Path | None, typer.Option(help="add milliseconds by this table")] = None,
+    format: FormatOption = Format.TABLE,
+) -> None:
+    """Which blocks tell two architectures apart, with parameters, MACs and milliseconds that add up.
+
+    Examples: nas space diff sd-1.5 bk-sdm-small
+              nas space diff models/sd15 runs/mine --latency-table tables/phone.json
+    """
+    from latency.store import read_table
+    from nas.architecture_diff import architecture_diff
+    from nas.architecture_source import base_model, read_architecture
+    from search_spaces.known import KNOWN_ARCHITECTURES
+
+    came_from = KNOWN_ARCHITECTURES.get(before)
+    model = base_model(base or (came_from.base if came_from is not None else before))
+    start = read_architecture(before, base=model) if Path(before).exists() or came_from else model.space.base
+    table = read_table(latency_table) if latency_table is not None else None
+    told = architecture_diff(start, read_architecture(after, base=model), space=model.space, table=table)
+    if format is Format.JSON:
+        typer.echo(json.dumps(told, indent=2))
+        return
+    _print_diff(f"{before} -> {after}", told)
+
+
+@app.command("known")
+@user_errors
+def known(
+    format: FormatOption = Format.TABLE,
+    markdown: Annotated[bool, typer.Option("--markdown", help="as a table for a document")] = False,
+) -> None:
+    """Models with a name: their blocks, removals, parameters and multiply-accumulates."""
+    from search_spaces.known_models import COLUMNS, known_models, markdown_table
+
+    models = known_models()
+    if markdown:
+        typer.echo(markdown_table(models))
+        return
+    if format is Format.JSON:
+        typer.echo(json.dumps(models, indent=2))
+        return
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    for title in COLUMNS.values():
+        table.add_column(title, justify="left" if title in ("name", "from") else "right", no_wrap=True)
+    for model in models:
+        table.add_row(*(f"{model[key]:,}" if isinstance(model[key], int) else str(model[key]) for key in COLUMNS))
+    Console().print(table)
+
+
+def _print_diff(title: str, told: dict[str, Any]) -> None:
+    has_ms = told["before"].get("ms") is not None
+    table = Table(title=title, box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    columns = ("stage", "position", "res", "attn", "params", "MACs", *(("ms",) if has_ms else ()))
+    for column in columns:
+        table.add_column(column, justify="left" if column in ("stage", "position") else "right", no_wrap=True)
+
+    def costs(row: dict[str, Any], sign: str = "+") -> list[str]:
+        cells = [f"{row['num_params'] / 1e6:{sign},.3f} M", f"{row['num_macs'] / 1e9:{sign},.3f} G"]
+        return [*cells, f"{row['ms']:{sign},.3f}"] if has_ms else cells
+
+    def gene(row: dict[str, Any], key: str) -> str:
+        before, after = (row[side][key] if row[side] is not None else "gone" for side in ("before", "after"))
+        return "" if before == after else f"{before} -> {after}"
+
+    for row in told["positions"]:
+        place = f"{row['place']}[{row['position']}]"
+        table.add_row(row["paper_stage"], place, gene(row, "resnets"), gene(row, "cross_attentions"), *costs(row))
+    if any(told["other"][key] for key in ("num_params", "num_macs", "ms") if told["other"][key]):
+        table.add_row("", "samplers, stem, tail", "", "", *costs(told["other"]))
+    table.add_section()
+    table.add_row("", "together", "", "", *costs(told["together"]))
+    table.add_row("", "before", *_blocks(told["before"]), *costs(told["before"], ""))
+    table.add_row("", "after", *_blocks(told["after"]), *costs(told["after"], ""))
+    console = Console()
+    console.print(table)
+    for action in told["actions"]:
+        console.print(f"  {action}", style="dim", soft_wrap=True, markup=False, highlight=False)
+
+
+def _blocks(side: dict[str, Any]) -> tuple[str, str]:
+    return str(side["num_resnets"]), str(side["num_cross_attentions"])
+
+
+def _print_space(name: str, described: dict[str, Any]) -> None:
+    title = f"{name}: {described['num_removals']} removals, {described['num_copies']} copies"
+    table = Table(title=title, box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    for column in ("stage", "position", "size", "channels", "res", "attn", "params", "MACs", "can go"):
+        table.add_column(column, justify="left" if column in ("stage", "position", "can go") else "right", no_wrap=True)
+    reasons = []
+    for stage in described["stages"]:
+        for position in stage["positions"]:
+            removable = [
+                word
+                for word, key in (("R", "resnet"), ("A", "cross_attention"))
+                if position[f"{key}_removable"]["possible"]
+            ]
+            table.add_row(
+                stage["paper_stage"],
+                f"{stage['place']}[{position['position']}]",
+                f"{stage['height']}x{stage['width']}",
+                str(stage["channels"]),
+                str(position["resnets"]),
+                str(position["cross_attentions"]),
+                f"{position['num_params'] / 1e6:.2f} M",
+                f"{macs / 1e9:.2f} G" if (macs := position["num_macs"]) >= 1e9 else f"{macs / 1e6:.2f} M",
+                " ".join(removable),
+            )
+            reasons += [position[f"{kind}_copyable"]["why_not"] for kind in ("resnet", "cross_attention")]
+        table.add_section()
+    console = Console()
+    console.print(table)
+    console.print(
+        f"{described['num_cross_attentions']} cross-attentions, {described['num_resnets']} ResNets, "
+        f"{described['num_params']:,} parameters, {described['num_macs'] / 1e9:,.3f} GMACs"
+    )
+    for reason in filter(None, reasons):
+        console.print(f"  {reason}", style="dim", soft_wrap=True, markup=False, highlight=False)
