@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nas.model_source import is_hub_reference, model_folder
+from nas.model_source import HUB, model_folder
 from nas.spec import SPEC_NAME, check_base, read_spec
 from search_spaces.alignment import aligned
 from search_spaces.architecture import Architecture, ArchitectureError
@@ -33,7 +33,7 @@ class BaseModel:
 
 
 def base_model(reference: str | Path, /, *, max_copies: int = 64) -> BaseModel:
-    """The base model that a reference means: the UNet of a folder or of hub:ORG/NAME, or a known name.
+    """The base model that a reference means: a folder's UNet, or a known name.
 
     A folder with a searched UNet stands for the base model that it was found in.
 
@@ -41,17 +41,14 @@ def base_model(reference: str | Path, /, *, max_copies: int = 64) -> BaseModel:
         ValueError: Neither a folder with a UNet nor a known name; the message lists the names.
     """
     name = str(reference)
-    if is_hub_reference(name):
-        fetched = read_unet_config(model_folder(name, weights=False))
-        return BaseModel(name=name, config=fetched, space=space_from_config(fetched, max_copies=max_copies))
     if not Path(reference).exists() and (config := known_config(name)) is not None:
         return BaseModel(name=name, config=config, space=space_from_config(config, max_copies=max_copies))
-    if not Path(reference).exists():
+    if not Path(reference).exists() and not name.startswith(HUB):
         raise ValueError(
-            f"there is no model {name}; give a folder with a UNet, or a known name: "
+            f"there is no model {name}; give a folder with a UNet, {HUB}ORG/NAME, or a known name: "
             f"{', '.join((*BASE_CONFIGS, *KNOWN_ARCHITECTURES))}"
         )
-    config = read_unet_config(Path(reference))
+    config = read_unet_config(model_folder(reference, weights=False))
     return BaseModel(
         name=Path(reference).resolve().name,
         config=config,

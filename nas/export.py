@@ -21,7 +21,7 @@ from nas.evaluation.validation_set import read_captions
 from nas.export_form import ExportForm, Written, write_form
 from nas.export_report import ExportReport
 from nas.export_source import ExportError, ExportSource
-from nas.generate import generate_pictures
+from nas.generate import DrawingSettings, draw
 from nas.pictures import write_grid
 from nas.spec import SPEC_NAME, SpecError, read_spec
 from nas.verify_export import PROBE, VerificationRequest
@@ -177,16 +177,14 @@ def draw_before_after(source: ExportSource, /, *, export: Path, path: Path) -> N
     config, spec = source.config, source.spec
     assert config is not None, "specs have no prompts"
     prompts = read_captions(config.validation.captions, num=min(8, config.validation.num_prompts))
-    pictures = [
-        generate_pictures(
-            folder,
-            prompts=prompts,
-            seed=config.seed,
-            num_steps=config.sampling.num_steps,
-            guidance_scale=config.sampling.guidance_scale,
-        )
-        for folder in (config.model, export)
-    ]
+    settings = DrawingSettings(
+        prompts=tuple(prompts),
+        seed=config.seed,
+        num_steps=config.sampling.num_steps,
+        guidance_scale=config.sampling.guidance_scale,
+        batch_size=len(prompts),
+    )
+    pictures = [draw(folder, settings=settings, variant=source.variant).pictures for folder in (source.model, export)]
     title = (
         f"above: base, {spec['base_latency_ms']:.2f} ms, CLIP {spec['base_clip']:.3f}    "
         f"below: found, {spec['predicted_latency_ms']:.2f} ms, CLIP {spec['clip']:.3f}"

@@ -11,6 +11,7 @@ from latency.store import read_table
 from latency.table import LatencyTable
 from nas.architecture_source import base_model, read_architecture
 from nas.config import ExperimentConfig
+from nas.model_source import model_folder
 from nas.pipeline_folder import check_pipeline_folder, folder_digest
 from nas.run import RunDirectory
 from nas.spec import describe, read_spec
@@ -65,8 +66,9 @@ def source_of_run(run_path: Path, /, *, table: Path | None = None) -> ExportSour
     run = RunDirectory(run_path)
     config = ExperimentConfig.model_validate(yaml.safe_load(run.read_config()), strict=False)
     architecture, spec = read_spec(run.spec_path)
-    if folder_digest(config.model) != spec["digests"]["model"]:
-        raise ExportError(f"{config.model} has changed since the search in {run_path}; restore it, or search again")
+    model = model_folder(config.model, variant=config.model_variant)
+    if folder_digest(model) != spec["digests"]["model"]:
+        raise ExportError(f"{model} has changed since the search in {run_path}; restore it, or search again")
     weights = run.read_weights(spec["round"])
     if weights is None:
         raise ExportError(
@@ -74,8 +76,8 @@ def source_of_run(run_path: Path, /, *, table: Path | None = None) -> ExportSour
             "the search's own command trains them again"
         )
     supernet = Supernet(
-        load_unet(config.model, variant=config.model_variant),
-        space=space_from_config(read_unet_config(config.model), max_copies=config.search.max_copies_per_block),
+        load_unet(model, variant=config.model_variant),
+        space=space_from_config(read_unet_config(model), max_copies=config.search.max_copies_per_block),
         copy_start=CopyStart(config.search.copy_start),
     )
     supernet.load_weights(weights)
@@ -83,11 +85,11 @@ def source_of_run(run_path: Path, /, *, table: Path | None = None) -> ExportSour
     return ExportSource(
         architecture=architecture,
         supernet=supernet,
-        model=config.model,
+        model=model,
         variant=config.model_variant,
         spec=spec,
         config=config,
-        price_ms=_pricer(table or own_table, supernet, config.model),
+        price_ms=_pricer(table or own_table, supernet, model),
     )
 
 
