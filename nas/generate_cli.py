@@ -67,11 +67,12 @@ def generate(
         )
     write_grid(out, drawing.pictures, captions=settings.captions)
     if format is Format.JSON:
-        _print_json(drawing, out)
+        _print_json(drawing, out, num_threads=torch.get_num_threads())
         return
-    num = len(drawing.pictures)
+    num, num_threads = len(drawing.pictures), torch.get_num_threads()
+    where = device if device != "cpu" else f"{num_threads} CPU thread{'s'[: num_threads > 1]}"
     typer.echo(f"{num} picture{'s'[: num > 1]} -> {out}")
-    _print_table(drawing, title=f"{num_steps} steps of {drawing.scheduler}, {dtype} on {device}")
+    _print_table(drawing, title=f"{num_steps} steps of {drawing.scheduler}, {dtype} on {where}")
 
 
 class _Bar:
@@ -106,7 +107,7 @@ class _Bar:
         self._bar.update(self._task, completed=done, total=total, description="drawing")
 
 
-def _print_json(drawing: "Drawing", out: Path) -> None:
+def _print_json(drawing: "Drawing", out: Path, *, num_threads: int) -> None:
     _, height, width, _ = drawing.pictures.shape
     told = {
         "pictures": str(out),
@@ -114,6 +115,7 @@ def _print_json(drawing: "Drawing", out: Path) -> None:
         "height_px": height,
         "width_px": width,
         "scheduler": drawing.scheduler,
+        "num_threads": num_threads,
         "stages": [dataclasses.asdict(stage) for stage in drawing.stages],
     }
     typer.echo(json.dumps(told, indent=2))
