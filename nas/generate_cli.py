@@ -132,12 +132,11 @@ def _print_table(drawing: "Drawing", *, title: str) -> None:
     for name in ("batch", "calls", "median ms", "p10 .. p90", "first ms"):
         table.add_column(name, justify="right", no_wrap=True)
     for stage in drawing.stages:
-        spread = "" if stage.p10_ms is None else f"{stage.p10_ms:.2f} .. {stage.p90_ms:.2f}"
-        median = "" if stage.median_ms is None else f"{stage.median_ms:.2f}"
+        spread = "" if stage.p10_ms is None else f"{stage.p10_ms:,.2f} .. {stage.p90_ms:,.2f}"
+        median = "" if stage.median_ms is None else f"{stage.median_ms:,.2f}"
         name = "whole picture" if stage.stage == "picture" else stage.stage
-        table.add_row(name, str(stage.batch), str(stage.num_calls), median, spread, f"{stage.first_ms:.2f}")
+        table.add_row(name, str(stage.batch), str(stage.num_calls), median, spread, f"{stage.first_ms:,.2f}")
     console = Console()
     console.print(table)
-    console.print(
-        "the first call of a stage warms up and stands apart; a UNet step with guidance has two rows a picture"
-    )
+    note = "a stage's first call warms up and stands apart; with guidance a UNet step has two rows a picture"
+    console.print(note, soft_wrap=True)
