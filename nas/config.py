@@ -95,6 +95,7 @@ class SearchConfig(_Section):
     space: Literal["any", "stock"] = Field(
         "any", description="any architecture, or what a stock diffusers config builds"
     )
+    start: str | None = Field(None, description="a run, spec, export, stock folder or known name; none = the model")
     target_latency_ms: float | None = Field(None, gt=0, description="milliseconds per UNet forward pass", strict=False)
     target_ratio: float | None = Field(None, gt=0, lt=1, description="or: as a share of the base model's latency")
     removals_per_round: int = Field(4, ge=1, description="size of a group of A-")
@@ -148,6 +149,10 @@ class ExperimentConfig(_Section):
         plain = self.model_dump(mode="json", exclude={"workers", "score_store"})
         if self.model_variant is None:  # as in runs that knew no variants
             del plain["model_variant"]
+        if self.search.space == "any":  # nor another space
+            del plain["search"]["space"]
+        if self.search.start is None:
+            del plain["search"]["start"]
         return plain
 
 
@@ -232,8 +237,12 @@ def _resolved(config: ExperimentConfig, folder: Path) -> ExperimentConfig:
     model = config.model
     if is_hub_reference(model):
         model = model_folder(model, variant=config.model_variant)
+    search = config.search
+    if search.start is not None and absolute(Path(search.start)).exists():
+        search = search.model_copy(update={"start": str(absolute(Path(search.start)))})
     return config.model_copy(
         update={
+            "search": search,
             "model": absolute(model),
             "latency_table": absolute(config.latency_table),
             "score_store": config.score_store and absolute(config.score_store),

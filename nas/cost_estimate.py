@@ -89,7 +89,7 @@ def measure_pace(experiment: Experiment, /, *, pool: WorkerPool, trainer: RoundT
 
 def _walk(experiment: Experiment, *, slowest_first: bool) -> list[Round]:
     """The rounds of a search whose scores prefer the slowest, or the quickest, blocks."""
-    rules, course, rounds = experiment.rules, Course(architecture=experiment.space.base), list[Round]()
+    rules, course, rounds = experiment.rules, Course.of(experiment.rules), list[Round]()
     following: Course | None = course
     while following is not None:
         course = following

@@ -21,6 +21,7 @@ from nas.pipeline_index import PipelineClass, PipelineIndex, check_pipeline_fold
 from nas.racing import RacingSettings
 from nas.robust_training import RobustTrainingSettings, check_stages
 from nas.score_store import digest_of
+from nas.start import Start, find_start
 from nas.worker import WorkerSpec
 from search_spaces.architecture import Architecture
 from search_spaces.diffusers_config import space_from_config
@@ -61,6 +62,7 @@ class Experiment:
         latency_error: Relative error of the table's rows; values that differ by less are ties.
         digests: Content of all that a result depends on; `protocol` is how pictures are made and judged, whatever the
             prompts (`validation`).
+        start: Where the search starts.
     """
 
     config: ExperimentConfig
@@ -73,6 +75,7 @@ class Experiment:
     racing: RacingSettings | None
     latency_error: float
     digests: dict[str, str]
+    start: Start
 
     def rules_of(self, identity: Mapping[str, Any], /) -> Rules:
         """The rules of a config of the same run that differs in what may be extended."""
@@ -115,6 +118,8 @@ def resolve(config: ExperimentConfig, /) -> Experiment:
     assert context_tokens is not None, "a pipeline folder has a tokenizer"
     check_workload(table, space=space, context_tokens=context_tokens)
     table.require(space.reachable_signatures(context_tokens=context_tokens))
+    start = find_start(config.search.start, model=config.model, space_base=space.base)
+    space.check(start.architecture)
     price_ms = Pricer(table, space=space, context_tokens=context_tokens)
     protected = frozenset(config.search.protected)
     check_protected(space, protected)
@@ -124,8 +129,9 @@ def resolve(config: ExperimentConfig, /) -> Experiment:
         price_ms=price_ms,
         settings=evolving_settings(config.search, base_ms=price_ms(space.base)),
         recovers=config.robust_training.recovery_iterations > 0,
+        start=start.architecture if config.search.start is not None else None,
     )
-    check_feasible(space, rules.settings, price_ms=price_ms)
+    check_feasible(space, rules.settings, price_ms=price_ms, start=start.architecture)
     worker = WorkerSpec(
         model=config.model,
         clip=config.clip.model,
@@ -155,7 +161,7 @@ def resolve(config: ExperimentConfig, /) -> Experiment:
     return Experiment(
         config=config, space=space, table=table, price_ms=price_ms, worker=worker, rules=rules, training=training,
         racing=_racing(config.racing), latency_error=table.relative_error,
-        digests=_digests(config, table, worker, unet_config, index),
+        start=start, digests=_digests(config, table, worker, unet_config, index) | start.digests,
     )  # fmt: skip
 
 

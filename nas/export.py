@@ -50,7 +50,7 @@ def export(
         source: What to export.
         out: Folder to write; must not exist, or be an earlier export of the same architecture.
         form: In which form.
-        dtype: Of the weights, such as "float16"; None = as the base model's files hold them.
+        dtype: Of the weights, such as "float16"; None = the narrowest that loses nothing.
         batch: Samples per forward pass, in forms whose shapes are fixed.
         measure: Whether to measure latencies here.
 
@@ -60,7 +60,7 @@ def export(
         MissingExtraError: The converter is not installed.
     """
     check_place(out, source.architecture)
-    dtype = dtype or stored_dtype(source.model / "unet", variant=source.variant)
+    dtype = dtype or exact_dtype(source)
     sweep_beside(out)
     with whole(out) as part:
         part.mkdir()
@@ -87,6 +87,11 @@ def check_place(out: Path, architecture: Architecture, /) -> None:
     except SpecError:
         pass
     raise ExportError(f"{out} exists and is not an export of this architecture; give another --out")
+
+
+def exact_dtype(source: ExportSource, /) -> str:
+    """The narrowest type that holds an architecture's weights: the base model's files', unless they were trained."""
+    return "float32" if source.config is not None else stored_dtype(source.model / "unet", variant=source.variant)
 
 
 def _verified(

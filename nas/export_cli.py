@@ -56,7 +56,9 @@ def export(
         Path | None,
         typer.Option(help="or: folder in which it gets a name such as shapes_cpu_lat@12.3ms_clip@0.84"),
     ] = None,
-    dtype: Annotated[Dtype | None, typer.Option(help="of the weights  [default: as the base model's]")] = None,
+    dtype: Annotated[
+        Dtype | None, typer.Option(help="of the weights  [default: float32 for runs, else as the base model's files]")
+    ] = None,
     variant: Annotated[str | None, typer.Option(help="of the base model's weight files, such as fp16")] = None,
     latency_table: Annotated[Path | None, typer.Option(help="for predictions  [default: the run's]")] = None,
     batch: Annotated[int, typer.Option(min=1, help="pictures per pass, where shapes are fixed (onnx, ...)")] = 1,
@@ -73,8 +75,9 @@ def export(
     from nas.export import draw_before_after
     from nas.export import export as write
     from nas.export_form import ExportForm
-    from nas.export_source import is_run, source_of_run, source_of_spec
+    from nas.export_source import source_of_run, source_of_spec
     from nas.model_source import model_folder
+    from nas.start import is_run
 
     if out is not None and into is not None:
         raise ValueError("give `--out` or `--into`, not both")

@@ -48,11 +48,6 @@ class ExportSource:
     price_ms: Callable[[Architecture], float] | None
 
 
-def is_run(path: Path, /) -> bool:
-    """Whether a path is a run directory."""
-    return (path / "config.yaml").is_file()
-
-
 def source_of_run(run_path: Path, /, *, table: Path | None = None) -> ExportSource:
     """The architecture that a search found, with the weights of the round that was chosen.
 

@@ -114,7 +114,7 @@ class Search:
 
     def _search(self, configs: list[dict[str, Any]]) -> FoundArchitecture:
         """The searches of a run's configs, each going on where the one before ended."""
-        base, course = self._experiment.space.base, Course(architecture=self._experiment.space.base)
+        base, course = self._experiment.space.base, Course.of(self._experiment.rules)
         for number, config in enumerate(configs):
             rules = self._rules = self._experiment.rules_of(config)
             digests = self._experiment.digests | {"config": digest_of(config)}
@@ -124,6 +124,7 @@ class Search:
                 target_latency_ms=rules.settings.target_latency_ms,
                 base_latency_ms=rules.price_ms(base),
                 base=base.to_dict(),
+                **({"start": rules.start.to_dict()} if rules.start is not None else {}),
                 digests=digests,
             )
             following: Course | None = course
@@ -249,6 +250,7 @@ class Search:
             stop=proposal.stop,
             target_met=bool(meeting),
             actions=best.actions,
+            start=rules.start,
             base_latency_ms=rules.price_ms(rules.space.base),
             predicted_latency_ms=best.latency_ms,
             target_latency_ms=target_ms,
@@ -310,4 +312,5 @@ def staffed(
         on_start=on_start,
     )
     with closing(pool):
+        experiment.start.give_weights(supernet)  # now, since workers know the base model's weights and nothing else
         yield pool, RoundTrainer(experiment.config, settings=experiment.training, supernet=supernet, run=run)

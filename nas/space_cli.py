@@ -1,6 +1,7 @@
 """`nas space show | diff | known`: what may be removed or copied in a model, and what others made of it."""
 
 import json
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,6 +14,15 @@ from nas.errors_cli import user_errors
 from nas.format_cli import Format, FormatOption
 
 app = typer.Typer(no_args_is_help=True, help="What may be removed or copied in a model, and how architectures differ.")
+
+
+class Space(StrEnum):
+    """The forms of `search_spaces.SpaceForm`."""
+
+    ANY = "any"
+    STOCK = "stock"
+
+
 ModelArgument = Annotated[
     str, typer.Argument(help="pipeline or UNet folder, ours or stock, or a name such as sd-1.5 or bk-sdm-tiny")
 ]
@@ -23,7 +33,9 @@ ModelArgument = Annotated[
 def show(
     model: ModelArgument,
     spec: Annotated[str | None, typer.Option(help="show this architecture of it: a spec, folder or name")] = None,
-    space: Annotated[str, typer.Option(help="any, or stock: actions that a stock diffusers config can follow")] = "any",
+    space: Annotated[
+        Space, typer.Option(help="stock: only actions that a stock diffusers config can follow")
+    ] = Space.ANY,
     max_copies: Annotated[int, typer.Option(min=0, help="copies that one block may get")] = 2,
     format: FormatOption = Format.TABLE,
 ) -> None:
@@ -41,12 +53,15 @@ def show(
         architecture = Architecture.from_dict(searched)
     else:
         architecture = base.space.base
-    own = space_from_config(base.config, max_copies=max_copies, form=SpaceForm(space))
-    described = describe_space(own, architecture)
+    own_form = SpaceForm(space)
+    described = describe_space(space_from_config(base.config, max_copies=max_copies, form=own_form), architecture)
     if format is Format.JSON:
         typer.echo(json.dumps(described, indent=2))
         return
-    _print_space(model, described)
+    _print_space(model, described, with_reasons=own_form is SpaceForm.ANY)
+    if own_form is SpaceForm.STOCK:
+        for action in described["removals"]:
+            typer.echo(f"  {action}")
 
 
 @app.command("diff")
@@ -98,10 +113,15 @@ def known(
         typer.echo(json.dumps(models, indent=2))
         return
     table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
-    for title in COLUMNS.values():
-        table.add_column(title, justify="left" if title in ("name", "from") else "right", no_wrap=True)
+    for key, title in COLUMNS.items():
+        words = {"num_cross_attentions": "attn", "num_resnets": "res", "num_params": "params"}
+        table.add_column(words.get(key, title), justify="left" if key in ("name", "base") else "right", no_wrap=True)
     for model in models:
-        table.add_row(*(f"{model[key]:,}" if isinstance(model[key], int) else str(model[key]) for key in COLUMNS))
+        shown = model | {
+            "num_params": f"{model['num_params'] / 1e6:,.0f} M",
+            "num_macs": f"{model['num_macs'] / 1e9:,.0f} G",
+        }
+        table.add_row(*(str(shown[key]) for key in COLUMNS))
     Console().print(table)
 
 
@@ -139,7 +159,7 @@ def _blocks(side: dict[str, Any]) -> tuple[str, str]:
     return str(side["num_resnets"]), str(side["num_cross_attentions"])
 
 
-def _print_space(name: str, described: dict[str, Any]) -> None:
+def _print_space(name: str, described: dict[str, Any], *, with_reasons: bool) -> None:
     title = f"{name}: {described['num_removals']} removals, {described['num_copies']} copies"
     table = Table(title=title, box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     for column in ("stage", "position", "size", "channels", "res", "attn", "params", "MACs", "can go"):
@@ -163,7 +183,8 @@ def _print_space(name: str, described: dict[str, Any]) -> None:
                 f"{macs / 1e9:.2f} G" if (macs := position["num_macs"]) >= 1e9 else f"{macs / 1e6:.2f} M",
                 " ".join(removable),
             )
-            reasons += [position[f"{kind}_copyable"]["why_not"] for kind in ("resnet", "cross_attention")]
+            if with_reasons:
+                reasons += [position[f"{kind}_copyable"]["why_not"] for kind in ("resnet", "cross_attention")]
         table.add_section()
     console = Console()
     console.print(table)

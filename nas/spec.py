@@ -31,14 +31,15 @@ class FoundArchitecture:
         round: The round that scored it, whose checkpoint holds its weights.
         stop: Why the search ended.
         target_met: Whether it meets the target.
-        actions: A- and A+ from the base to it, in order.
+        actions: A- and A+ from the start to it, in order.
         base_latency_ms: Predicted for the base model.
         predicted_latency_ms: Predicted for it.
         target_latency_ms: The objective S.
-        base_clip: CLIP score of the base model in the first round.
+        base_clip: CLIP score of the start, mostly the base model, in the first round.
         clip: CLIP score of it.
         digests: Content of all that it came from.
         scenario: Model and device, for its name: "shapes_cpu".
+        start: Where the search started; None = at the base model.
     """
 
     architecture: Architecture
@@ -53,6 +54,7 @@ class FoundArchitecture:
     clip: Interval
     digests: Mapping[str, str]
     scenario: str = "unet"
+    start: Architecture | None = None
 
     @property
     def name(self) -> str:
@@ -83,6 +85,7 @@ def spec_of(found: FoundArchitecture, /, *, space: UNetSpace, model: Path) -> di
     return describe(found.architecture, space=space, model=model.name) | {
         "name": found.name,
         "actions": [str(action) for action in found.actions],
+        **({} if found.start is None else {"start": found.start.to_dict()}),
         "stop": str(found.stop),
         "target_met": found.target_met,
         "target_latency_ms": found.target_latency_ms,

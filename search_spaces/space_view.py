@@ -32,13 +32,13 @@ def describe_space(
     """
     sites = space.sites(architecture, height=height, width=width, context_tokens=context_tokens)
     sizes = _sizes(space, architecture, height=height, width=width)
-    total = _cost(sites)
+    total, removals, copies = _cost(sites), space.removals(architecture), space.copies(architecture)
     return {
         "arch_id": architecture.arch_id,
         "num_cross_attentions": architecture.num_cross_attentions,
         "num_resnets": architecture.num_resnets,
-        "num_removals": len(space.removals(architecture)),
-        "num_copies": len(space.copies(architecture)),
+        "num_removals": len(removals),
+        "num_copies": len(copies),
         **total,
         "stages": [
             {
@@ -58,6 +58,8 @@ def describe_space(
             if stage.positions
         ],
         "other": _cost(site for site in sites if site.position < 0),
+        "removals": [str(action) for action in removals],
+        "copies": [str(action) for action in copies],
         "counts_by_paper_stage": counts_by_paper_stage(space, architecture),
     }
 

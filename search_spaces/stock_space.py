@@ -6,13 +6,13 @@ pairs), the mid block's halves, the innermost stages.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from typing import TypeAlias
 
 from search_spaces.actions import Action, AnyAction, PositionAction, Sign, together
 from search_spaces.architecture import Architecture, ArchitectureError, Position
-from search_spaces.blocks import BlockKind
+from search_spaces.blocks import BlockKind, BlockSignature
 from search_spaces.stock_law import depths_of, innermost_down, mid_stage, stock_reasons
 from search_spaces.unet_space import UNetSpace
 from search_spaces.wiring import mirrored
@@ -60,6 +60,14 @@ class StockSpace(UNetSpace):
         UNetSpace.check(self, architecture)  # a dataclass with slots is another class than `super()` knows
         if reasons := stock_reasons(architecture, space=self):
             raise ArchitectureError("no stock diffusers config builds this architecture: " + "; ".join(reasons))
+
+    def reachable_signatures(
+        self, *, height: int = 0, width: int = 0, context_tokens: int = 77
+    ) -> tuple[BlockSignature, ...]:
+        """Every signature that some architecture of this space may hold, sorted: no skipped ResNets among them."""
+        whole = UNetSpace(**{field.name: getattr(self, field.name) for field in fields(self)})
+        signatures = whole.reachable_signatures(height=height, width=width, context_tokens=context_tokens)
+        return tuple(signature for signature in signatures if signature.kind is not BlockKind.SHORTCUT)
 
     def _removals(self, architecture: Architecture) -> Iterator[Steps]:
         for stage in architecture.stages:

@@ -25,12 +25,14 @@ class Rules:
         price_ms: Predicted latency of an architecture.
         settings: Algorithm 1's settings.
         recovers: Whether the search ends with a round that trains and scores without skipping.
+        start: Where it starts; None = at the space's base.
     """
 
     space: UNetSpace
     price_ms: PriceMs
     settings: EvolvingSettings
     recovers: bool
+    start: Architecture | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +60,7 @@ class Course:
 
     Attributes:
         architecture: The current one.
-        taken: Actions that led there from the base.
+        taken: Actions that led there from the start.
         num_rounds: Rounds finished.
         stopped: The proposal that ended the search, while the recovery round is still to come.
     """
@@ -67,6 +69,11 @@ class Course:
     taken: tuple[AnyAction, ...] = ()
     num_rounds: int = 0
     stopped: Proposal | None = None
+
+    @classmethod
+    def of(cls, rules: Rules, /) -> Self:
+        """The course that stands at the start."""
+        return cls(architecture=rules.start or rules.space.base)
 
     def round(self, rules: Rules, /) -> Round:
         """The round that comes."""

@@ -131,13 +131,15 @@ def fastest(
         architecture = min(faster, key=price_ms)
 
 
-def check_feasible(space: UNetSpace, settings: EvolvingSettings, /, *, price_ms: PriceMs) -> None:
+def check_feasible(
+    space: UNetSpace, settings: EvolvingSettings, /, *, price_ms: PriceMs, start: Architecture | None = None
+) -> None:
     """Check that the target can be reached at all.
 
     Raises:
         InfeasibleTargetError: It cannot; the message says what is the fastest reachable.
     """
-    quickest = fastest(space, space.base, protected=settings.protected, price_ms=price_ms)
+    quickest = fastest(space, start or space.base, protected=settings.protected, price_ms=price_ms)
     if (reachable_ms := price_ms(quickest)) > settings.target_latency_ms:
         raise InfeasibleTargetError(
             f"`target_latency_ms` must be at least {reachable_ms:.3f}, the fastest reachable "

@@ -280,12 +280,37 @@ def test_a_spec_of_another_model_is_refused(tmp_path: Path) -> None:
     assert "the base model has no position mid[2]" in refused("space", "show", PIPELINE_DIR, "--spec", spec)
     spec.write_text("{")
     assert "is not a spec" in refused("space", "show", PIPELINE_DIR, "--spec", spec)
-    assert "there is no spec" in refused("space", "show", PIPELINE_DIR, "--spec", tmp_path / "nowhere.json")
+    assert "there is no architecture" in refused("space", "show", PIPELINE_DIR, "--spec", tmp_path / "nowhere.json")
 
 
-@pytest.mark.parametrize("command", ["status", "export"])
-def test_what_is_no_run_is_named(tmp_path: Path, command: str) -> None:
-    assert "is not a run directory" in refused(command, tmp_path)
+def test_what_is_no_run_is_named(tmp_path: Path) -> None:
+    assert "is not a run directory" in refused("status", tmp_path)
+    assert "is no run directory; give `--model`" in refused("export", tmp_path)
+    assert "there is no architecture" in refused("export", tmp_path / "nothing", "--model", PIPELINE_DIR)
+
+
+def test_space_diff_adds_up_and_known_models_are_listed(run: Path) -> None:
+    for arguments in (("sd-1.5", "bk-sdm-tiny"), ("bk-sdm-base", "bk-sdm-tiny"), (PIPELINE_DIR, run)):
+        told = json.loads(invoke("space", "diff", *map(str, arguments), "--format", "json").stdout)
+        for key in ("num_params", "num_macs"):
+            parts = sum(row[key] for row in told["positions"]) + told["other"][key]
+            assert parts == told["together"][key] == told["after"][key] - told["before"][key]
+    shown = invoke("space", "diff", str(PIPELINE_DIR), str(run)).stdout
+    assert all(action in shown for action in told["actions"])
+    assert "together" in shown
+    named = json.loads(invoke("space", "known", "--format", "json").stdout)
+    assert {"sd-1.5", "ssd-1b", "koala-700m"} <= {model["name"] for model in named}
+    assert "-resnet[down.3,0]&-position[down.3,0]" in invoke("space", "show", "sd-1.5", "--space", "stock").stdout
+
+
+def test_milliseconds_of_a_diff_add_up(run: Path, experiment: Path) -> None:
+    arguments = ("space", "diff", PIPELINE_DIR, run, "--latency-table", experiment.parent / "table.json")
+    told = json.loads(invoke(*map(str, arguments), "--format", "json").stdout)
+    parts = sum(row["ms"] for row in told["positions"]) + told["other"]["ms"]
+    assert parts == pytest.approx(told["together"]["ms"])
+    assert told["after"]["ms"] == pytest.approx(
+        json.loads((run / "architecture.json").read_text())["predicted_latency_ms"]
+    )
 
 
 def test_an_export_onto_something_else_is_refused(run: Path, tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,20 +11,26 @@ import numpy as np
 import pytest
 import torch
 from diffusers import UNet2DConditionModel
+from PIL import Image
 from safetensors.torch import load_file, save_file
 
 import nas.export
+import nas.verify_export
 from nas.algorithms.evolving import StopReason
 from nas.config import ExperimentConfig, load_config
-from nas.export import ExportError, ExportReport, export_run
+from nas.export import ExportError, draw_before_after, export
+from nas.export_form import ExportForm
+from nas.export_report import ExportReport
+from nas.export_source import source_of_run, source_of_spec
 from nas.generate import generate_pictures
 from nas.pipeline_folder import folder_digest, load_pipeline
 from nas.run import RunDirectory
 from nas.scores import mean_interval
 from nas.spec import FoundArchitecture, read_spec, write_spec
-from nas.verify_export import verify
-from search_spaces import Action
-from search_spaces.loading import load_unet
+from nas.verify_export import VerificationRequest, verify
+from search_spaces import Action, space_from_config
+from search_spaces.known import KNOWN_ARCHITECTURES
+from search_spaces.loading import load_unet, read_unet_config
 from search_spaces.shapes import PIPELINE_DIR
 from search_spaces.supernet import CopyStart, Supernet
 from tests.nas.searching import read_json
@@ -50,8 +55,12 @@ print(json.dumps({"class": type(pipeline.unet).__name__, "num_params": pipeline.
 """
 
 
+def export_run(run: Path, /, *, out: Path) -> ExportReport:
+    return export(source_of_run(run), out=out)
+
+
 @pytest.fixture(scope="module")
-def export(run: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ExportReport]:
+def exported(run: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ExportReport]:
     out = tmp_path_factory.mktemp("exports") / "found"
     return out, export_run(run, out=out)
 
@@ -59,7 +68,7 @@ def export(run: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, E
 @pytest.fixture
 def checked_here(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same check without a process of its own, which takes its time to import torch."""
-    monkeypatch.setattr(nas.export, "_verify", lambda folder, *, base: verify(folder, base))
+    monkeypatch.setattr(nas.export, "run_verification", verify)
 
 
 def found_unet(run: Path) -> UNet2DConditionModel:
@@ -76,24 +85,42 @@ def content(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_the_report_compares_prediction_and_measurement(run: Path, export: tuple[Path, ExportReport]) -> None:
-    out, report = export
-    assert report.form == "SearchedUNet"
-    assert 0 <= report.max_difference <= 1e-5
-    assert report.base_latency_ms > 0
-    assert report.latency_ms > 0
-    assert [len(row) for row in report.rows()] == [3] * 6
+def test_the_report_compares_prediction_and_measurement(run: Path, exported: tuple[Path, ExportReport]) -> None:
+    out, report = exported
+    spec = read_json(run / "architecture.json")
+    assert report.loads_as == "SearchedUNet"
+    assert report.max_difference is not None
+    assert 0 <= report.max_difference <= report.tolerance == 1e-5
+    assert report.base_latency_ms is not None
+    assert report.latency_ms is not None
+    assert (report.num_params, report.num_macs) == (spec["num_params"], spec["num_macs"]), "as torch counts them"
+    assert (report.predicted_ms, report.clip) == (spec["predicted_latency_ms"], spec["clip"])
+    assert report.built_predicted_ms == pytest.approx(report.predicted_ms)
+    assert report.name.startswith("pipeline_lat@")
+    assert {len(row) for row in report.rows()} == {3}
     assert read_json(out / "export.json")["max_difference"] == report.max_difference
     assert (out / "architecture.json").read_bytes() == (run / "architecture.json").read_bytes()
-    assert (run / "before_after.png").is_file()
     assert not list(out.parent.glob("*.part")), "what was written beside has been moved"
-    assert not (out / nas.export.PROBE).exists()
+    assert not (out / nas.verify_export.PROBE).exists()
+
+
+def test_before_and_after_are_drawn_with_the_same_noise(
+    run: Path, exported: tuple[Path, ExportReport], tmp_path: Path
+) -> None:
+    source = source_of_run(run)
+    draw_before_after(source, export=exported[0], path=tmp_path / "both.png")
+    draw_before_after(source, export=PIPELINE_DIR, path=tmp_path / "base.png")
+    both, base = (np.asarray(Image.open(tmp_path / name)) for name in ("both.png", "base.png"))
+    assert both.shape == base.shape
+    middle = both.shape[0] // 2
+    assert np.array_equal(both[40:middle], base[40:middle]), "above, the base model draws both times"
+    assert not np.array_equal(both[middle:], base[middle:])
 
 
 def test_a_clean_process_loads_it_with_diffusers_alone(
-    run: Path, export: tuple[Path, ExportReport], tmp_path: Path
+    run: Path, exported: tuple[Path, ExportReport], tmp_path: Path
 ) -> None:
-    arguments = [str(export[0]), json.dumps(PROMPTS), str(tmp_path / "pictures.npy")]
+    arguments = [str(exported[0]), json.dumps(PROMPTS), str(tmp_path / "pictures.npy")]
     command = [sys.executable, "-c", LOADED_BY_A_STRANGER, *arguments]
     done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[2], check=False)
     assert done.returncode == 0, done.stderr
@@ -108,22 +135,22 @@ def test_a_clean_process_loads_it_with_diffusers_alone(
     assert np.abs(np.load(tmp_path / "pictures.npy") - ours).max() < SAME_PICTURE
 
 
-def test_pictures_come_out_of_an_export(export: tuple[Path, ExportReport]) -> None:
-    pictures = generate_pictures(export[0], prompts=PROMPTS, seed=3, num_steps=2, guidance_scale=2.0)
+def test_pictures_come_out_of_an_export(exported: tuple[Path, ExportReport]) -> None:
+    pictures = generate_pictures(exported[0], prompts=PROMPTS, seed=3, num_steps=2, guidance_scale=2.0)
     assert pictures.shape == (2, 48, 48, 3)
     assert pictures.dtype == np.uint8
-    alone = generate_pictures(export[0], prompts=PROMPTS[1:], seed=4, num_steps=2, guidance_scale=2.0)
+    alone = generate_pictures(exported[0], prompts=PROMPTS[1:], seed=4, num_steps=2, guidance_scale=2.0)
     assert np.abs(pictures[1].astype(float) - alone[0]).max() <= 255 * SAME_PICTURE, "picture i is drawn by seed + i"
 
 
 @pytest.mark.usefixtures("checked_here")
 def test_an_export_replaces_an_earlier_one_of_the_same_architecture(
-    run: Path, export: tuple[Path, ExportReport]
+    run: Path, exported: tuple[Path, ExportReport]
 ) -> None:
-    out, report = export
+    out, report = exported
     (out / "unet" / "config.json").write_text("{}")
     again = export_run(run, out=out)
-    assert (again.form, again.max_difference) == (report.form, report.max_difference)
+    assert (again.loads_as, again.max_difference) == (report.loads_as, report.max_difference)
     assert read_json(out / "unet" / "config.json")["_class_name"] == "SearchedUNet"
 
 
@@ -149,34 +176,30 @@ def test_a_base_model_that_changed_since_is_refused(run: Path, tmp_path: Path) -
     assert not (tmp_path / "out").exists()
 
 
-def tampered(name: str) -> Callable[..., dict[str, float]]:
+def tampered(request: VerificationRequest) -> dict[str, Any]:
     """The check of a folder one weight of which has changed since it was written."""
-
-    def check(folder: Path, *, base: Path) -> dict[str, float]:
-        path = folder / "unet" / "diffusion_pytorch_model.safetensors"
-        weights = load_file(path)
-        weights[name][0] += 0.5
-        save_file(weights, path, metadata={"format": "pt"})
-        return verify(folder, base)
-
-    return check
+    path = Path(request.folder) / "unet" / "diffusion_pytorch_model.safetensors"
+    weights = load_file(path)
+    weights["conv_out.bias"][0] += 0.5
+    save_file(weights, path, metadata={"format": "pt"})
+    return verify(request)
 
 
 def test_a_changed_weight_fails_the_check_and_the_old_export_stays(
-    run: Path, export: tuple[Path, ExportReport], monkeypatch: pytest.MonkeyPatch
+    run: Path, exported: tuple[Path, ExportReport], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    out, _ = export
+    out, _ = exported
     before = content(out)
-    monkeypatch.setattr(nas.export, "_verify", tampered("conv_out.bias"))
-    with pytest.raises(ExportError, match=r"differs from the supernet by .*, more than 1e-05; nothing was written to"):
+    monkeypatch.setattr(nas.export, "run_verification", tampered)
+    with pytest.raises(ExportError, match=r"differs from the supernet by .*, more than 1e-05; nothing was written"):
         export_run(run, out=out)
     assert content(out) == before
 
 
 def test_an_export_that_does_not_load_fails_and_the_old_one_stays(
-    run: Path, export: tuple[Path, ExportReport], monkeypatch: pytest.MonkeyPatch
+    run: Path, exported: tuple[Path, ExportReport], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    out, _ = export
+    out, _ = exported
     before = content(out)
 
     def broken(command: list[str], **options: Any) -> subprocess.CompletedProcess[str]:
@@ -224,7 +247,161 @@ def test_a_found_architecture_that_is_a_stock_config_needs_no_import(experiment:
         )
         write_spec(run.spec_path, found, space=SPACE, model=config.model)
     report = export_run(run.path, out=tmp_path / "out")
-    assert report.form == "stock config"
+    assert report.loads_as == "stock config"
     assert read_json(tmp_path / "out" / "model_index.json")["unet"] == ["diffusers", "UNet2DConditionModel"]
     stock = UNet2DConditionModel.from_pretrained(tmp_path / "out" / "unet")
     assert stock.num_parameters() == SPACE.num_params(architecture)
+
+
+NAMED = ["bk-sdm-base", "bk-sdm-small", "bk-sdm-tiny", "snapfusion-nearest-stock", "snapfusion-table3"]
+PLAIN_DIFFUSERS = """
+import json, sys
+import torch
+from diffusers import DiffusionPipeline
+from PIL import Image
+from safetensors.torch import load_file
+pipeline = DiffusionPipeline.from_pretrained(sys.argv[1], use_safetensors=True)
+assert not any(name.partition(".")[0] in ("nas", "search_spaces", "latency") for name in sys.modules)
+recorded = load_file(sys.argv[2])
+output = recorded.pop("output")
+with torch.inference_mode():
+    ours = pipeline.unet(recorded["sample"], recorded["timestep"], recorded["encoder_hidden_states"]).sample
+print((ours - output).abs().max().item())
+"""
+
+
+@pytest.mark.usefixtures("checked_here")
+@pytest.mark.parametrize("name", NAMED)
+def test_a_named_architecture_is_cut_out_of_a_base_model_with_the_right_weights(name: str, tmp_path: Path) -> None:
+    """The bundled model has SD-1.5's topology, so that what papers made of SD-1.5 can be made of it."""
+    out, known = tmp_path / name, KNOWN_ARCHITECTURES[name].build()
+    report = export(source_of_spec(name, model=PIPELINE_DIR), out=out, measure=False)
+    assert (report.loads_as == "stock config") == (name != "snapfusion-table3")
+    ours, base = load_unet(out).state_dict(), load_unet(PIPELINE_DIR).state_dict()
+    space = space_from_config(read_unet_config(PIPELINE_DIR))
+    names = {s.name: t.name for s, t in zip(*matched(known, space), strict=True)}
+    assert sum(weight.numel() for weight in ours.values()) == space.num_params(known)
+    checked = set()
+    for module, source in names.items():
+        for parameter in (n for n in ours if n.startswith(f"{module}.")):
+            if (there := source + parameter.removeprefix(module)) in base:
+                assert torch.equal(ours[parameter], base[there]), parameter
+                checked.add(parameter)
+    born = {n for n in ours if ".transformer_blocks." in n and n not in checked}
+    assert set(ours) - checked - born <= {"conv_norm_out.weight", "conv_norm_out.bias"}
+    assert bool(born) == name.startswith("snapfusion"), "only copies have weights that the base model has not"
+
+
+def matched(architecture: Any, space: Any) -> tuple[list[Any], list[Any]]:
+    """Sites of an architecture, and for each the base model's site that its weights come from."""
+
+    def key(site: Any) -> tuple[str, int, str]:
+        if site.position >= 0:
+            return site.stage, site.position, "attention" if ".attentions." in site.name else "resnet"
+        return site.stage, site.position, "" if site.stage else site.name
+
+    base = {key(site): site for site in space.sites(space.base)}
+    sites = [site for site in space.sites(architecture) if "+" not in site.name]
+    return sites, [base[key(site)] for site in sites]
+
+
+@pytest.mark.parametrize("form", [ExportForm.DIFFUSERS, ExportForm.NEUTRAL])
+def test_stock_exports_load_in_plain_diffusers(
+    form: ExportForm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = "bk-sdm-small" if form is ExportForm.DIFFUSERS else "snapfusion-table3"
+    kept = tmp_path / "probe.safetensors"
+
+    def keeping(request: VerificationRequest) -> dict[str, Any]:
+        shutil.copy(Path(request.folder) / nas.verify_export.PROBE, kept)
+        return verify(request)
+
+    monkeypatch.setattr(nas.export, "run_verification", keeping)
+    report = export(source_of_spec(name, model=PIPELINE_DIR), out=tmp_path / "out", form=form, measure=False)
+    assert report.loads_as == ("stock config" if form is ExportForm.DIFFUSERS else "stock config with 5 neutral blocks")
+    command = [sys.executable, "-c", PLAIN_DIFFUSERS, str(tmp_path / "out"), str(kept)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert done.returncode == 0, done.stderr
+    assert float(done.stdout.splitlines()[-1]) <= 1e-5
+
+
+@pytest.mark.usefixtures("checked_here")
+def test_neutral_blocks_cost_what_the_table_says(experiment: Path, tmp_path: Path) -> None:
+    table = experiment.parent / "table.json"
+    source = source_of_spec(_spec(tmp_path, "-resnet[mid,1]"), model=PIPELINE_DIR, table=table)
+    report = export(source, out=tmp_path / "out", form=ExportForm.NEUTRAL, measure=False)
+    assert report.neutral == ("mid_block.resnets.1",)
+    assert report.predicted_ms is not None
+    assert report.built_predicted_ms == pytest.approx(report.base_predicted_ms)
+    assert any(label == "1 neutral blocks cost, ms" for label, _, _ in report.rows())
+
+
+def _spec(folder: Path, *actions: str) -> str:
+    architecture = SPACE.base
+    for action in actions:
+        architecture = Action.parse(action).apply(architecture)
+    path = folder / "wanted.json"
+    path.write_text(architecture.to_json())
+    return str(path)
+
+
+@pytest.mark.usefixtures("checked_here")
+def test_onnx_is_checked_in_onnx_runtime(tmp_path: Path) -> None:
+    source = source_of_spec(_spec(tmp_path, "-cross_attention[up.3,0]", "-resnet[up.3,0]"), model=PIPELINE_DIR)
+    report = export(source, out=tmp_path / "out", form=ExportForm.ONNX, batch=2)
+    assert "opset 18" in report.loads_as
+    assert report.max_difference is not None
+    assert report.max_difference <= report.tolerance
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "architecture.json", "export.json", "unet.onnx",
+    ]  # fmt: skip
+
+
+@pytest.mark.usefixtures("checked_here")
+def test_half_precision_is_written_and_compared_as_such(tmp_path: Path) -> None:
+    source = source_of_spec("bk-sdm-tiny", model=PIPELINE_DIR)
+    report = export(source, out=tmp_path / "out", dtype="float16", measure=False)
+    assert (report.dtype, report.tolerance) == ("float16", 1e-5)
+    weights = load_file(tmp_path / "out" / "unet" / "diffusion_pytorch_model.safetensors")
+    assert {weight.dtype for weight in weights.values()} == {torch.float16}
+    assert {weight.dtype for weight in source.supernet.unet.state_dict().values()} == {torch.float32}
+
+
+def test_a_spec_alone_needs_no_check(tmp_path: Path) -> None:
+    source = source_of_spec("bk-sdm-tiny", model=PIPELINE_DIR)
+    report = export(source, out=tmp_path / "out", form=ExportForm.SPEC)
+    assert read_spec(tmp_path / "out" / "architecture.json")[0] == KNOWN_ARCHITECTURES["bk-sdm-tiny"].build()
+    assert report.max_difference is None
+
+
+@pytest.mark.parametrize(
+    ("reference", "message"),
+    [
+        ("ssd-1b", "ssd-1b is an architecture of sdxl, but the base model is pipeline"),
+        (
+            "nobody",
+            "there is no architecture nobody; give a run, a spec, a folder with a UNet, or a known name: ",
+        ),
+    ],
+)
+def test_an_architecture_of_another_base_model_is_refused(reference: str, message: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=message):
+        source_of_spec(reference, model=PIPELINE_DIR)
+
+
+def test_a_spec_of_another_base_model_is_refused(tmp_path: Path) -> None:
+    source = source_of_spec("bk-sdm-tiny", model=PIPELINE_DIR)
+    path = tmp_path / "spec.json"
+    path.write_text(json.dumps(source.spec | {"base": source.spec["base"] | {"num_params": 7, "model": "other"}}))
+    with pytest.raises(ValueError, match=r"about the base model pipeline, but is about 'other'.*`num_params` 7"):
+        source_of_spec(str(path), model=PIPELINE_DIR)
+
+
+def test_an_export_can_be_read_back_as_an_architecture(exported: tuple[Path, ExportReport], run: Path) -> None:
+    out, _ = exported
+    found = read_spec(run / "architecture.json")[0]
+    (out / "copy").mkdir(exist_ok=True)
+    shutil.copytree(out / "unet", out / "copy" / "unet", dirs_exist_ok=True)
+    for reference in (run, out, out / "unet", out / "copy"):
+        assert source_of_spec(str(reference), model=PIPELINE_DIR).architecture == found
+    shutil.rmtree(out / "copy")

@@ -1,16 +1,27 @@
 """Named architectures against what their papers and checkpoints say."""
 
+from pathlib import Path
+from typing import Any
+
 import pytest
+import torch
+from diffusers import UNet2DConditionModel
+from diffusers.models.attention import BasicTransformerBlock
+from diffusers.models.attention_processor import AttnProcessor
+from diffusers.models.resnet import ResnetBlock2D
+from torch.utils.flop_counter import FlopCounterMode
 
 from search_spaces import Architecture
 from search_spaces.known import (
     bk_sdm_base,
     bk_sdm_small,
     bk_sdm_tiny,
+    known_config,
     sd15_space,
     snapfusion_nearest_stock,
     snapfusion_table3,
 )
+from search_spaces.known_models import known_models, markdown_table
 from search_spaces.space_view import counts_by_paper_stage
 
 SPACE = sd15_space()
@@ -58,3 +69,42 @@ def test_table_3_read_literally_lies_among_the_known_readings() -> None:
 def test_smaller_models_take_fewer_macs() -> None:
     macs = [SPACE.num_macs(a) for a in (SPACE.base, bk_sdm_base(), bk_sdm_small(), bk_sdm_tiny())]
     assert macs == sorted(macs, reverse=True)
+
+
+@pytest.mark.parametrize("model", [model for model in known_models() if model["is_stock"]], ids=lambda m: m["name"])
+def test_known_models_have_what_diffusers_counts(model: dict[str, Any]) -> None:
+    """Parameters, and half the operations that torch counts in a forward pass, exactly."""
+    height, width = map(int, model["latents"].split("x"))
+    with torch.device("meta"), torch.no_grad():
+        unet = UNet2DConditionModel.from_config(known_config(model["name"]))
+        unet.set_attn_processor(AttnProcessor())
+        added = {}
+        if unet.config.addition_embed_type == "text_time":
+            added = {"added_cond_kwargs": {"text_embeds": torch.empty(1, 1280), "time_ids": torch.empty(1, 6)}}
+        widths = unet.config.cross_attention_dim
+        context = torch.empty(1, 77, widths if isinstance(widths, int) else max(widths))
+        sample = torch.empty(1, 4, height, width)
+        with FlopCounterMode(display=False) as counter:
+            unet(sample, torch.empty(1), encoder_hidden_states=context, **added)
+    assert model["num_params"] == sum(parameter.numel() for parameter in unet.parameters())
+    assert model["num_macs"] == counter.get_total_flops() / 2
+    layers = sum(isinstance(module, BasicTransformerBlock) for module in unet.modules())
+    resnets = sum(isinstance(module, ResnetBlock2D) for module in unet.modules())
+    assert (model["num_cross_attentions"], model["num_resnets"]) == (layers, resnets)
+
+
+# Of the published checkpoints; SSD-1B's and Vega's by the sizes of their files, KOALA's by their paper.
+PUBLISHED = {
+    "sdxl": 2_567_463_684, "ssd-1b": 1_331_334_404, "segmind-vega": 745_225_604,
+    "koala-1b": 1_161_184_324, "koala-700m": 782_822_724,
+}  # fmt: skip
+
+
+def test_students_of_sdxl_have_their_published_size() -> None:
+    counted = {model["name"]: model["num_params"] for model in known_models()}
+    assert {name: counted[name] for name in PUBLISHED} == PUBLISHED
+
+
+def test_the_documents_table_is_what_the_command_prints() -> None:
+    document = (Path(__file__).parents[2] / "docs" / "known_models.md").read_text(encoding="utf-8")
+    assert markdown_table(known_models()) in document

@@ -141,3 +141,9 @@ def test_a_stock_unet_with_neutral_blocks_computes_what_the_searched_one_does(
         assert torch.allclose(forward(plain), forward(unet), atol=1e-6)
     assert torch.equal(forward(unet), before), "the supernet keeps its weights"
     assert bool(found.neutral) == (found.hull != architecture)
+
+
+@given(architectures(SMALL))
+@settings(max_examples=25)
+def test_a_table_of_the_reachable_signatures_prices_every_stock_architecture(architecture: Architecture) -> None:
+    assert {site.signature for site in SMALL.sites(architecture)} <= set(SMALL.reachable_signatures())

@@ -1,0 +1,118 @@
+"""Searches that start from what somebody found, and searches that never leave what stock diffusers can load."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from diffusers import UNet2DConditionModel
+
+from nas.config import load_config
+from nas.experiment import resolve
+from nas.export import export
+from nas.export_source import source_of_run, source_of_spec
+from nas.spec import read_spec
+from nas.start import find_start
+from search_spaces import Action, SpaceForm, parse_action, space_from_config
+from search_spaces.known import bk_sdm_base
+from search_spaces.loading import load_unet, read_unet_config
+from search_spaces.shapes import PIPELINE_DIR
+from search_spaces.supernet import Supernet
+from tests.nas.searching import read_json, same_result, search
+from tests.nas.synthetic import shapes_space, small_config, write_experiment
+
+SPACE = shapes_space()
+
+
+def wanted(folder: Path, *actions: str) -> Path:
+    architecture = SPACE.base
+    for action in actions:
+        architecture = Action.parse(action).apply(architecture)
+    path = folder / "wanted.json"
+    path.write_text(architecture.to_json())
+    return path
+
+
+def test_a_search_starts_where_a_spec_says(experiment: Path, tmp_path: Path) -> None:
+    spec = wanted(tmp_path, "-resnet[mid,1]")
+    found = search(experiment, tmp_path / "run", overrides=[f"search.start={spec}"])
+    assert found.start == read_spec(spec)[0]
+    told = read_json(tmp_path / "run" / "architecture.json")
+    assert told["start"] == found.start.to_dict()
+    assert "start" in told["digests"]
+    here = found.start
+    for action in told["actions"]:
+        here = parse_action(action).apply(here)
+    assert here == found.architecture
+    search(experiment, tmp_path / "other", overrides=["search.start=snapfusion-table3", "search.target_ratio=0.8"])
+
+
+def test_weights_come_with_what_a_search_starts_from(run: Path, tmp_path: Path) -> None:
+    out = tmp_path / "export"
+    source = source_of_run(run)
+    export(source, out=out, measure=False)
+    for reference in (run, out, out / "unet"):
+        start = find_start(str(reference), model=PIPELINE_DIR, space_base=SPACE.base)
+        supernet = Supernet(load_unet(PIPELINE_DIR), space=SPACE)
+        start.give_weights(supernet)
+        assert start.architecture == source.architecture
+        ours, theirs = (s.materialise(start.architecture).state_dict() for s in (supernet, source.supernet))
+        assert [name for name in theirs if not torch.equal(ours[name], theirs[name])] == [], reference
+    alone = find_start(str(run / "architecture.json"), model=PIPELINE_DIR, space_base=SPACE.base)
+    assert alone.digest != start.digest
+
+
+def test_a_search_from_an_export_is_the_same_for_any_number_of_workers(
+    run: Path, experiment: Path, tmp_path: Path
+) -> None:
+    export(source_of_run(run), out=tmp_path / "export", measure=False)
+    overrides = [f"search.start={tmp_path / 'export'}", "search.target_ratio=0.9", "robust_training.iterations=0"]
+    search(experiment, tmp_path / "one", overrides=overrides)
+    search(experiment, tmp_path / "two", overrides=overrides, num_workers=2)
+    same_result(tmp_path / "one", tmp_path / "two")
+
+
+def test_a_stock_folder_is_a_start(tmp_path: Path) -> None:
+    """A student of the base model, as somebody else would publish it: plain diffusers, no word of us."""
+    export(source_of_spec("bk-sdm-base", model=PIPELINE_DIR), out=tmp_path / "student", measure=False)
+    (tmp_path / "student" / "architecture.json").unlink()
+    start = find_start(str(tmp_path / "student"), model=PIPELINE_DIR, space_base=SPACE.base)
+    assert start.architecture == bk_sdm_base()
+    assert start.source == tmp_path / "student" / "unet"
+
+
+@pytest.mark.parametrize(
+    ("start", "message"),
+    [
+        ("ssd-1b", "ssd-1b is an architecture of sdxl"),
+        ("nothing-there", "there is no architecture nothing-there"),
+        ("+resnet[down.0,0]", "no architecture"),
+    ],
+)
+def test_a_start_of_another_model_is_refused(start: str, message: str, experiment: Path) -> None:
+    with pytest.raises(ValueError, match=message):
+        resolve(load_config(experiment, overrides=[f"search.start={start}"]))
+
+
+def test_a_search_in_the_stock_space_ends_with_a_stock_config(tmp_path: Path) -> None:
+    """Its removals are compound: whole stages' attention, pairs of positions, halves of the mid block."""
+    config = small_config(space="stock", target_ratio=0.8, removals_per_round=3, max_copies=1, protected=[])
+    config["robust_training"] |= {"iterations": 1, "recovery_iterations": 0}
+    path = write_experiment(tmp_path / "experiment", config)
+    found = search(path, tmp_path / "run")
+    assert found.target_met
+    assert any("&" in str(action) for action in found.actions)
+    space_from_config(read_unet_config(PIPELINE_DIR), form=SpaceForm.STOCK).check(found.architecture)
+    report = export(source_of_run(tmp_path / "run"), out=tmp_path / "out", measure=False)
+    assert report.loads_as == "stock config"
+    unet = UNet2DConditionModel.from_pretrained(tmp_path / "out" / "unet")
+    assert unet.num_parameters() == SPACE.num_params(found.architecture)
+    assert json.loads((tmp_path / "run" / "architecture.json").read_text())["stop"] == "converged"
+    assert yaml.safe_load((tmp_path / "run" / "config.yaml").read_text())["search"]["space"] == "stock"
+
+
+def test_a_stock_space_refuses_a_start_outside_of_it(experiment: Path, tmp_path: Path) -> None:
+    overrides = [f"search.start={wanted(tmp_path, '-resnet[mid,1]')}", "search.space=stock"]
+    with pytest.raises(ValueError, match=r"no stock diffusers config builds this architecture: mid\[1\] has a skipped"):
+        resolve(load_config(experiment, overrides=overrides))
