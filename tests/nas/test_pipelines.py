@@ -13,6 +13,7 @@ from diffusers import DiffusionPipeline
 from safetensors.torch import load_file, save_file
 
 from nas.conditioning import Conditioning
+from nas.convert import convert_checkpoint
 from nas.evaluation.clip_model import ClipModel
 from nas.evaluation.evaluator import ClipEvaluator
 from nas.evaluation.sampling import DETERMINISTIC_SCHEDULERS, SamplingProtocol, initial_noise, sample_latents
@@ -24,6 +25,7 @@ from search_spaces.loading import ModelFolderError, load_unet, read_unet_config
 from search_spaces.searched_unet import SearchedUNet
 from search_spaces.supernet import Supernet
 from tests.folders import KINDS, VAE_SCALE, XL_KINDS, write_pipeline
+from tests.single_file import write_single_file
 
 CAPTIONS = ["a red circle", "a small blue square on a black background"]
 NUM_STEPS = 5  # PNDM takes no fewer
@@ -305,3 +307,28 @@ def test_text_encoders_may_go_once_captions_are_embedded(folders: dict[str, Path
     gc.collect()
     assert [reference() for reference in alive] == [None, None]
     assert evaluator.pictures(load_unet(folders["sdxl"]), chunk=0).shape == (2, 3, 64, 64)
+
+
+def test_a_folder_as_published_in_2022_loads(folders: dict[str, Path], tmp_path: Path) -> None:
+    """Its index names parts that are not fetched, and its text encoder holds positions that are no weights."""
+    folder = Path(shutil.copytree(folders["sd1"], tmp_path / "published"))
+    edit(
+        folder,
+        safety_checker=["stable_diffusion", "StableDiffusionSafetyChecker"],
+        feature_extractor=["transformers", "CLIPFeatureExtractor"],
+        requires_safety_checker=True,
+        _diffusers_version="0.6.0",
+    )
+    path = folder / "text_encoder" / "model.safetensors"
+    weights = {f"text_model.{name.removeprefix('text_model.')}": weight for name, weight in load_file(path).items()}
+    weights["text_model.embeddings.position_ids"] = torch.arange(16)[None]
+    save_file(weights, path, metadata={"format": "pt"})
+    (folder / "tokenizer" / "tokenizer.json").unlink()
+    protocol = SamplingProtocol(num_steps=5, guidance_scale=3, scheduler="PNDMScheduler")
+    noise = initial_noise([3, 4], shape=(4, 8, 8))
+    before = ours(folders["sd1"], protocol, noise)
+    assert torch.equal(ours(folder, protocol, noise), before)
+    assert (theirs(load_pipeline(folder), protocol, noise, folder) - before).abs().max() < SAME_PICTURE
+    out = tmp_path / "converted"
+    convert_checkpoint(write_single_file(tmp_path / "m.safetensors", folders["sd1"]), out=out, config=folder)
+    assert torch.equal(ours(out, protocol, noise), before)
