@@ -33,9 +33,9 @@ app = typer.Typer(
 )
 app.add_typer(space_app, name="space")
 app.command()(export)
-app.add_typer(latency_app, name="latency")
-app.command()(convert)
 app.command()(generate)
+app.command()(convert)
+app.add_typer(latency_app, name="latency")
 
 
 @app.command()

@@ -2,24 +2,17 @@
 
 import dataclasses
 import json
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from nas.errors_cli import user_errors
+from nas.format_cli import Format, FormatOption
 from nas.latency_model import Dtype
 
 if TYPE_CHECKING:
     from nas.generate import Drawing
-
-
-class Format(StrEnum):
-    """How times are printed."""
-
-    TABLE = "table"
-    JSON = "json"
 
 
 @user_errors
@@ -39,9 +32,7 @@ def generate(
     dtype: Annotated[Dtype, typer.Option(help="of weights and activations")] = Dtype.FLOAT32,
     variant: Annotated[str | None, typer.Option(help="of the weights' files, such as fp16  [default: none]")] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda or cuda:1")] = "cpu",
-    format: Annotated[
-        Format, typer.Option("--format", help="a table to read, or JSON with stable keys")
-    ] = Format.TABLE,
+    format: FormatOption = Format.TABLE,
 ) -> None:
     """Draw pictures from any pipeline folder, and say what each stage of a picture cost here.
 
@@ -76,11 +67,12 @@ def generate(
         )
     write_grid(out, drawing.pictures, captions=settings.captions)
     if format is Format.JSON:
-        _print_json(drawing, out)
+        _print_json(drawing, out, num_threads=torch.get_num_threads())
         return
-    num = len(drawing.pictures)
+    num, num_threads = len(drawing.pictures), torch.get_num_threads()
+    where = device if device != "cpu" else f"{num_threads} CPU thread{'s'[: num_threads > 1]}"
     typer.echo(f"{num} picture{'s'[: num > 1]} -> {out}")
-    _print_table(drawing, title=f"{num_steps} steps of {drawing.scheduler}, {dtype} on {device}")
+    _print_table(drawing, title=f"{num_steps} steps of {drawing.scheduler}, {dtype} on {where}")
 
 
 class _Bar:
@@ -115,7 +107,7 @@ class _Bar:
         self._bar.update(self._task, completed=done, total=total, description="drawing")
 
 
-def _print_json(drawing: "Drawing", out: Path) -> None:
+def _print_json(drawing: "Drawing", out: Path, *, num_threads: int) -> None:
     _, height, width, _ = drawing.pictures.shape
     told = {
         "pictures": str(out),
@@ -123,6 +115,7 @@ def _print_json(drawing: "Drawing", out: Path) -> None:
         "height_px": height,
         "width_px": width,
         "scheduler": drawing.scheduler,
+        "num_threads": num_threads,
         "stages": [dataclasses.asdict(stage) for stage in drawing.stages],
     }
     typer.echo(json.dumps(told, indent=2))
@@ -139,12 +132,11 @@ def _print_table(drawing: "Drawing", *, title: str) -> None:
     for name in ("batch", "calls", "median ms", "p10 .. p90", "first ms"):
         table.add_column(name, justify="right", no_wrap=True)
     for stage in drawing.stages:
-        spread = "" if stage.p10_ms is None else f"{stage.p10_ms:.2f} .. {stage.p90_ms:.2f}"
-        median = "" if stage.median_ms is None else f"{stage.median_ms:.2f}"
+        spread = "" if stage.p10_ms is None else f"{stage.p10_ms:,.2f} .. {stage.p90_ms:,.2f}"
+        median = "" if stage.median_ms is None else f"{stage.median_ms:,.2f}"
         name = "whole picture" if stage.stage == "picture" else stage.stage
-        table.add_row(name, str(stage.batch), str(stage.num_calls), median, spread, f"{stage.first_ms:.2f}")
+        table.add_row(name, str(stage.batch), str(stage.num_calls), median, spread, f"{stage.first_ms:,.2f}")
     console = Console()
     console.print(table)
-    console.print(
-        "the first call of a stage warms up and stands apart; a UNet step with guidance has two rows a picture"
-    )
+    note = "a stage's first call warms up and stands apart; with guidance a UNet step has two rows a picture"
+    console.print(note, soft_wrap=True)

@@ -1,13 +1,13 @@
 """A diffusers pipeline folder taken apart: VAE, text encoders, tokenizers and scheduler, loaded as safetensors only."""
 
 import hashlib
-import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import inspect
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
 
+import diffusers
 import torch
 from diffusers import AutoencoderKL, StableDiffusionPipeline, StableDiffusionXLPipeline
 from diffusers.utils import logging as diffusers_logging
@@ -15,8 +15,9 @@ from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokeniz
 from transformers.utils.logging import disable_progress_bar
 
 import search_spaces.searched_unet  # noqa: F401  diffusers loads the class only from a module that is imported already
+from nas.autoencoder import Autoencoder
 from nas.conditioning import Conditioning
-from nas.pipeline_index import PipelineClass, PipelineIndex, check_pipeline_folder
+from nas.pipeline_index import PipelineClass, PipelineIndex, check_pipeline_folder, read_part_config
 from nas.text_encoders import TextEncoders
 from search_spaces.checked_loading import check_tensors, load_model
 from search_spaces.loading import ModelFolderError, unet_class
@@ -25,6 +26,7 @@ from search_spaces.weight_files import stored_tensors
 __all__ = ["PARTS", "PipelineParts", "check_pipeline_folder", "folder_digest", "load_pipeline"]
 
 PARTS: Final = ("vae", "text_encoder", "tokenizer", "scheduler", "unet")  # of a pipeline with one text encoder
+_CORRECTED: Final = {"steps_offset": 1, "clip_sample": False}  # as StableDiffusionPipeline.__init__ does
 _TEXT_MODELS: Final = {"text_encoder": CLIPTextModel, "text_encoder_2": CLIPTextModelWithProjection}
 
 
@@ -33,13 +35,13 @@ class PipelineParts:
     """Everything of a text-to-image pipeline but its UNet.
 
     Attributes:
-        vae: Its autoencoder.
+        autoencoder: Between pictures and latents.
         text_encoders: What reads captions.
-        scheduler_config: Settings of its own scheduler.
+        scheduler_config: Settings of its own scheduler, as diffusers' pipeline corrects them.
         index: What the folder says of itself.
     """
 
-    vae: AutoencoderKL
+    autoencoder: Autoencoder
     text_encoders: TextEncoders
     scheduler_config: dict[str, Any]
     index: PipelineIndex
@@ -59,67 +61,33 @@ class PipelineParts:
         """
         index = check_pipeline_folder(folder, variant=variant)
         disable_progress_bar()  # transformers draws one per model, over the search's own
-        vae_config = json.loads((folder / "vae" / "config.json").read_text(encoding="utf-8"))
-        upcasts = index.pipeline_class is PipelineClass.SDXL and vae_config.get("force_upcast", True)
+        of_sdxl = index.pipeline_class is PipelineClass.SDXL
+        upcasts = of_sdxl and read_part_config(folder, "vae").get("force_upcast", True)
         vae_dtype = torch.float32 if upcasts and dtype is torch.float16 else dtype
+        vae = load_model(AutoencoderKL, folder / "vae", dtype=vae_dtype, variant=variant).requires_grad_(False)
         return cls(
-            vae=load_model(AutoencoderKL, folder / "vae", dtype=vae_dtype, variant=variant).requires_grad_(False),
+            autoencoder=Autoencoder(vae=vae, of_sdxl=of_sdxl),
             text_encoders=load_text_encoders(folder, index=index, variant=variant, dtype=dtype),
-            scheduler_config=json.loads((folder / "scheduler" / "scheduler_config.json").read_text(encoding="utf-8")),
+            scheduler_config=_scheduler_config(folder, index),
             index=index,
         )
 
     @property
     def modules(self) -> tuple[torch.nn.Module, ...]:
         """What has weights."""
-        return (self.vae, *self.text_encoders.models)
-
-    @property
-    def vae_scale(self) -> int:
-        """Pixels per latent, in height as in width."""
-        return int(2 ** (len(self.vae.config.block_out_channels) - 1))
+        return (self.autoencoder.vae, *self.text_encoders.models)
 
     def embed(self, captions: Sequence[str], /, *, size_px: tuple[int, int], batch_size: int = 64) -> Conditioning:
         """The conditioning of one picture of `size_px` (height, width) per caption; see `TextEncoders.encode`."""
         return self.text_encoders.encode(captions, size_px=size_px, batch_size=batch_size)
 
-    @torch.inference_mode()
     def encode(self, pictures: torch.Tensor, /, *, batch_size: int = 64) -> torch.Tensor:
         """Pictures (n, 3, h, w) in [0, 1] to scaled latents (n, c, h', w')."""
-        with self._unclipped(pictures.device):
-            batches = (part.to(self.vae.dtype) * 2 - 1 for part in pictures.split(batch_size))
-            latents = torch.cat([self.vae.encode(batch).latent_dist.mean for batch in batches])
-        mean, std = self._latent_statistics(latents)
-        scale: float = self.vae.config.scaling_factor
-        return latents * scale if mean is None or std is None else (latents - mean) * scale / std
+        return self.autoencoder.encode(pictures, batch_size=batch_size)
 
-    @torch.inference_mode()
     def decode(self, latents: torch.Tensor, /) -> torch.Tensor:
         """Scaled latents (n, c, h', w') to pictures (n, 3, h, w) in [0, 1]."""
-        mean, std = self._latent_statistics(latents)
-        scale: float = self.vae.config.scaling_factor
-        latents = latents / scale if mean is None or std is None else latents * std / scale + mean
-        with self._unclipped(latents.device):
-            pictures: torch.Tensor = self.vae.decode(latents.to(self.vae.dtype)).sample
-        return (pictures / 2 + 0.5).clamp(0, 1)
-
-    def _latent_statistics(self, latents: torch.Tensor) -> tuple[torch.Tensor | None, torch.Tensor | None]:
-        """Mean and deviation per channel by which SDXL pipelines, and only they, scale the latents of some VAEs."""
-        mean, std = self.vae.config.latents_mean, self.vae.config.latents_std
-        if self.index.pipeline_class is not PipelineClass.SDXL or mean is None or std is None:
-            return None, None
-        return latents.new_tensor(mean).view(1, -1, 1, 1), latents.new_tensor(std).view(1, -1, 1, 1)
-
-    @contextmanager
-    def _unclipped(self, device: torch.device) -> Iterator[None]:
-        """Keep a VAE that overflows in float16 from being run in it by autocast."""
-        overflows = self.index.pipeline_class is PipelineClass.SDXL and self.vae.config.force_upcast
-        kind = device.type
-        if overflows and torch.is_autocast_enabled(kind) and torch.get_autocast_dtype(kind) is torch.float16:
-            with torch.autocast(kind, enabled=False):
-                yield
-        else:
-            yield
+        return self.autoencoder.decode(latents)
 
 
 def load_text_encoders(
@@ -128,12 +96,40 @@ def load_text_encoders(
     """The text encoders of a pipeline folder with their tokenizers, in evaluation mode."""
     names = index.text_encoders
     return TextEncoders(
-        tokenizers=tuple(
-            CLIPTokenizer.from_pretrained(folder / name.replace("text_encoder", "tokenizer")) for name in names
-        ),
+        tokenizers=tuple(_load_tokenizer(folder / name.replace("text_encoder", "tokenizer")) for name in names),
         models=tuple(_load_text_encoder(folder / name, variant=variant, dtype=dtype) for name in names),
         zero_empty_prompt=index.zero_empty_prompt,
     )
+
+
+def _load_tokenizer(folder: Path) -> CLIPTokenizer:
+    try:
+        return CLIPTokenizer.from_pretrained(folder, local_files_only=True)
+    except Exception as error:  # nothing but this folder is read, so whatever fails is its fault
+        raise ModelFolderError(
+            f"{folder} must hold a CLIP tokenizer, with vocab.json and merges.txt or tokenizer.json, but it cannot be "
+            f"read ({type(error).__name__}); restore the folder from where it came"
+        ) from error
+
+
+def _scheduler_config(folder: Path, index: PipelineIndex) -> dict[str, Any]:
+    """Settings of a folder's own scheduler; Stable Diffusion's pipeline corrects two that are outdated."""
+    config = read_part_config(folder, "scheduler")
+    settings = inspect.signature(_scheduler_class(index)).parameters
+    if index.pipeline_class is PipelineClass.SD:
+        config |= {name: right for name, right in _CORRECTED.items() if name in settings}
+    return config
+
+
+def _scheduler_class(index: PipelineIndex) -> type[Any]:
+    found = getattr(diffusers, index.scheduler, None)
+    if found is None:
+        raise ModelFolderError(
+            f"`scheduler` in model_index.json must be a class of diffusers {diffusers.__version__}, but got "
+            f"{index.scheduler}; name another one there, such as DDIMScheduler"
+        )
+    scheduler_class: type[Any] = found
+    return scheduler_class
 
 
 def _load_text_encoder(
@@ -176,6 +172,7 @@ def load_pipeline(
         ModelFolderError: Not a pipeline folder; the message says what is missing or damaged.
     """
     index = check_pipeline_folder(folder, variant=variant)
+    _scheduler_class(index)
     for name, model_class in (("vae", AutoencoderKL), ("unet", unet_class(folder))):
         check_tensors(model_class, folder / name, variant=variant)
     disable_progress_bar()

@@ -138,6 +138,21 @@ def check_pipeline_folder(folder: Path, /, *, variant: str | None = None) -> Pip
     return index
 
 
+def read_part_config(folder: Path, part: str, /) -> dict[str, Any]:
+    """The config of a pipeline's part, which must be there.
+
+    Raises:
+        ModelFolderError: It is not a JSON object.
+    """
+    path = folder / part / _CONFIGS.get(part, "config.json")
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, TypeError) as error:
+        raise ModelFolderError(
+            f"{path} must be a JSON object: {error}; restore the folder from where it came"
+        ) from error
+
+
 def _class_name(entry: Any) -> str | None:
     """The class in an index's [library, class] pair."""
     return str(entry[1]) if isinstance(entry, list) and len(entry) == 2 and entry[1] is not None else None
@@ -158,7 +173,7 @@ def _incomplete(folder: Path, pipeline_class: PipelineClass, missing: list[str])
 def _misfits(folder: Path, index: PipelineIndex) -> list[str]:
     """What the UNet's config asks for that this pipeline does not give it."""
     unet = read_unet_config(folder)
-    vae = json.loads((folder / "vae" / "config.json").read_text(encoding="utf-8"))
+    vae = read_part_config(folder, "vae")
     wrong = []
     channels, latents = unet.get("in_channels", 4), vae.get("latent_channels", 4)
     if channels != latents:

@@ -112,7 +112,7 @@ class RoundTrainer:
         assert folder is not None, "the config asks for pictures when there are iterations"
         parts = PipelineParts.load(self._config.model, variant=self._config.model_variant)
         height, width = self._supernet.space.sample_size
-        size_px = (height * parts.vae_scale, width * parts.vae_scale)
+        size_px = (height * parts.autoencoder.scale, width * parts.autoencoder.scale)
         pictures = encode_pictures(read_metadata(folder), parts=parts, size_px=size_px)
         scheduler = make_scheduler(self._config.sampling.scheduler, config=parts.scheduler_config)
         schedule = NoiseSchedule(

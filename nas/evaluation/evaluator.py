@@ -38,13 +38,14 @@ class ClipEvaluator:
         execution: Execution = Execution(),  # noqa: B008  frozen
     ) -> None:
         self.validation = validation
-        self._parts, self._clip, self._protocol, self._latent_shape = parts, clip, protocol, latent_shape
+        self._clip, self._protocol, self._latent_shape = clip, protocol, latent_shape
+        self._autoencoder = parts.autoencoder  # not the text encoders, which may go once the captions are embedded
         self._execution = execution
         for module in (*parts.modules, clip.model):
             execution.place(module)
         captions = [prompt.caption for prompt in validation.prompts]
         _, height, width = latent_shape
-        size_px = (height * parts.vae_scale, width * parts.vae_scale)
+        size_px = (height * parts.autoencoder.scale, width * parts.autoencoder.scale)
         self._captions = parts.embed(captions, size_px=size_px)
         self._empty = parts.embed([""], size_px=size_px)
         self._text_features = clip.embed_captions(captions)
@@ -63,7 +64,7 @@ class ClipEvaluator:
                 text=self._captions[rows],
                 empty=self._empty,
             )
-            return self._parts.decode(latents).float()
+            return self._autoencoder.decode(latents).float()
 
     def score(self, pictures: torch.Tensor, /, *, chunk: int) -> tuple[float, ...]:
         """CLIP score of every picture of a chunk."""

@@ -39,7 +39,7 @@ def test_the_command_draws_a_grid_and_tells_every_stage(form: str, xl: Path, tmp
         assert image.size == (4 * (TILE_PX + GAP_PX) + GAP_PX, TILE_PX + CAPTION_PX + 2 * GAP_PX)
     if form == "table":
         assert "4 pictures ->" in result.output
-        assert "64x64 px, 3 steps of EulerDiscreteScheduler, float32 on cpu" in result.output
+        assert "64x64 px, 3 steps of EulerDiscreteScheduler, float32 on" in result.output
         assert all(word in result.output for word in ("text encoder 2", "UNet step", "decoder", "whole picture"))
         return
     told = json.loads(result.stdout)

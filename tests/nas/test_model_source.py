@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from nas.cli import app
 from nas.config import load_config
+from nas.experiment import resolve
 from nas.model_source import file_patterns, is_hub_reference, model_folder
 from nas.pipeline_index import check_pipeline_folder
 from search_spaces.loading import ModelFolderError
@@ -160,3 +161,10 @@ def test_a_config_may_name_a_repository(tmp_path: Path, cache: Path, monkeypatch
         ModelFolderError, match=r"hub:someone/half must hold weights .*unet holds the variant 'fp16'; ask"
     ):
         load_config(path, overrides=["model=hub:someone/half"])
+
+
+def test_a_search_of_a_single_file_says_how_to_make_a_folder(tmp_path: Path) -> None:
+    path = write_experiment(tmp_path)
+    (tmp_path / "model.safetensors").touch()
+    with pytest.raises(ModelFolderError, match=r"`nas convert \S+model\.safetensors FOLDER --config CONFIG`"):
+        resolve(load_config(path, overrides=["model=model.safetensors"]))

@@ -1,7 +1,9 @@
 """Our sampling against diffusers' own pipelines, for every family of checkpoints; and what of theirs is refused."""
 
+import gc
 import json
 import shutil
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +13,19 @@ from diffusers import DiffusionPipeline
 from safetensors.torch import load_file, save_file
 
 from nas.conditioning import Conditioning
+from nas.convert import convert_checkpoint
+from nas.evaluation.clip_model import ClipModel
+from nas.evaluation.evaluator import ClipEvaluator
 from nas.evaluation.sampling import DETERMINISTIC_SCHEDULERS, SamplingProtocol, initial_noise, sample_latents
 from nas.evaluation.sampling import make_scheduler as make
+from nas.evaluation.validation_set import ValidationSet
 from nas.pipeline_folder import PipelineParts, load_pipeline
 from nas.pipeline_index import check_pipeline_folder, read_pipeline_index
 from search_spaces.loading import ModelFolderError, load_unet, read_unet_config
 from search_spaces.searched_unet import SearchedUNet
 from search_spaces.supernet import Supernet
 from tests.folders import KINDS, VAE_SCALE, XL_KINDS, write_pipeline
+from tests.single_file import write_single_file
 
 CAPTIONS = ["a red circle", "a small blue square on a black background"]
 NUM_STEPS = 5  # PNDM takes no fewer
@@ -33,7 +40,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 def ours(folder: Path, protocol: SamplingProtocol, noise: torch.Tensor, **loading: Any) -> torch.Tensor:
     parts = PipelineParts.load(folder, **loading)
-    size_px = (noise.shape[2] * parts.vae_scale, noise.shape[3] * parts.vae_scale)
+    size_px = (noise.shape[2] * VAE_SCALE, noise.shape[3] * VAE_SCALE)
     latents = sample_latents(
         load_unet(folder, **loading),
         scheduler=make(protocol.scheduler, config=parts.scheduler_config),
@@ -48,7 +55,8 @@ def ours(folder: Path, protocol: SamplingProtocol, noise: torch.Tensor, **loadin
 @torch.inference_mode()
 def theirs(pipeline: Any, protocol: SamplingProtocol, noise: torch.Tensor, folder: Path) -> torch.Tensor:
     pipeline.set_progress_bar_config(disable=True)
-    pipeline.scheduler = make(protocol.scheduler, config=dict(pipeline.scheduler.config))
+    if type(pipeline.scheduler).__name__ != protocol.scheduler:
+        pipeline.scheduler = make(protocol.scheduler, config=dict(pipeline.scheduler.config))
     images = pipeline(
         CAPTIONS,
         num_inference_steps=protocol.num_steps,
@@ -94,7 +102,7 @@ def test_half_precision_of_a_variant_draws_what_diffusers_draws(kind: str, tmp_p
     pictures = ours(folder, protocol, noise, variant="fp16", dtype=torch.float16)
     assert (pictures - theirs(pipeline, protocol, noise, folder)).abs().max() < 1e-3, "the last bits of float16"
     parts = PipelineParts.load(folder, variant="fp16", dtype=torch.float16)
-    assert parts.vae.dtype == (torch.float32 if kind == "sdxl" else torch.float16), "SDXL's would overflow"
+    assert parts.autoencoder.vae.dtype == (torch.float32 if kind == "sdxl" else torch.float16), "SDXL's would overflow"
 
 
 @pytest.mark.parametrize("kind", ["sd1", "sdxl"])
@@ -118,7 +126,7 @@ def test_latents_with_statistics_are_scaled_as_diffusers_scales_them(tmp_path: P
     assert (ours(folder, protocol, noise) - expected).abs().max() < SAME_PICTURE
     parts = PipelineParts.load(folder)
     pictures = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
-    plain = parts.vae.encode(pictures * 2 - 1).latent_dist.mean
+    plain = parts.autoencoder.vae.encode(pictures * 2 - 1).latent_dist.mean
     mean, std = (torch.tensor(statistics[f"latents_{name}"]).view(1, 4, 1, 1) for name in ("mean", "std"))
     assert torch.allclose(parts.encode(pictures), (plain - mean) * 0.13025 / std, atol=1e-6)
 
@@ -253,4 +261,74 @@ def test_conditionings_join_only_with_their_kind() -> None:
 
 
 def test_the_scale_of_the_autoencoder_is_read_from_it(folders: dict[str, Path]) -> None:
-    assert PipelineParts.load(folders["sd1"]).vae_scale == VAE_SCALE
+    assert PipelineParts.load(folders["sd1"]).autoencoder.scale == VAE_SCALE
+
+
+@pytest.mark.filterwarnings("ignore:The configuration file of this scheduler:FutureWarning")  # outdated on purpose
+def test_an_outdated_scheduler_is_corrected_as_diffusers_corrects_it(folders: dict[str, Path], tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(folders["sd2"], tmp_path / "outdated"))
+    path = folder / "scheduler" / "scheduler_config.json"
+    config = json.loads(path.read_text())
+    del config["steps_offset"], config["clip_sample"]
+    path.write_text(json.dumps(config))
+    protocol = SamplingProtocol(num_steps=3, guidance_scale=3, scheduler="DDIMScheduler")
+    noise = initial_noise([3, 4], shape=(4, 8, 8))
+    expected = theirs(DiffusionPipeline.from_pretrained(folder), protocol, noise, folder)
+    assert (ours(folder, protocol, noise) - expected).abs().max() < SAME_PICTURE
+
+
+def test_damaged_small_parts_are_named(folders: dict[str, Path], tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(folders["sd1"], tmp_path / "damaged"))
+    edit(folder, scheduler=["diffusers", "NoSuchScheduler"])
+    for load in (PipelineParts.load, load_pipeline):
+        with pytest.raises(ModelFolderError, match=r"must be a class of diffusers .*, but got NoSuchScheduler; name"):
+            load(folder)
+    (folder / "tokenizer" / "tokenizer.json").write_text("{")
+    with pytest.raises(
+        ModelFolderError, match=r"must hold a CLIP tokenizer, .* but it cannot be read \(\w+\); restore"
+    ):
+        PipelineParts.load(folder)
+    (folder / "vae" / "config.json").write_text("{")
+    with pytest.raises(ModelFolderError, match=r"vae/config\.json must be a JSON object: .*; restore the folder"):
+        PipelineParts.load(folder)
+
+
+def test_text_encoders_may_go_once_captions_are_embedded(folders: dict[str, Path], clip: ClipModel) -> None:
+    parts = PipelineParts.load(folders["sdxl"])
+    alive = [weakref.ref(model) for model in parts.text_encoders.models]
+    evaluator = ClipEvaluator(
+        parts=parts,
+        clip=clip,
+        validation=ValidationSet.from_captions(CAPTIONS, seed=0, chunk_size=2),
+        protocol=SamplingProtocol(num_steps=1, guidance_scale=2),
+        latent_shape=(4, 8, 8),
+    )
+    del parts
+    gc.collect()
+    assert [reference() for reference in alive] == [None, None]
+    assert evaluator.pictures(load_unet(folders["sdxl"]), chunk=0).shape == (2, 3, 64, 64)
+
+
+def test_a_folder_as_published_in_2022_loads(folders: dict[str, Path], tmp_path: Path) -> None:
+    """Its index names parts that are not fetched, and its text encoder holds positions that are no weights."""
+    folder = Path(shutil.copytree(folders["sd1"], tmp_path / "published"))
+    edit(
+        folder,
+        safety_checker=["stable_diffusion", "StableDiffusionSafetyChecker"],
+        feature_extractor=["transformers", "CLIPFeatureExtractor"],
+        requires_safety_checker=True,
+        _diffusers_version="0.6.0",
+    )
+    path = folder / "text_encoder" / "model.safetensors"
+    weights = {f"text_model.{name.removeprefix('text_model.')}": weight for name, weight in load_file(path).items()}
+    weights["text_model.embeddings.position_ids"] = torch.arange(16)[None]
+    save_file(weights, path, metadata={"format": "pt"})
+    (folder / "tokenizer" / "tokenizer.json").unlink()
+    protocol = SamplingProtocol(num_steps=5, guidance_scale=3, scheduler="PNDMScheduler")
+    noise = initial_noise([3, 4], shape=(4, 8, 8))
+    before = ours(folders["sd1"], protocol, noise)
+    assert torch.equal(ours(folder, protocol, noise), before)
+    assert (theirs(load_pipeline(folder), protocol, noise, folder) - before).abs().max() < SAME_PICTURE
+    out = tmp_path / "converted"
+    convert_checkpoint(write_single_file(tmp_path / "m.safetensors", folders["sd1"]), out=out, config=folder)
+    assert torch.equal(ours(out, protocol, noise), before)

@@ -1,0 +1,74 @@
+"""Pictures to latents and back, by a pipeline's autoencoder, scaled as diffusers scales them."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from diffusers import AutoencoderKL
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Autoencoder:
+    """A variational autoencoder.
+
+    Attributes:
+        vae: Its module.
+        of_sdxl: Whether it belongs to an SDXL pipeline: these, and only these, standardise latents per channel where
+            the config says so, and keep one that overflows in float16 (`force_upcast`) out of it.
+    """
+
+    vae: AutoencoderKL
+    of_sdxl: bool
+
+    @property
+    def scale(self) -> int:
+        """Pixels per latent, in height as in width."""
+        return int(2 ** (len(self.vae.config.block_out_channels) - 1))
+
+    @torch.inference_mode()
+    def encode(self, pictures: torch.Tensor, /, *, batch_size: int = 64) -> torch.Tensor:
+        """Pictures (n, 3, h, w) in [0, 1] to scaled latents (n, c, h', w')."""
+        with self._out_of_float16(pictures.device):
+            batches = (part.to(self.vae.dtype) * 2 - 1 for part in pictures.split(batch_size))
+            latents = torch.cat([self.vae.encode(batch).latent_dist.mean for batch in batches])
+        scale: float = self.vae.config.scaling_factor
+        if (statistics := self._statistics(latents)) is None:
+            return latents * scale
+        mean, std = statistics
+        return (latents - mean) * scale / std
+
+    @torch.inference_mode()
+    def decode(self, latents: torch.Tensor, /) -> torch.Tensor:
+        """Scaled latents (n, c, h', w') to pictures (n, 3, h, w) in [0, 1]."""
+        scale: float = self.vae.config.scaling_factor
+        if (statistics := self._statistics(latents)) is None:
+            latents = latents / scale
+        else:
+            mean, std = statistics
+            latents = latents * std / scale + mean
+        with self._out_of_float16(latents.device):
+            pictures: torch.Tensor = self.vae.decode(latents.to(self.vae.dtype)).sample
+        return (pictures / 2 + 0.5).clamp(0, 1)
+
+    def _statistics(self, latents: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor] | None:
+        """Mean and deviation of every channel, if latents are standardised."""
+        mean, std = self.vae.config.latents_mean, self.vae.config.latents_std
+        if not self.of_sdxl or mean is None or std is None:
+            return None
+        return latents.new_tensor(mean).view(1, -1, 1, 1), latents.new_tensor(std).view(1, -1, 1, 1)
+
+    @contextmanager
+    def _out_of_float16(self, device: torch.device) -> Iterator[None]:
+        """Keep autocast from running a VAE in float16 that overflows there."""
+        kind = device.type
+        if (
+            self.of_sdxl
+            and self.vae.config.force_upcast
+            and torch.is_autocast_enabled(kind)
+            and torch.get_autocast_dtype(kind) is torch.float16
+        ):
+            with torch.autocast(kind, enabled=False):
+                yield
+        else:
+            yield
