@@ -29,11 +29,22 @@ def write_checkpoint(folder: Path, /, *, architecture: Architecture, weights: Ma
     Raises:
         StorageError: The disk refuses.
     """
-    tensors = {name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in weights.items()}
+    tensors = _apart(weights)
     with whole(folder) as part:
         part.mkdir()
         (part / "architecture.json").write_text(architecture.to_json() + "\n", encoding="utf-8")
         save_file(tensors, part / "weights.safetensors", metadata={_DIGEST: weights_digest(tensors)})
+
+
+def _apart(weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The weights in memory; copied only where one shares it with another, which safetensors does not take."""
+    tensors, seen = {}, set[int]()
+    for name, tensor in weights.items():
+        plain = tensor.detach().cpu().contiguous()
+        where = plain.untyped_storage().data_ptr()
+        tensors[name] = plain.clone() if where in seen else plain
+        seen.add(where)
+    return tensors
 
 
 def read_checkpoint(folder: Path, /) -> dict[str, torch.Tensor] | None:
