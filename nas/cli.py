@@ -45,7 +45,7 @@ def search(
     overrides: Annotated[
         list[str] | None, typer.Argument(help="settings to change, such as search.target_ratio=0.5", show_default=False)
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="run directory  [default: runs/<name of the config>]")] = None,
+    out: Annotated[Path | None, typer.Option(help="run directory (default: runs/<name of the config>)")] = None,
     num_workers: Annotated[int | None, typer.Option(min=1, help="1 = this process; more = Ray actors")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="seed of prompts' noise and training")] = None,
     dry_run: Annotated[

@@ -50,17 +50,17 @@ def export(
         ),
     ] = Form.DIFFUSERS,
     out: Annotated[
-        Path | None, typer.Option(help="folder to write  [default: RUN/export, with another form RUN/export-FORM]")
+        Path | None, typer.Option(help="folder to write (default: RUN/export, with another form RUN/export-FORM)")
     ] = None,
     into: Annotated[
         Path | None,
         typer.Option(help="or: folder in which it gets a name such as shapes_cpu_lat@12.3ms_clip@0.84"),
     ] = None,
     dtype: Annotated[
-        Dtype | None, typer.Option(help="of the weights  [default: float32 for runs, else as the base model's files]")
+        Dtype | None, typer.Option(help="of the weights (default: float32 for runs, else as the base model's files)")
     ] = None,
     variant: Annotated[str | None, typer.Option(help="of the base model's weight files, such as fp16")] = None,
-    latency_table: Annotated[Path | None, typer.Option(help="for predictions  [default: the run's]")] = None,
+    latency_table: Annotated[Path | None, typer.Option(help="for predictions (default: the run's)")] = None,
     batch: Annotated[int, typer.Option(min=1, help="pictures per pass, where shapes are fixed (onnx, ...)")] = 1,
     measure: Annotated[bool, typer.Option(help="measure the latency here, against the base model's")] = True,
 ) -> None:

@@ -27,10 +27,10 @@ def generate(
     num_pictures: Annotated[int, typer.Option(min=1, help="pictures of each prompt")] = 1,
     batch_size: Annotated[int, typer.Option(min=1, help="pictures that are drawn at once")] = 1,
     scheduler: Annotated[
-        str | None, typer.Option(help="a deterministic diffusers scheduler  [default: its own]")
+        str | None, typer.Option(help="a deterministic diffusers scheduler (default: its own)")
     ] = None,
     dtype: Annotated[Dtype, typer.Option(help="of weights and activations")] = Dtype.FLOAT32,
-    variant: Annotated[str | None, typer.Option(help="of the weights' files, such as fp16  [default: none]")] = None,
+    variant: Annotated[str | None, typer.Option(help="of the weights' files, such as fp16 (default: none)")] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda or cuda:1")] = "cpu",
     format: FormatOption = Format.TABLE,
 ) -> None:

@@ -70,7 +70,7 @@ def diff(
     before: ModelArgument,
     after: Annotated[str, typer.Argument(help="a run, spec, folder (ours or stock) or name")],
     base: Annotated[
-        str | None, typer.Option(help="base model of both  [default: what BEFORE is, or what a named one came from]")
+        str | None, typer.Option(help="base model of both (default: what BEFORE is, or what a named one came from)")
     ] = None,
     latency_table: Annotated[Path | None, typer.Option(help="add milliseconds by this table")] = None,
     format: FormatOption = Format.TABLE,

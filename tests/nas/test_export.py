@@ -33,6 +33,7 @@ from search_spaces.known import KNOWN_ARCHITECTURES
 from search_spaces.loading import load_unet, read_unet_config
 from search_spaces.shapes import PIPELINE_DIR
 from search_spaces.supernet import CopyStart, Supernet
+from tests.folders import write_pipeline
 from tests.nas.searching import read_json
 from tests.nas.synthetic import shapes_space
 
@@ -253,7 +254,7 @@ def test_a_found_architecture_that_is_a_stock_config_needs_no_import(experiment:
     assert stock.num_parameters() == SPACE.num_params(architecture)
 
 
-NAMED = ["bk-sdm-base", "bk-sdm-small", "bk-sdm-tiny", "snapfusion-nearest-stock", "snapfusion-table3"]
+NAMED = sorted(KNOWN_ARCHITECTURES)
 PLAIN_DIFFUSERS = """
 import json, sys
 import torch
@@ -270,15 +271,28 @@ print((ours - output).abs().max().item())
 """
 
 
+@pytest.fixture(scope="module")
+def sdxl(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """SDXL with all its 70 transformer layers, a twentieth as wide."""
+    folder = write_pipeline(tmp_path_factory.mktemp("sdxl") / "model", kind="sdxl", width=16)
+    narrow = {**read_unet_config(folder), "transformer_layers_per_block": [1, 2, 10]}
+    shutil.rmtree(folder / "unet")
+    UNet2DConditionModel.from_config(narrow).save_pretrained(folder / "unet")
+    return folder
+
+
 @pytest.mark.usefixtures("checked_here")
 @pytest.mark.parametrize("name", NAMED)
-def test_a_named_architecture_is_cut_out_of_a_base_model_with_the_right_weights(name: str, tmp_path: Path) -> None:
+def test_a_named_architecture_is_cut_out_of_a_base_model_with_the_right_weights(
+    name: str, sdxl: Path, tmp_path: Path
+) -> None:
     """The bundled model has SD-1.5's topology, so that what papers made of SD-1.5 can be made of it."""
     out, known = tmp_path / name, KNOWN_ARCHITECTURES[name].build()
-    report = export(source_of_spec(name, model=PIPELINE_DIR), out=out, measure=False)
+    model = sdxl if KNOWN_ARCHITECTURES[name].base == "sdxl" else PIPELINE_DIR
+    report = export(source_of_spec(name, model=model), out=out, measure=False)
     assert (report.loads_as == "stock config") == (name != "snapfusion-table3")
-    ours, base = load_unet(out).state_dict(), load_unet(PIPELINE_DIR).state_dict()
-    space = space_from_config(read_unet_config(PIPELINE_DIR))
+    ours, base = load_unet(out).state_dict(), load_unet(model).state_dict()
+    space = space_from_config(read_unet_config(model))
     names = {s.name: t.name for s, t in zip(*matched(known, space), strict=True)}
     assert sum(weight.numel() for weight in ours.values()) == space.num_params(known)
     checked = set()
