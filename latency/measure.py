@@ -76,7 +76,7 @@ def measure_table(
     tasks = measured_tasks(supernet.space, subnetworks, workload=workload)
     log = samples_file and SampleLog(
         samples_file,
-        scenario=_scenario(workload, device=device, backend=backend, settings=settings),
+        scenario=measurement_scenario(workload, device=device, backend=backend, settings=settings),
         labels={task: _label(task) for task in tasks},
     )
     samples: Mapping[Task, Samples] = log.read() if log else {}
@@ -134,7 +134,9 @@ def _check_memory(tasks: tuple[Task, ...], *, space: UNetSpace, backend: Backend
         )
 
 
-def _scenario(workload: Workload, *, device: Device, backend: Backend, settings: MeasureSettings) -> dict[str, Any]:
+def measurement_scenario(
+    workload: Workload, /, *, device: Device, backend: Backend, settings: MeasureSettings
+) -> dict[str, Any]:
     """What must not change when a measurement goes on."""
     protocol = {name: value for name, value in asdict(settings).items() if name not in LENGTH_SETTINGS}
     return {

@@ -80,6 +80,10 @@ class Backend(Protocol):
         """Something that executes a module's call once and returns when the work is done."""
         ...
 
+    def discard(self, call: "ModuleCall", /) -> None:
+        """Delete what preparing a call left on the disk, if anything: for large calls that will not come again."""
+        ...
+
     def reference(self) -> Callable[[], object]:
         """A fixed piece of work, the same in every run, that slows down when the machine does."""
         ...

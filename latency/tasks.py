@@ -88,7 +88,8 @@ def task_calls(
     """
     inputs = Inputs(supernet.unet, batch=workload.batch, context_tokens=workload.context_tokens, seed=seed)
     size = {"height": workload.latent_height, "width": workload.latent_width}
-    blocks = isolated_blocks(supernet, inputs, **size)
+    has_blocks = any(isinstance(task, BlockSignature) for task in tasks)
+    blocks = isolated_blocks(supernet, inputs, **size) if has_blocks else {}
     for number, task in enumerate(tasks, start=1):
         if on_prepare is not None:
             what = str(task) if isinstance(task, BlockSignature) else f"whole UNet {task.arch_id}"

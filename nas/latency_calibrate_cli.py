@@ -42,8 +42,9 @@ def calibrate(
 ) -> None:
     """Compare a table's predictions with whole models, and store in the table how far to trust it.
 
-    Measures the base model and random sub-networks on this machine (--model), or reads what another device measured
-    (--measured with --manifest). Use other sub-networks than the table was made with: the seed differs by default.
+    Measures random sub-networks on this machine (--model), one at a time beside the base model, or reads what another
+    device measured (--measured with --manifest). Use other sub-networks than the table was made with: the seed differs
+    by default. Finished sub-networks are kept beside the table: the same command goes on from them.
 
     Example: nas latency calibrate sd15_cpu.json --model models/sd15 --plot calibration.png
     """
@@ -58,7 +59,7 @@ def calibrate(
     known = read_table(table)
     if model is not None:
         space, times = _measured_here(
-            known, model, backend, subnetworks, rounds, attention, max_copies, threads, seed, cache
+            known, table, model, backend, subnetworks, rounds, attention, max_copies, threads, seed, cache
         )
     else:
         assert manifest is not None
@@ -82,6 +83,7 @@ def calibrate(
 
 def _measured_here(
     table: "LatencyTable",
+    file: Path,
     model: Path,
     backend: BackendName,
     subnetworks: int,
@@ -106,6 +108,7 @@ def _measured_here(
             backend=runtime,
             num_subnetworks=subnetworks,
             settings=MeasureSettings(min_rounds=rounds, max_rounds=rounds, seed=seed),
+            log_file=file.with_suffix(".calibration.jsonl"),
             on_prepare=progress.on_prepare,
             on_round=progress.on_round,
         )

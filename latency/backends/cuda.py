@@ -117,6 +117,9 @@ class Cuda:
         module, args, kwargs = call.module.eval(), call.args, call.kwargs
         return lambda: module(*args, **kwargs)
 
+    def discard(self, call: ModuleCall, /) -> None:
+        """Nothing: torch's modules stay where they are."""
+
     def reference(self) -> Callable[[], object]:
         """Matrix products."""
         generator = torch.Generator("cuda").manual_seed(0)

@@ -71,3 +71,7 @@ class Executorch(HostCpu):
         method, inputs = program.load_method("forward"), tuple(FlatModule(call).inputs.values())
         self._programs.append(program)
         return lambda: method.execute(inputs)[0]
+
+    def discard(self, call: ModuleCall, /) -> None:
+        """Delete the call's file."""
+        self._cache.remove(call, self._exporter)

@@ -52,6 +52,9 @@ class HostCpu(ABC):
     def prepare(self, call: ModuleCall, /) -> Callable[[], object]:
         """Something that executes a module's call once and returns when the work is done."""
 
+    def discard(self, call: ModuleCall, /) -> None:  # noqa: B027  # exporting runtimes do something
+        """Nothing: torch's modules stay where they are."""
+
     @contextmanager
     def session(self) -> Iterator[None]:
         """No gradients, and the number of torch's threads; both as before afterwards."""

@@ -91,6 +91,10 @@ class OnnxRuntime(HostCpu):
 
         return run
 
+    def discard(self, call: ModuleCall, /) -> None:
+        """Delete the call's file."""
+        self._cache.remove(call, self._exporter)
+
     def reference(self) -> Callable[[], object]:
         """Matrix products, by torch on the CPU, by ONNX Runtime on another device."""
         return super().reference() if self.provider == CPU else self.prepare(MatrixProducts().call())

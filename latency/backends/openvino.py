@@ -76,6 +76,10 @@ class OpenVino(HostCpu):
 
         return run
 
+    def discard(self, call: ModuleCall, /) -> None:
+        """Delete the call's file."""
+        self._cache.remove(call, self._exporter)
+
     def reference(self) -> Callable[[], object]:
         """Matrix products, by torch on the CPU, by OpenVINO on another device."""
         return super().reference() if self.device == CPU else self.prepare(MatrixProducts().call())

@@ -1,6 +1,5 @@
 """The torch edge: blocks of a real, tiny UNet, and its table."""
 
-from contextlib import nullcontext
 from dataclasses import replace
 
 import pytest
@@ -16,6 +15,7 @@ from latency.scenario import Runtime
 from latency.subnetworks import random_architectures
 from search_spaces import BlockKind, space_from_config
 from search_spaces.supernet import Supernet
+from tests.latency.counting import Counting
 from tests.latency.strategies import CONFIG, TOKENS
 
 
@@ -95,34 +95,6 @@ def test_a_measured_table_prices_the_whole_space_and_records_its_scenario(supern
     assert table.runtime.options == (("threads", "1"),)
     assert table.rows[0].note.startswith("calls per round: ")
     assert torch.get_num_threads() == threads
-
-
-class Counting:
-    """A backend whose calls take 1/4096 ms per weight (so that sums are exact) and are counted."""
-
-    compute_unit, torch_device, copies_weights, reference_name = "cpu", "cpu", False, "nothing"
-    runtime = Runtime(name="counting", version="1")
-
-    def __init__(self):
-        self.clock, self.num_prepared, self.num_calls, self.name, self.ms = self, 0, 0, "fake", 0.0
-
-    def session(self):
-        return nullcontext()
-
-    def prepare(self, call):
-        self.num_prepared += 1
-        return lambda: self.run(2**-12 * sum(p.numel() for p in call.module.parameters()))
-
-    def reference(self):
-        return lambda: self.run(1.0)
-
-    def run(self, ms):
-        self.num_calls, self.ms = self.num_calls + 1, self.ms + ms
-
-    def elapsed_ms(self, work):
-        start_ms = self.ms
-        work()
-        return self.ms - start_ms
 
 
 def counted(supernet, backend, file, *, rounds=4, **options):
