@@ -68,6 +68,11 @@ class Backend(Protocol):
         ...
 
     @property
+    def enters_runtime(self) -> bool:
+        """Whether every prepared call enters a runtime, which costs time that a whole model pays once."""
+        ...
+
+    @property
     def reference_name(self) -> str:
         """Description of the reference kernel, as the table records it."""
         ...

@@ -33,6 +33,7 @@ class Executorch(HostCpu):
     """
 
     copies_weights = True
+    enters_runtime = True
 
     def __init__(self, *, cache: ExportCache, threads: int = 1) -> None:
         super().__init__(threads=threads)

@@ -35,6 +35,7 @@ class HostCpu(ABC):
     compute_unit = "cpu"
     torch_device = "cpu"
     copies_weights = False
+    enters_runtime = False
     reference_name = REFERENCE_NAME
 
     def __init__(self, *, threads: int = 1) -> None:

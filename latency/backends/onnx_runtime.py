@@ -42,6 +42,7 @@ class OnnxRuntime(HostCpu):
     """
 
     copies_weights = True
+    enters_runtime = True
 
     def __init__(self, *, cache: ExportCache, threads: int = 1, provider: str = CPU) -> None:
         super().__init__(threads=threads)

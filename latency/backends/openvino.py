@@ -33,6 +33,7 @@ class OpenVino(HostCpu):
     """
 
     copies_weights = True
+    enters_runtime = True
 
     def __init__(self, *, cache: ExportCache, threads: int = 1, device: str = CPU) -> None:
         super().__init__(threads=threads)

@@ -149,6 +149,7 @@ def test_runtimes_say_what_they_are_and_sessions_leave_torch_as_it_was(make, exp
     assert "2" in dict(runtime.options).values()
     assert list(runtime.options) == sorted(runtime.options)
     assert backend.copies_weights == (not runtime.name.startswith("torch"))
+    assert backend.enters_runtime == (runtime.name != "torch-eager")
     assert bool(runtime.converter) == (runtime.name != "torch-eager")
     assert backend.clock.elapsed_ms(backend.reference()) > 0
 
