@@ -94,7 +94,7 @@ def _measured_here(
     seed: int,
     cache: Path | None,
 ) -> "tuple[UNetSpace, dict[Architecture, float]]":
-    from latency.calibrate import measure_models
+    from latency.calibrate import WHOLE_SAMPLE_MS, measure_models
     from latency.interleaving import MeasureSettings
 
     runtime = make_backend(backend, threads=threads, provider=None, cache=cache)
@@ -107,7 +107,7 @@ def _measured_here(
             table,
             backend=runtime,
             num_subnetworks=subnetworks,
-            settings=MeasureSettings(min_rounds=rounds, max_rounds=rounds, seed=seed),
+            settings=MeasureSettings(min_rounds=rounds, max_rounds=rounds, min_sample_ms=WHOLE_SAMPLE_MS, seed=seed),
             log_file=file.with_suffix(".calibration.jsonl"),
             on_prepare=progress.on_prepare,
             on_round=progress.on_round,
