@@ -101,6 +101,7 @@ def _measured_here(
     supernet = latency_model(model).supernet(
         max_copies=max_copies, attention=attention, dtype=Dtype(table.workload.dtype), device=runtime.torch_device
     )
+    log_file = file.with_suffix(".calibration.jsonl")
     with latency_progress("Calibrating") as progress:
         times = measure_models(
             supernet,
@@ -108,10 +109,12 @@ def _measured_here(
             backend=runtime,
             num_subnetworks=subnetworks,
             settings=MeasureSettings(min_rounds=rounds, max_rounds=rounds, min_sample_ms=WHOLE_SAMPLE_MS, seed=seed),
-            log_file=file.with_suffix(".calibration.jsonl"),
+            log_file=log_file,
             on_prepare=progress.on_prepare,
             on_round=progress.on_round,
         )
+    if progress.num_rounds == 0:
+        typer.echo(f"nothing was measured: {log_file} holds enough rounds; delete it to measure afresh")
     return supernet.space, times
 
 
