@@ -69,7 +69,8 @@ class OpenVino(HostCpu):
         request = compiled.create_infer_request()
         inputs = FlatModule(call).inputs
         for port in compiled.inputs:  # without those that the module does not read
-            request.set_tensor(port, self._ov.Tensor(inputs[port.any_name].numpy(), shared_memory=True))
+            # A copy: a request does not keep memory alive that it shares with an array.
+            request.set_tensor(port, self._ov.Tensor(inputs[port.any_name].numpy(), shared_memory=False))
 
         def run() -> Any:
             request.infer(share_outputs=True)

@@ -79,6 +79,16 @@ def test_every_kind_of_block_gives_torchs_output(make, kind, tiny_calls, exports
 
 
 @pytest.mark.parametrize("make", [onnx_runtime, openvino])
+def test_inputs_stay_when_the_call_is_gone(make, tmp_path):
+    backend, linear = make(ExportCache(tmp_path)), nn.Linear(64, 64).eval()
+    numbers = torch.randn(2**16, 64)  # 16 MiB, which goes back to the operating system as soon as it is freed
+    with backend.session():
+        expected = linear(numbers).detach().clone()
+        run = backend.prepare(ModuleCall(module=linear, args=(numbers.clone(),)))
+        np.testing.assert_allclose(values(run()), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("make", [onnx_runtime, openvino])
 def test_whole_models_give_torchs_output(make, tiny, tiny_calls, exports):
     assert_same_as_torch(make(exports), tiny_calls[tiny.space.base])
 
