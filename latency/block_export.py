@@ -106,7 +106,7 @@ class ExportCache:
         flat = FlatModule(call).eval()
         if any(tensor.dtype is torch.bfloat16 for tensor in flat.inputs.values()):
             raise ValueError("`dtype` of exported blocks must be float32 or float16, but got bfloat16")
-        path = self.folder / f"{content_digest(flat, exporter)}{exporter.suffix}"
+        path = self._path(flat, exporter)
         if not path.exists():
             part = self.folder / f".{path.name}.{os.getpid()}.part"
             part.mkdir(parents=True, exist_ok=True)
@@ -118,6 +118,18 @@ class ExportCache:
             finally:
                 shutil.rmtree(part, ignore_errors=True)
         return path
+
+    def remove(self, call: ModuleCall, exporter: Exporter, /) -> None:
+        """Delete the files of a call's module, if the folder has them."""
+        path = self._path(FlatModule(call).eval(), exporter)
+        for file in (*weight_files(path), path):
+            if file.is_dir():
+                shutil.rmtree(file)
+            else:
+                file.unlink(missing_ok=True)
+
+    def _path(self, flat: FlatModule, exporter: Exporter) -> Path:
+        return self.folder / f"{content_digest(flat, exporter)}{exporter.suffix}"
 
 
 def weight_files(file: Path, /) -> tuple[Path, ...]:

@@ -4,8 +4,9 @@ Every block is the supernet's own module, so nothing is re-implemented: the base
 and shallower cross-attentions and skipped ResNets by switching the supernet. Structures are copied, weights shared.
 """
 
+import copy
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -41,6 +42,14 @@ class TimeEmbedding(nn.Module):
             self.time_proj(timesteps).to(self.time_embedding.linear_1.weight.dtype)
         )
         return embedding
+
+
+class NextToNothing(nn.Module):
+    """Work that takes no time: a call of it takes what every call takes, (n, 1) -> (n, 1)."""
+
+    def forward(self, number: torch.Tensor) -> torch.Tensor:
+        """Another number."""
+        return -number
 
 
 class Inputs:
@@ -79,6 +88,18 @@ def whole_model(
         kwargs["added_cond_kwargs"] = {"text_embeds": inputs.tensor(pooled), "time_ids": inputs.tensor(num_ids)}
     latents = inputs.tensor(space.in_channels, height, width)
     return ModuleCall(module=twin(unet), args=(latents, inputs.timesteps()), kwargs=kwargs)
+
+
+def empty_call(inputs: Inputs, /) -> ModuleCall:
+    """A call of next to nothing."""
+    return ModuleCall(module=NextToNothing(), args=(inputs.tensor(1),))
+
+
+def with_twins(call: ModuleCall, /, *, num: int) -> Iterator[ModuleCall]:
+    """A call, and others like it whose modules have weights of their own: `num` together."""
+    yield call
+    for _ in range(num - 1):
+        yield replace(call, module=copy.deepcopy(call.module))
 
 
 def isolated_blocks(

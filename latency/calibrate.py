@@ -1,29 +1,34 @@
 """Calibrating on this machine: whole models of a table's scenario, measured by the protocol that makes tables.
 
-The base model and random sub-networks are tasks of one interleaved run, with the reference kernel around them. Runtimes
-that hold weights of their own for every model may not have the memory for all: then one group follows the other, and
-the reference kernel makes their times comparable.
+One sub-network at a time beside the base model: the two are tasks of one interleaved run with the reference kernel
+around them. So no more than two whole models are held, each sub-network is compared with a base model that saw the same
+moods of the machine, and what is finished stays finished when the process is killed.
 """
 
-import math
-from collections.abc import Callable, Iterable
+import gc
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, replace
-from typing import Any, TypeAlias
+from pathlib import Path
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 
 from latency.backends.host import available_bytes
-from latency.estimator import Samples, corrected
+from latency.blocks import ModuleCall
+from latency.calibration_log import CalibrationLog, Duel
 from latency.interleaving import MeasureSettings, RoundReport, interleave
+from latency.measure import measurement_scenario
 from latency.scenario import LatencyTableError, Workload
 from latency.source import Backend
 from latency.subnetworks import random_architectures
 from latency.table import LatencyTable
-from latency.tasks import OnPrepare, Task, num_weights, task_calls, workload_of
+from latency.tasks import OnPrepare, PrepareReport, Task, num_weights, task_calls, workload_of
 from search_spaces import Architecture
 from search_spaces.supernet import Supernet
 
 OnRound: TypeAlias = Callable[[RoundReport[Task]], None]
+# `MeasureSettings.min_sample_ms` for whole models: medians of ten single calls of 5 to 20 ms differed by 3 to 5 %.
+WHOLE_SAMPLE_MS: Final = 200.0
 
 
 def measure_models(
@@ -34,6 +39,7 @@ def measure_models(
     backend: Backend,
     num_subnetworks: int,
     settings: MeasureSettings,
+    log_file: Path | None = None,
     on_prepare: OnPrepare | None = None,
     on_round: OnRound | None = None,
 ) -> dict[Architecture, float]:
@@ -46,54 +52,118 @@ def measure_models(
         backend: Its runtime.
         num_subnetworks: How many sub-networks.
         settings: The protocol's numbers; the seed chooses the sub-networks too.
+        log_file: Where every finished sub-network is kept; those that it holds, in at least `settings.min_rounds`, are
+            not measured again.
         on_prepare: Told before a model is prepared.
-        on_round: Told after every round how sure the numbers are.
+        on_round: Told after every round how sure the numbers are; rounds are counted over all sub-networks.
 
     Raises:
         LatencyTableError: Supernet or backend are not what the table was made with: all differences.
         MissingRowsError: The table does not price every sub-network of the supernet's space.
-        ValueError: The space holds too few sub-networks, or the memory is too small for one of them.
+        SampleLogError: `log_file` holds another scenario's models.
+        ValueError: The space holds too few sub-networks, or the memory is too small for one beside the base model.
     """
     _check_scenario(supernet, table, backend)
     space, workload = supernet.space, table.workload
     table.require(space.reachable_signatures(**workload.sizes))
-    models = (space.base, *random_architectures(space, num=num_subnetworks, seed=settings.seed))
-    samples: dict[Task, Samples] = {}
-    for group in _groups(models, supernet=supernet, backend=backend):
+    subnetworks = random_architectures(space, num=num_subnetworks, seed=settings.seed)
+    any_seed = replace(settings, seed=0)  # chooses sub-networks and orders: samples of several seeds go together
+    log = log_file and CalibrationLog(
+        log_file, scenario=measurement_scenario(workload, device=table.device, backend=backend, settings=any_seed)
+    )
+    duels = {
+        arch_id: duel for arch_id, duel in (log.read() if log else {}).items() if duel.num_rounds >= settings.min_rounds
+    }
+    pending = [each for each in subnetworks if each.arch_id not in duels]
+    if pending:
+        _check_memory(pending, supernet=supernet, backend=backend)
         with backend.session():
-            calls = task_calls(group, supernet, workload=workload, seed=settings.seed, on_prepare=on_prepare)
-            samples |= interleave(
-                {task: backend.prepare(call) for task, call in calls},
-                reference=backend.reference(),
-                clock=backend.clock,
-                settings=settings,
-                on_round=on_round,
-            )
-    values = corrected(samples)
-    return {model: float(np.median(values[model])) for model in models}
+            base = _whole(space.base, supernet, workload, settings=settings)
+            _announce(on_prepare, space.base, number=1, total=1 + num_subnetworks)
+            run_base, reference = backend.prepare(base), backend.reference()
+            for number, subnetwork in enumerate(pending, start=1 + num_subnetworks - len(pending)):
+                _announce(on_prepare, subnetwork, number=1 + number, total=1 + num_subnetworks)
+                call = _whole(subnetwork, supernet, workload, settings=settings)
+                pair: dict[Task, Callable[[], object]] = {space.base: run_base, subnetwork: backend.prepare(call)}
+                samples = interleave(
+                    pair,
+                    reference=reference,
+                    clock=backend.clock,
+                    settings=settings,
+                    on_round=on_round and _counted_over_all(on_round, number=number, total=num_subnetworks),
+                )
+                del pair
+                backend.discard(call)
+                gc.collect()  # what preparing left in cycles is as large as the model
+                duel = Duel(arch_id=subnetwork.arch_id, subnetwork=samples[subnetwork], base=samples[space.base])
+                duels[subnetwork.arch_id] = duel
+                if log:
+                    log.append(duel)
+            del run_base
+            backend.discard(base)
+    return measured_ms(space.base, {each: duels[each.arch_id] for each in subnetworks})
 
 
-def _groups(
-    models: Iterable[Architecture], /, *, supernet: Supernet, backend: Backend
-) -> tuple[tuple[Architecture, ...], ...]:
-    """Models that can be held at the same time."""
-    available = available_bytes()
-    limit = math.inf if available is None or not backend.copies_weights else available
-    groups: list[list[Architecture]] = [[]]
-    held = 0
-    for model in models:
-        needed = num_weights((model,), space=supernet.space) * supernet.unet.dtype.itemsize
-        if needed > limit:
-            raise ValueError(
-                f"{backend.runtime.name} must hold the weights of a whole model, {needed / 2**30:.1f} GiB, but "
-                f"{limit / 2**30:.1f} GiB of memory are free"
+def measured_ms(base: Architecture, duels: Mapping[Architecture, Duel], /) -> dict[Architecture, float]:
+    """Milliseconds of the base model and of every sub-network, as a machine of steady speed would have given them.
+
+    The base model's are those of all its rounds; a sub-network's are its share of the base model in the same rounds,
+    times these.
+
+    Args:
+        base: The base model's architecture.
+        duels: Every sub-network with the base model beside it, at least one.
+    """
+    both = [samples for duel in duels.values() for samples in (duel.base, duel.subnetwork)]
+    pace = float(np.median([ms for samples in both for ms in samples.reference_ms]))
+    base_ms = pace * float(np.median(np.concatenate([duel.base.ratios for duel in duels.values()])))
+    shares = {
+        subnetwork: float(np.median(duel.subnetwork.ratios) / np.median(duel.base.ratios))
+        for subnetwork, duel in duels.items()
+    }
+    return {base: base_ms} | {subnetwork: base_ms * share for subnetwork, share in shares.items()}
+
+
+def _whole(
+    architecture: Architecture, supernet: Supernet, workload: Workload, *, settings: MeasureSettings
+) -> ModuleCall:
+    """One whole model."""
+    ((_, call),) = task_calls((architecture,), supernet, workload=workload, seed=settings.seed, on_prepare=None)
+    return call
+
+
+def _announce(on_prepare: OnPrepare | None, architecture: Architecture, *, number: int, total: int) -> None:
+    if on_prepare is not None:
+        on_prepare(PrepareReport(number=number, total=total, what=f"whole UNet {architecture.arch_id}"))
+
+
+def _counted_over_all(on_round: OnRound, *, number: int, total: int) -> OnRound:
+    """Rounds of sub-network `number`, counted from 1, as rounds of all of them."""
+
+    def report_round(report: RoundReport[Task]) -> None:
+        on_round(
+            replace(
+                report,
+                num_rounds=(number - 1) * report.max_rounds + report.num_rounds,
+                max_rounds=total * report.max_rounds,
+                is_last=report.is_last and number == total,
             )
-        if held + needed > limit:
-            groups.append([])
-            held = 0
-        groups[-1].append(model)
-        held += needed
-    return tuple(tuple(group) for group in groups)
+        )
+
+    return report_round
+
+
+def _check_memory(models: Iterable[Architecture], *, supernet: Supernet, backend: Backend) -> None:
+    """Refuse what would be killed."""
+    available, space = available_bytes(), supernet.space
+    if not backend.copies_weights or available is None:
+        return
+    largest = max(num_weights((space.base, model), space=space) for model in models)
+    if (needed := largest * supernet.unet.dtype.itemsize) > available:
+        raise ValueError(
+            f"{backend.runtime.name} must hold the weights of the base model and of a sub-network beside it, "
+            f"{needed / 2**30:.1f} GiB, but {available / 2**30:.1f} GiB of memory are free"
+        )
 
 
 def _check_scenario(supernet: Supernet, table: LatencyTable, backend: Backend) -> None:

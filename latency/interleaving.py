@@ -98,6 +98,7 @@ def interleave(
     reference: Callable[[], object],
     clock: Clock,
     settings: MeasureSettings,
+    repeats: Mapping[K, int] | None = None,
     earlier: Mapping[K, Samples] | None = None,
     on_round: Callable[[RoundReport[K]], None] | None = None,
 ) -> Mapping[K, Samples]:
@@ -108,6 +109,7 @@ def interleave(
         reference: A fixed piece of work, timed before and after every stretch.
         clock: Times the work.
         settings: How long, and in which random order.
+        repeats: For tasks that stand for several like ones: how many, each of which gets its calls.
         earlier: What earlier rounds of the same tasks gave: measuring goes on as if it had not stopped.
         on_round: Told after every round how sure the medians are.
     """
@@ -117,10 +119,12 @@ def interleave(
     with _collector_off():
         for _ in range(settings.warm_ups):
             reference()
-        once_ms = {key: _warmed_up(task, clock, settings) for key, task in tasks.items()}
+        like = {key: (repeats or {}).get(key, 1) for key in tasks}
+        once_ms = {key: _warmed_up(task, clock, num_calls=settings.warm_ups * like[key]) for key, task in tasks.items()}
         if not samples:
             samples = {
-                key: Samples(call_ms=(), reference_ms=(), calls=_calls(ms, settings)) for key, ms in once_ms.items()
+                key: Samples(call_ms=(), reference_ms=(), calls=_calls(ms, settings) * like[key])
+                for key, ms in once_ms.items()
             }
         for num_rounds in range(len(next(iter(samples.values())).call_ms), settings.max_rounds):
             stream = [key for key in tasks for _ in range(samples[key].calls)]
@@ -183,9 +187,9 @@ def _extended(samples: Samples, readings: Sequence[tuple[float, float]]) -> Samp
     )
 
 
-def _warmed_up(work: Callable[[], object], clock: Clock, settings: MeasureSettings) -> float:
+def _warmed_up(work: Callable[[], object], clock: Clock, *, num_calls: int) -> float:
     """Warm a task up; the milliseconds of its last call."""
-    for _ in range(settings.warm_ups):
+    for _ in range(num_calls):
         once_ms = clock.elapsed_ms(work)
     return once_ms
 

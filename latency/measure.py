@@ -3,12 +3,14 @@
 All of them are tasks of one interleaved run, so that sums, whole and predictions are comparable to a few per cent.
 """
 
-from collections.abc import Callable, Mapping
+import itertools
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from latency.backends.host import available_bytes
+from latency.blocks import with_twins
 from latency.estimator import Samples
 from latency.interleaving import MeasureSettings, RoundReport, interleave, standing
 from latency.sample_log import SampleLog
@@ -16,8 +18,17 @@ from latency.scenario import Device, Method, Protocol, Workload
 from latency.source import Backend
 from latency.subnetworks import random_architectures
 from latency.table import LatencyTable
-from latency.tabulation import measured_check, measured_rows
-from latency.tasks import OnPrepare, Task, measured_tasks, num_weights, task_calls, workload_of
+from latency.tabulation import measured_check, measured_rows, overhead_ms
+from latency.tasks import (
+    OnPrepare,
+    Overhead,
+    Task,
+    measured_tasks,
+    num_modules,
+    num_weights,
+    task_calls,
+    workload_of,
+)
 from search_spaces import Architecture, UNetSpace
 from search_spaces.supernet import Supernet
 
@@ -73,10 +84,13 @@ def measure_table(
     )
     device = Device(name=device_name, soc=soc, compute_unit=backend.compute_unit, os=os)
     subnetworks = random_architectures(supernet.space, num=num_subnetworks, seed=settings.seed)
-    tasks = measured_tasks(supernet.space, subnetworks, workload=workload)
+    overheads = (Overhead.CALL,) if backend.enters_runtime else ()
+    tasks = (*measured_tasks(supernet.space, subnetworks, workload=workload), *overheads)
+    bytes_per_weight = supernet.unet.dtype.itemsize
+    modules = num_modules(supernet.space, workload=workload, bytes_per_weight=bytes_per_weight)
     log = samples_file and SampleLog(
         samples_file,
-        scenario=_scenario(workload, device=device, backend=backend, settings=settings),
+        scenario=measurement_scenario(workload, device=device, backend=backend, settings=settings),
         labels={task: _label(task) for task in tasks},
     )
     samples: Mapping[Task, Samples] = log.read() if log else {}
@@ -88,19 +102,24 @@ def measure_table(
             on_round(report)
 
     if not (samples and standing(samples, settings=settings).is_last):
-        _check_memory(tasks, space=supernet.space, backend=backend, bytes_per_weight=supernet.unet.dtype.itemsize)
+        _check_memory(tasks, space=supernet.space, backend=backend, bytes_per_weight=bytes_per_weight)
         with backend.session():
             calls = task_calls(tasks, supernet, workload=workload, seed=settings.seed, on_prepare=on_prepare)
             samples = interleave(
-                {task: backend.prepare(call) for task, call in calls},
+                {
+                    task: _in_turn([backend.prepare(each) for each in with_twins(call, num=modules.get(task, 1))])
+                    for task, call in calls
+                },
                 reference=backend.reference(),
                 clock=backend.clock,
                 settings=settings,
+                repeats=modules,
                 earlier=samples,
                 on_round=after_round,
             )
-    end_to_end, rows = measured_rows(samples, space=supernet.space, workload=workload)
+    end_to_end, rows = measured_rows(samples, space=supernet.space, workload=workload, modules=modules)
     order = "interleaved: every round visits every block and the whole model in random order"
+    less = overhead_ms(samples)
     table = LatencyTable(
         device=device,
         runtime=backend.runtime,
@@ -112,13 +131,22 @@ def measure_table(
             rounds=end_to_end.num_samples,
             warm_ups=settings.warm_ups,
             reference=backend.reference_name,
-            estimator="median(sample / reference around it) x median(reference)",
+            estimator="median(sample / reference around it) x median(reference)"
+            + (f"; blocks less the {less:.4f} ms of an empty call" if less else ""),
         ),
         end_to_end=end_to_end,
         check=None,
         rows=rows,
     )
     return replace(table, check=measured_check(table, samples, space=supernet.space, subnetworks=subnetworks))
+
+
+def _in_turn(runs: Sequence[Callable[[], object]]) -> Callable[[], object]:
+    """Every call runs the next."""
+    if len(runs) == 1:
+        return runs[0]
+    around = itertools.cycle(runs)
+    return lambda: next(around)()
 
 
 def _check_memory(tasks: tuple[Task, ...], *, space: UNetSpace, backend: Backend, bytes_per_weight: int) -> None:
@@ -134,7 +162,9 @@ def _check_memory(tasks: tuple[Task, ...], *, space: UNetSpace, backend: Backend
         )
 
 
-def _scenario(workload: Workload, *, device: Device, backend: Backend, settings: MeasureSettings) -> dict[str, Any]:
+def measurement_scenario(
+    workload: Workload, /, *, device: Device, backend: Backend, settings: MeasureSettings
+) -> dict[str, Any]:
     """What must not change when a measurement goes on."""
     protocol = {name: value for name, value in asdict(settings).items() if name not in LENGTH_SETTINGS}
     return {
@@ -147,6 +177,9 @@ def _scenario(workload: Workload, *, device: Device, backend: Backend, settings:
 
 def _label(task: Task) -> str:
     """A text that tells a task from all others."""
-    if isinstance(task, Architecture):
-        return task.arch_id
+    match task:
+        case Architecture():
+            return task.arch_id
+        case Overhead():
+            return str(task)
     return " ".join(f"{name}={value}" for name, value in asdict(task).items() if value)

@@ -1,16 +1,16 @@
 """The samples of a measurement on disk, round by round: killed or refused, it goes on where it stood.
 
-One JSON object a line. The first says what was measured, the others hold a round each. A line counts when it ends.
+One JSON object a line (`latency.line_log`). The first says what was measured, the others hold a round each.
 """
 
 import json
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Generic, TypeVar
 
 from latency.estimator import Samples
+from latency.line_log import append_lines, differences, whole_lines
 from latency.scenario import LatencyTableError
 from latency.strict_json import parse_json, validated
 
@@ -61,7 +61,7 @@ class SampleLog(Generic[K]):
         Raises:
             SampleLogError: The file is another measurement's, or no file of samples; the message says what differs.
         """
-        if not (lines := self._lines()):
+        if not (lines := whole_lines(self.path)):
             return {}
         head, rounds = self._parsed(lines)
         self.num_starts = max((each.start for each in rounds), default=0)
@@ -82,7 +82,7 @@ class SampleLog(Generic[K]):
             self.num_starts, self._has_appended = self.num_starts + 1, True
         by_label = {self._labels[task]: each for task, each in samples.items()}
         lines = []
-        if not (kept := self._lines()):
+        if not (kept := whole_lines(self.path)):
             calls = {label: each.calls for label, each in by_label.items()}
             lines.append({"schema_version": SCHEMA_VERSION, "scenario": self._scenario, "calls": calls})
         lines.append(
@@ -93,17 +93,7 @@ class SampleLog(Generic[K]):
                 "reference_ms": {label: each.reference_ms[-1] for label, each in by_label.items()},
             }
         )
-        with self.path.open("ab") as file:
-            file.truncate(sum(map(len, kept)))
-            file.write(b"".join(json.dumps(line).encode() + b"\n" for line in lines))
-            file.flush()
-            os.fsync(file.fileno())
-
-    def _lines(self) -> list[bytes]:
-        """Whole lines; what a killed process left of another is not read."""
-        if not self.path.exists():
-            return []
-        return [line for line in self.path.read_bytes().splitlines(keepends=True) if line.endswith(b"\n")]
+        append_lines(self.path, lines, kept=kept)
 
     def _parsed(self, lines: list[bytes]) -> tuple[_Head, list[_Round]]:
         wrong: list[str] = []
@@ -130,10 +120,7 @@ class SampleLog(Generic[K]):
         """What the file's first line says otherwise."""
         if head.schema_version != SCHEMA_VERSION:
             yield f"`schema_version` is {head.schema_version} instead of {SCHEMA_VERSION}"
-        theirs, ours = (dict(_flat(each)) for each in (head.scenario, self._scenario))
-        for name in sorted(theirs.keys() | ours.keys()):
-            if theirs.get(name) != ours.get(name):
-                yield f"{name} is {theirs.get(name)!r} instead of {ours.get(name)!r}"
+        yield from differences(head.scenario, self._scenario)
         if strange := sorted(head.calls.keys() ^ set(self._labels.values())):
             yield f"its tasks differ in {len(strange)}, such as {strange[0]}"
         if any(calls < 1 for calls in head.calls.values()):
@@ -148,11 +135,3 @@ class SampleLog(Generic[K]):
                 yield f"round {number} does not hold every task once"
             if not all(0 < ms < float("inf") for ms in (*each.call_ms.values(), *each.reference_ms.values())):
                 yield f"round {number} holds times that are not positive"
-
-
-def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for name, value in values.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", value

@@ -68,6 +68,11 @@ class Backend(Protocol):
         ...
 
     @property
+    def enters_runtime(self) -> bool:
+        """Whether every prepared call enters a runtime, which costs time that a whole model pays once."""
+        ...
+
+    @property
     def reference_name(self) -> str:
         """Description of the reference kernel, as the table records it."""
         ...
@@ -78,6 +83,10 @@ class Backend(Protocol):
 
     def prepare(self, call: "ModuleCall", /) -> Callable[[], object]:
         """Something that executes a module's call once and returns when the work is done."""
+        ...
+
+    def discard(self, call: "ModuleCall", /) -> None:
+        """Delete what preparing a call left on the disk, if anything: for large calls that will not come again."""
         ...
 
     def reference(self) -> Callable[[], object]:

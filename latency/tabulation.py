@@ -3,28 +3,42 @@
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import asdict
+from typing import Final
 
 import numpy as np
 
 from latency.calibration import calibration_of, check_of
-from latency.estimator import Array, Samples, corrected, rest_samples, summarised
+from latency.estimator import DIGITS, Array, Samples, corrected, rest_samples, summarised
 from latency.scenario import Check, EndToEnd, Method, Workload
 from latency.table import REST, LatencyTable, TableRow
-from latency.tasks import Task
+from latency.tasks import Overhead, Task
 from search_spaces import Architecture, BlockSignature, Site, UNetSpace
+
+LEAST_MS: Final = 10.0**-DIGITS  # a row is positive, whatever was subtracted from it
+
+
+def overhead_ms(samples: Mapping[Task, Samples], /) -> float:
+    """What entering the runtime takes: a block alone pays it at every call, a whole model once. 0 if unmeasured."""
+    return float(np.median(corrected(samples)[Overhead.CALL])) if Overhead.CALL in samples else 0.0
 
 
 def measured_rows(
-    samples: Mapping[Task, Samples], /, *, space: UNetSpace, workload: Workload
+    samples: Mapping[Task, Samples], /, *, space: UNetSpace, workload: Workload, modules: Mapping[Task, int]
 ) -> tuple[EndToEnd, tuple[TableRow, ...]]:
     """The whole base model, and a row per signature and one for the rest, in the order of its forward pass.
 
     Args:
-        samples: Of every signature, and of the base architecture.
+        samples: Of every signature, of the base architecture, and of the empty call where there is one: what that
+            takes is subtracted from every block.
         space: Whose base it is.
         workload: What was computed.
+        modules: How many modules stand behind a signature, where several do.
     """
-    values = corrected(samples)
+    less = overhead_ms(samples)
+    values = {
+        task: np.maximum(each - less, LEAST_MS) if isinstance(task, BlockSignature) else each
+        for task, each in corrected(samples).items()
+    }
     whole = summarised(values[space.base])
     end_to_end = EndToEnd(
         median_ms=whole.median_ms, p10_ms=whole.p10_ms, p90_ms=whole.p90_ms, num_samples=whole.num_samples
@@ -39,7 +53,7 @@ def measured_rows(
             **asdict(summarised(values[signature])),
             source=Method.ISOLATED,
             sites=tuple(names.get(signature, ())),
-            note=f"calls per round: {samples[signature].calls}",
+            note=_note(samples[signature], num_modules=modules.get(signature, 1), less=less),
         )
         for signature in signatures
     ]
@@ -49,6 +63,13 @@ def measured_rows(
     note = "end to end minus the blocks" + ("" if rest_ms >= 0 else f", {rest_ms:.3f} ms: clamped to 0")
     rows.append(TableRow(signature=REST, **asdict(rest), source=Method.DIFFERENCE, sites=("rest",), note=note))
     return end_to_end, tuple(rows)
+
+
+def _note(samples: Samples, *, num_modules: int, less: float) -> str:
+    note = f"calls per round: {samples.calls}"
+    if num_modules > 1:
+        note += f", of {num_modules} modules in turn"
+    return note + (f"; less {less:.4f} ms of an empty call" if less else "")
 
 
 def measured_check(

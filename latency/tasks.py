@@ -3,18 +3,30 @@
 `latency.measure` has a backend run them here, `latency.device_kit` writes them for a device elsewhere.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import TypeAlias
+from enum import StrEnum
+from typing import Final, TypeAlias
 
-from latency.blocks import Inputs, ModuleCall, isolated_blocks, whole_model
+from latency.blocks import Inputs, ModuleCall, empty_call, isolated_blocks, whole_model
 from latency.scenario import Workload
 from latency.table import cross_attention_dim
 from search_spaces import Architecture, BlockSignature, UNetSpace
 from search_spaces.supernet import Supernet
 
-Task: TypeAlias = BlockSignature | Architecture
+
+class Overhead(StrEnum):
+    """What measuring a block alone adds to it."""
+
+    CALL = "empty call"
+    """Entering the runtime, which a whole model does once."""
+
+
+Task: TypeAlias = BlockSignature | Architecture | Overhead
 OnPrepare: TypeAlias = Callable[["PrepareReport"], None]
+# A block of more weights drives itself out of a core's own cache (1 or 2 MiB) at every call.
+SMALL_BYTES: Final = 4 * 2**20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,9 +81,26 @@ def measured_tasks(
     return (*signatures, space.base, *subnetworks)
 
 
+def num_modules(space: UNetSpace, /, *, workload: Workload, bytes_per_weight: int) -> dict[Task, int]:
+    """How many modules with weights of their own stand behind a signature of the base model.
+
+    A small block that is called over and over finds its weights in the caches, where a forward pass has driven them
+    out: there are as many modules of it as the base model has sites, so that rounds touch what a forward pass touches.
+    """
+    sites = space.sites(space.base, **workload.sizes)
+    return {
+        signature: num if signature.num_params * bytes_per_weight <= SMALL_BYTES else 1
+        for signature, num in Counter(site.signature for site in sites).items()
+    }
+
+
 def num_weights(tasks: Iterable[Task], /, *, space: UNetSpace) -> int:
     """Weights of all tasks together, each with its own."""
-    return sum(task.num_params if isinstance(task, BlockSignature) else space.num_params(task) for task in tasks)
+    return sum(
+        task.num_params if isinstance(task, BlockSignature) else space.num_params(task)
+        for task in tasks
+        if not isinstance(task, Overhead)
+    )
 
 
 def task_calls(
@@ -80,7 +109,7 @@ def task_calls(
     """Every task as a module and its arguments, one after the other: whole models are built when their turn comes.
 
     Args:
-        tasks: Signatures and architectures of the supernet's space.
+        tasks: Signatures and architectures of the supernet's space, and the empty call.
         supernet: The supernet; its architecture is the same whenever a task is handed out.
         workload: Sizes of the arguments.
         seed: Of the arguments' numbers.
@@ -88,14 +117,18 @@ def task_calls(
     """
     inputs = Inputs(supernet.unet, batch=workload.batch, context_tokens=workload.context_tokens, seed=seed)
     size = {"height": workload.latent_height, "width": workload.latent_width}
-    blocks = isolated_blocks(supernet, inputs, **size)
+    has_blocks = any(isinstance(task, BlockSignature) for task in tasks)
+    blocks = isolated_blocks(supernet, inputs, **size) if has_blocks else {}
     for number, task in enumerate(tasks, start=1):
         if on_prepare is not None:
-            what = str(task) if isinstance(task, BlockSignature) else f"whole UNet {task.arch_id}"
+            what = f"whole UNet {task.arch_id}" if isinstance(task, Architecture) else str(task)
             on_prepare(PrepareReport(number=number, total=len(tasks), what=what))
-        if isinstance(task, BlockSignature):
-            call = blocks.pop(task)
-        else:
-            with supernet.switched(task) as unet:
-                call = whole_model(unet, inputs, space=supernet.space, **size)
+        match task:
+            case BlockSignature():
+                call = blocks.pop(task)
+            case Overhead():
+                call = empty_call(inputs)
+            case Architecture():
+                with supernet.switched(task) as unet:
+                    call = whole_model(unet, inputs, space=supernet.space, **size)
         yield task, call

@@ -42,8 +42,9 @@ def calibrate(
 ) -> None:
     """Compare a table's predictions with whole models, and store in the table how far to trust it.
 
-    Measures the base model and random sub-networks on this machine (--model), or reads what another device measured
-    (--measured with --manifest). Use other sub-networks than the table was made with: the seed differs by default.
+    Measures random sub-networks on this machine (--model), one at a time beside the base model, or reads what another
+    device measured (--measured with --manifest). Use other sub-networks than the table was made with: the seed differs
+    by default. Finished sub-networks are kept beside the table: the same command goes on from them.
 
     Example: nas latency calibrate sd15_cpu.json --model models/sd15 --plot calibration.png
     """
@@ -58,7 +59,7 @@ def calibrate(
     known = read_table(table)
     if model is not None:
         space, times = _measured_here(
-            known, model, backend, subnetworks, rounds, attention, max_copies, threads, seed, cache
+            known, table, model, backend, subnetworks, rounds, attention, max_copies, threads, seed, cache
         )
     else:
         assert manifest is not None
@@ -82,6 +83,7 @@ def calibrate(
 
 def _measured_here(
     table: "LatencyTable",
+    file: Path,
     model: Path,
     backend: BackendName,
     subnetworks: int,
@@ -92,23 +94,27 @@ def _measured_here(
     seed: int,
     cache: Path | None,
 ) -> "tuple[UNetSpace, dict[Architecture, float]]":
-    from latency.calibrate import measure_models
+    from latency.calibrate import WHOLE_SAMPLE_MS, measure_models
     from latency.interleaving import MeasureSettings
 
     runtime = make_backend(backend, threads=threads, provider=None, cache=cache)
     supernet = latency_model(model).supernet(
         max_copies=max_copies, attention=attention, dtype=Dtype(table.workload.dtype), device=runtime.torch_device
     )
+    log_file = file.with_suffix(".calibration.jsonl")
     with latency_progress("Calibrating") as progress:
         times = measure_models(
             supernet,
             table,
             backend=runtime,
             num_subnetworks=subnetworks,
-            settings=MeasureSettings(min_rounds=rounds, max_rounds=rounds, seed=seed),
+            settings=MeasureSettings(min_rounds=rounds, max_rounds=rounds, min_sample_ms=WHOLE_SAMPLE_MS, seed=seed),
+            log_file=log_file,
             on_prepare=progress.on_prepare,
             on_round=progress.on_round,
         )
+    if progress.num_rounds == 0:
+        typer.echo(f"nothing was measured: {log_file} holds enough rounds; delete it to measure afresh")
     return supernet.space, times
 
 

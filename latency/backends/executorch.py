@@ -33,6 +33,7 @@ class Executorch(HostCpu):
     """
 
     copies_weights = True
+    enters_runtime = True
 
     def __init__(self, *, cache: ExportCache, threads: int = 1) -> None:
         super().__init__(threads=threads)
@@ -71,3 +72,7 @@ class Executorch(HostCpu):
         method, inputs = program.load_method("forward"), tuple(FlatModule(call).inputs.values())
         self._programs.append(program)
         return lambda: method.execute(inputs)[0]
+
+    def discard(self, call: ModuleCall, /) -> None:
+        """Delete the call's file."""
+        self._cache.remove(call, self._exporter)

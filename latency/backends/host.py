@@ -35,6 +35,7 @@ class HostCpu(ABC):
     compute_unit = "cpu"
     torch_device = "cpu"
     copies_weights = False
+    enters_runtime = False
     reference_name = REFERENCE_NAME
 
     def __init__(self, *, threads: int = 1) -> None:
@@ -51,6 +52,9 @@ class HostCpu(ABC):
     @abstractmethod
     def prepare(self, call: ModuleCall, /) -> Callable[[], object]:
         """Something that executes a module's call once and returns when the work is done."""
+
+    def discard(self, call: ModuleCall, /) -> None:  # noqa: B027  # exporting runtimes do something
+        """Nothing: torch's modules stay where they are."""
 
     @contextmanager
     def session(self) -> Iterator[None]:

@@ -33,6 +33,7 @@ class OpenVino(HostCpu):
     """
 
     copies_weights = True
+    enters_runtime = True
 
     def __init__(self, *, cache: ExportCache, threads: int = 1, device: str = CPU) -> None:
         super().__init__(threads=threads)
@@ -68,13 +69,18 @@ class OpenVino(HostCpu):
         request = compiled.create_infer_request()
         inputs = FlatModule(call).inputs
         for port in compiled.inputs:  # without those that the module does not read
-            request.set_tensor(port, self._ov.Tensor(inputs[port.any_name].numpy(), shared_memory=True))
+            # A copy: a request does not keep memory alive that it shares with an array.
+            request.set_tensor(port, self._ov.Tensor(inputs[port.any_name].numpy(), shared_memory=False))
 
         def run() -> Any:
             request.infer(share_outputs=True)
             return request.get_output_tensor(0)
 
         return run
+
+    def discard(self, call: ModuleCall, /) -> None:
+        """Delete the call's file."""
+        self._cache.remove(call, self._exporter)
 
     def reference(self) -> Callable[[], object]:
         """Matrix products, by torch on the CPU, by OpenVINO on another device."""

@@ -15,6 +15,8 @@ from latency.scenario import Runtime
 class TorchCompile(TorchEager):
     """Torch as it is, every call compiled: preparing a block takes seconds, a whole UNet minutes."""
 
+    enters_runtime = True
+
     @property
     def runtime(self) -> Runtime:
         """This torch with its thread count."""

@@ -79,6 +79,16 @@ def test_every_kind_of_block_gives_torchs_output(make, kind, tiny_calls, exports
 
 
 @pytest.mark.parametrize("make", [onnx_runtime, openvino])
+def test_inputs_stay_when_the_call_is_gone(make, tmp_path):
+    backend, linear = make(ExportCache(tmp_path)), nn.Linear(64, 64).eval()
+    numbers = torch.randn(2**16, 64)  # 16 MiB, which goes back to the operating system as soon as it is freed
+    with backend.session():
+        expected = linear(numbers).detach().clone()
+        run = backend.prepare(ModuleCall(module=linear, args=(numbers.clone(),)))
+        np.testing.assert_allclose(values(run()), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("make", [onnx_runtime, openvino])
 def test_whole_models_give_torchs_output(make, tiny, tiny_calls, exports):
     assert_same_as_torch(make(exports), tiny_calls[tiny.space.base])
 
@@ -149,6 +159,7 @@ def test_runtimes_say_what_they_are_and_sessions_leave_torch_as_it_was(make, exp
     assert "2" in dict(runtime.options).values()
     assert list(runtime.options) == sorted(runtime.options)
     assert backend.copies_weights == (not runtime.name.startswith("torch"))
+    assert backend.enters_runtime == (runtime.name != "torch-eager")
     assert bool(runtime.converter) == (runtime.name != "torch-eager")
     assert backend.clock.elapsed_ms(backend.reference()) > 0
 

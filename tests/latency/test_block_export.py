@@ -125,6 +125,17 @@ def test_what_was_exported_once_is_not_exported_again(tiny_calls, tmp_path):
     assert len(list((tmp_path / "cache").iterdir())) == 4
 
 
+def test_what_is_removed_goes_with_its_weights_and_nothing_else(tiny_calls, tmp_path):
+    exporter, cache = TextExporter(), ExportCache(tmp_path)
+    calls = list(tiny_calls.values())
+    kept, gone = (cache.file_of(call, exporter) for call in calls[:2])
+    cache.remove(calls[1], exporter)
+    assert sorted(tmp_path.iterdir()) == sorted((kept, *weight_files(kept)))
+    cache.remove(calls[1], exporter)
+    assert cache.file_of(calls[1], exporter) == gone
+    assert gone.exists()
+
+
 def test_an_export_that_fails_leaves_nothing(tiny_calls, tmp_path):
     with pytest.raises(RuntimeError, match="no such operator"):
         ExportCache(tmp_path).file_of(attention_call(tiny_calls), TextExporter(fails=True))

@@ -34,13 +34,14 @@ class Machine:
 
         return run
 
-    def measure(self, *, on_round=None, earlier=None, **settings):
+    def measure(self, *, on_round=None, earlier=None, repeats=None, **settings):
         tasks = {name: self.work(name, ms) for name, ms in TRUE_MS.items()}
         return interleave(
             tasks,
             reference=self.work("reference", 10.0),
             clock=self,
             settings=MeasureSettings(**settings),
+            repeats=repeats,
             earlier=earlier,
             on_round=on_round,
         )
@@ -77,6 +78,16 @@ def test_a_noisy_machine_is_measured_until_the_medians_are_sure_or_the_rounds_ar
 def test_short_tasks_are_called_often_enough_and_the_count_is_recorded():
     samples = Machine(drift=False).measure(min_rounds=1, max_rounds=1, min_sample_ms=10.0, max_calls=20)
     assert {name: each.calls for name, each in samples.items()} == {"heavy": 1, "middle": 3, "light": 20}
+
+
+def test_a_task_that_stands_for_several_gets_the_calls_and_warm_ups_of_each():
+    machine = Machine(drift=False)
+    samples = machine.measure(
+        min_rounds=2, max_rounds=2, min_sample_ms=10.0, max_calls=20, repeats={"middle": 4}
+    )  # fmt: skip
+    assert {name: each.calls for name, each in samples.items()} == {"heavy": 1, "middle": 12, "light": 20}
+    assert machine.calls["middle"] == 4 * 2 + 2 * 12
+    assert corrected(samples)["middle"] == pytest.approx(TRUE_MS["middle"])
 
 
 def test_calls_of_a_task_are_strewn_over_the_round_and_short_ones_share_a_reference():

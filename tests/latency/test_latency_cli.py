@@ -104,9 +104,8 @@ def test_calibrating_measures_other_subnetworks_and_changes_no_row(pipeline, mea
     table = read_table(measured[0])
     copy, picture = tmp_path / "table.json", tmp_path / "calibration.png"
     shutil.copy(measured[0], copy)
-    done = run(
-        "calibrate", copy, "--model", pipeline, "--subnetworks", 3, "--rounds", 2, "--max-copies", 1, "--plot", picture
-    )
+    arguments = ("--model", pipeline, "--subnetworks", 3, "--rounds", 2, "--max-copies", 1, "--plot", picture)
+    done = run("calibrate", copy, *arguments)
     assert done.exit_code == 0, done.output
     after = read_table(copy)
     assert (after.rows, after.digest) == (table.rows, table.digest)
@@ -114,6 +113,11 @@ def test_calibrating_measures_other_subnetworks_and_changes_no_row(pipeline, mea
     assert after.check.worst_error >= after.check.subnetwork_mape > 0
     assert "worst:" in done.stdout
     assert picture.read_bytes()[1:4] == b"PNG"
+    again = run("calibrate", copy, *arguments)
+    assert "nothing was measured: " in again.stdout
+    assert again.stdout.endswith(done.stdout)
+    assert read_table(copy) == after
+    assert len((tmp_path / "table.calibration.jsonl").read_text().splitlines()) == 4
 
 
 @pytest.mark.filterwarnings("ignore::latency.LatencyTableWarning")

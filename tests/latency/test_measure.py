@@ -1,6 +1,6 @@
 """The torch edge: blocks of a real, tiny UNet, and its table."""
 
-from contextlib import nullcontext
+from collections import Counter
 from dataclasses import replace
 
 import pytest
@@ -8,7 +8,7 @@ import torch
 from diffusers import UNet2DConditionModel
 
 from latency.backends.torch_eager import TorchEager
-from latency.blocks import Inputs, isolated_blocks, whole_model
+from latency.blocks import Inputs, NextToNothing, isolated_blocks, whole_model
 from latency.interleaving import MeasureSettings
 from latency.measure import measure_table
 from latency.sample_log import SampleLogError
@@ -16,6 +16,7 @@ from latency.scenario import Runtime
 from latency.subnetworks import random_architectures
 from search_spaces import BlockKind, space_from_config
 from search_spaces.supernet import Supernet
+from tests.latency.counting import Counting
 from tests.latency.strategies import CONFIG, TOKENS
 
 
@@ -97,34 +98,6 @@ def test_a_measured_table_prices_the_whole_space_and_records_its_scenario(supern
     assert torch.get_num_threads() == threads
 
 
-class Counting:
-    """A backend whose calls take 1/4096 ms per weight (so that sums are exact) and are counted."""
-
-    compute_unit, torch_device, copies_weights, reference_name = "cpu", "cpu", False, "nothing"
-    runtime = Runtime(name="counting", version="1")
-
-    def __init__(self):
-        self.clock, self.num_prepared, self.num_calls, self.name, self.ms = self, 0, 0, "fake", 0.0
-
-    def session(self):
-        return nullcontext()
-
-    def prepare(self, call):
-        self.num_prepared += 1
-        return lambda: self.run(2**-12 * sum(p.numel() for p in call.module.parameters()))
-
-    def reference(self):
-        return lambda: self.run(1.0)
-
-    def run(self, ms):
-        self.num_calls, self.ms = self.num_calls + 1, self.ms + ms
-
-    def elapsed_ms(self, work):
-        start_ms = self.ms
-        work()
-        return self.ms - start_ms
-
-
 def counted(supernet, backend, file, *, rounds=4, **options):
     settings = MeasureSettings(min_rounds=rounds, max_rounds=rounds, max_calls=3, target_cv=1e-9)
     return measure_table(
@@ -188,7 +161,50 @@ def test_weights_that_do_not_fit_into_memory_are_refused_before_anything_is_prep
 def test_what_is_prepared_is_told_before(tiny, tmp_path):
     told, backend = [], Counting()
     counted(tiny, backend, None, rounds=1, on_prepare=told.append)
-    assert [report.number for report in told] == list(range(1, backend.num_prepared + 1))
-    assert {report.total for report in told} == {backend.num_prepared}
+    assert [report.number for report in told] == list(range(1, len(told) + 1))
+    assert {report.total for report in told} == {len(told)}
+    assert len(told) == len(tiny.space.reachable_signatures(context_tokens=TOKENS)) + 3
     assert told[0].what == "conv_in 4->8 9x9"
     assert told[-1].what.startswith("whole UNet ")
+
+
+def test_entering_the_runtime_is_subtracted_from_every_block_and_left_in_the_whole(tiny):
+    free, paid = (counted(tiny, Counting(entering_ms=ms), None) for ms in (0.0, 0.25))
+    for cheap, dear in zip(free.rows[:-1], paid.rows[:-1], strict=True):
+        assert dear.signature == cheap.signature
+        assert dear.median_ms == pytest.approx(cheap.median_ms, abs=1e-6)
+        assert dear.note.endswith("; less 0.2500 ms of an empty call")
+    assert paid.end_to_end.median_ms == pytest.approx(free.end_to_end.median_ms + 0.25)
+    assert paid.rows[-1].median_ms == pytest.approx(free.rows[-1].median_ms + 0.25), "the rest holds it once"
+    assert paid.check.subnetwork_mape == pytest.approx(free.check.subnetwork_mape, abs=1e-4)
+    assert paid.protocol.estimator == f"{free.protocol.estimator}; blocks less the 0.2500 ms of an empty call"
+
+
+def test_a_row_stays_positive_where_an_empty_call_takes_as_long_as_the_block(tiny):
+    class Dear(Counting):
+        def prepare(self, call):
+            run = super().prepare(call)
+            return (lambda: self.run(50.0)) if isinstance(call.module, NextToNothing) else run
+
+    table = counted(tiny, Dear(entering_ms=1.0), None)
+    assert min(row.median_ms for row in table.rows[:-1]) == 1e-6
+    assert table.rows[-1].median_ms > 0
+
+
+def test_small_blocks_have_as_many_modules_as_sites_and_as_many_calls(tiny, monkeypatch):
+    sites = Counter(site.signature for site in tiny.space.sites(tiny.space.base, context_tokens=TOKENS))
+    assert max(sites.values()) > 1
+    backend = Counting()
+    table = counted(tiny, backend, None)
+    assert backend.num_prepared == len({id(module) for module in backend.modules})
+    signatures = tiny.space.reachable_signatures(context_tokens=TOKENS)
+    assert backend.num_prepared == 3 + sum(sites.get(signature, 1) for signature in signatures)
+    for row in table.rows[:-1]:
+        if (num := sites.get(row.signature, 1)) > 1:
+            assert row.note.endswith(f", of {num} modules in turn")
+            assert int(row.note.split()[3].rstrip(",")) % num == 0
+    monkeypatch.setattr("latency.tasks.SMALL_BYTES", 0)
+    large = Counting()
+    again = counted(tiny, large, None)
+    assert large.num_prepared == 3 + len(signatures)
+    assert [row.median_ms for row in again.rows] == [row.median_ms for row in table.rows]
