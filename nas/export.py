@@ -50,7 +50,8 @@ def export(
         source: What to export.
         out: Folder to write; must not exist, or be an earlier export of the same architecture.
         form: In which form.
-        dtype: Of the weights, such as "float16"; None = the narrowest that loses nothing.
+        dtype: Of the weights, such as "float16"; None = the narrowest that loses nothing, and float32 in other forms
+            than diffusers' own.
         batch: Samples per forward pass, in forms whose shapes are fixed.
         measure: Whether to measure latencies here.
 
@@ -60,7 +61,7 @@ def export(
         MissingExtraError: The converter is not installed.
     """
     check_place(out, source.architecture)
-    dtype = dtype or exact_dtype(source)
+    dtype = dtype or (exact_dtype(source) if form.is_folder_of_diffusers else "float32")
     sweep_beside(out)
     with whole(out) as part:
         part.mkdir()
@@ -106,7 +107,12 @@ def _verified(
         return {}
     save_file(dict(written.probe), part / PROBE)
     request = VerificationRequest(
-        folder=str(part), form=form, base=str(source.model), variant=source.variant, measure=measure
+        folder=str(part),
+        form=form,
+        base=str(source.model),
+        variant=source.variant,
+        measure=measure,
+        inputs=[name for name in written.probe if name != "output"],
     )
     told = run_verification(request)
     (part / PROBE).unlink()

@@ -56,9 +56,7 @@ def export(
         Path | None,
         typer.Option(help="or: folder in which it gets a name such as shapes_cpu_lat@12.3ms_clip@0.84"),
     ] = None,
-    dtype: Annotated[
-        Dtype | None, typer.Option(help="of the weights (default: float32 for runs, else as the base model's files)")
-    ] = None,
+    dtype: Annotated[Dtype | None, typer.Option(help="of the weights (default: so that no bit is lost)")] = None,
     variant: Annotated[str | None, typer.Option(help="of the base model's weight files, such as fp16")] = None,
     latency_table: Annotated[Path | None, typer.Option(help="for predictions (default: the run's)")] = None,
     batch: Annotated[int, typer.Option(min=1, help="pictures per pass, where shapes are fixed (onnx, ...)")] = 1,

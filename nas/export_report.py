@@ -65,7 +65,8 @@ class ExportReport:
             yield f"{len(self.neutral)} neutral blocks cost, ms", "", f"{more:+.3f}"
         if self.form == "spec":
             return
-        yield "measured latency here, ms", _ms(self.base_latency_ms), _ms(self.latency_ms)
+        if self.latency_ms is not None:
+            yield "measured latency here, ms", _ms(self.base_latency_ms), _ms(self.latency_ms)
         checked = "not run here" if self.max_difference is None else f"{self.max_difference:.1e}"
         yield f"reloaded, largest difference (at most {self.tolerance:.0e})", "", checked
         yield "loads as", "", self.loads_as

@@ -44,6 +44,7 @@ class VerificationRequest:
         base: Pipeline folder of the base model.
         variant: Of both folders' weight files.
         measure: Whether to measure latencies.
+        inputs: Names of the recorded inputs in the order in which the UNet takes them.
     """
 
     folder: str
@@ -51,13 +52,14 @@ class VerificationRequest:
     base: str
     variant: str | None
     measure: bool
+    inputs: list[str]
 
 
 def verify(request: VerificationRequest, /) -> dict[str, Any]:
     """Largest output difference to the recorded probe, counts by torch, and measured latencies in ms where wanted."""
     folder, base = Path(request.folder), Path(request.base)
-    recorded = load_file(folder / PROBE)
-    output = recorded.pop("output")
+    stored = load_file(folder / PROBE)  # in the order of its names
+    output, recorded = stored["output"], {name: stored[name] for name in request.inputs}
     if not request.form.is_folder_of_diffusers:
         suffix, run = _RUNNERS[request.form]
         result = run(folder / f"unet{suffix}", recorded)
