@@ -63,7 +63,7 @@ class ExecutionConfig(_Section):
 class RacingConfig(_Section):
     """How soon an action gets no more prompts; see docs/racing.md."""
 
-    enabled: bool = Field(True, description="false = exhaustive: every action is scored on every prompt")
+    enabled: bool = Field(True, description="false = exhaustive, as always in the stock space")
     confidence: float = Field(0.95, gt=0, lt=1, description="of a round's whole decision")
     min_prompts: int = Field(16, ge=2, description="prompts before the first look")
     indifference: float = Field(0.0, ge=0, description="CLIP score that a wrong choice may cost", strict=False)

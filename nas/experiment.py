@@ -9,7 +9,7 @@ from latency.store import read_table
 from latency.table import LatencyTable, check_workload
 from nas.algorithms.course import Rules
 from nas.algorithms.evolving import EvolvingSettings, check_feasible, check_protected
-from nas.config import ExperimentConfig, RacingConfig, SearchConfig
+from nas.config import ExperimentConfig, SearchConfig
 from nas.data.captioned_pictures import read_metadata
 from nas.evaluation.clip_model import check_clip_name
 from nas.evaluation.execution import Execution, Precision
@@ -118,7 +118,7 @@ def resolve(config: ExperimentConfig, /) -> Experiment:
     assert context_tokens is not None, "a pipeline folder has a tokenizer"
     check_workload(table, space=space, context_tokens=context_tokens)
     table.require(space.reachable_signatures(context_tokens=context_tokens))
-    start = find_start(config.search.start, model=config.model, space_base=space.base)
+    start = find_start(config.search.start, model=config.model, space_base=space.base, variant=config.model_variant)
     space.check(start.architecture)
     price_ms = Pricer(table, space=space, context_tokens=context_tokens)
     protected = frozenset(config.search.protected)
@@ -160,7 +160,7 @@ def resolve(config: ExperimentConfig, /) -> Experiment:
     )
     return Experiment(
         config=config, space=space, table=table, price_ms=price_ms, worker=worker, rules=rules, training=training,
-        racing=_racing(config.racing), latency_error=table.relative_error,
+        racing=_racing(config), latency_error=table.relative_error,
         start=start, digests=_digests(config, table, worker, unet_config, index) | start.digests,
     )  # fmt: skip
 
@@ -178,8 +178,14 @@ def evolving_settings(search: SearchConfig, /, *, base_ms: float) -> EvolvingSet
     )
 
 
-def _racing(racing: RacingConfig) -> RacingSettings | None:
-    if not racing.enabled:
+def _racing(config: ExperimentConfig) -> RacingSettings | None:
+    """How scoring races; None = exhaustive.
+
+    Actions of the stock space may exclude each other: a group then needs the order of its members and of those that
+    come after it, which no race has settled.
+    """
+    racing = config.racing
+    if not racing.enabled or config.search.space == "stock":
         return None
     return RacingSettings(
         confidence=racing.confidence, min_prompts=racing.min_prompts, indifference=racing.indifference

@@ -167,13 +167,13 @@ def _report(
         num_macs=space.num_macs(written.built),
         base_num_params=space.num_params(space.base),
         base_num_macs=space.num_macs(space.base),
-        predicted_ms=spec.get("predicted_latency_ms"),
-        base_predicted_ms=spec.get("base_latency_ms"),
-        built_predicted_ms=price_ms(written.built) if price_ms is not None else None,
+        predicted_ms=spec.get("predicted_latency_ms") if price_ms is None else price_ms(source.architecture),
+        base_predicted_ms=spec.get("base_latency_ms") if price_ms is None else price_ms(space.base),
+        built_predicted_ms=None if price_ms is None else price_ms(written.built),
         latency_ms=told.get("latency_ms"),
         base_latency_ms=told.get("base_latency_ms"),
         clip=spec.get("clip"),
-        base_clip=spec.get("base_clip"),
+        base_clip=None if "start" in spec else spec.get("base_clip"),  # then it is the start's
     )
 
 
@@ -196,8 +196,9 @@ def draw_before_after(source: ExportSource, /, *, export: Path, path: Path) -> N
         batch_size=len(prompts),
     )
     pictures = [draw(folder, settings=settings, variant=source.variant).pictures for folder in (source.model, export)]
+    base_clip = "" if "start" in spec else f", CLIP {spec['base_clip']:.3f}"
     title = (
-        f"above: base, {spec['base_latency_ms']:.2f} ms, CLIP {spec['base_clip']:.3f}    "
+        f"above: base, {spec['base_latency_ms']:.2f} ms{base_clip}    "
         f"below: found, {spec['predicted_latency_ms']:.2f} ms, CLIP {spec['clip']:.3f}"
     )
     write_grid(path, np.concatenate(pictures), captions=prompts * 2, num_columns=len(prompts), title=title)

@@ -74,8 +74,8 @@ def export(
     from nas.export import export as write
     from nas.export_form import ExportForm
     from nas.export_source import source_of_run, source_of_spec
-    from nas.model_source import model_folder
-    from nas.start import is_run
+    from nas.model_source import model_folder, model_name
+    from nas.run import is_run
 
     if out is not None and into is not None:
         raise ValueError("give `--out` or `--into`, not both")
@@ -83,13 +83,14 @@ def export(
     path = Path(source)
     with console.status("loading the base model"):
         if is_run(path):
-            if model is not None:
-                raise ValueError(f"{path} is a run, whose config names its base model; leave out `--model`")
+            if model is not None or variant is not None:
+                raise ValueError(f"{path} is a run, whose config names its base model; leave out --model and --variant")
             found = source_of_run(path, table=latency_table)
         elif model is None:
             raise ValueError(f"{source} is no run directory; give `--model`, the base model that it is cut out of")
         else:
-            found = source_of_spec(source, model=model_folder(model), variant=variant, table=latency_table)
+            folder = model_folder(model, variant=variant)
+            found = source_of_spec(source, model=folder, variant=variant, table=latency_table, name=model_name(model))
     if out is None and into is None and is_run(path):
         out = path / ("export" if form is Form.DIFFUSERS else f"export-{form}")
     place = out or (into or Path("exports")) / found.spec["name"]

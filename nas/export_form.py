@@ -103,14 +103,18 @@ def _write_pipeline(folder: Path, source: ExportSource, *, neutral: bool, dtype:
     else:
         written = SearchedUNet.from_supernet(unet, architecture=architecture, base_config=base_config)
         entry, loads_as = ["search_spaces.searched_unet", "SearchedUNet"], "SearchedUNet"
-    written = written.eval().requires_grad_(False)
-    if dtype is not written.dtype:
-        torch.nn.Module.to(written, dtype)
-    written.save_pretrained(folder / "unet", variant=source.variant)
+    _with_own_tensors(written, dtype).save_pretrained(folder / "unet", variant=source.variant)
     _copy_other_parts(folder, source.model, entry)
+    wanted = _with_own_tensors(source.supernet.materialise(architecture), dtype).float()
     return Written(
-        loads_as=loads_as, built=built, neutral=blocks, probe=probe(written.float(), space, batch=2, most=MOST_PROBED)
+        loads_as=loads_as, built=built, neutral=blocks, probe=probe(wanted, space, batch=2, most=MOST_PROBED)
     )
+
+
+def _with_own_tensors(unet: UNet2DConditionModel, dtype: torch.dtype) -> UNet2DConditionModel:
+    """A UNet that shared its parameters, for inference, with tensors of its own; memory is shared where the type is."""
+    unet.load_state_dict({name: weight.to(dtype) for name, weight in unet.state_dict().items()}, assign=True)
+    return unet.eval().requires_grad_(False)
 
 
 def _copy_other_parts(folder: Path, model: Path, unet_entry: list[str]) -> None:
@@ -123,10 +127,7 @@ def _copy_other_parts(folder: Path, model: Path, unet_entry: list[str]) -> None:
 
 
 def _write_file(folder: Path, source: ExportSource, *, exporter: Exporter, dtype: torch.dtype, batch: int) -> Written:
-    unet = source.supernet.materialise(source.architecture).eval().requires_grad_(False)
-    if dtype is not unet.dtype:
-        state = {name: weight.to(dtype) for name, weight in unet.state_dict().items()}
-        unet.load_state_dict(state, assign=True)
+    unet = _with_own_tensors(source.supernet.materialise(source.architecture), dtype)
     tokens = read_context_tokens(source.model) or 77
     flat = flat_unet(unet, source.supernet.space, batch=batch, context_tokens=tokens)
     recorded = {**flat.inputs, "output": _output(flat)}

@@ -27,7 +27,7 @@ class ExportReport:
         latency_ms: Measured here for the written UNet, in rounds interleaved with the base UNet's.
         base_latency_ms: Measured here for the base UNet.
         clip: CLIP score of the search that found it.
-        base_clip: Of the base model in that search.
+        base_clip: Of the base model in that search; None where it started elsewhere.
     """
 
     name: str
@@ -57,8 +57,8 @@ class ExportReport:
         """(what, base, found) for a table."""
         yield "parameters", f"{self.base_num_params:,}", f"{self.num_params:,}"
         yield "MACs", f"{self.base_num_macs / 1e9:,.3f} G", f"{self.num_macs / 1e9:,.3f} G"
-        if self.clip is not None and self.base_clip is not None:
-            yield "CLIP score", f"{self.base_clip:.4f}", f"{self.clip:.4f}"
+        if self.clip is not None:
+            yield "CLIP score", "" if self.base_clip is None else f"{self.base_clip:.4f}", f"{self.clip:.4f}"
         yield "predicted latency, ms", _ms(self.base_predicted_ms), _ms(self.predicted_ms)
         if self.neutral and self.built_predicted_ms is not None and self.predicted_ms is not None:
             more = self.built_predicted_ms - self.predicted_ms

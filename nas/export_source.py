@@ -53,7 +53,7 @@ def source_of_run(run_path: Path, /, *, table: Path | None = None) -> ExportSour
 
     Args:
         run_path: Directory of a finished run.
-        table: Another latency table than the run's, for predictions.
+        table: Another latency table than the run's, for predictions; None = the run's, if it is as it was.
 
     Raises:
         ValueError: The run is unfinished, its base model has changed, or its weights are gone.
@@ -76,7 +76,9 @@ def source_of_run(run_path: Path, /, *, table: Path | None = None) -> ExportSour
         copy_start=CopyStart(config.search.copy_start),
     )
     supernet.load_weights(weights)
-    own_table = config.latency_table if config.latency_table.is_file() else None
+    if table is None and config.latency_table.is_file():
+        own = read_table(config.latency_table)
+        table = config.latency_table if own.digest == spec["digests"]["latency_table"] else None
     return ExportSource(
         architecture=architecture,
         supernet=supernet,
@@ -84,7 +86,7 @@ def source_of_run(run_path: Path, /, *, table: Path | None = None) -> ExportSour
         variant=config.model_variant,
         spec=spec,
         config=config,
-        price_ms=_pricer(table or own_table, supernet, model),
+        price_ms=_pricer(table, supernet, model),
     )
 
 
@@ -95,7 +97,7 @@ def source_of_spec(
     model: Path,
     variant: str | None = None,
     table: Path | None = None,
-    copy_start: CopyStart = CopyStart.NEUTRAL,
+    name: str | None = None,
 ) -> ExportSource:
     """An architecture cut out of a base model, with the base model's own weights.
 
@@ -104,7 +106,7 @@ def source_of_spec(
         model: Pipeline folder of the base model.
         variant: Of its weight files.
         table: Latency table, for predictions.
-        copy_start: How copies that the architecture has start.
+        name: Of the base model, for the record; None = its folder's.
 
     Raises:
         ValueError: The architecture is another base model's, or the folder is not a base model's.
@@ -112,9 +114,9 @@ def source_of_spec(
     check_pipeline_folder(model, variant=variant)
     if read_unet_config(model)["_class_name"] == SEARCHED:
         raise ExportError(f"`--model` must be a base model, but {model} holds a searched UNet; give its base")
-    base = base_model(model)
+    base = base_model(model, name=name)
     architecture = read_architecture(reference, base=base)
-    supernet = Supernet(load_unet(model, variant=variant), space=base.space, copy_start=copy_start)
+    supernet = Supernet(load_unet(model, variant=variant), space=base.space)
     price_ms = _pricer(table, supernet, model)
     spec = describe(architecture, space=base.space, model=base.name) | {"name": f"{base.name}_{architecture.arch_id}"}
     if price_ms is not None:

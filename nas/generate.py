@@ -1,7 +1,7 @@
 """Pictures from any pipeline folder, a base model's or an exported one, through diffusers' own pipeline."""
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -135,34 +135,6 @@ def draw(
         scheduler=type(pipeline.scheduler).__name__,
         stages=timer.summary(),
     )
-
-
-def generate_pictures(
-    folder: Path, /, *, prompts: Sequence[str], seed: int, num_steps: int, guidance_scale: float
-) -> npt.NDArray[np.uint8]:
-    """Draw one picture per prompt, all at once.
-
-    Args:
-        folder: A `StableDiffusionPipeline` or `StableDiffusionXLPipeline` folder.
-        prompts: What to draw.
-        seed: Seed of the first picture's noise; picture i uses seed + i.
-        num_steps: Denoising steps.
-        guidance_scale: Classifier-free guidance; 1 = none.
-
-    Returns:
-        uint8 (n, h, w, 3).
-
-    Raises:
-        ValueError: Not a pipeline folder, or no prompts.
-    """
-    settings = DrawingSettings(
-        prompts=tuple(prompts),
-        seed=seed,
-        num_steps=num_steps,
-        guidance_scale=guidance_scale,
-        batch_size=max(1, len(prompts)),
-    )
-    return draw(folder, settings=settings).pictures
 
 
 def _stages(pipeline: Any) -> dict[str, torch.nn.Module]:

@@ -22,6 +22,13 @@ def is_hub_reference(reference: str | Path, /) -> bool:
     return str(reference).startswith(HUB)
 
 
+def model_name(reference: str | Path, /) -> str:
+    """What a model is called: the repository's or the folder's name."""
+    if is_hub_reference(reference):
+        return str(reference).removeprefix(HUB).partition("@")[0].rpartition("/")[2]
+    return Path(reference).resolve().name
+
+
 def model_folder(reference: str | Path, /, *, variant: str | None = None, weights: bool = True) -> Path:
     """The local folder of a model.
 

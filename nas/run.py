@@ -170,6 +170,11 @@ class RunDirectory:
         return self.path / "checkpoints" / f"round-{round_number:03d}"
 
 
+def is_run(path: Path, /) -> bool:
+    """Whether a path is a run directory, finished or not."""
+    return (path / "config.yaml").is_file()
+
+
 def read_yaml(path: Path, /) -> dict[str, Any]:
     """The mapping in a YAML file of ours."""
     content = yaml.safe_load(path.read_text(encoding="utf-8"))

@@ -40,19 +40,13 @@ def show(
     format: FormatOption = Format.TABLE,
 ) -> None:
     """Stages and positions of a model: what may be removed or copied, what it costs, and why not."""
-    from nas.architecture_source import base_model, read_architecture
-    from search_spaces.architecture import Architecture
+    from nas.architecture_source import base_of, read_architecture
     from search_spaces.diffusers_config import space_from_config
     from search_spaces.space_view import describe_space
     from search_spaces.stock_space import SpaceForm
 
-    base = base_model(model)
-    if spec is not None:
-        architecture = read_architecture(spec, base=base)
-    elif (searched := base.config.get("architecture")) is not None:  # of a folder that `nas export` wrote
-        architecture = Architecture.from_dict(searched)
-    else:
-        architecture = base.space.base
+    base = base_of(model)
+    architecture = read_architecture(spec if spec is not None else model, base=base)
     own_form = SpaceForm(space)
     described = describe_space(space_from_config(base.config, max_copies=max_copies, form=own_form), architecture)
     if format is Format.JSON:
@@ -82,12 +76,10 @@ def diff(
     """
     from latency.store import read_table
     from nas.architecture_diff import architecture_diff
-    from nas.architecture_source import base_model, read_architecture
-    from search_spaces.known import KNOWN_ARCHITECTURES
+    from nas.architecture_source import base_model, origin_of, read_architecture
 
-    came_from = KNOWN_ARCHITECTURES.get(before)
-    model = base_model(base or (came_from.base if came_from is not None else before))
-    start = read_architecture(before, base=model) if Path(before).exists() or came_from else model.space.base
+    model = base_model(base) if base is not None else origin_of(before)
+    start = read_architecture(before, base=model)
     table = read_table(latency_table) if latency_table is not None else None
     told = architecture_diff(start, read_architecture(after, base=model), space=model.space, table=table)
     if format is Format.JSON:

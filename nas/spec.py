@@ -124,6 +124,10 @@ def check_base(spec: Mapping[str, Any], /, *, space: UNetSpace, name: str, path:
     """
     own = {"arch_id": space.base.arch_id, "num_params": space.num_params(space.base)}
     theirs = spec.get("base") or {}
+    if not isinstance(theirs, Mapping):
+        raise SpecError(
+            f"`base` in {path} must be an object with `model`, `arch_id` and `num_params`, but is {theirs!r}"
+        )
     if wrong := [f"`{key}` {theirs[key]}, there {mine}" for key, mine in own.items() if theirs.get(key, mine) != mine]:
         raise SpecError(
             f"{path} must be about the base model {name}, but is about {theirs.get('model', 'another one')!r}: "

@@ -3,16 +3,16 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-
-from nas.architecture_source import base_model, read_architecture
+from nas.architecture_source import BaseModel, architecture_of_folder, base_model, read_architecture
 from nas.pipeline_folder import folder_digest
-from nas.run import RunDirectory
+from nas.run import RunDirectory, is_run
 from nas.score_store import digest_of
-from nas.spec import read_spec
+from nas.spec import SPEC_NAME, read_spec
 from search_spaces.architecture import Architecture
+from search_spaces.blocks import BlockSignature
 from search_spaces.loading import ModelFolderError, load_unet, unet_folder
 from search_spaces.supernet import Supernet
+from search_spaces.weight_files import stored_tensors
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,11 +22,13 @@ class Start:
     Attributes:
         architecture: In the space of the search's base model.
         source: Folder or run that its weights come from; None = they are the base model's.
+        variant: Of the folder's weight files.
         digest: Of its content; "" for the base model itself.
     """
 
     architecture: Architecture
     source: Path | None = None
+    variant: str | None = None
     digest: str = ""
 
     @property
@@ -38,7 +40,7 @@ class Start:
         """Give a supernet of the base model the weights that the architecture came with.
 
         Raises:
-            ModelFolderError: They do not fit the architecture.
+            ModelFolderError: They are gone or damaged.
         """
         if self.source is None:
             return
@@ -51,49 +53,52 @@ class Start:
                 )
             supernet.load_weights(weights)
             return
-        theirs = load_unet(self.source).state_dict()
-        with supernet.switched(self.architecture) as unet, torch.no_grad():
-            own = unet.state_dict()
-            if wrong := sorted(own.keys() ^ theirs.keys()):
-                raise ModelFolderError(
-                    f"the weights in {self.source} must be those of its architecture, but {len(wrong)} names differ, "
-                    f"such as {wrong[0]}; export it again"
-                )
-            for name, tensor in own.items():
-                tensor.copy_(theirs[name])
+        with supernet.switched(self.architecture) as unet:
+            unet.load_state_dict(load_unet(self.source, variant=self.variant).state_dict())
 
 
-def is_run(path: Path, /) -> bool:
-    """Whether a path is a run directory."""
-    return (path / "config.yaml").is_file()
-
-
-def find_start(reference: str | None, /, *, model: Path, space_base: Architecture) -> Start:
+def find_start(reference: str | None, /, *, model: Path, space_base: Architecture, variant: str | None = None) -> Start:
     """The start that a config names.
 
     Args:
         reference: A run, spec, export, stock folder or known name; None = the base model.
         model: Folder of the base model.
         space_base: The base model's own architecture.
+        variant: Of the base model's weight files; a folder that has no plain ones is read by it too.
 
     Raises:
-        ValueError: Nothing that can be read, or an architecture of another base model.
+        ValueError: Nothing that can be read, an architecture of another base model, or weights of another UNet.
     """
     if reference is None:
         return Start(architecture=space_base)
-    path, architecture = Path(reference), read_architecture(reference, base=base_model(model))
+    path, base = Path(reference), base_model(model)
+    architecture = read_architecture(reference, base=base)
     if is_run(path):
-        digest = read_spec(RunDirectory(path).spec_path)[1]["digests"]["weights"]
+        weights = read_spec(RunDirectory(path).spec_path)[1]["digests"]["weights"]
         return Start(
             architecture=architecture,
             source=path,
-            digest=digest_of({"architecture": architecture.arch_id, "weights": digest}),
+            digest=digest_of({"architecture": architecture.arch_id, "weights": weights}),
         )
-    if path.is_dir():
-        folder = unet_folder(path)
-        return Start(
-            architecture=architecture,
-            source=folder,
-            digest=digest_of({"architecture": architecture.arch_id, "weights": folder_digest(folder)}),
+    if not (path / "unet").is_dir() and not (path / "config.json").is_file():
+        return Start(architecture=architecture, digest=architecture.arch_id)
+    folder = unet_folder(path)
+    if _blocks(architecture_of_folder(folder, base=base), base) != _blocks(architecture, base):
+        raise ModelFolderError(
+            f"the UNet in {folder} must be that of its architecture.json, but has other blocks: it may have been "
+            f"exported with neutral ones; start from {path / SPEC_NAME} with the base model's weights, or export it "
+            "with --form diffusers"
         )
-    return Start(architecture=architecture, digest=architecture.arch_id)
+    own_variant = None if any(path.name.count(".") == 1 for path in folder.glob("*.safetensors")) else variant
+    stored_tensors(folder, variant=own_variant)
+    return Start(
+        architecture=architecture,
+        source=folder,
+        variant=own_variant,
+        digest=digest_of({"architecture": architecture.arch_id, "weights": folder_digest(folder)}),
+    )
+
+
+def _blocks(architecture: Architecture, base: BaseModel) -> list[BlockSignature]:
+    """What an architecture is made of; a stock folder does not tell alike positions apart."""
+    return [site.signature for site in base.space.sites(architecture)]

@@ -5,11 +5,21 @@ weights must fit; among what they leave open a stage keeps its first and last po
 """
 
 from collections.abc import Iterator
-from itertools import combinations, product
+from itertools import combinations
+from typing import Final
 
 from search_spaces.architecture import Architecture, ArchitectureError, Position, Stage
 from search_spaces.unet_space import UNetSpace
-from search_spaces.wiring import StageGeometry, mirrored
+from search_spaces.wiring import StageGeometry, mirrored, own_in_channels
+
+WHOLE: Final = (
+    "in_channels",
+    "out_channels",
+    "temb_channels",
+    "conditioning_channels",
+    "resnet_variant",
+    "attention_variant",
+)  # what must be the same whatever was cut
 
 
 def aligned(other: UNetSpace, /, *, space: UNetSpace) -> Architecture:
@@ -31,49 +41,49 @@ def aligned(other: UNetSpace, /, *, space: UNetSpace) -> Architecture:
     stages: list[tuple[str, StageGeometry]] = [("mid", theirs["mid"])] if "mid" in theirs else []
     for (their_down, their_up), (down, up) in zip(down_pairs, own_pairs, strict=False):
         stages += [(down, theirs[their_down]), (up, theirs[their_up])]
-    if wrong := list(_misfits(stages, space)):
+    if wrong := list(_misfits(stages, other, space)):
         raise ArchitectureError("this UNet was not cut from that base model: " + "; ".join(wrong))
     order = [geometry.place for geometry in space.stages]
-    stages.sort(key=lambda each: order.index(each[0]))
-    wanted = [site.signature for site in other.sites(other.base)]
-    height, width = other.sample_size
-    for choice in product(*(list(_kept(geometry, space.geometry(place))) for place, geometry in stages)):
-        architecture = Architecture(
-            stages=tuple(
-                _stage(place, geometry, sources) for (place, geometry), sources in zip(stages, choice, strict=True)
-            )
+    architecture = Architecture(
+        stages=tuple(
+            _stage(place, geometry, next(_kept(place, geometry, other=other, space=space)))
+            for place, geometry in sorted(stages, key=lambda each: order.index(each[0]))
         )
-        try:
-            sites = space.sites(architecture, height=height, width=width)
-        except ArchitectureError:
-            continue
-        if [site.signature for site in sites] == wanted:
-            return architecture
-    raise ArchitectureError(
-        "this UNet was not cut from that base model: no choice among the base model's positions has its blocks"
     )
+    space.check(architecture)
+    return architecture
 
 
-def _misfits(stages: list[tuple[str, StageGeometry]], space: UNetSpace) -> Iterator[str]:
-    for place, theirs in stages:
-        own = {geometry.place: geometry for geometry in space.stages}.get(place)
-        if own is None:
+def _misfits(stages: list[tuple[str, StageGeometry]], other: UNetSpace, space: UNetSpace) -> Iterator[str]:
+    """Where the two part, whichever positions were kept."""
+    for name in WHOLE:
+        if (mine := getattr(space, name)) != (theirs := getattr(other, name)):
+            yield f"its `{name}` is {theirs!r}, there {mine!r}"
+    own_geometry = {geometry.place: geometry for geometry in space.stages}
+    for place, geometry in stages:
+        if (own := own_geometry.get(place)) is None:
             yield f"it has a stage {place}"
             continue
-        for name in ("channels", "heads", "cross_attention_dim"):
-            if name != "channels" and not any(theirs.depths):
-                continue
-            if (mine := getattr(own, name)) != (other := getattr(theirs, name)):
-                yield f"`{name}` at {place} is {other}, there {mine}"
-        if len(theirs.depths) > len(own.depths):
-            yield f"{place} has {len(theirs.depths)} positions, there {len(own.depths)}"
+        for name in ("channels", "heads", "cross_attention_dim") if any(geometry.depths) else ("channels",):
+            if (mine := getattr(own, name)) != (theirs := getattr(geometry, name)):
+                yield f"`{name}` at {place} is {theirs}, there {mine}"
+        if len(geometry.depths) > len(own.depths):
+            yield f"{place} has {len(geometry.depths)} positions, there {len(own.depths)}"
+        elif next(_kept(place, geometry, other=other, space=space), None) is None:
+            yield f"no {len(geometry.depths)} positions of {place} take its channels"
 
 
-def _kept(theirs: StageGeometry, own: StageGeometry) -> Iterator[tuple[int, ...]]:
-    """Sources that a stage may have kept, first and last ones preferred."""
-    num, last = len(theirs.depths), len(own.depths) - 1
-    choices = combinations(range(last + 1), num)
-    yield from sorted(choices, key=lambda chosen: (0 not in chosen, num > 1 and last not in chosen, chosen))
+def _kept(place: str, theirs: StageGeometry, *, other: UNetSpace, space: UNetSpace) -> Iterator[tuple[int, ...]]:
+    """Sources that a stage may have kept, whose weights take what its ResNets see; first and last ones preferred."""
+    num, last = len(theirs.depths), len(space.geometry(place).depths) - 1
+    own_in, their_in = own_in_channels(space.stages), own_in_channels(other.stages)
+    choices = sorted(
+        combinations(range(last + 1), num),
+        key=lambda chosen: (0 not in chosen, num > 1 and last not in chosen, chosen),
+    )
+    for chosen in choices:
+        if all(own_in[place, s] == their_in[theirs.place, i] for i, s in enumerate(chosen)):
+            yield chosen
 
 
 def _stage(place: str, geometry: StageGeometry, sources: tuple[int, ...]) -> Stage:

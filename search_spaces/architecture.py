@@ -49,7 +49,7 @@ class Stage:
 
     def __post_init__(self) -> None:
         side, _, index = self.place.partition(".")
-        if not (self.place == "mid" or (side in ("down", "up") and index.isdigit())):
+        if not (self.place == "mid" or (side in ("down", "up") and index.isascii() and index.isdecimal())):
             raise ArchitectureError(f"`place` of a stage must be mid, down.<n> or up.<n>, but got {self.place!r}")
         sources = [position.source for position in self.positions]
         if sorted(set(sources)) != sources:

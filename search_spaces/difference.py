@@ -35,7 +35,7 @@ def changed_positions(before: Architecture, after: Architecture, /, *, space: UN
 
 
 def actions_between(before: Architecture, after: Architecture, /, *, space: UNetSpace) -> tuple[AnyAction, ...]:
-    """Actions that lead from one architecture to another; each on its way is in the space if both ends are.
+    """Actions that lead from one architecture to another; all on the way are in a model's *any* space if both ends are.
 
     Positions that come or go do so together with those that the skips tie to them.
     """

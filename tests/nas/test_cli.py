@@ -19,6 +19,7 @@ from latency import read_table, write_table
 from nas.cli import app
 from nas.search import Search
 from search_spaces import Action
+from search_spaces.known import SD15_CONFIG
 from search_spaces.shapes import PIPELINE_DIR
 from tests.nas.searching import read_json
 from tests.nas.synthetic import shapes_space, small_config, synthetic_table
@@ -287,6 +288,20 @@ def test_what_is_no_run_is_named(tmp_path: Path) -> None:
     assert "is not a run directory" in refused("status", tmp_path)
     assert "is no run directory; give `--model`" in refused("export", tmp_path)
     assert "there is no architecture" in refused("export", tmp_path / "nothing", "--model", PIPELINE_DIR)
+
+
+def test_what_cannot_be_compared_says_why(run: Path, tmp_path: Path) -> None:
+    assert "there is no architecture typo" in refused("space", "diff", "typo", "bk-sdm-tiny", "--base", "sd-1.5")
+    assert "at most its 3 down stages" in refused("space", "diff", "sd-1.5", "koala-1b", "--base", "sdxl")
+    assert "does not hold its base model" in refused("space", "diff", run / "architecture.json", "sd-1.5")
+    broken = tmp_path / "unet"
+    broken.mkdir()
+    (broken / "config.json").write_text(json.dumps(SD15_CONFIG | {"_class_name": "SearchedUNet"}))
+    assert "`architecture` in" in refused("space", "show", broken)
+    (tmp_path / "spec.json").write_text(json.dumps(SPACE.base.to_dict() | {"base": "sd15"}))
+    assert "`base` in" in refused("space", "show", PIPELINE_DIR, "--spec", tmp_path / "spec.json")
+    shown = json.loads(invoke("space", "diff", str(run), str(run), "--format", "json").stdout)
+    assert shown["positions"] == []
 
 
 def test_space_diff_adds_up_and_known_models_are_listed(run: Path) -> None:

@@ -11,24 +11,27 @@ import numpy as np
 import pytest
 import torch
 from diffusers import UNet2DConditionModel
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
 import nas.export
 import nas.verify_export
+import search_spaces.stock_unet
 from nas.algorithms.evolving import StopReason
 from nas.config import ExperimentConfig, load_config
 from nas.export import ExportError, draw_before_after, export
 from nas.export_form import ExportForm
 from nas.export_report import ExportReport
 from nas.export_source import source_of_run, source_of_spec
-from nas.generate import generate_pictures
+from nas.generate import DrawingSettings, draw
 from nas.pipeline_folder import folder_digest, load_pipeline
 from nas.run import RunDirectory
 from nas.scores import mean_interval
 from nas.spec import FoundArchitecture, read_spec, write_spec
 from nas.verify_export import VerificationRequest, verify
-from search_spaces import Action, space_from_config
+from search_spaces import Action, Architecture, SpaceForm, space_from_config, stock_config
 from search_spaces.known import KNOWN_ARCHITECTURES
 from search_spaces.loading import load_unet, read_unet_config
 from search_spaces.shapes import PIPELINE_DIR
@@ -36,8 +39,10 @@ from search_spaces.supernet import CopyStart, Supernet
 from tests.folders import write_pipeline
 from tests.nas.searching import read_json
 from tests.nas.synthetic import shapes_space
+from tests.strategies import architectures
 
 SPACE = shapes_space()
+STOCK = space_from_config(read_unet_config(PIPELINE_DIR), form=SpaceForm.STOCK)
 PROMPTS = ["a red circle", "a small green ring"]
 SAME_PICTURE = 2e-2  # of 1: pictures are rounded to 8 bits on the way
 
@@ -137,10 +142,16 @@ def test_a_clean_process_loads_it_with_diffusers_alone(
 
 
 def test_pictures_come_out_of_an_export(exported: tuple[Path, ExportReport]) -> None:
-    pictures = generate_pictures(exported[0], prompts=PROMPTS, seed=3, num_steps=2, guidance_scale=2.0)
+    def drawn(prompts: list[str], seed: int) -> Any:
+        settings = DrawingSettings(
+            prompts=tuple(prompts), seed=seed, num_steps=2, guidance_scale=2.0, batch_size=len(prompts)
+        )
+        return draw(exported[0], settings=settings).pictures
+
+    pictures = drawn(PROMPTS, 3)
     assert pictures.shape == (2, 48, 48, 3)
     assert pictures.dtype == np.uint8
-    alone = generate_pictures(exported[0], prompts=PROMPTS[1:], seed=4, num_steps=2, guidance_scale=2.0)
+    alone = drawn(PROMPTS[1:], 4)
     assert np.abs(pictures[1].astype(float) - alone[0]).max() <= 255 * SAME_PICTURE, "picture i is drawn by seed + i"
 
 
@@ -195,6 +206,18 @@ def test_a_changed_weight_fails_the_check_and_the_old_export_stays(
     with pytest.raises(ExportError, match=r"differs from the supernet by .*, more than 1e-05; nothing was written"):
         export_run(run, out=out)
     assert content(out) == before
+
+
+def test_blocks_that_should_be_neutral_and_are_not_fail_the_check(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search_spaces.stock_unet, "neutralise", lambda block: None)
+    monkeypatch.setattr(nas.export, "run_verification", verify)
+    source = source_of_spec("snapfusion-table3", model=PIPELINE_DIR)
+    with pytest.raises(ExportError, match="differs from the supernet"):
+        export(source, out=tmp_path / "out", form=ExportForm.NEUTRAL, measure=False)
+    assert list(tmp_path.iterdir()) == []
+    assert all(parameter.requires_grad for parameter in source.supernet.all_parameters()), "it can go on training"
 
 
 def test_an_export_that_does_not_load_fails_and_the_old_one_stays(
@@ -259,6 +282,8 @@ PLAIN_DIFFUSERS = """
 import json, sys
 import torch
 from diffusers import DiffusionPipeline
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from PIL import Image
 from safetensors.torch import load_file
 pipeline = DiffusionPipeline.from_pretrained(sys.argv[1], use_safetensors=True)
@@ -419,3 +444,20 @@ def test_an_export_can_be_read_back_as_an_architecture(exported: tuple[Path, Exp
     for reference in (run, out, out / "unet", out / "copy"):
         assert source_of_spec(str(reference), model=PIPELINE_DIR).architecture == found
     shutil.rmtree(out / "copy")
+
+
+@pytest.mark.usefixtures("checked_here")
+@settings(max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(architecture=st.one_of(architectures(SPACE), architectures(STOCK)))
+def test_any_architecture_comes_back_as_what_it_was(
+    architecture: Architecture, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Written, reloaded and compared by the export itself; its spec and its folder are the architecture again."""
+    folder = tmp_path_factory.mktemp("any")
+    (folder / "wanted.json").write_text(architecture.to_json())
+    source = source_of_spec(str(folder / "wanted.json"), model=PIPELINE_DIR)
+    report = export(source, out=folder / "out", measure=False)
+    config = stock_config(architecture, space=SPACE, base_config=read_unet_config(PIPELINE_DIR)).config
+    assert report.loads_as == ("SearchedUNet" if config is None else "stock config")
+    assert source_of_spec(str(folder / "out"), model=PIPELINE_DIR).architecture == architecture
+    shutil.rmtree(folder)

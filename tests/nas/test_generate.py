@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from nas.cli import app
 from nas.compute_check import check_dtype
-from nas.generate import DrawingSettings, draw, generate_pictures
+from nas.generate import DrawingSettings, draw
 from nas.pictures import CAPTION_PX, GAP_PX, TILE_PX
 from nas.stage_times import StageTime, StageTimer
 from search_spaces.shapes import PIPELINE_DIR
@@ -68,12 +68,6 @@ def test_the_batch_moves_rounding_only_and_seeds_count_up(xl: Path) -> None:
     assert [stage.batch for stage in together.stages if stage.stage == "UNet step"] == [4, 2]
     last = draw(xl, settings=DrawingSettings(prompts=("a ring",), num_steps=2, seed=7))
     assert np.array_equal(last.pictures[0], apart.pictures[2])
-
-
-def test_pictures_of_the_library_call_are_those_of_the_command() -> None:
-    settings = DrawingSettings(prompts=("a ring", "a red cross"), num_steps=2, batch_size=2)
-    pictures = generate_pictures(PIPELINE_DIR, prompts=settings.prompts, seed=0, num_steps=2, guidance_scale=3.0)
-    assert np.array_equal(pictures, draw(PIPELINE_DIR, settings=settings).pictures)
 
 
 @pytest.mark.parametrize("kind", ["sd1", "sdxl"])

@@ -11,6 +11,7 @@ from diffusers import UNet2DConditionModel
 from nas.config import load_config
 from nas.experiment import resolve
 from nas.export import export
+from nas.export_form import ExportForm
 from nas.export_source import source_of_run, source_of_spec
 from nas.spec import read_spec
 from nas.start import find_start
@@ -19,6 +20,7 @@ from search_spaces.known import bk_sdm_base
 from search_spaces.loading import load_unet, read_unet_config
 from search_spaces.shapes import PIPELINE_DIR
 from search_spaces.supernet import Supernet
+from tests.folders import write_pipeline
 from tests.nas.searching import read_json, same_result, search
 from tests.nas.synthetic import shapes_space, small_config, write_experiment
 
@@ -80,6 +82,27 @@ def test_a_stock_folder_is_a_start(tmp_path: Path) -> None:
     start = find_start(str(tmp_path / "student"), model=PIPELINE_DIR, space_base=SPACE.base)
     assert start.architecture == bk_sdm_base()
     assert start.source == tmp_path / "student" / "unet"
+
+
+def test_an_export_with_neutral_blocks_says_what_to_start_from(tmp_path: Path) -> None:
+    source = source_of_spec(str(wanted(tmp_path, "-resnet[mid,1]")), model=PIPELINE_DIR)
+    export(source, out=tmp_path / "neutral", form=ExportForm.NEUTRAL, measure=False)
+    with pytest.raises(ValueError, match="it may have been exported with neutral ones; start from"):
+        find_start(str(tmp_path / "neutral"), model=PIPELINE_DIR, space_base=SPACE.base)
+    export(source, out=tmp_path / "spec", form=ExportForm.SPEC)
+    start = find_start(str(tmp_path / "spec"), model=PIPELINE_DIR, space_base=SPACE.base)
+    assert (start.architecture, start.source) == (source.architecture, None)
+
+
+def test_a_start_is_read_by_the_variant_that_it_has(tmp_path: Path) -> None:
+    model = write_pipeline(tmp_path / "model", kind="sd1", width=16, variant="fp16", dtype=torch.float16)
+    base = space_from_config(read_unet_config(model)).base
+    export(source_of_spec("bk-sdm-tiny", model=model, variant="fp16"), out=tmp_path / "out", measure=False)
+    start = find_start(str(tmp_path / "out"), model=model, space_base=base, variant="fp16")
+    assert start.variant == "fp16"
+    start.give_weights(Supernet(load_unet(model, variant="fp16")))
+    with pytest.raises(ValueError, match="fp16"):
+        find_start(str(tmp_path / "out"), model=model, space_base=base)
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,7 @@ def test_any_stock_architecture_is_read_as_one_with_the_same_blocks(architecture
         (BASE_CONFIGS["sdxl"], "`channels` at down.*|`heads` at|`cross_attention_dim` at"),
         (SD15_CONFIG | {"block_out_channels": [320, 640, 1280, 640]}, "`channels` at down.3 is 640, there 1280"),
         (SD15_CONFIG | {"layers_per_block": 3}, "down.0 has 3 positions, there 2"),
-        (SD15_CONFIG | {"in_channels": 9}, "no choice among the base model's positions has its blocks"),
+        (SD15_CONFIG | {"in_channels": 9}, "its `in_channels` is 9, there 4"),
     ],
 )
 def test_what_was_not_cut_from_the_base_says_where_they_part(config: dict[str, object], message: str) -> None:
