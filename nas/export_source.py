@@ -78,7 +78,7 @@ def source_of_run(run_path: Path, /, *, table: Path | None = None) -> ExportSour
     supernet.load_weights(weights)
     if table is None and config.latency_table.is_file():
         own = read_table(config.latency_table)
-        table = config.latency_table if own.digest == spec["digests"]["latency_table"] else None
+        table = config.latency_table if own.digest == spec["digests"].get("latency_table") else None
     return ExportSource(
         architecture=architecture,
         supernet=supernet,
