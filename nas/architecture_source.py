@@ -72,7 +72,9 @@ def base_of(reference: str, /) -> BaseModel:
     """
     path = Path(reference)
     if is_run(path):
-        return base_model(read_yaml(path / "config.yaml")["model"])
+        if not isinstance(model := read_yaml(path / "config.yaml").get("model"), str):
+            raise ValueError(f"{path / 'config.yaml'} must name its `model`, but has {model!r}; name the base model")
+        return base_model(model)
     if path.is_file():
         raise ValueError(f"{path} is a spec, which does not hold its base model; name the base model first")
     if not path.exists() and reference in KNOWN_ARCHITECTURES and known_config(reference) is None:
@@ -126,6 +128,21 @@ def read_architecture(reference: str | Path, /, *, base: BaseModel) -> Architect
     except ArchitectureError as error:
         raise ArchitectureError(f"{name} is no architecture of {base.name}: {error}") from error
     return architecture
+
+
+def own_architecture(reference: str, /, *, base: BaseModel) -> Architecture:
+    """The architecture of what a base model was read from: a folder's own UNet, whatever it was once cut out of.
+
+    Args:
+        reference: As given to `base_of` or `origin_of`.
+        base: What they made of it.
+
+    Raises:
+        ValueError: As `read_architecture`.
+    """
+    if is_hub_reference(reference) or (Path(reference).is_dir() and not is_run(Path(reference))):
+        return architecture_of_folder(model_folder(reference, weights=False), base=base)
+    return read_architecture(reference, base=base)
 
 
 def architecture_of_folder(path: Path, /, *, base: BaseModel) -> Architecture:

@@ -1,6 +1,5 @@
 """`nas export`: what a search found, or any named architecture, as something that loads."""
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -9,25 +8,8 @@ from rich.console import Console
 from rich.table import Table
 
 from nas.errors_cli import user_errors
-
-
-class Form(StrEnum):
-    """The forms of `nas.export_form.ExportForm`, known without importing torch."""
-
-    SPEC = "spec"
-    DIFFUSERS = "diffusers"
-    NEUTRAL = "diffusers-neutral"
-    ONNX = "onnx"
-    EXECUTORCH = "executorch"
-    COREML = "coreml"
-
-
-class Dtype(StrEnum):
-    """Types of weights."""
-
-    FLOAT32 = "float32"
-    FLOAT16 = "float16"
-    BFLOAT16 = "bfloat16"
+from nas.export_form import ExportForm
+from nas.latency_model import Dtype
 
 
 @user_errors
@@ -43,12 +25,12 @@ def export(
         str | None, typer.Option(help="base model that an architecture is cut out of: its pipeline folder")
     ] = None,
     form: Annotated[
-        Form,
+        ExportForm,
         typer.Option(
             help="diffusers: a stock config where one exists, else our UNet class; diffusers-neutral: always a stock "
             "config, removed blocks zeroed; onnx, executorch, coreml: the UNet as one file; spec: the JSON alone"
         ),
-    ] = Form.DIFFUSERS,
+    ] = ExportForm.DIFFUSERS,
     out: Annotated[
         Path | None, typer.Option(help="folder to write (default: RUN/export, with another form RUN/export-FORM)")
     ] = None,
@@ -72,7 +54,6 @@ def export(
     """
     from nas.export import draw_before_after
     from nas.export import export as write
-    from nas.export_form import ExportForm
     from nas.export_source import source_of_run, source_of_spec
     from nas.model_source import model_folder, model_name
     from nas.run import is_run
@@ -92,13 +73,11 @@ def export(
             folder = model_folder(model, variant=variant)
             found = source_of_spec(source, model=folder, variant=variant, table=latency_table, name=model_name(model))
     if out is None and into is None and is_run(path):
-        out = path / ("export" if form is Form.DIFFUSERS else f"export-{form}")
+        out = path / ("export" if form is ExportForm.DIFFUSERS else f"export-{form}")
     place = out or (into or Path("exports")) / found.spec["name"]
     with console.status("writing, and checking in a clean process"):
-        report = write(
-            found, out=place, form=ExportForm(form), dtype=dtype and str(dtype), batch=batch, measure=measure
-        )
-    if found.config is not None and form is Form.DIFFUSERS:
+        report = write(found, out=place, form=form, dtype=dtype and str(dtype), batch=batch, measure=measure)
+    if found.config is not None and form is ExportForm.DIFFUSERS:
         draw_before_after(found, export=place, path=path / "before_after.png")
     table = Table(title=f"{report.name} -> {place}")
     for name in ("", "base", "found"):

@@ -1,7 +1,6 @@
 """`nas space show | diff | known`: what may be removed or copied in a model, and what others made of it."""
 
 import json
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,15 +11,9 @@ from rich.table import Table
 
 from nas.errors_cli import user_errors
 from nas.format_cli import Format, FormatOption
+from search_spaces.stock_space import SpaceForm
 
 app = typer.Typer(no_args_is_help=True, help="What may be removed or copied in a model, and how architectures differ.")
-
-
-class Space(StrEnum):
-    """The forms of `search_spaces.SpaceForm`."""
-
-    ANY = "any"
-    STOCK = "stock"
 
 
 ModelArgument = Annotated[
@@ -34,26 +27,24 @@ def show(
     model: ModelArgument,
     spec: Annotated[str | None, typer.Option(help="show this architecture of it: a spec, folder or name")] = None,
     space: Annotated[
-        Space, typer.Option(help="stock: only actions that a stock diffusers config can follow")
-    ] = Space.ANY,
+        SpaceForm, typer.Option(help="stock: only actions that a stock diffusers config can follow")
+    ] = SpaceForm.ANY,
     max_copies: Annotated[int, typer.Option(min=0, help="copies that one block may get")] = 2,
     format: FormatOption = Format.TABLE,
 ) -> None:
     """Stages and positions of a model: what may be removed or copied, what it costs, and why not."""
-    from nas.architecture_source import base_of, read_architecture
+    from nas.architecture_source import base_of, own_architecture, read_architecture
     from search_spaces.diffusers_config import space_from_config
     from search_spaces.space_view import describe_space
-    from search_spaces.stock_space import SpaceForm
 
     base = base_of(model)
-    architecture = read_architecture(spec if spec is not None else model, base=base)
-    own_form = SpaceForm(space)
-    described = describe_space(space_from_config(base.config, max_copies=max_copies, form=own_form), architecture)
+    architecture = read_architecture(spec, base=base) if spec is not None else own_architecture(model, base=base)
+    described = describe_space(space_from_config(base.config, max_copies=max_copies, form=space), architecture)
     if format is Format.JSON:
         typer.echo(json.dumps(described, indent=2))
         return
-    _print_space(model, described, with_reasons=own_form is SpaceForm.ANY)
-    if own_form is SpaceForm.STOCK:
+    _print_space(model, described, with_reasons=space is SpaceForm.ANY)
+    if space is SpaceForm.STOCK:
         for action in described["removals"]:
             typer.echo(f"  {action}")
 
@@ -76,10 +67,10 @@ def diff(
     """
     from latency.store import read_table
     from nas.architecture_diff import architecture_diff
-    from nas.architecture_source import base_model, origin_of, read_architecture
+    from nas.architecture_source import base_model, origin_of, own_architecture, read_architecture
 
     model = base_model(base) if base is not None else origin_of(before)
-    start = read_architecture(before, base=model)
+    start = read_architecture(before, base=model) if base is not None else own_architecture(before, base=model)
     table = read_table(latency_table) if latency_table is not None else None
     told = architecture_diff(start, read_architecture(after, base=model), space=model.space, table=table)
     if format is Format.JSON:

@@ -202,6 +202,7 @@ class CompoundAction:
 
 
 AnyAction: TypeAlias = Action | CompoundAction
+Steps: TypeAlias = tuple[Action | PositionAction, ...]
 
 
 def parse_action(text: str, /) -> AnyAction:
@@ -220,6 +221,6 @@ def parse_action(text: str, /) -> AnyAction:
     return together(tuple(steps))
 
 
-def together(steps: "tuple[Action | PositionAction, ...]", /) -> AnyAction:
+def together(steps: Steps, /) -> AnyAction:
     """Steps as one action; a single one on a block stays what it is."""
     return steps[0] if len(steps) == 1 and isinstance(steps[0], Action) else CompoundAction(steps=steps)

@@ -3,14 +3,10 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from search_spaces.actions import GENES, Action, AnyAction, PositionAction, Sign, together
+from search_spaces.actions import GENES, Action, AnyAction, PositionAction, Sign, Steps, together
 from search_spaces.architecture import Architecture, Position
-from search_spaces.blocks import BlockKind
-from search_spaces.unet_space import UNetSpace
+from search_spaces.unet_space import KINDS, UNetSpace
 from search_spaces.wiring import mirrored
-
-Steps = tuple[Action | PositionAction, ...]
-KINDS = (BlockKind.CROSS_ATTENTION, BlockKind.RESNET)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

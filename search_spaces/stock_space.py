@@ -8,16 +8,13 @@ pairs), the mid block's halves, the innermost stages.
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from enum import StrEnum
-from typing import TypeAlias
 
-from search_spaces.actions import Action, AnyAction, PositionAction, Sign, together
+from search_spaces.actions import Action, AnyAction, PositionAction, Sign, Steps, together
 from search_spaces.architecture import Architecture, ArchitectureError, Position
 from search_spaces.blocks import BlockKind, BlockSignature
 from search_spaces.stock_law import depths_of, innermost_down, mid_stage, stock_reasons
 from search_spaces.unet_space import UNetSpace
 from search_spaces.wiring import mirrored
-
-Steps: TypeAlias = tuple[Action | PositionAction, ...]
 
 
 class SpaceForm(StrEnum):

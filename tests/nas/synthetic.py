@@ -12,7 +12,7 @@ import yaml
 from PIL import Image
 
 from latency import Device, LatencyTable, Method, Protocol, Runtime, TableRow, Workload, write_table
-from search_spaces import BlockSignature, UNetSpace, space_from_config
+from search_spaces import BlockSignature, UNetSpace, parse_action, space_from_config
 from search_spaces.loading import read_unet_config
 from search_spaces.shapes import OPEN_CLIP_DIR, PIPELINE_DIR, caption_of, sample_scene
 from search_spaces.shapes.renderer import render
@@ -32,6 +32,16 @@ FREE_BLOCKS = (
 
 def shapes_space(*, max_copies: int = 2) -> UNetSpace:
     return space_from_config(read_unet_config(PIPELINE_DIR), max_copies=max_copies)
+
+
+def write_wanted(folder: Path, /, *actions: str) -> Path:
+    """A spec of the bundled model after some actions."""
+    architecture = shapes_space().base
+    for action in actions:
+        architecture = parse_action(action).apply(architecture)
+    path = folder / "wanted.json"
+    path.write_text(architecture.to_json(), encoding="utf-8")
+    return path
 
 
 def synthetic_ms(signature: BlockSignature, /) -> float:

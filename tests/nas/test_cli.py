@@ -294,6 +294,9 @@ def test_what_cannot_be_compared_says_why(run: Path, tmp_path: Path) -> None:
     assert "there is no architecture typo" in refused("space", "diff", "typo", "bk-sdm-tiny", "--base", "sd-1.5")
     assert "at most its 3 down stages" in refused("space", "diff", "sd-1.5", "koala-1b", "--base", "sdxl")
     assert "does not hold its base model" in refused("space", "diff", run / "architecture.json", "sd-1.5")
+    (tmp_path / "config.yaml").write_text("{}")
+    assert "must name its `model`" in refused("space", "show", tmp_path)
+    (tmp_path / "config.yaml").unlink()
     broken = tmp_path / "unet"
     broken.mkdir()
     (broken / "config.json").write_text(json.dumps(SD15_CONFIG | {"_class_name": "SearchedUNet"}))

@@ -38,7 +38,7 @@ from search_spaces.shapes import PIPELINE_DIR
 from search_spaces.supernet import CopyStart, Supernet
 from tests.folders import write_pipeline
 from tests.nas.searching import read_json
-from tests.nas.synthetic import shapes_space
+from tests.nas.synthetic import shapes_space, write_wanted
 from tests.strategies import architectures
 
 SPACE = shapes_space()
@@ -367,7 +367,7 @@ def test_stock_exports_load_in_plain_diffusers(
 @pytest.mark.usefixtures("checked_here")
 def test_neutral_blocks_cost_what_the_table_says(experiment: Path, tmp_path: Path) -> None:
     table = experiment.parent / "table.json"
-    source = source_of_spec(_spec(tmp_path, "-resnet[mid,1]"), model=PIPELINE_DIR, table=table)
+    source = source_of_spec(str(write_wanted(tmp_path, "-resnet[mid,1]")), model=PIPELINE_DIR, table=table)
     report = export(source, out=tmp_path / "out", form=ExportForm.NEUTRAL, measure=False)
     assert report.neutral == ("mid_block.resnets.1",)
     assert report.predicted_ms is not None
@@ -375,18 +375,11 @@ def test_neutral_blocks_cost_what_the_table_says(experiment: Path, tmp_path: Pat
     assert any(label == "1 neutral blocks cost, ms" for label, _, _ in report.rows())
 
 
-def _spec(folder: Path, *actions: str) -> str:
-    architecture = SPACE.base
-    for action in actions:
-        architecture = Action.parse(action).apply(architecture)
-    path = folder / "wanted.json"
-    path.write_text(architecture.to_json())
-    return str(path)
-
-
 @pytest.mark.usefixtures("checked_here")
 def test_onnx_is_checked_in_onnx_runtime(tmp_path: Path) -> None:
-    source = source_of_spec(_spec(tmp_path, "-cross_attention[up.3,0]", "-resnet[up.3,0]"), model=PIPELINE_DIR)
+    source = source_of_spec(
+        str(write_wanted(tmp_path, "-cross_attention[up.3,0]", "-resnet[up.3,0]")), model=PIPELINE_DIR
+    )
     report = export(source, out=tmp_path / "out", form=ExportForm.ONNX, batch=2)
     assert "opset 18" in report.loads_as
     assert report.max_difference is not None

@@ -7,7 +7,9 @@ import pytest
 import torch
 import yaml
 from diffusers import UNet2DConditionModel
+from typer.testing import CliRunner
 
+from nas.cli import app
 from nas.config import load_config
 from nas.experiment import resolve
 from nas.export import export
@@ -15,29 +17,20 @@ from nas.export_form import ExportForm
 from nas.export_source import source_of_run, source_of_spec
 from nas.spec import read_spec
 from nas.start import find_start
-from search_spaces import Action, SpaceForm, parse_action, space_from_config
+from search_spaces import SpaceForm, parse_action, space_from_config
 from search_spaces.known import bk_sdm_base
 from search_spaces.loading import load_unet, read_unet_config
 from search_spaces.shapes import PIPELINE_DIR
 from search_spaces.supernet import Supernet
 from tests.folders import write_pipeline
 from tests.nas.searching import read_json, same_result, search
-from tests.nas.synthetic import shapes_space, small_config, write_experiment
+from tests.nas.synthetic import shapes_space, small_config, write_experiment, write_wanted
 
 SPACE = shapes_space()
 
 
-def wanted(folder: Path, *actions: str) -> Path:
-    architecture = SPACE.base
-    for action in actions:
-        architecture = Action.parse(action).apply(architecture)
-    path = folder / "wanted.json"
-    path.write_text(architecture.to_json())
-    return path
-
-
 def test_a_search_starts_where_a_spec_says(experiment: Path, tmp_path: Path) -> None:
-    spec = wanted(tmp_path, "-resnet[mid,1]")
+    spec = write_wanted(tmp_path, "-resnet[mid,1]")
     found = search(experiment, tmp_path / "run", overrides=[f"search.start={spec}"])
     assert found.start == read_spec(spec)[0]
     told = read_json(tmp_path / "run" / "architecture.json")
@@ -85,7 +78,7 @@ def test_a_stock_folder_is_a_start(tmp_path: Path) -> None:
 
 
 def test_an_export_with_neutral_blocks_says_what_to_start_from(tmp_path: Path) -> None:
-    source = source_of_spec(str(wanted(tmp_path, "-resnet[mid,1]")), model=PIPELINE_DIR)
+    source = source_of_spec(str(write_wanted(tmp_path, "-resnet[mid,1]")), model=PIPELINE_DIR)
     export(source, out=tmp_path / "neutral", form=ExportForm.NEUTRAL, measure=False)
     with pytest.raises(ValueError, match="it may have been exported with neutral ones; start from"):
         find_start(str(tmp_path / "neutral"), model=PIPELINE_DIR, space_base=SPACE.base)
@@ -129,6 +122,8 @@ def test_a_search_in_the_stock_space_ends_with_a_stock_config(tmp_path: Path) ->
     space_from_config(read_unet_config(PIPELINE_DIR), form=SpaceForm.STOCK).check(found.architecture)
     report = export(source_of_run(tmp_path / "run"), out=tmp_path / "out", measure=False)
     assert report.loads_as == "stock config"
+    shown = CliRunner().invoke(app, ["space", "show", str(tmp_path / "out"), "--format", "json"])
+    assert json.loads(shown.stdout)["num_params"] == SPACE.num_params(found.architecture), "a base model of its own"
     unet = UNet2DConditionModel.from_pretrained(tmp_path / "out" / "unet")
     assert unet.num_parameters() == SPACE.num_params(found.architecture)
     assert json.loads((tmp_path / "run" / "architecture.json").read_text())["stop"] == "converged"
@@ -136,6 +131,6 @@ def test_a_search_in_the_stock_space_ends_with_a_stock_config(tmp_path: Path) ->
 
 
 def test_a_stock_space_refuses_a_start_outside_of_it(experiment: Path, tmp_path: Path) -> None:
-    overrides = [f"search.start={wanted(tmp_path, '-resnet[mid,1]')}", "search.space=stock"]
+    overrides = [f"search.start={write_wanted(tmp_path, '-resnet[mid,1]')}", "search.space=stock"]
     with pytest.raises(ValueError, match=r"no stock diffusers config builds this architecture: mid\[1\] has a skipped"):
         resolve(load_config(experiment, overrides=overrides))
