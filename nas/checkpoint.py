@@ -13,7 +13,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from nas.durable import set_aside, whole
+from nas.files.durable import set_aside, whole
 from search_spaces.architecture import Architecture
 
 _DIGEST: Final = "weights_digest"  # in the weights' own header

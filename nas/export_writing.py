@@ -12,9 +12,9 @@ from diffusers import UNet2DConditionModel
 
 from latency.block_export import Exporter, FlatModule
 from latency.blocks import Inputs, whole_model
-from nas.durable import write_text
 from nas.export_form import ExportForm
 from nas.export_source import ExportSource
+from nas.files.durable import write_text
 from nas.pipeline_index import read_pipeline_index
 from search_spaces.architecture import Architecture
 from search_spaces.diffusers_config import stock_config

@@ -1,6 +1,5 @@
 """A diffusers pipeline folder taken apart: VAE, text encoders, tokenizers and scheduler, loaded as safetensors only."""
 
-import hashlib
 import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,8 +21,6 @@ from nas.text_encoders import TextEncoders
 from search_spaces.checked_loading import check_tensors, load_model
 from search_spaces.loading import ModelFolderError, unet_class
 from search_spaces.weight_files import stored_tensors
-
-__all__ = ["PARTS", "PipelineParts", "check_pipeline_folder", "folder_digest", "load_pipeline"]
 
 PARTS: Final = ("vae", "text_encoder", "tokenizer", "scheduler", "unet")  # of a pipeline with one text encoder
 _CORRECTED: Final = {"steps_offset": 1, "clip_sample": False}  # as StableDiffusionPipeline.__init__ does
@@ -188,13 +185,3 @@ def load_pipeline(
     return pipeline_class.from_pretrained(
         folder, variant=variant, dtype=dtype or torch.float32, use_safetensors=True, local_files_only=True, **settings
     )
-
-
-def folder_digest(folder: Path, /) -> str:
-    """Digest of all files in a folder, by relative name and content."""
-    digest = hashlib.sha256()
-    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
-        digest.update(path.relative_to(folder).as_posix().encode() + b"\0")
-        with path.open("rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
-    return digest.hexdigest()[:16]

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import yaml
 
-from nas.durable import is_part, storage_errors, sweep, write_text
 from nas.extension import config_diff
+from nas.files.durable import is_part, storage_errors, sweep, write_text
 from nas.score_store import ScoreStore
 from search_spaces.architecture import Architecture
 

@@ -10,15 +10,14 @@ Each file is sealed and stands whole or not at all; one that was damaged neverth
 made again.
 """
 
-import hashlib
 import io
 import json
 import math
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -26,9 +25,10 @@ import pandas as pd
 import pyarrow as pa
 from PIL import Image
 
-from nas.durable import is_part, set_aside, whole_once
 from nas.evaluation.validation_set import Prompt
-from nas.sealed_table import BrokenSealError, seal, unseal
+from nas.files.digests import digest_of
+from nas.files.durable import is_part, set_aside, whole_once
+from nas.files.sealed_table import BrokenSealError, seal, unseal
 
 SCHEMA_VERSION: Final = 1
 _MARKER: Final = "store.json"
@@ -222,9 +222,3 @@ def _check_schema(folder: Path) -> None:
 def digest_of_prompts(prompts: Sequence[Prompt], /) -> str:
     """Short digest of a chunk's prompts: their ids in order."""
     return digest_of({"prompts": [prompt.prompt_id for prompt in prompts]})
-
-
-def digest_of(values: Mapping[str, Any], /) -> str:
-    """Short digest of plain values by their canonical JSON."""
-    text = json.dumps(values, sort_keys=True, separators=(",", ":"), default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]

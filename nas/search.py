@@ -17,13 +17,14 @@ from latency.calibration import distrust
 from nas.algorithms.course import Course, Round, Rules
 from nas.algorithms.evolving import Proposal
 from nas.cost_estimate import CostEstimate, foresee, measure_pace
-from nas.durable import sweep
 from nas.experiment import Experiment
+from nas.files.digests import digest_of
+from nas.files.durable import sweep
 from nas.pictures import write_grid
 from nas.round_scoring import RoundScorer, RoundScores
 from nas.round_training import RoundTrainer
 from nas.run import RunDirectory
-from nas.score_store import ScoreStore, digest_of
+from nas.score_store import ScoreStore
 from nas.scores import Interval
 from nas.scoring import Scorer
 from nas.spec import FoundArchitecture, write_spec

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from nas.algorithms.evolving import StopReason
-from nas.durable import write_text
+from nas.files.durable import write_text
 from nas.scores import Interval
 from search_spaces.actions import AnyAction
 from search_spaces.architecture import Architecture, ArchitectureError

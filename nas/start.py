@@ -4,9 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nas.architecture_source import BaseModel, architecture_of_folder, base_model, read_architecture
-from nas.pipeline_folder import folder_digest
+from nas.files.digests import digest_of, folder_digest
 from nas.run import RunDirectory, is_run
-from nas.score_store import digest_of
 from nas.spec import SPEC_NAME, read_spec
 from search_spaces.architecture import Architecture
 from search_spaces.blocks import BlockSignature

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from nas.durable import append, storage_errors
+from nas.files.durable import append, storage_errors
 
 RUNTIME: Final = "runtime"
 

@@ -7,8 +7,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from nas.durable import StorageError
 from nas.errors_cli import user_errors
+from nas.files.durable import StorageError
 
 
 def app_that_raises(error: BaseException) -> typer.Typer:
@@ -64,7 +64,7 @@ def test_an_interrupted_command_ends_with_130_and_no_traceback() -> None:
 WARNS = """
 import warnings
 import typer
-from nas.durable import LeftoverWarning
+from nas.files.durable import LeftoverWarning
 from nas.errors_cli import user_errors
 
 @user_errors

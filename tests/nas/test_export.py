@@ -25,8 +25,9 @@ from nas.export import ExportError, draw_before_after, export
 from nas.export_form import ExportForm
 from nas.export_report import ExportReport
 from nas.export_source import source_of_run, source_of_spec
+from nas.files.digests import folder_digest
 from nas.generate import DrawingSettings, draw
-from nas.pipeline_folder import folder_digest, load_pipeline
+from nas.pipeline_folder import load_pipeline
 from nas.run import RunDirectory
 from nas.scores import mean_interval
 from nas.spec import FoundArchitecture, read_spec, write_spec

@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 import torch
 
-from nas.durable import StorageError
 from nas.evaluation.validation_set import Prompt
+from nas.files.durable import StorageError
 from nas.pictures import write_grid
 from nas.run import RunDirectory
 from nas.score_store import ScoreKey, ScoreStore, digest_of_prompts

@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from nas.pipeline_folder import PipelineParts, check_pipeline_folder, folder_digest, load_pipeline
+from nas.files.digests import folder_digest
+from nas.pipeline_folder import PipelineParts, load_pipeline
+from nas.pipeline_index import check_pipeline_folder
 from search_spaces.shapes import PIPELINE_DIR
 
 SIZE_PX = (48, 48)

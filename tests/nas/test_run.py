@@ -11,7 +11,7 @@ import pytest
 import torch
 import yaml
 
-from nas.durable import LeftoverWarning
+from nas.files.durable import LeftoverWarning
 from nas.run import RunDirectory, RunDirectoryError
 from search_spaces import Architecture, Position, Stage
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from nas.durable import StorageError
+from nas.files.durable import StorageError
 from nas.trace import Trace, TraceError, TraceWarning, evaluation_frame, read_trace, round_frame
 
 
