@@ -13,7 +13,7 @@ from typing import Final
 from nas.algorithms.course import Course, Round
 from nas.experiment import Experiment
 from nas.round_training import RoundTrainer
-from nas.scores import Interval
+from nas.scores.intervals import Interval
 from nas.value_score import ScoredAction
 from nas.worker import EvaluationTask
 from nas.workers import WorkerPool

@@ -13,13 +13,13 @@ from nas.config import ExperimentConfig, SearchConfig
 from nas.data.captioned_pictures import read_metadata
 from nas.evaluation.clip_model import check_clip_name
 from nas.evaluation.execution import Execution, Precision
-from nas.evaluation.validation_set import ValidationSet, read_captions
 from nas.extension import check_extension
 from nas.files.digests import digest_of, folder_digest
 from nas.model_source import model_folder
 from nas.pipeline_index import PipelineClass, PipelineIndex, check_pipeline_folder
 from nas.racing import RacingSettings
 from nas.robust_training import RobustTrainingSettings, check_stages
+from nas.scores.prompts import ValidationSet, read_captions
 from nas.start import Start, find_start
 from nas.worker import WorkerSpec
 from search_spaces.architecture import Architecture

@@ -16,7 +16,6 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
-from nas.evaluation.validation_set import read_captions
 from nas.export_form import ExportForm
 from nas.export_report import ExportReport
 from nas.export_source import ExportError, ExportSource
@@ -24,6 +23,7 @@ from nas.export_writing import Written, write_form
 from nas.files.durable import sweep_beside, whole, write_text
 from nas.generate import DrawingSettings, draw
 from nas.pictures import write_grid
+from nas.scores.prompts import read_captions
 from nas.spec import SPEC_NAME, SpecError, read_spec
 from nas.verify_export import PROBE, VerificationRequest
 from search_spaces.architecture import Architecture

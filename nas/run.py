@@ -21,7 +21,7 @@ import yaml
 
 from nas.extension import config_diff
 from nas.files.durable import is_part, storage_errors, sweep, write_text
-from nas.score_store import ScoreStore
+from nas.scores.store import ScoreStore
 from search_spaces.architecture import Architecture
 
 if TYPE_CHECKING:

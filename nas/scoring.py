@@ -10,8 +10,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from nas.evaluation.validation_set import ValidationSet
-from nas.score_store import ScoreKey, ScoreStore, digest_of_prompts
+from nas.scores.prompts import ValidationSet
+from nas.scores.store import ScoreKey, ScoreStore, digest_of_prompts
 from nas.worker import EvaluationResult, EvaluationTask
 from nas.workers import WorkerPool
 from search_spaces.architecture import Architecture

@@ -24,8 +24,8 @@ from nas.pictures import write_grid
 from nas.round_scoring import RoundScorer, RoundScores
 from nas.round_training import RoundTrainer
 from nas.run import RunDirectory
-from nas.score_store import ScoreStore
-from nas.scores import Interval
+from nas.scores.intervals import Interval
+from nas.scores.store import ScoreStore
 from nas.scoring import Scorer
 from nas.spec import FoundArchitecture, write_spec
 from nas.trace import Trace

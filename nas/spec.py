@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from nas.algorithms.evolving import StopReason
 from nas.files.durable import write_text
-from nas.scores import Interval
+from nas.scores.intervals import Interval
 from search_spaces.actions import AnyAction
 from search_spaces.architecture import Architecture, ArchitectureError
 from search_spaces.difference import actions_between

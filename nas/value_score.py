@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from nas.scores import Interval
+from nas.scores.intervals import Interval
 from search_spaces.actions import AnyAction
 
 

@@ -18,8 +18,8 @@ from nas.evaluation.clip_model import ClipModel
 from nas.evaluation.evaluator import ClipEvaluator
 from nas.evaluation.execution import Execution
 from nas.evaluation.sampling import SamplingProtocol
-from nas.evaluation.validation_set import ValidationSet
 from nas.pipeline_folder import PipelineParts
+from nas.scores.prompts import ValidationSet
 from search_spaces.architecture import Architecture
 from search_spaces.diffusers_config import space_from_config
 from search_spaces.loading import load_unet

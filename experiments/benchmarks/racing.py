@@ -23,10 +23,10 @@ from rich.progress import Progress
 from experiments.shapes.train_clip import held_out_scenes
 from latency import read_table
 from nas.evaluation.sampling import SamplingProtocol
-from nas.evaluation.validation_set import ValidationSet
 from nas.files.digests import digest_of
 from nas.racing import Direction, Race, RacingSettings, exhaustive
-from nas.score_store import ScoreStore
+from nas.scores.prompts import ValidationSet
+from nas.scores.store import ScoreStore
 from nas.scoring import Scorer
 from nas.worker import WorkerSpec, load_supernet
 from nas.workers import InProcessPool

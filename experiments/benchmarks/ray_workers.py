@@ -20,10 +20,10 @@ from typing import Any
 import ray
 
 from nas.evaluation.sampling import SamplingProtocol
-from nas.evaluation.validation_set import ValidationSet, read_captions
 from nas.ray_cluster import RaySettings, connect
 from nas.ray_pool import RayPool
 from nas.ray_worker import ResultT, TaskT
+from nas.scores.prompts import ValidationSet, read_captions
 from nas.worker import EvaluationTask, EvaluationWorker, WorkerSpec
 from search_spaces.diffusers_config import space_from_config
 from search_spaces.loading import read_unet_config

@@ -20,10 +20,10 @@ from experiments.shapes.train_unet import CONFIG
 from nas.evaluation.clip_model import ClipModel
 from nas.evaluation.evaluator import ClipEvaluator
 from nas.evaluation.sampling import SamplingProtocol
-from nas.evaluation.validation_set import ValidationSet
 from nas.pictures import write_grid
 from nas.pipeline_folder import PipelineParts
-from nas.scores import mean_interval
+from nas.scores.intervals import mean_interval
+from nas.scores.prompts import ValidationSet
 from search_spaces.loading import load_unet
 from search_spaces.shapes import OPEN_CLIP_DIR, PIPELINE_DIR
 from search_spaces.shapes.scenes import Scene, caption_of

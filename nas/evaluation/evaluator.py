@@ -11,8 +11,8 @@ import torch
 from nas.evaluation.clip_model import ClipModel
 from nas.evaluation.execution import Execution
 from nas.evaluation.sampling import SamplingProtocol, initial_noise, make_scheduler, sample_latents
-from nas.evaluation.validation_set import ValidationSet
 from nas.pipeline_folder import PipelineParts
+from nas.scores.prompts import ValidationSet
 
 
 class ClipEvaluator:

@@ -29,7 +29,7 @@ from nas.files.digests import folder_digest
 from nas.generate import DrawingSettings, draw
 from nas.pipeline_folder import load_pipeline
 from nas.run import RunDirectory
-from nas.scores import mean_interval
+from nas.scores.intervals import mean_interval
 from nas.spec import FoundArchitecture, read_spec, write_spec
 from nas.verify_export import VerificationRequest, verify
 from search_spaces import Action, Architecture, SpaceForm, space_from_config, stock_config

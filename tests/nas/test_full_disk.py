@@ -16,11 +16,11 @@ import numpy as np
 import pytest
 import torch
 
-from nas.evaluation.validation_set import Prompt
 from nas.files.durable import StorageError
 from nas.pictures import write_grid
 from nas.run import RunDirectory
-from nas.score_store import ScoreKey, ScoreStore, digest_of_prompts
+from nas.scores.prompts import Prompt
+from nas.scores.store import ScoreKey, ScoreStore, digest_of_prompts
 from nas.trace import Trace, read_trace
 from search_spaces import Architecture, Position, Stage
 from tests.nas.searching import exit_code, same_result, search

@@ -18,9 +18,9 @@ from nas.evaluation.clip_model import ClipModel
 from nas.evaluation.evaluator import ClipEvaluator
 from nas.evaluation.sampling import DETERMINISTIC_SCHEDULERS, SamplingProtocol, initial_noise, sample_latents
 from nas.evaluation.sampling import make_scheduler as make
-from nas.evaluation.validation_set import ValidationSet
 from nas.pipeline_folder import PipelineParts, load_pipeline
 from nas.pipeline_index import check_pipeline_folder, read_pipeline_index
+from nas.scores.prompts import ValidationSet
 from search_spaces.loading import ModelFolderError, load_unet, read_unet_config
 from search_spaces.searched_unet import SearchedUNet
 from search_spaces.supernet import Supernet

@@ -16,7 +16,7 @@ from scipy import stats
 
 from nas.racing import Direction, Race, RacingSettings, Verdict, exhaustive
 from nas.racing_statistics import POOLED_PROMPTS, Floats, Tolerance, look_schedule, surely_no_worse
-from nas.scores import paired_loss
+from nas.scores.intervals import paired_loss
 from nas.value_score import ScoredAction, ranked
 from search_spaces import Action
 from tests.nas.synthetic import shapes_space

@@ -10,11 +10,11 @@ import torch
 
 from nas.algorithms.course import Course, Round
 from nas.config import load_config
-from nas.evaluation.validation_set import ValidationSet
 from nas.experiment import Experiment, resolve
 from nas.racing import RacingSettings
 from nas.round_scoring import RoundScorer, RoundScores
-from nas.score_store import ScoreStore
+from nas.scores.prompts import ValidationSet
+from nas.scores.store import ScoreStore
 from nas.scoring import Scorer
 from nas.worker import EvaluationResult, EvaluationTask
 from tests.nas.synthetic import small_config, write_experiment

@@ -9,8 +9,8 @@ import numpy.typing as npt
 import pytest
 import torch
 
-from nas.evaluation.validation_set import ValidationSet
-from nas.score_store import ScoreStore
+from nas.scores.prompts import ValidationSet
+from nas.scores.store import ScoreStore
 from nas.scoring import Scorer
 from nas.worker import EvaluationResult, EvaluationTask
 from search_spaces import Action

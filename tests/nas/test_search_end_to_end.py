@@ -15,8 +15,8 @@ import nas.search
 from nas.checkpoint import CheckpointWarning
 from nas.config import load_config
 from nas.experiment import resolve
-from nas.score_store import ScoreStore, ScoreStoreWarning
-from nas.scores import paired_loss
+from nas.scores.intervals import paired_loss
+from nas.scores.store import ScoreStore, ScoreStoreWarning
 from nas.spec import read_spec
 from nas.trace import read_trace
 from nas.worker import EvaluationResult, EvaluationTask

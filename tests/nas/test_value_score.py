@@ -4,7 +4,7 @@ from itertools import permutations
 
 import pytest
 
-from nas.scores import Interval
+from nas.scores.intervals import Interval
 from nas.value_score import ScoredAction, ranked
 from search_spaces import Action
 

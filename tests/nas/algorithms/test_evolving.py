@@ -21,7 +21,7 @@ from nas.algorithms.evolving import (
     fastest,
     propose,
 )
-from nas.scores import Interval
+from nas.scores.intervals import Interval
 from nas.value_score import ScoredAction, ranked
 from search_spaces import Action, Architecture, Sign, UNetSpace, space_from_config
 

@@ -7,8 +7,8 @@ from diffusers import UNet2DConditionModel
 from nas.evaluation.clip_model import ClipModel
 from nas.evaluation.evaluator import ClipEvaluator
 from nas.evaluation.sampling import SamplingProtocol
-from nas.evaluation.validation_set import ValidationSet
 from nas.pipeline_folder import PipelineParts
+from nas.scores.prompts import ValidationSet
 
 CAPTIONS = ["a red circle", "a small blue square", "a green ring", "a yellow cross on a black background", "a ring"]
 

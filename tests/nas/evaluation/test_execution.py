@@ -12,8 +12,8 @@ from nas.evaluation.clip_model import ClipModel
 from nas.evaluation.evaluator import ClipEvaluator
 from nas.evaluation.execution import Execution, Precision
 from nas.evaluation.sampling import SamplingProtocol
-from nas.evaluation.validation_set import ValidationSet
 from nas.pipeline_folder import PipelineParts
+from nas.scores.prompts import ValidationSet
 from search_spaces.shapes import OPEN_CLIP_DIR, PIPELINE_DIR
 
 

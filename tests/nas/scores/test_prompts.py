@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nas.evaluation.validation_set import ValidationSet, read_captions
+from nas.scores.prompts import ValidationSet, read_captions
 
 CAPTIONS = st.lists(st.sampled_from(["a red ring", "a blue cross", "a pink sky"]), min_size=1, max_size=20)
 

@@ -15,9 +15,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nas.evaluation.validation_set import Prompt
 from nas.files.digests import digest_of
-from nas.score_store import ScoreKey, ScoreStore, ScoreStoreError, ScoreStoreWarning, digest_of_prompts
+from nas.scores.prompts import Prompt
+from nas.scores.store import ScoreKey, ScoreStore, ScoreStoreError, ScoreStoreWarning, digest_of_prompts
 
 PROMPTS = (Prompt(caption="a red ring", noise_seed=1), Prompt(caption="a blue cross", noise_seed=2**56 - 1))
 KEY = ScoreKey(weights_digest="w0", arch_id="a0", protocol_digest="p0", prompts_digest=digest_of_prompts(PROMPTS))
@@ -191,7 +191,7 @@ def test_a_disk_that_does_not_give_back_what_it_took_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = ScoreStore(tmp_path)
-    monkeypatch.setattr("nas.score_store.seal", lambda table, *, name: b"rotten")
+    monkeypatch.setattr("nas.scores.store.seal", lambda table, *, name: b"rotten")
     with pytest.warns(ScoreStoreWarning), pytest.raises(ScoreStoreError, match="must read as it was written, but does"):
         store.put(KEY, prompts=PROMPTS, scores=[0.1, 0.2])
 

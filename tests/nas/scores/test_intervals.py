@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from nas.scores import mean_interval, paired_loss
+from nas.scores.intervals import mean_interval, paired_loss
 
 SCORES = st.lists(st.floats(-1, 1), min_size=2, max_size=30)
 
