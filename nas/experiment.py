@@ -17,7 +17,7 @@ from nas.extension import check_extension
 from nas.files.digests import digest_of, folder_digest
 from nas.model_source import model_folder
 from nas.pipeline_index import PipelineClass, PipelineIndex, check_pipeline_folder
-from nas.racing import RacingSettings
+from nas.racing.race import RacingSettings
 from nas.robust_training import RobustTrainingSettings, check_stages
 from nas.scores.prompts import ValidationSet, read_captions
 from nas.start import Start, find_start

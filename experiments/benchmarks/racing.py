@@ -24,7 +24,7 @@ from experiments.shapes.train_clip import held_out_scenes
 from latency import read_table
 from nas.evaluation.sampling import SamplingProtocol
 from nas.files.digests import digest_of
-from nas.racing import Direction, Race, RacingSettings, exhaustive
+from nas.racing.race import Direction, Race, RacingSettings, exhaustive
 from nas.scores.prompts import ValidationSet
 from nas.scores.store import ScoreStore
 from nas.scoring import Scorer

@@ -11,7 +11,7 @@ import torch
 from nas.algorithms.course import Course, Round
 from nas.config import load_config
 from nas.experiment import Experiment, resolve
-from nas.racing import RacingSettings
+from nas.racing.race import RacingSettings
 from nas.round_scoring import RoundScorer, RoundScores
 from nas.scores.prompts import ValidationSet
 from nas.scores.store import ScoreStore

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from nas.racing_statistics import Bools
+from nas.racing.comparisons import Bools
 
 
 class Standings:

@@ -1,7 +1,7 @@
 """Racing: find the actions that exhaustive scoring would choose, and score no action for longer than that takes.
 
 Prompts come chunk by chunk. At each look every two undecided contestants are compared on the prompts that both have
-(`nas.racing_statistics`); who is surely chosen, or surely not, gets no more prompts. After the successive elimination
+(`nas.racing.comparisons`); who is surely chosen, or surely not, gets no more prompts. After the successive elimination
 of Maron and Moore (1994), "Hoeffding races". What is guaranteed, and what is not, is in docs/racing.md.
 """
 
@@ -12,8 +12,8 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 
-from nas.racing_standings import Standings
-from nas.racing_statistics import Floats, Tolerance, look_schedule, surely_no_worse
+from nas.racing.comparisons import Floats, Tolerance, look_schedule, surely_no_worse
+from nas.racing.standings import Standings
 
 
 class Contestant(Hashable, Protocol):

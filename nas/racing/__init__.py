@@ -1,0 +1,1 @@
+"""How many pictures a decision needs."""
