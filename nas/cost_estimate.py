@@ -11,10 +11,10 @@ from dataclasses import dataclass, fields
 from typing import Final
 
 from nas.algorithms.course import Course, Round
+from nas.algorithms.value_score import ScoredAction
 from nas.experiment import Experiment
 from nas.round_training import RoundTrainer
 from nas.scores.intervals import Interval
-from nas.value_score import ScoredAction
 from nas.worker import EvaluationTask
 from nas.workers import WorkerPool
 

@@ -9,11 +9,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from nas.algorithms.course import Round
+from nas.algorithms.value_score import ScoredAction, ranked
 from nas.experiment import Experiment
 from nas.racing.race import Direction, Race, Verdict
 from nas.scores.intervals import Interval, mean_interval, paired_loss
 from nas.scoring import Scorer
-from nas.value_score import ScoredAction, ranked
 from search_spaces.actions import AnyAction
 from search_spaces.architecture import Architecture
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from nas.algorithms.evolving import Contest, EvolvingSettings, PriceMs, Proposal, candidates, contest, propose
-from nas.value_score import ScoredAction
+from nas.algorithms.value_score import ScoredAction
 from search_spaces.actions import AnyAction, Sign
 from search_spaces.architecture import Architecture
 from search_spaces.unet_space import UNetSpace

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from nas.value_score import ScoredAction
+from nas.algorithms.value_score import ScoredAction
 from search_spaces.actions import GENES, Action, AnyAction, Sign
 from search_spaces.architecture import Architecture
 from search_spaces.blocks import BlockKind

@@ -21,8 +21,8 @@ from nas.algorithms.evolving import (
     fastest,
     propose,
 )
+from nas.algorithms.value_score import ScoredAction, ranked
 from nas.scores.intervals import Interval
-from nas.value_score import ScoredAction, ranked
 from search_spaces import Action, Architecture, Sign, UNetSpace, space_from_config
 
 SPACE = space_from_config(

@@ -14,10 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from nas.algorithms.value_score import ScoredAction, ranked
 from nas.racing.comparisons import POOLED_PROMPTS, Floats, Tolerance, look_schedule, surely_no_worse
 from nas.racing.race import Direction, Race, RacingSettings, Verdict, exhaustive
 from nas.scores.intervals import paired_loss
-from nas.value_score import ScoredAction, ranked
 from search_spaces import Action
 from tests.nas.synthetic import shapes_space
 

@@ -4,8 +4,8 @@ from itertools import permutations
 
 import pytest
 
+from nas.algorithms.value_score import ScoredAction, ranked
 from nas.scores.intervals import Interval
-from nas.value_score import ScoredAction, ranked
 from search_spaces import Action
 
 
