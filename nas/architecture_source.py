@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from nas.model_source import HUB, is_hub_reference, model_folder, model_name
+from nas.pipelines.source import HUB, is_hub_reference, model_folder, model_name
 from nas.run import is_run, read_yaml
 from nas.spec import SPEC_NAME, check_base, read_spec
 from search_spaces.alignment import aligned

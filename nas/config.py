@@ -11,8 +11,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
-from nas.evaluation.sampling import SamplingProtocol
-from nas.model_source import is_hub_reference, model_folder
+from nas.pipelines.sampling import SamplingProtocol
+from nas.pipelines.source import is_hub_reference, model_folder
 
 
 class ConfigError(ValueError):
@@ -52,7 +52,7 @@ class SamplingConfig(_Section):
 
 
 class ExecutionConfig(_Section):
-    """Where and how UNet, VAE and CLIP compute; part of the protocol. See `nas.evaluation.execution.Execution`."""
+    """Where and how UNet, VAE and CLIP compute; part of the protocol. See `nas.pipelines.execution.Execution`."""
 
     device: str = Field("cpu", pattern=r"^(cpu|cuda(:\d+)?)$", description="cpu, cuda or cuda:1")
     precision: Literal["float32", "bfloat16", "float16"] = Field("float32", description="of matrix products")

@@ -20,10 +20,10 @@ def convert(
 
     Example: nas convert my_model.safetensors models/my_model --config models/sd15
     """
-    from nas.model_source import model_folder
+    from nas.pipelines.source import model_folder
 
     folder = model_folder(config, weights=False)
-    from nas.convert import convert_checkpoint
+    from nas.pipelines.convert import convert_checkpoint
 
     num_params = convert_checkpoint(file, out=out, config=folder)
     typer.echo(f"{num_params:,} parameters -> {out}")

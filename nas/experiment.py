@@ -12,11 +12,11 @@ from nas.algorithms.evolving import EvolvingSettings, check_feasible, check_prot
 from nas.config import ExperimentConfig, SearchConfig
 from nas.data.captioned_pictures import read_metadata
 from nas.evaluation.clip_model import check_clip_name
-from nas.evaluation.execution import Execution, Precision
 from nas.extension import check_extension
 from nas.files.digests import digest_of, folder_digest
-from nas.model_source import model_folder
-from nas.pipeline_index import PipelineClass, PipelineIndex, check_pipeline_folder
+from nas.pipelines.execution import Execution, Precision
+from nas.pipelines.index import PipelineClass, PipelineIndex, check_pipeline_folder
+from nas.pipelines.source import model_folder
 from nas.racing.race import RacingSettings
 from nas.robust_training import RobustTrainingSettings, check_stages
 from nas.scores.prompts import ValidationSet, read_captions

@@ -55,7 +55,7 @@ def export(
     from nas.export import draw_before_after
     from nas.export import export as write
     from nas.export_source import source_of_run, source_of_spec
-    from nas.model_source import model_folder, model_name
+    from nas.pipelines.source import model_folder, model_name
     from nas.run import is_run
 
     if out is not None and into is not None:

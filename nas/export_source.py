@@ -12,8 +12,8 @@ from latency.table import LatencyTable
 from nas.architecture_source import base_model, read_architecture
 from nas.config import ExperimentConfig
 from nas.files.digests import folder_digest
-from nas.model_source import model_folder
-from nas.pipeline_index import check_pipeline_folder
+from nas.pipelines.index import check_pipeline_folder
+from nas.pipelines.source import model_folder
 from nas.run import RunDirectory
 from nas.spec import describe, read_spec
 from search_spaces.architecture import Architecture

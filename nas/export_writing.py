@@ -15,7 +15,7 @@ from latency.blocks import Inputs, whole_model
 from nas.export_form import ExportForm
 from nas.export_source import ExportSource
 from nas.files.durable import write_text
-from nas.pipeline_index import read_pipeline_index
+from nas.pipelines.index import read_pipeline_index
 from search_spaces.architecture import Architecture
 from search_spaces.diffusers_config import stock_config
 from search_spaces.loading import read_context_tokens, read_unet_config

@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from nas.compute_check import check_dtype
-from nas.evaluation.sampling import check_scheduler, make_scheduler
-from nas.pipeline_folder import load_pipeline
+from nas.pipelines.compute_check import check_dtype
+from nas.pipelines.folder import load_pipeline
+from nas.pipelines.sampling import check_scheduler, make_scheduler
 from nas.stage_times import StageTime, StageTimer
 
 

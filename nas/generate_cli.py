@@ -38,7 +38,7 @@ def generate(
 
     Example: nas generate runs/demo/export "a red circle above a blue square" "a small green ring"
     """
-    from nas.model_source import model_folder
+    from nas.pipelines.source import model_folder
 
     path = model_folder(folder, variant=variant)
     import torch

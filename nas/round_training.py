@@ -10,8 +10,8 @@ from nas.checkpoint import weights_digest
 from nas.config import ExperimentConfig
 from nas.data.captioned_pictures import encode_pictures, read_metadata
 from nas.data.latent_set import LatentSet
-from nas.evaluation.sampling import make_scheduler
-from nas.pipeline_folder import PipelineParts
+from nas.pipelines.folder import PipelineParts
+from nas.pipelines.sampling import make_scheduler
 from nas.robust_training import NoiseSchedule, RobustTrainingSettings, time_step, train
 from nas.run import RunDirectory
 from search_spaces.architecture import Architecture

@@ -24,7 +24,7 @@ from latency.extras import load_extra
 from latency.interleaving import MeasureSettings, interleave
 from nas.export_form import ExportForm
 from nas.export_writing import MOST_PROBED, flat_unet
-from nas.pipeline_folder import load_pipeline
+from nas.pipelines.folder import load_pipeline
 from search_spaces.diffusers_config import space_from_config
 from search_spaces.loading import load_unet, read_context_tokens, read_unet_config, unet_class
 from search_spaces.unet_space import UNetSpace

@@ -16,9 +16,9 @@ import torch
 
 from nas.evaluation.clip_model import ClipModel
 from nas.evaluation.evaluator import ClipEvaluator
-from nas.evaluation.execution import Execution
-from nas.evaluation.sampling import SamplingProtocol
-from nas.pipeline_folder import PipelineParts
+from nas.pipelines.execution import Execution
+from nas.pipelines.folder import PipelineParts
+from nas.pipelines.sampling import SamplingProtocol
 from nas.scores.prompts import ValidationSet
 from search_spaces.architecture import Architecture
 from search_spaces.diffusers_config import space_from_config

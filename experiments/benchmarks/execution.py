@@ -12,7 +12,7 @@ import time
 
 import torch
 
-from nas.evaluation.execution import Execution, Precision
+from nas.pipelines.execution import Execution, Precision
 from search_spaces.loading import load_unet
 from search_spaces.shapes import PIPELINE_DIR
 

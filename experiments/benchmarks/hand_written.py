@@ -21,8 +21,8 @@ from torchmetrics.multimodal import CLIPScore
 
 from nas.evaluation.clip_model import ClipModel
 from nas.evaluation.evaluator import ClipEvaluator
-from nas.evaluation.sampling import SamplingProtocol, initial_noise
-from nas.pipeline_folder import PipelineParts, load_pipeline
+from nas.pipelines.folder import PipelineParts, load_pipeline
+from nas.pipelines.sampling import SamplingProtocol, initial_noise
 from nas.scores.prompts import ValidationSet, read_captions
 from search_spaces import Action, BlockKind
 from search_spaces.loading import load_unet

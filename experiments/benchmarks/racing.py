@@ -22,8 +22,8 @@ from rich.progress import Progress
 
 from experiments.shapes.train_clip import held_out_scenes
 from latency import read_table
-from nas.evaluation.sampling import SamplingProtocol
 from nas.files.digests import digest_of
+from nas.pipelines.sampling import SamplingProtocol
 from nas.racing.race import Direction, Race, RacingSettings, exhaustive
 from nas.scores.prompts import ValidationSet
 from nas.scores.store import ScoreStore

@@ -19,7 +19,7 @@ from typing import Any
 
 import ray
 
-from nas.evaluation.sampling import SamplingProtocol
+from nas.pipelines.sampling import SamplingProtocol
 from nas.ray_cluster import RaySettings, connect
 from nas.ray_pool import RayPool
 from nas.ray_worker import ResultT, TaskT

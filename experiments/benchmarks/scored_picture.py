@@ -14,8 +14,8 @@ import torch
 
 from nas.evaluation.clip_model import ClipModel
 from nas.evaluation.evaluator import ClipEvaluator
-from nas.evaluation.sampling import SamplingProtocol
-from nas.pipeline_folder import PipelineParts
+from nas.pipelines.folder import PipelineParts
+from nas.pipelines.sampling import SamplingProtocol
 from nas.scores.prompts import ValidationSet, read_captions
 from search_spaces.loading import load_unet
 from search_spaces.shapes import OPEN_CLIP_DIR, PIPELINE_DIR

@@ -19,9 +19,9 @@ from experiments.shapes.train_clip import held_out_scenes, pictures, retrieval
 from experiments.shapes.train_unet import CONFIG
 from nas.evaluation.clip_model import ClipModel
 from nas.evaluation.evaluator import ClipEvaluator
-from nas.evaluation.sampling import SamplingProtocol
 from nas.pictures import write_grid
-from nas.pipeline_folder import PipelineParts
+from nas.pipelines.folder import PipelineParts
+from nas.pipelines.sampling import SamplingProtocol
 from nas.scores.intervals import mean_interval
 from nas.scores.prompts import ValidationSet
 from search_spaces.loading import load_unet

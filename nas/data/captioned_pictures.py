@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 
 from nas.data.latent_set import LatentSet
-from nas.pipeline_folder import PipelineParts
+from nas.pipelines.folder import PipelineParts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
-from nas.conditioning import Conditioning
+from nas.pipelines.conditioning import Conditioning
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 import torch
 
 from nas.evaluation.clip_model import ClipModel
-from nas.evaluation.execution import Execution
-from nas.evaluation.sampling import SamplingProtocol, initial_noise, make_scheduler, sample_latents
-from nas.pipeline_folder import PipelineParts
+from nas.pipelines.execution import Execution
+from nas.pipelines.folder import PipelineParts
+from nas.pipelines.sampling import SamplingProtocol, initial_noise, make_scheduler, sample_latents
 from nas.scores.prompts import ValidationSet
 
 

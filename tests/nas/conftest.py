@@ -8,7 +8,7 @@ import torch
 from diffusers import UNet2DConditionModel
 
 from nas.evaluation.clip_model import ClipModel
-from nas.pipeline_folder import PipelineParts
+from nas.pipelines.folder import PipelineParts
 from search_spaces.loading import load_unet
 from search_spaces.shapes import OPEN_CLIP_DIR, PIPELINE_DIR
 from tests.nas.searching import search

@@ -27,7 +27,7 @@ from nas.export_report import ExportReport
 from nas.export_source import source_of_run, source_of_spec
 from nas.files.digests import folder_digest
 from nas.generate import DrawingSettings, draw
-from nas.pipeline_folder import load_pipeline
+from nas.pipelines.folder import load_pipeline
 from nas.run import RunDirectory
 from nas.scores.intervals import mean_interval
 from nas.spec import FoundArchitecture, read_spec, write_spec

@@ -10,8 +10,8 @@ from diffusers import DDIMScheduler, UNet2DConditionModel
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nas.conditioning import Conditioning
 from nas.data.latent_set import LatentSet
+from nas.pipelines.conditioning import Conditioning
 from nas.robust_training import NoiseSchedule, RobustTrainingSettings, check_stages, drop_blocks, train
 from search_spaces import Action, Architecture, space_from_config
 from search_spaces.supernet import Supernet

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from nas.data.captioned_pictures import encode_pictures, read_metadata
-from nas.pipeline_folder import PipelineParts
+from nas.pipelines.folder import PipelineParts
 from tests.nas.synthetic import write_pictures
 
 

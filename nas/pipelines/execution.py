@@ -13,7 +13,7 @@ from diffusers.models.attention import BasicTransformerBlock
 from diffusers.models.resnet import ResnetBlock2D
 from torch import nn
 
-from nas.compute_check import check_dtype
+from nas.pipelines.compute_check import check_dtype
 
 M = TypeVar("M", bound=nn.Module)
 

@@ -12,9 +12,9 @@ import torch
 from latency import write_table
 from nas.config import load_config
 from nas.data.captioned_pictures import encode_pictures, read_metadata
-from nas.evaluation.sampling import make_scheduler
 from nas.experiment import resolve
-from nas.pipeline_folder import PipelineParts
+from nas.pipelines.folder import PipelineParts
+from nas.pipelines.sampling import make_scheduler
 from nas.robust_training import NoiseSchedule, RobustTrainingSettings, train
 from nas.spec import read_spec
 from nas.trace import read_trace

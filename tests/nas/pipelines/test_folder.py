@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from nas.files.digests import folder_digest
-from nas.pipeline_folder import PipelineParts, load_pipeline
-from nas.pipeline_index import check_pipeline_folder
+from nas.pipelines.folder import PipelineParts, load_pipeline
+from nas.pipelines.index import check_pipeline_folder
 from search_spaces.shapes import PIPELINE_DIR
 
 SIZE_PX = (48, 48)

@@ -12,7 +12,7 @@ from diffusers.utils import logging as diffusers_logging
 from transformers.utils.logging import disable_progress_bar
 
 from nas.files.durable import sweep_beside, whole
-from nas.pipeline_index import PipelineClass, check_pipeline_folder, read_pipeline_index
+from nas.pipelines.index import PipelineClass, check_pipeline_folder, read_pipeline_index
 from search_spaces.loading import read_unet_config
 from search_spaces.weight_files import ModelFolderError, read_header
 

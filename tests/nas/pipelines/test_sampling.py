@@ -6,15 +6,15 @@ import pytest
 import torch
 from diffusers import StableDiffusionPipeline, UNet2DConditionModel
 
-from nas.conditioning import Conditioning
-from nas.evaluation.sampling import (
+from nas.pipelines.conditioning import Conditioning
+from nas.pipelines.folder import PipelineParts
+from nas.pipelines.sampling import (
     DETERMINISTIC_SCHEDULERS,
     SamplingProtocol,
     initial_noise,
     make_scheduler,
     sample_latents,
 )
-from nas.pipeline_folder import PipelineParts
 from search_spaces.shapes import PIPELINE_DIR
 
 CAPTIONS = ("a red circle", "a small blue square on a black background")

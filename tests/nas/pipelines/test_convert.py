@@ -10,8 +10,8 @@ from safetensors.torch import load_file, save_file
 from typer.testing import CliRunner
 
 from nas.cli import app
-from nas.convert import ConversionError, convert_checkpoint
-from nas.pipeline_folder import PipelineParts
+from nas.pipelines.convert import ConversionError, convert_checkpoint
+from nas.pipelines.folder import PipelineParts
 from search_spaces.loading import ModelFolderError, load_unet
 from search_spaces.weight_files import stored_dtype, weight_files
 from tests.folders import write_pipeline

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
-from nas.conditioning import Conditioning
+from nas.pipelines.conditioning import Conditioning
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -10,9 +10,9 @@ from diffusers.models.resnet import ResnetBlock2D
 
 from nas.evaluation.clip_model import ClipModel
 from nas.evaluation.evaluator import ClipEvaluator
-from nas.evaluation.execution import Execution, Precision
-from nas.evaluation.sampling import SamplingProtocol
-from nas.pipeline_folder import PipelineParts
+from nas.pipelines.execution import Execution, Precision
+from nas.pipelines.folder import PipelineParts
+from nas.pipelines.sampling import SamplingProtocol
 from nas.scores.prompts import ValidationSet
 from search_spaces.shapes import OPEN_CLIP_DIR, PIPELINE_DIR
 

@@ -12,14 +12,14 @@ import torch
 from diffusers import DiffusionPipeline
 from safetensors.torch import load_file, save_file
 
-from nas.conditioning import Conditioning
-from nas.convert import convert_checkpoint
 from nas.evaluation.clip_model import ClipModel
 from nas.evaluation.evaluator import ClipEvaluator
-from nas.evaluation.sampling import DETERMINISTIC_SCHEDULERS, SamplingProtocol, initial_noise, sample_latents
-from nas.evaluation.sampling import make_scheduler as make
-from nas.pipeline_folder import PipelineParts, load_pipeline
-from nas.pipeline_index import check_pipeline_folder, read_pipeline_index
+from nas.pipelines.conditioning import Conditioning
+from nas.pipelines.convert import convert_checkpoint
+from nas.pipelines.folder import PipelineParts, load_pipeline
+from nas.pipelines.index import check_pipeline_folder, read_pipeline_index
+from nas.pipelines.sampling import DETERMINISTIC_SCHEDULERS, SamplingProtocol, initial_noise, sample_latents
+from nas.pipelines.sampling import make_scheduler as make
 from nas.scores.prompts import ValidationSet
 from search_spaces.loading import ModelFolderError, load_unet, read_unet_config
 from search_spaces.searched_unet import SearchedUNet

@@ -14,8 +14,8 @@ from typer.testing import CliRunner
 from nas.cli import app
 from nas.config import load_config
 from nas.experiment import resolve
-from nas.model_source import file_patterns, is_hub_reference, model_folder
-from nas.pipeline_index import check_pipeline_folder
+from nas.pipelines.index import check_pipeline_folder
+from nas.pipelines.source import file_patterns, is_hub_reference, model_folder
 from search_spaces.loading import ModelFolderError
 from tests.folders import write_pipeline
 from tests.nas.synthetic import write_experiment
@@ -51,7 +51,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 OFFLINE = """
 import sys
 from nas.errors_cli import user_errors
-from nas.model_source import model_folder
+from nas.pipelines.source import model_folder
 variant = sys.argv[2] or None
 user_errors(lambda: print(model_folder(sys.argv[1], variant=variant, weights=sys.argv[3] == "weights")))()
 """

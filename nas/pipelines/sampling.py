@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import torch
 
-from nas.conditioning import Conditioning
+from nas.pipelines.conditioning import Conditioning
 
 # Schedulers without noise of their own: a picture depends on its first noise alone.
 DETERMINISTIC_SCHEDULERS: Final = (

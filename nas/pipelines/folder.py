@@ -14,10 +14,10 @@ from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokeniz
 from transformers.utils.logging import disable_progress_bar
 
 import search_spaces.searched_unet  # noqa: F401  diffusers loads the class only from a module that is imported already
-from nas.autoencoder import Autoencoder
-from nas.conditioning import Conditioning
-from nas.pipeline_index import PipelineClass, PipelineIndex, check_pipeline_folder, read_part_config
-from nas.text_encoders import TextEncoders
+from nas.pipelines.autoencoder import Autoencoder
+from nas.pipelines.conditioning import Conditioning
+from nas.pipelines.index import PipelineClass, PipelineIndex, check_pipeline_folder, read_part_config
+from nas.pipelines.text_encoders import TextEncoders
 from search_spaces.checked_loading import check_tensors, load_model
 from search_spaces.loading import ModelFolderError, unet_class
 from search_spaces.weight_files import stored_tensors

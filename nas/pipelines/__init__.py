@@ -1,0 +1,1 @@
+"""diffusers folders taken apart: text encoders, UNet, autoencoder, and how they sample."""
