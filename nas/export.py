@@ -16,13 +16,13 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
+from nas.drawing.draw import DrawingSettings, draw
+from nas.drawing.grid import write_grid
 from nas.export_form import ExportForm
 from nas.export_report import ExportReport
 from nas.export_source import ExportError, ExportSource
 from nas.export_writing import Written, write_form
 from nas.files.durable import sweep_beside, whole, write_text
-from nas.generate import DrawingSettings, draw
-from nas.pictures import write_grid
 from nas.scores.prompts import read_captions
 from nas.spec import SPEC_NAME, SpecError, read_spec
 from nas.verify_export import PROBE, VerificationRequest

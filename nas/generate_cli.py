@@ -12,7 +12,7 @@ from nas.format_cli import Format, FormatOption
 from nas.latency_model import Dtype
 
 if TYPE_CHECKING:
-    from nas.generate import Drawing
+    from nas.drawing.draw import Drawing
 
 
 @user_errors
@@ -43,8 +43,8 @@ def generate(
     path = model_folder(folder, variant=variant)
     import torch
 
-    from nas.generate import DrawingSettings, draw
-    from nas.pictures import write_grid
+    from nas.drawing.draw import DrawingSettings, draw
+    from nas.drawing.grid import write_grid
 
     settings = DrawingSettings(
         prompts=tuple(prompts),

@@ -21,12 +21,12 @@ import nas.verify_export
 import search_spaces.stock_unet
 from nas.algorithms.evolving import StopReason
 from nas.config import ExperimentConfig, load_config
+from nas.drawing.draw import DrawingSettings, draw
 from nas.export import ExportError, draw_before_after, export
 from nas.export_form import ExportForm
 from nas.export_report import ExportReport
 from nas.export_source import source_of_run, source_of_spec
 from nas.files.digests import folder_digest
-from nas.generate import DrawingSettings, draw
 from nas.pipelines.folder import load_pipeline
 from nas.run import RunDirectory
 from nas.scores.intervals import mean_interval

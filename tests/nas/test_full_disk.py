@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 import torch
 
+from nas.drawing.grid import write_grid
 from nas.files.durable import StorageError
-from nas.pictures import write_grid
 from nas.run import RunDirectory
 from nas.scores.prompts import Prompt
 from nas.scores.store import ScoreKey, ScoreStore, digest_of_prompts

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from nas.pictures import CAPTION_PX, GAP_PX, TILE_PX, grid, write_grid
+from nas.drawing.grid import CAPTION_PX, GAP_PX, TILE_PX, grid, write_grid
 
 PICTURES = np.stack([np.full((48, 48, 3), colour, np.uint8) for colour in (10, 120, 250)])
 

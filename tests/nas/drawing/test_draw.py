@@ -11,8 +11,8 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from nas.cli import app
-from nas.generate import DrawingSettings, draw
-from nas.pictures import CAPTION_PX, GAP_PX, TILE_PX
+from nas.drawing.draw import DrawingSettings, draw
+from nas.drawing.grid import CAPTION_PX, GAP_PX, TILE_PX
 from nas.pipelines.compute_check import check_dtype
 from nas.stage_times import StageTime, StageTimer
 from search_spaces.shapes import PIPELINE_DIR
