@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from nas.evaluation.clip_evaluator import ClipEvaluator
 from nas.evaluation.clip_model import ClipModel
-from nas.evaluation.evaluator import ClipEvaluator
 from nas.pipelines.execution import Execution
 from nas.pipelines.folder import PipelineParts
 from nas.pipelines.sampling import SamplingProtocol

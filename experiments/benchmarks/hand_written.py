@@ -19,8 +19,8 @@ import torch
 from PIL import Image
 from torchmetrics.multimodal import CLIPScore
 
+from nas.evaluation.clip_evaluator import ClipEvaluator
 from nas.evaluation.clip_model import ClipModel
-from nas.evaluation.evaluator import ClipEvaluator
 from nas.pipelines.folder import PipelineParts, load_pipeline
 from nas.pipelines.sampling import SamplingProtocol, initial_noise
 from nas.scores.prompts import ValidationSet, read_captions

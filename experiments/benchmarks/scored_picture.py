@@ -12,8 +12,8 @@ from collections.abc import Callable
 
 import torch
 
+from nas.evaluation.clip_evaluator import ClipEvaluator
 from nas.evaluation.clip_model import ClipModel
-from nas.evaluation.evaluator import ClipEvaluator
 from nas.pipelines.folder import PipelineParts
 from nas.pipelines.sampling import SamplingProtocol
 from nas.scores.prompts import ValidationSet, read_captions

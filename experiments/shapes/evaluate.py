@@ -18,8 +18,8 @@ from experiments.shapes import checkpoint
 from experiments.shapes.train_clip import held_out_scenes, pictures, retrieval
 from experiments.shapes.train_unet import CONFIG
 from nas.drawing.grid import write_grid
+from nas.evaluation.clip_evaluator import ClipEvaluator
 from nas.evaluation.clip_model import ClipModel
-from nas.evaluation.evaluator import ClipEvaluator
 from nas.pipelines.folder import PipelineParts
 from nas.pipelines.sampling import SamplingProtocol
 from nas.scores.intervals import mean_interval

@@ -12,8 +12,8 @@ import torch
 from diffusers import DiffusionPipeline
 from safetensors.torch import load_file, save_file
 
+from nas.evaluation.clip_evaluator import ClipEvaluator
 from nas.evaluation.clip_model import ClipModel
-from nas.evaluation.evaluator import ClipEvaluator
 from nas.pipelines.conditioning import Conditioning
 from nas.pipelines.convert import convert_checkpoint
 from nas.pipelines.folder import PipelineParts, load_pipeline
