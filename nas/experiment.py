@@ -10,7 +10,6 @@ from latency.table import LatencyTable, check_workload
 from nas.algorithms.course import Rules
 from nas.algorithms.evolving import EvolvingSettings, check_feasible, check_protected
 from nas.config import ExperimentConfig, SearchConfig
-from nas.data.captioned_pictures import read_metadata
 from nas.evaluation.clip_model import check_clip_name
 from nas.extension import check_extension
 from nas.files.digests import digest_of, folder_digest
@@ -18,9 +17,11 @@ from nas.pipelines.execution import Execution, Precision
 from nas.pipelines.index import PipelineClass, PipelineIndex, check_pipeline_folder
 from nas.pipelines.source import model_folder
 from nas.racing.race import RacingSettings
-from nas.robust_training import RobustTrainingSettings, check_stages
 from nas.scores.prompts import ValidationSet, read_captions
 from nas.start import Start, find_start
+from nas.training.captioned_pictures import read_metadata
+from nas.training.dropping import check_stages
+from nas.training.robust import RobustTrainingSettings
 from nas.worker import WorkerSpec
 from search_spaces.architecture import Architecture
 from search_spaces.diffusers_config import space_from_config

@@ -8,12 +8,13 @@ import torch
 
 from nas.checkpoint import weights_digest
 from nas.config import ExperimentConfig
-from nas.data.captioned_pictures import encode_pictures, read_metadata
-from nas.data.latent_set import LatentSet
 from nas.pipelines.folder import PipelineParts
 from nas.pipelines.sampling import make_scheduler
-from nas.robust_training import NoiseSchedule, RobustTrainingSettings, time_step, train
 from nas.run import RunDirectory
+from nas.training.captioned_pictures import encode_pictures, read_metadata
+from nas.training.latent_set import LatentSet
+from nas.training.noise_schedule import NoiseSchedule
+from nas.training.robust import RobustTrainingSettings, time_step, train
 from search_spaces.architecture import Architecture
 from search_spaces.supernet import Supernet
 

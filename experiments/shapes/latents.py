@@ -9,8 +9,8 @@ from safetensors.torch import load_file, save_file
 from transformers import CLIPTextModel, CLIPTokenizer
 
 from experiments.shapes.train_clip import pictures, train_scenes
-from nas.data.latent_set import LatentSet
 from nas.pipelines.conditioning import Conditioning
+from nas.training.latent_set import LatentSet
 from search_spaces.shapes.scenes import caption_of
 
 

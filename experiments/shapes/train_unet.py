@@ -27,7 +27,7 @@ from diffusers import DDIMScheduler, UNet2DConditionModel
 from diffusers.models.attention_processor import AttnProcessor
 
 from experiments.shapes import checkpoint, latents
-from nas.robust_training import drop_blocks
+from nas.training.dropping import drop_blocks
 from search_spaces.supernet import Supernet
 
 CONFIG = {

@@ -11,13 +11,14 @@ import torch
 
 from latency import write_table
 from nas.config import load_config
-from nas.data.captioned_pictures import encode_pictures, read_metadata
 from nas.experiment import resolve
 from nas.pipelines.folder import PipelineParts
 from nas.pipelines.sampling import make_scheduler
-from nas.robust_training import NoiseSchedule, RobustTrainingSettings, train
 from nas.spec import read_spec
 from nas.trace import read_trace
+from nas.training.captioned_pictures import encode_pictures, read_metadata
+from nas.training.noise_schedule import NoiseSchedule
+from nas.training.robust import RobustTrainingSettings, train
 from search_spaces import space_from_config
 from search_spaces.loading import ModelFolderError, load_unet, read_unet_config
 from search_spaces.supernet import Supernet

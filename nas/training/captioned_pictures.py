@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from PIL import Image
 
-from nas.data.latent_set import LatentSet
 from nas.pipelines.folder import PipelineParts
+from nas.training.latent_set import LatentSet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

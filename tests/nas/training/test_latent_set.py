@@ -5,8 +5,8 @@ from itertools import islice
 import pytest
 import torch
 
-from nas.data.latent_set import LatentSet
 from nas.pipelines.conditioning import Conditioning
+from nas.training.latent_set import LatentSet
 
 
 @pytest.fixture

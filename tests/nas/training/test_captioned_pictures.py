@@ -8,8 +8,8 @@ import pytest
 import torch
 from PIL import Image
 
-from nas.data.captioned_pictures import encode_pictures, read_metadata
 from nas.pipelines.folder import PipelineParts
+from nas.training.captioned_pictures import encode_pictures, read_metadata
 from tests.nas.synthetic import write_pictures
 
 

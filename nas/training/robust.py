@@ -5,66 +5,18 @@ that the CLIP score lost tells what the block is worth. After stochastic depth a
 """
 
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from itertools import islice
-from types import MappingProxyType
-from typing import Final
 
 import numpy as np
 import torch
 from torch.nn import functional as F
 
-from nas.data.latent_set import LatentSet
-from search_spaces.actions import GENES
-from search_spaces.architecture import Architecture
-from search_spaces.blocks import BlockKind
+from nas.training.dropping import drop_blocks
+from nas.training.latent_set import LatentSet
+from nas.training.noise_schedule import NoiseSchedule
 from search_spaces.supernet import Supernet
-from search_spaces.unet_space import UNetSpace
-
-NO_EXCEPTIONS: Final[Mapping[str, float]] = MappingProxyType({})
-
-
-def drop_blocks(
-    architecture: Architecture,
-    /,
-    *,
-    probability: float,
-    rng: np.random.Generator,
-    by_stage: Mapping[str, float] = NO_EXCEPTIONS,
-    protected: Collection[str] = (),
-) -> Architecture:
-    """An architecture from which each block has been left out with a probability.
-
-    Args:
-        architecture: Where the blocks come from; one draw per block and copy.
-        probability: Chance of each block to be skipped, in [0, 1).
-        rng: Source of the draws.
-        by_stage: Other chances for the blocks of one kind and stage: {"cross_attention[down.0]": 0.5}.
-        protected: Blocks that always run, named as in actions: "cross_attention[up.3,0]".
-    """
-    dropped = architecture
-    for place, position in architecture.positions():
-        genes = {}
-        for kind in (BlockKind.CROSS_ATTENTION, BlockKind.RESNET):
-            count = getattr(position, GENES[kind])
-            kept = int(np.sum(rng.random(count) >= by_stage.get(f"{kind}[{place}]", probability)))
-            genes[GENES[kind]] = count if f"{kind}[{place},{position.source}]" in protected else kept
-        dropped = dropped.with_position(place, replace(position, **genes))
-    return dropped
-
-
-def check_stages(space: UNetSpace, by_stage: Mapping[str, float], /) -> None:
-    """Check that every kind and stage with a chance of its own exists.
-
-    Raises:
-        ValueError: Stages that the model does not have.
-    """
-    known = sorted({f"{b.kind}[{b.stage}]" for action in space.removals(space.base) for b in action.blocks})
-    if unknown := sorted(set(by_stage) - set(known)):
-        raise ValueError(
-            f"`drop_probability_by_stage` names stages that the model does not have: {unknown}; choose among {known}"
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,30 +43,6 @@ class RobustTrainingSettings:
     caption_dropout: float = 0.1
     max_grad_norm: float = 1.0
     protected: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NoiseSchedule:
-    """The forward process of a diffusers scheduler: cumulative products and what the UNet predicts."""
-
-    alphas_cumprod: torch.Tensor
-    prediction_type: str
-
-    def diffuse(
-        self, latents: torch.Tensor, noise: torch.Tensor, timesteps: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Noisy latents z_t = alpha_t x + sigma_t eps, and the training target (epsilon, v or x), both (n, c, h, w)."""
-        alphas_cumprod = self.alphas_cumprod.to(latents.device)[timesteps].view(-1, 1, 1, 1)
-        alpha, sigma = alphas_cumprod.sqrt(), (1 - alphas_cumprod).sqrt()
-        noisy = alpha * latents + sigma * noise
-        match self.prediction_type:
-            case "epsilon":
-                return noisy, noise
-            case "v_prediction":
-                return noisy, alpha * noise - sigma * latents
-            case "sample":
-                return noisy, latents
-        raise ValueError(f"`prediction_type` must be epsilon, v_prediction or sample, but got {self.prediction_type!r}")
 
 
 def train(

@@ -10,9 +10,11 @@ from diffusers import DDIMScheduler, UNet2DConditionModel
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nas.data.latent_set import LatentSet
 from nas.pipelines.conditioning import Conditioning
-from nas.robust_training import NoiseSchedule, RobustTrainingSettings, check_stages, drop_blocks, train
+from nas.training.dropping import check_stages, drop_blocks
+from nas.training.latent_set import LatentSet
+from nas.training.noise_schedule import NoiseSchedule
+from nas.training.robust import RobustTrainingSettings, train
 from search_spaces import Action, Architecture, space_from_config
 from search_spaces.supernet import Supernet
 from tests.nas.synthetic import shapes_space

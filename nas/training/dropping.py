@@ -1,0 +1,57 @@
+"""Which blocks a training step leaves out."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Final
+
+import numpy as np
+
+from search_spaces.actions import GENES
+from search_spaces.architecture import Architecture
+from search_spaces.blocks import BlockKind
+from search_spaces.unet_space import UNetSpace
+
+NO_EXCEPTIONS: Final[Mapping[str, float]] = MappingProxyType({})
+
+
+def drop_blocks(
+    architecture: Architecture,
+    /,
+    *,
+    probability: float,
+    rng: np.random.Generator,
+    by_stage: Mapping[str, float] = NO_EXCEPTIONS,
+    protected: Collection[str] = (),
+) -> Architecture:
+    """An architecture from which each block has been left out with a probability.
+
+    Args:
+        architecture: Where the blocks come from; one draw per block and copy.
+        probability: Chance of each block to be skipped, in [0, 1).
+        rng: Source of the draws.
+        by_stage: Other chances for the blocks of one kind and stage: {"cross_attention[down.0]": 0.5}.
+        protected: Blocks that always run, named as in actions: "cross_attention[up.3,0]".
+    """
+    dropped = architecture
+    for place, position in architecture.positions():
+        genes = {}
+        for kind in (BlockKind.CROSS_ATTENTION, BlockKind.RESNET):
+            count = getattr(position, GENES[kind])
+            kept = int(np.sum(rng.random(count) >= by_stage.get(f"{kind}[{place}]", probability)))
+            genes[GENES[kind]] = count if f"{kind}[{place},{position.source}]" in protected else kept
+        dropped = dropped.with_position(place, replace(position, **genes))
+    return dropped
+
+
+def check_stages(space: UNetSpace, by_stage: Mapping[str, float], /) -> None:
+    """Check that every kind and stage with a chance of its own exists.
+
+    Raises:
+        ValueError: Stages that the model does not have.
+    """
+    known = sorted({f"{b.kind}[{b.stage}]" for action in space.removals(space.base) for b in action.blocks})
+    if unknown := sorted(set(by_stage) - set(known)):
+        raise ValueError(
+            f"`drop_probability_by_stage` names stages that the model does not have: {unknown}; choose among {known}"
+        )

@@ -1,0 +1,29 @@
+"""The forward process of diffusion: how noise is added, and what a UNet has to predict."""
+
+from dataclasses import dataclass
+
+import torch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoiseSchedule:
+    """The forward process of a diffusers scheduler: cumulative products and what the UNet predicts."""
+
+    alphas_cumprod: torch.Tensor
+    prediction_type: str
+
+    def diffuse(
+        self, latents: torch.Tensor, noise: torch.Tensor, timesteps: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Noisy latents z_t = alpha_t x + sigma_t eps, and the training target (epsilon, v or x), both (n, c, h, w)."""
+        alphas_cumprod = self.alphas_cumprod.to(latents.device)[timesteps].view(-1, 1, 1, 1)
+        alpha, sigma = alphas_cumprod.sqrt(), (1 - alphas_cumprod).sqrt()
+        noisy = alpha * latents + sigma * noise
+        match self.prediction_type:
+            case "epsilon":
+                return noisy, noise
+            case "v_prediction":
+                return noisy, alpha * noise - sigma * latents
+            case "sample":
+                return noisy, latents
+        raise ValueError(f"`prediction_type` must be epsilon, v_prediction or sample, but got {self.prediction_type!r}")
