@@ -15,8 +15,8 @@ from nas.algorithms.value_score import ScoredAction
 from nas.experiment import Experiment
 from nas.round_training import RoundTrainer
 from nas.scores.intervals import Interval
-from nas.worker import EvaluationTask
-from nas.workers import WorkerPool
+from nas.workers.pool import WorkerPool
+from nas.workers.worker import EvaluationTask
 
 MADE_UP: Final = Interval(mean=1.0, low=1.0, high=1.0, num_prompts=1, confidence=0.95)
 

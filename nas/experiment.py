@@ -22,7 +22,7 @@ from nas.start import Start, find_start
 from nas.training.captioned_pictures import read_metadata
 from nas.training.dropping import check_stages
 from nas.training.robust import RobustTrainingSettings
-from nas.worker import WorkerSpec
+from nas.workers.worker import WorkerSpec
 from search_spaces.architecture import Architecture
 from search_spaces.diffusers_config import space_from_config
 from search_spaces.loading import SEARCHED, read_context_tokens, read_unet_config

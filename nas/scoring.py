@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 from nas.scores.prompts import ValidationSet
 from nas.scores.store import ScoreKey, ScoreStore, digest_of_prompts
-from nas.worker import EvaluationResult, EvaluationTask
-from nas.workers import WorkerPool
+from nas.workers.pool import WorkerPool
+from nas.workers.worker import EvaluationResult, EvaluationTask
 from search_spaces.architecture import Architecture
 
 PICTURED_CHUNK: Final = 0  # the prompts whose pictures are kept: the same ones every round

@@ -29,8 +29,8 @@ from nas.scores.store import ScoreStore
 from nas.scoring import Scorer
 from nas.spec import FoundArchitecture, write_spec
 from nas.trace import Trace
-from nas.worker import load_supernet
-from nas.workers import WorkerPool, make_pool
+from nas.workers.pool import WorkerPool, make_pool
+from nas.workers.worker import load_supernet
 from search_spaces.actions import AnyAction
 from search_spaces.architecture import Architecture
 

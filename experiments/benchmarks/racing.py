@@ -28,8 +28,8 @@ from nas.racing.race import Direction, Race, RacingSettings, exhaustive
 from nas.scores.prompts import ValidationSet
 from nas.scores.store import ScoreStore
 from nas.scoring import Scorer
-from nas.worker import WorkerSpec, load_supernet
-from nas.workers import InProcessPool
+from nas.workers.pool import InProcessPool
+from nas.workers.worker import WorkerSpec, load_supernet
 from search_spaces import AnyAction
 from search_spaces.loading import read_context_tokens
 from search_spaces.shapes import OPEN_CLIP_DIR, PIPELINE_DIR

@@ -20,11 +20,12 @@ from typing import Any
 import ray
 
 from nas.pipelines.sampling import SamplingProtocol
-from nas.ray_cluster import RaySettings, connect
-from nas.ray_pool import RayPool
-from nas.ray_worker import ResultT, TaskT
 from nas.scores.prompts import ValidationSet, read_captions
-from nas.worker import EvaluationTask, EvaluationWorker, WorkerSpec
+from nas.workers.ray_actor import ResultT, TaskT
+from nas.workers.ray_cluster import connect
+from nas.workers.ray_pool import RayPool
+from nas.workers.settings import RaySettings
+from nas.workers.worker import EvaluationTask, EvaluationWorker, WorkerSpec
 from search_spaces.diffusers_config import space_from_config
 from search_spaces.loading import read_unet_config
 from search_spaces.shapes import OPEN_CLIP_DIR, PIPELINE_DIR

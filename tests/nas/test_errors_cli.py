@@ -44,7 +44,7 @@ def test_our_own_bug_keeps_its_traceback() -> None:
 
 
 def test_a_task_that_failed_on_every_worker_tells_its_own_story_and_others_keep_their_traceback() -> None:
-    from nas.ray_errors import TaskFailedError
+    from nas.workers.ray_errors import TaskFailedError
 
     class ToldError(TaskFailedError):
         def __init__(self) -> None:

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-import nas.workers
+import nas.workers.pool
 from latency import write_table
 from nas.config import load_config
 from nas.extension import ChangedConfigError
 from nas.spec import read_spec
 from nas.trace import read_trace
-from nas.worker import EvaluationResult, EvaluationTask
+from nas.workers.worker import EvaluationResult, EvaluationTask
 from tests.nas.searching import comparable_trace, exit_code, same_result, search, search_until_training
 from tests.nas.synthetic import shapes_space, synthetic_table, write_experiment
 
@@ -66,13 +66,15 @@ def test_going_back_is_refused_and_changes_nothing(extended: Path, experiment: P
 def made(monkeypatch: pytest.MonkeyPatch) -> list[EvaluationTask]:
     """Every task that pools in this process were given."""
     tasks: list[EvaluationTask] = []
-    evaluate = nas.workers.InProcessPool.evaluate
+    evaluate = nas.workers.pool.InProcessPool.evaluate
 
-    def counted(pool: nas.workers.InProcessPool, wanted: Sequence[EvaluationTask], /) -> Iterator[EvaluationResult]:
+    def counted(
+        pool: nas.workers.pool.InProcessPool, wanted: Sequence[EvaluationTask], /
+    ) -> Iterator[EvaluationResult]:
         tasks.extend(wanted)
         return evaluate(pool, wanted)
 
-    monkeypatch.setattr(nas.workers.InProcessPool, "evaluate", counted)
+    monkeypatch.setattr(nas.workers.pool.InProcessPool, "evaluate", counted)
     return tasks
 
 

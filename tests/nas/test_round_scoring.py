@@ -16,7 +16,7 @@ from nas.round_scoring import RoundScorer, RoundScores
 from nas.scores.prompts import ValidationSet
 from nas.scores.store import ScoreStore
 from nas.scoring import Scorer
-from nas.worker import EvaluationResult, EvaluationTask
+from nas.workers.worker import EvaluationResult, EvaluationTask
 from tests.nas.synthetic import small_config, write_experiment
 
 NUM_PROMPTS, CHUNK_SIZE = 240, 8

@@ -12,7 +12,7 @@ import torch
 from nas.scores.prompts import ValidationSet
 from nas.scores.store import ScoreStore
 from nas.scoring import Scorer
-from nas.worker import EvaluationResult, EvaluationTask
+from nas.workers.worker import EvaluationResult, EvaluationTask
 from search_spaces import Action
 from tests.nas.synthetic import shapes_space
 

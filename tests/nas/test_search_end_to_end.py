@@ -19,7 +19,7 @@ from nas.scores.intervals import paired_loss
 from nas.scores.store import ScoreStore, ScoreStoreWarning
 from nas.spec import read_spec
 from nas.trace import read_trace
-from nas.worker import EvaluationResult, EvaluationTask
+from nas.workers.worker import EvaluationResult, EvaluationTask
 from search_spaces import Action, Architecture
 from tests.nas.searching import (
     exit_code,

@@ -17,13 +17,14 @@ import torch
 from ray.cluster_utils import Cluster
 from ray.exceptions import ActorUnavailableError
 
-import nas.ray_cluster
-import nas.ray_pool
-from nas.ray_cluster import RaySettings, connect
-from nas.ray_errors import TaskFailedError, WorkersUnavailableError
-from nas.ray_pool import RayPool
-from nas.ray_weights import WeightsHistory
-from nas.ray_worker import RayWorker
+import nas.workers.ray_cluster
+import nas.workers.ray_pool
+from nas.workers.ray_actor import RayWorker
+from nas.workers.ray_cluster import connect
+from nas.workers.ray_errors import TaskFailedError, WorkersUnavailableError
+from nas.workers.ray_pool import RayPool
+from nas.workers.ray_weights import WeightsHistory
+from nas.workers.settings import RaySettings
 from tests.nas.tiny_worker import TinyResult, TinySpec, TinyTask, TinyWorker
 
 STORE_BYTES = 100 * 2**20
@@ -120,7 +121,7 @@ def test_an_address_where_no_ray_is_fails_soon(address: str, words: str, monkeyp
 @pytest.mark.parametrize("greeting", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n"], ids=["silent", "a web server"])
 def test_a_port_of_something_else_fails_soon(greeting: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ray, "is_initialized", lambda: False)
-    monkeypatch.setattr(nas.ray_cluster, "REACHABLE_WITHIN_S", 0.5)
+    monkeypatch.setattr(nas.workers.ray_cluster, "REACHABLE_WITHIN_S", 0.5)
 
     def serve_one() -> None:
         with server.accept()[0] as client:
@@ -310,7 +311,7 @@ def test_an_answer_after_a_presumed_loss_is_not_counted_twice(
             raise ActorUnavailableError("a cable was pulled", None)
         return answer
 
-    monkeypatch.setattr(nas.ray_pool.ray, "get", lying_get)
+    monkeypatch.setattr(nas.workers.ray_pool.ray, "get", lying_get)
     assert squares(list(pool.evaluate(tasks(6)))) == expected(6)
     assert not lies
 

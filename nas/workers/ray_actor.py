@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 import ray
 
 if TYPE_CHECKING:
-    from nas.ray_weights import WeightsChange
+    from nas.workers.ray_weights import WeightsChange
 
 TaskT = TypeVar("TaskT")
 ResultT = TypeVar("ResultT")

@@ -7,7 +7,7 @@ from typing import Protocol
 import torch
 
 from nas.config import WorkersConfig
-from nas.worker import EvaluationResult, EvaluationTask, EvaluationWorker, WorkerSpec
+from nas.workers.worker import EvaluationResult, EvaluationTask, EvaluationWorker, WorkerSpec
 from search_spaces.supernet import Supernet
 
 
@@ -66,8 +66,8 @@ def make_pool(
     """
     if workers.num_workers == 1 and workers.address is None:
         return InProcessPool(spec, supernet=supernet)
-    from nas.ray_cluster import RaySettings
-    from nas.ray_pool import RayPool
+    from nas.workers.ray_pool import RayPool
+    from nas.workers.settings import RaySettings
 
     return RayPool(
         spec,

@@ -20,10 +20,11 @@ from ray.exceptions import RayError
 from ray.util.placement_group import PlacementGroup, remove_placement_group
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
-from nas.ray_cluster import RaySettings, check_capacity, connect, free_resources, is_reserved, reserve
-from nas.ray_errors import MEMORY_REMEDY, TaskFailedError, WorkersUnavailableError, brief, is_loss, plain
-from nas.ray_weights import WeightsHistory
-from nas.ray_worker import RayWorker, ResultT, TaskT, Worker
+from nas.workers.ray_actor import RayWorker, ResultT, TaskT, Worker
+from nas.workers.ray_cluster import check_capacity, connect, free_resources, is_reserved, reserve
+from nas.workers.ray_errors import MEMORY_REMEDY, TaskFailedError, WorkersUnavailableError, brief, is_loss, plain
+from nas.workers.ray_weights import WeightsHistory
+from nas.workers.settings import RaySettings
 
 _log = logging.getLogger(__name__)
 
@@ -56,7 +57,7 @@ class _Request(Generic[TaskT]):
 
 
 class RayPool(Generic[TaskT, ResultT]):
-    """Actors that each hold one worker; implements `nas.workers.WorkerPool`.
+    """Actors that each hold one worker; implements `nas.workers.pool.WorkerPool`.
 
     Actors start to load when the pool is made and are first waited for when the first task is; the driver goes on
     meanwhile.

@@ -1,0 +1,1 @@
+"""Who computes: one worker in this process, or Ray actors; the same results either way."""
