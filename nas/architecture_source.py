@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from nas.pipelines.source import HUB, is_hub_reference, model_folder, model_name
-from nas.run import is_run, read_yaml
-from nas.spec import SPEC_NAME, check_base, read_spec
+from nas.runs.directory import is_run, read_yaml
+from nas.runs.spec import SPEC_NAME, check_base, read_spec
 from search_spaces.alignment import aligned
 from search_spaces.architecture import Architecture, ArchitectureError
 from search_spaces.diffusers_config import space_from_config

@@ -78,8 +78,9 @@ def status(
     run: Annotated[Path, typer.Argument(help="run directory; may be in progress")], format: FormatOption = Format.TABLE
 ) -> None:
     """How far a run is: rounds, scores, what was decided."""
-    from nas.run import RunDirectory
-    from nas.trace import read_trace, round_frame
+    from nas.runs.directory import RunDirectory
+    from nas.runs.frames import round_frame
+    from nas.runs.trace import read_trace
 
     directory = RunDirectory(run)
     directory.read_config()

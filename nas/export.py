@@ -23,8 +23,8 @@ from nas.export_report import ExportReport
 from nas.export_source import ExportError, ExportSource
 from nas.export_writing import Written, write_form
 from nas.files.durable import sweep_beside, whole, write_text
+from nas.runs.spec import SPEC_NAME, SpecError, read_spec
 from nas.scores.prompts import read_captions
-from nas.spec import SPEC_NAME, SpecError, read_spec
 from nas.verify_export import PROBE, VerificationRequest
 from search_spaces.architecture import Architecture
 from search_spaces.weight_files import stored_dtype

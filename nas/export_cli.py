@@ -56,7 +56,7 @@ def export(
     from nas.export import export as write
     from nas.export_source import source_of_run, source_of_spec
     from nas.pipelines.source import model_folder, model_name
-    from nas.run import is_run
+    from nas.runs.directory import is_run
 
     if out is not None and into is not None:
         raise ValueError("give `--out` or `--into`, not both")

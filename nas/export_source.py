@@ -14,8 +14,8 @@ from nas.config import ExperimentConfig
 from nas.files.digests import folder_digest
 from nas.pipelines.index import check_pipeline_folder
 from nas.pipelines.source import model_folder
-from nas.run import RunDirectory
-from nas.spec import describe, read_spec
+from nas.runs.directory import RunDirectory
+from nas.runs.spec import describe, read_spec
 from search_spaces.architecture import Architecture
 from search_spaces.diffusers_config import space_from_config
 from search_spaces.loading import SEARCHED, load_unet, read_context_tokens, read_unet_config

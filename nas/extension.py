@@ -1,12 +1,10 @@
 """Continuing a finished run with a larger budget or a tighter target, and refusing every other change of its config."""
 
-import difflib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-import yaml
-
 from nas.algorithms.evolving import EvolvingSettings
+from nas.runs.changes import changed_keys, config_diff
 
 # What may change between the config of a run and that of its extension, and in which direction.
 EXTENDING: Final = {
@@ -67,24 +65,3 @@ def _shrunk(before: EvolvingSettings, after: EvolvingSettings) -> list[str]:
         if getattr(after, name) < getattr(before, name)
     ]
     return wrong
-
-
-def config_diff(old: Mapping[str, Any], new: Mapping[str, Any], /) -> str:
-    """The lines of two configs that differ, marked - and +."""
-    before, after = (yaml.safe_dump(dict(config), sort_keys=False).splitlines() for config in (old, new))
-    return "\n".join(difflib.unified_diff(before, after, "run", "now", lineterm="", n=0))
-
-
-def changed_keys(old: Mapping[str, Any], new: Mapping[str, Any], /) -> set[str]:
-    """Dotted keys of the settings that differ."""
-    flat_old, flat_new = dict(_flat(old)), dict(_flat(new))
-    absent = object()
-    return {key for key in flat_old.keys() | flat_new.keys() if flat_old.get(key, absent) != flat_new.get(key, absent)}
-
-
-def _flat(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in config.items():
-        if isinstance(value, Mapping) and prefix.count(".") < 1:
-            yield from _flat(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value

@@ -6,11 +6,11 @@ from functools import cached_property
 
 import torch
 
-from nas.checkpoint import weights_digest
 from nas.config import ExperimentConfig
 from nas.pipelines.folder import PipelineParts
 from nas.pipelines.sampling import make_scheduler
-from nas.run import RunDirectory
+from nas.runs.checkpoint import weights_digest
+from nas.runs.directory import RunDirectory
 from nas.training.captioned_pictures import encode_pictures, read_metadata
 from nas.training.latent_set import LatentSet
 from nas.training.noise_schedule import NoiseSchedule

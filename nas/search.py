@@ -23,12 +23,12 @@ from nas.files.digests import digest_of
 from nas.files.durable import sweep
 from nas.round_scoring import RoundScorer, RoundScores
 from nas.round_training import RoundTrainer
-from nas.run import RunDirectory
+from nas.runs.directory import RunDirectory
+from nas.runs.spec import FoundArchitecture, write_spec
+from nas.runs.trace import Trace
 from nas.scores.intervals import Interval
 from nas.scores.store import ScoreStore
 from nas.scoring import Scorer
-from nas.spec import FoundArchitecture, write_spec
-from nas.trace import Trace
 from nas.workers.pool import WorkerPool, make_pool
 from nas.workers.worker import load_supernet
 from search_spaces.actions import AnyAction

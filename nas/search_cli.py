@@ -19,10 +19,10 @@ from latency.calibration import distrust
 from nas.config import ExperimentConfig
 from nas.cost_estimate import CostEstimate
 from nas.experiment import Experiment, resolve
-from nas.run import RunDirectory
+from nas.runs.directory import RunDirectory
+from nas.runs.spec import FoundArchitecture
 from nas.search import Progress as SearchProgress
 from nas.search import Search, estimate_cost
-from nas.spec import FoundArchitecture
 from search_spaces.space_view import counts_by_paper_stage
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from nas.architecture_source import BaseModel, architecture_of_folder, base_model, read_architecture
 from nas.files.digests import digest_of, folder_digest
-from nas.run import RunDirectory, is_run
-from nas.spec import SPEC_NAME, read_spec
+from nas.runs.directory import RunDirectory, is_run
+from nas.runs.spec import SPEC_NAME, read_spec
 from search_spaces.architecture import Architecture
 from search_spaces.blocks import BlockSignature
 from search_spaces.loading import ModelFolderError, load_unet, unet_folder

@@ -14,10 +14,10 @@ from safetensors.torch import load_file
 
 from nas.config import load_config
 from nas.experiment import resolve
-from nas.run import RunDirectory
+from nas.runs.directory import RunDirectory
+from nas.runs.spec import FoundArchitecture
+from nas.runs.trace import read_trace
 from nas.search import Progress, Search
-from nas.spec import FoundArchitecture
-from nas.trace import read_trace
 
 # One process imports torch and diffusers, all others are forked from it.
 set_forkserver_preload([__name__])

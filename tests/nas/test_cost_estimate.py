@@ -7,8 +7,8 @@ import pytest
 from nas.config import load_config
 from nas.cost_estimate import CostEstimate, Pace, Work, foresee
 from nas.experiment import resolve
+from nas.runs.trace import read_trace
 from nas.search import estimate_cost
-from nas.trace import read_trace
 from tests.nas.searching import comparable_trace, search
 from tests.nas.synthetic import FREE_BLOCKS, small_config, write_experiment
 

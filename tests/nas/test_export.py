@@ -28,9 +28,9 @@ from nas.export_report import ExportReport
 from nas.export_source import source_of_run, source_of_spec
 from nas.files.digests import folder_digest
 from nas.pipelines.folder import load_pipeline
-from nas.run import RunDirectory
+from nas.runs.directory import RunDirectory
+from nas.runs.spec import FoundArchitecture, read_spec, write_spec
 from nas.scores.intervals import mean_interval
-from nas.spec import FoundArchitecture, read_spec, write_spec
 from nas.verify_export import VerificationRequest, verify
 from search_spaces import Action, Architecture, SpaceForm, space_from_config, stock_config
 from search_spaces.known import KNOWN_ARCHITECTURES

@@ -11,8 +11,8 @@ import nas.workers.pool
 from latency import write_table
 from nas.config import load_config
 from nas.extension import ChangedConfigError
-from nas.spec import read_spec
-from nas.trace import read_trace
+from nas.runs.spec import read_spec
+from nas.runs.trace import read_trace
 from nas.workers.worker import EvaluationResult, EvaluationTask
 from tests.nas.searching import comparable_trace, exit_code, same_result, search, search_until_training
 from tests.nas.synthetic import shapes_space, synthetic_table, write_experiment

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from nas.algorithms.evolving import EvolvingSettings
 from nas.config import SearchConfig
-from nas.extension import EXTENDING, ChangedConfigError, changed_keys, check_extension
+from nas.extension import EXTENDING, ChangedConfigError, check_extension
+from nas.runs.changes import changed_keys
 
 BASE_MS = 10.0
 CONFIG: dict[str, Any] = {

@@ -18,10 +18,10 @@ import torch
 
 from nas.drawing.grid import write_grid
 from nas.files.durable import StorageError
-from nas.run import RunDirectory
+from nas.runs.directory import RunDirectory
+from nas.runs.trace import Trace, read_trace
 from nas.scores.prompts import Prompt
 from nas.scores.store import ScoreKey, ScoreStore, digest_of_prompts
-from nas.trace import Trace, read_trace
 from search_spaces import Architecture, Position, Stage
 from tests.nas.searching import exit_code, same_result, search
 

@@ -12,13 +12,13 @@ import torch
 
 import nas.round_training
 import nas.search
-from nas.checkpoint import CheckpointWarning
 from nas.config import load_config
 from nas.experiment import resolve
+from nas.runs.checkpoint import CheckpointWarning
+from nas.runs.spec import read_spec
+from nas.runs.trace import read_trace
 from nas.scores.intervals import paired_loss
 from nas.scores.store import ScoreStore, ScoreStoreWarning
-from nas.spec import read_spec
-from nas.trace import read_trace
 from nas.workers.worker import EvaluationResult, EvaluationTask
 from search_spaces import Action, Architecture
 from tests.nas.searching import (

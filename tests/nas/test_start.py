@@ -15,7 +15,7 @@ from nas.experiment import resolve
 from nas.export import export
 from nas.export_form import ExportForm
 from nas.export_source import source_of_run, source_of_spec
-from nas.spec import read_spec
+from nas.runs.spec import read_spec
 from nas.start import find_start
 from search_spaces import SpaceForm, parse_action, space_from_config
 from search_spaces.known import bk_sdm_base

@@ -14,8 +14,8 @@ from nas.config import load_config
 from nas.experiment import resolve
 from nas.pipelines.folder import PipelineParts
 from nas.pipelines.sampling import make_scheduler
-from nas.spec import read_spec
-from nas.trace import read_trace
+from nas.runs.spec import read_spec
+from nas.runs.trace import read_trace
 from nas.training.captioned_pictures import encode_pictures, read_metadata
 from nas.training.noise_schedule import NoiseSchedule
 from nas.training.robust import RobustTrainingSettings, train

@@ -12,7 +12,7 @@ import torch
 import yaml
 
 from nas.files.durable import LeftoverWarning
-from nas.run import RunDirectory, RunDirectoryError
+from nas.runs.directory import RunDirectory, RunDirectoryError
 from search_spaces import Architecture, Position, Stage
 
 CONFIG: dict[str, Any] = {"model": "somewhere", "search": {"target_ratio": 0.5}, "seed": 0}

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 import nas
-from nas.spec import SpecError, check_base, describe, read_spec
+from nas.runs.spec import SpecError, check_base, describe, read_spec
 from search_spaces import Architecture, SpaceForm, space_from_config
 from search_spaces.known import SD15_CONFIG, sd15_space
 from tests.nas.searching import read_json

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
-from nas.checkpoint import CheckpointWarning, read_checkpoint, weights_digest, write_checkpoint
+from nas.runs.checkpoint import CheckpointWarning, read_checkpoint, weights_digest, write_checkpoint
 from search_spaces import Architecture, Position, Stage
 
 ARCHITECTURE = Architecture(

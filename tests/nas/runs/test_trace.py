@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from nas.files.durable import StorageError
-from nas.trace import Trace, TraceError, TraceWarning, evaluation_frame, read_trace, round_frame
+from nas.runs.frames import evaluation_frame, round_frame
+from nas.runs.trace import Trace, TraceError, TraceWarning, read_trace
 
 
 @pytest.fixture

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import yaml
 
-from nas.extension import config_diff
 from nas.files.durable import is_part, storage_errors, sweep, write_text
+from nas.runs.changes import config_diff
 from nas.scores.store import ScoreStore
 from search_spaces.architecture import Architecture
 
@@ -151,7 +151,7 @@ class RunDirectory:
         Raises:
             StorageError: The disk refuses.
         """
-        from nas.checkpoint import write_checkpoint
+        from nas.runs.checkpoint import write_checkpoint
 
         write_checkpoint(self._checkpoint(round_number), architecture=architecture, weights=weights)
 
@@ -162,7 +162,7 @@ class RunDirectory:
             CheckpointWarning: There is a checkpoint, but it is damaged; it was set aside and the round counts as not
                 trained.
         """
-        from nas.checkpoint import read_checkpoint
+        from nas.runs.checkpoint import read_checkpoint
 
         return read_checkpoint(self._checkpoint(round_number))
 
