@@ -17,8 +17,8 @@ from nas.pipelines.execution import Execution, Precision
 from nas.pipelines.index import PipelineClass, PipelineIndex, check_pipeline_folder
 from nas.pipelines.source import model_folder
 from nas.racing.race import RacingSettings
+from nas.references.start import Start, find_start
 from nas.scores.prompts import ValidationSet, read_captions
-from nas.start import Start, find_start
 from nas.training.captioned_pictures import read_metadata
 from nas.training.dropping import check_stages
 from nas.training.robust import RobustTrainingSettings

@@ -9,11 +9,12 @@ import yaml
 
 from latency.store import read_table
 from latency.table import LatencyTable
-from nas.architecture_source import base_model, read_architecture
 from nas.config import ExperimentConfig
 from nas.files.digests import folder_digest
 from nas.pipelines.index import check_pipeline_folder
 from nas.pipelines.source import model_folder
+from nas.references.architecture import read_architecture
+from nas.references.base_model import base_model
 from nas.runs.directory import RunDirectory
 from nas.runs.spec import describe, read_spec
 from search_spaces.architecture import Architecture

@@ -33,7 +33,8 @@ def show(
     format: FormatOption = Format.TABLE,
 ) -> None:
     """Stages and positions of a model: what may be removed or copied, what it costs, and why not."""
-    from nas.architecture_source import base_of, own_architecture, read_architecture
+    from nas.references.architecture import own_architecture, read_architecture
+    from nas.references.base_model import base_of
     from search_spaces.diffusers_config import space_from_config
     from search_spaces.space_view import describe_space
 
@@ -67,7 +68,8 @@ def diff(
     """
     from latency.store import read_table
     from nas.architecture_diff import architecture_diff
-    from nas.architecture_source import base_model, origin_of, own_architecture, read_architecture
+    from nas.references.architecture import own_architecture, read_architecture
+    from nas.references.base_model import base_model, origin_of
 
     model = base_model(base) if base is not None else origin_of(before)
     start = read_architecture(before, base=model) if base is not None else own_architecture(before, base=model)

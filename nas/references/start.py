@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from nas.architecture_source import BaseModel, architecture_of_folder, base_model, read_architecture
 from nas.files.digests import digest_of, folder_digest
+from nas.references.architecture import architecture_of_folder, read_architecture
+from nas.references.base_model import BaseModel, base_model
 from nas.runs.directory import RunDirectory, is_run
 from nas.runs.spec import SPEC_NAME, read_spec
 from search_spaces.architecture import Architecture

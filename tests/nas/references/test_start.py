@@ -15,8 +15,8 @@ from nas.experiment import resolve
 from nas.export import export
 from nas.export_form import ExportForm
 from nas.export_source import source_of_run, source_of_spec
+from nas.references.start import find_start
 from nas.runs.spec import read_spec
-from nas.start import find_start
 from search_spaces import SpaceForm, parse_action, space_from_config
 from search_spaces.known import bk_sdm_base
 from search_spaces.loading import load_unet, read_unet_config
