@@ -59,7 +59,7 @@ def search(
 
     Example: nas search experiments/demo.yaml search.target_ratio=0.6 --out runs/faster
     """
-    from nas.config import load_config
+    from nas.config.loading import load_config
 
     extra = [f"workers.num_workers={num_workers}"] if num_workers is not None else []
     extra += [f"seed={seed}"] if seed is not None else []

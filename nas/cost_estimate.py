@@ -12,7 +12,7 @@ from typing import Final
 
 from nas.algorithms.course import Course, Round
 from nas.algorithms.value_score import ScoredAction
-from nas.experiment import Experiment
+from nas.config.experiment import Experiment
 from nas.round_training import RoundTrainer
 from nas.scores.intervals import Interval
 from nas.workers.pool import WorkerPool

@@ -9,7 +9,7 @@ import yaml
 
 from latency.store import read_table
 from latency.table import LatencyTable
-from nas.config import ExperimentConfig
+from nas.config.sections import ExperimentConfig
 from nas.files.digests import folder_digest
 from nas.pipelines.index import check_pipeline_folder
 from nas.pipelines.source import model_folder

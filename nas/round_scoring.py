@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from nas.algorithms.course import Round
 from nas.algorithms.value_score import ScoredAction, ranked
-from nas.experiment import Experiment
+from nas.config.experiment import Experiment
 from nas.racing.race import Direction, Race, Verdict
 from nas.scores.intervals import Interval, mean_interval, paired_loss
 from nas.scoring import Scorer

@@ -6,7 +6,7 @@ from functools import cached_property
 
 import torch
 
-from nas.config import ExperimentConfig
+from nas.config.sections import ExperimentConfig
 from nas.pipelines.folder import PipelineParts
 from nas.pipelines.sampling import make_scheduler
 from nas.runs.checkpoint import weights_digest

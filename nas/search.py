@@ -16,9 +16,9 @@ from typing import Any
 from latency.calibration import distrust
 from nas.algorithms.course import Course, Round, Rules
 from nas.algorithms.evolving import Proposal
+from nas.config.experiment import Experiment
 from nas.cost_estimate import CostEstimate, foresee, measure_pace
 from nas.drawing.grid import write_grid
-from nas.experiment import Experiment
 from nas.files.digests import digest_of
 from nas.files.durable import sweep
 from nas.round_scoring import RoundScorer, RoundScores

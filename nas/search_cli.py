@@ -16,9 +16,9 @@ from rich.progress import (
 from rich.table import Table
 
 from latency.calibration import distrust
-from nas.config import ExperimentConfig
+from nas.config.experiment import Experiment, resolve
+from nas.config.sections import ExperimentConfig
 from nas.cost_estimate import CostEstimate
-from nas.experiment import Experiment, resolve
 from nas.runs.directory import RunDirectory
 from nas.runs.spec import FoundArchitecture
 from nas.search import Progress as SearchProgress

@@ -6,7 +6,7 @@ from typing import Protocol
 
 import torch
 
-from nas.config import WorkersConfig
+from nas.config.sections import WorkersConfig
 from nas.workers.worker import EvaluationResult, EvaluationTask, EvaluationWorker, WorkerSpec
 from search_spaces.supernet import Supernet
 

@@ -12,8 +12,8 @@ from typing import Any
 import torch
 from safetensors.torch import load_file
 
-from nas.config import load_config
-from nas.experiment import resolve
+from nas.config.experiment import resolve
+from nas.config.loading import load_config
 from nas.runs.directory import RunDirectory
 from nas.runs.spec import FoundArchitecture
 from nas.runs.trace import read_trace

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from nas.config import load_config
+from nas.config.experiment import resolve
+from nas.config.loading import load_config
 from nas.cost_estimate import CostEstimate, Pace, Work, foresee
-from nas.experiment import resolve
 from nas.runs.trace import read_trace
 from nas.search import estimate_cost
 from tests.nas.searching import comparable_trace, search

@@ -20,7 +20,8 @@ import nas.export
 import nas.verify_export
 import search_spaces.stock_unet
 from nas.algorithms.evolving import StopReason
-from nas.config import ExperimentConfig, load_config
+from nas.config.loading import load_config
+from nas.config.sections import ExperimentConfig
 from nas.drawing.draw import DrawingSettings, draw
 from nas.export import ExportError, draw_before_after, export
 from nas.export_form import ExportForm

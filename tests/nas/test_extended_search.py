@@ -9,8 +9,8 @@ import pytest
 
 import nas.workers.pool
 from latency import write_table
-from nas.config import load_config
-from nas.extension import ChangedConfigError
+from nas.config.extension import ChangedConfigError
+from nas.config.loading import load_config
 from nas.runs.spec import read_spec
 from nas.runs.trace import read_trace
 from nas.workers.worker import EvaluationResult, EvaluationTask

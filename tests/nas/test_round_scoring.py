@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from nas.algorithms.course import Course, Round
-from nas.config import load_config
-from nas.experiment import Experiment, resolve
+from nas.config.experiment import Experiment, resolve
+from nas.config.loading import load_config
 from nas.racing.race import RacingSettings
 from nas.round_scoring import RoundScorer, RoundScores
 from nas.scores.prompts import ValidationSet

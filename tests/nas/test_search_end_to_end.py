@@ -12,8 +12,8 @@ import torch
 
 import nas.round_training
 import nas.search
-from nas.config import load_config
-from nas.experiment import resolve
+from nas.config.experiment import resolve
+from nas.config.loading import load_config
 from nas.runs.checkpoint import CheckpointWarning
 from nas.runs.spec import read_spec
 from nas.runs.trace import read_trace

@@ -12,8 +12,8 @@ import torch
 from typer.testing import CliRunner
 
 from nas.cli import app
-from nas.config import load_config
-from nas.experiment import resolve
+from nas.config.experiment import resolve
+from nas.config.loading import load_config
 from nas.pipelines.index import check_pipeline_folder
 from nas.pipelines.source import file_patterns, is_hub_reference, model_folder
 from search_spaces.loading import ModelFolderError

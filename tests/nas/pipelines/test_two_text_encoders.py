@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from latency import write_table
-from nas.config import load_config
-from nas.experiment import resolve
+from nas.config.experiment import resolve
+from nas.config.loading import load_config
 from nas.pipelines.folder import PipelineParts
 from nas.pipelines.sampling import make_scheduler
 from nas.runs.spec import read_spec

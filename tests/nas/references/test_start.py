@@ -10,8 +10,8 @@ from diffusers import UNet2DConditionModel
 from typer.testing import CliRunner
 
 from nas.cli import app
-from nas.config import load_config
-from nas.experiment import resolve
+from nas.config.experiment import resolve
+from nas.config.loading import load_config
 from nas.export import export
 from nas.export_form import ExportForm
 from nas.export_source import source_of_run, source_of_spec

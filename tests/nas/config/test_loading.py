@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 import yaml
 
-from nas.config import ConfigError, ExperimentConfig, load_config
+from nas.config.loading import ConfigError, load_config
+from nas.config.sections import ExperimentConfig
 
 MINIMAL: dict[str, Any] = {
     "model": "model",

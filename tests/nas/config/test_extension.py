@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nas.algorithms.evolving import EvolvingSettings
-from nas.config import SearchConfig
-from nas.extension import EXTENDING, ChangedConfigError, check_extension
+from nas.config.extension import EXTENDING, ChangedConfigError, check_extension
+from nas.config.sections import SearchConfig
 from nas.runs.changes import changed_keys
 
 BASE_MS = 10.0

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from nas.config import load_config
-from nas.experiment import Experiment, Pricer, resolve
+from latency.pricer import Pricer
+from nas.config.experiment import Experiment, resolve
+from nas.config.loading import load_config
 from search_spaces import Action
 from tests.nas.synthetic import CONTEXT_TOKENS, shapes_space, synthetic_ms, synthetic_table
 

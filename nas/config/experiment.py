@@ -2,19 +2,19 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
+from latency.pricer import Pricer
 from latency.store import read_table
 from latency.table import LatencyTable, check_workload
 from nas.algorithms.course import Rules
 from nas.algorithms.evolving import EvolvingSettings, check_feasible, check_protected
-from nas.config import ExperimentConfig, SearchConfig
+from nas.config.digests import _digests
+from nas.config.extension import check_extension
+from nas.config.sections import ExperimentConfig, SearchConfig
 from nas.evaluation.clip_model import check_clip_name
-from nas.extension import check_extension
-from nas.files.digests import digest_of, folder_digest
 from nas.pipelines.execution import Execution, Precision
-from nas.pipelines.index import PipelineClass, PipelineIndex, check_pipeline_folder
+from nas.pipelines.index import check_pipeline_folder
 from nas.pipelines.source import model_folder
 from nas.racing.race import RacingSettings
 from nas.references.start import Start, find_start
@@ -23,27 +23,11 @@ from nas.training.captioned_pictures import read_metadata
 from nas.training.dropping import check_stages
 from nas.training.robust import RobustTrainingSettings
 from nas.workers.worker import WorkerSpec
-from search_spaces.architecture import Architecture
 from search_spaces.diffusers_config import space_from_config
 from search_spaces.loading import SEARCHED, read_context_tokens, read_unet_config
 from search_spaces.stock_space import SpaceForm
 from search_spaces.supernet import CopyStart
 from search_spaces.unet_space import UNetSpace
-
-
-class Pricer:
-    """Predicted milliseconds of architectures, each computed once."""
-
-    def __init__(self, table: LatencyTable, /, *, space: UNetSpace, context_tokens: int) -> None:
-        self._table, self._space, self._context_tokens = table, space, context_tokens
-        self._known: dict[Architecture, float] = {}
-
-    def __call__(self, architecture: Architecture, /) -> float:
-        """Predicted milliseconds of one forward pass."""
-        if architecture not in self._known:
-            sites = self._space.sites(architecture, context_tokens=self._context_tokens)
-            self._known[architecture] = self._table.predict(sites).total_ms
-        return self._known[architecture]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,46 +174,3 @@ def _racing(config: ExperimentConfig) -> RacingSettings | None:
     return RacingSettings(
         confidence=racing.confidence, min_prompts=racing.min_prompts, indifference=racing.indifference
     )
-
-
-def _digests(
-    config: ExperimentConfig,
-    table: LatencyTable,
-    worker: WorkerSpec,
-    unet_config: Mapping[str, Any],
-    index: PipelineIndex,
-) -> dict[str, str]:
-    clip = (
-        folder_digest(Path(config.clip.model))
-        if config.clip.pretrained is None
-        else f"{config.clip.model}/{config.clip.pretrained}"
-    )
-    model: dict[str, Any] = {part: folder_digest(config.model / part) for part in index.parts if part != "unet"}
-    if index.pipeline_class is not PipelineClass.SD:
-        model["zero_empty_prompt"] = index.zero_empty_prompt
-    if config.model_variant is not None:
-        model["variant"] = config.model_variant
-    protocol = {
-        "sampling": config.sampling.model_dump(),
-        "execution": config.execution.model_dump(),
-        "num_threads": config.num_threads,
-        "latent_size": worker.latent_size,
-        "clip": clip,
-        "model": {**model, "unet_config": {key: unet_config[key] for key in unet_config if key[0] != "_"}},
-    }
-    digests = {
-        "config": digest_of(config.identity()),
-        "model": folder_digest(config.model),
-        "clip": clip,
-        "latency_table": table.digest,
-        "protocol": digest_of(protocol),
-        "validation": digest_of(
-            {
-                "prompts": [prompt.prompt_id for prompt in worker.validation.prompts],
-                "chunk_size": worker.validation.chunk_size,
-            }
-        ),
-    }
-    if config.robust_training.pictures is not None:
-        digests["training_pictures"] = folder_digest(config.robust_training.pictures)
-    return digests

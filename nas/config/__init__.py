@@ -1,0 +1,1 @@
+"""Words become objects here and nowhere else."""
