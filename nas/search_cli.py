@@ -18,11 +18,11 @@ from rich.table import Table
 from latency.calibration import distrust
 from nas.config.experiment import Experiment, resolve
 from nas.config.sections import ExperimentConfig
-from nas.cost_estimate import CostEstimate
 from nas.runs.directory import RunDirectory
 from nas.runs.spec import FoundArchitecture
-from nas.search import Progress as SearchProgress
-from nas.search import Search, estimate_cost
+from nas.search.cost import CostEstimate
+from nas.search.driver import Search, estimate_cost
+from nas.search.progress import Progress as SearchProgress
 from search_spaces.space_view import counts_by_paper_stage
 
 

@@ -27,7 +27,7 @@ from nas.pipelines.sampling import SamplingProtocol
 from nas.racing.race import Direction, Race, RacingSettings, exhaustive
 from nas.scores.prompts import ValidationSet
 from nas.scores.store import ScoreStore
-from nas.scoring import Scorer
+from nas.search.scorer import Scorer
 from nas.workers.pool import InProcessPool
 from nas.workers.worker import WorkerSpec, load_supernet
 from search_spaces import AnyAction

@@ -17,7 +17,8 @@ from nas.config.loading import load_config
 from nas.runs.directory import RunDirectory
 from nas.runs.spec import FoundArchitecture
 from nas.runs.trace import read_trace
-from nas.search import Progress, Search
+from nas.search.driver import Search
+from nas.search.progress import Progress
 
 # One process imports torch and diffusers, all others are forked from it.
 set_forkserver_preload([__name__])

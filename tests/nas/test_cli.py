@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from latency import read_table, write_table
 from nas.cli import app
-from nas.search import Search
+from nas.search.driver import Search
 from search_spaces import Action
 from search_spaces.known import SD15_CONFIG
 from search_spaces.shapes import PIPELINE_DIR

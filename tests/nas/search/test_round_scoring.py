@@ -12,10 +12,10 @@ from nas.algorithms.course import Course, Round
 from nas.config.experiment import Experiment, resolve
 from nas.config.loading import load_config
 from nas.racing.race import RacingSettings
-from nas.round_scoring import RoundScorer, RoundScores
 from nas.scores.prompts import ValidationSet
 from nas.scores.store import ScoreStore
-from nas.scoring import Scorer
+from nas.search.round_scoring import RoundScorer, RoundScores
+from nas.search.scorer import Scorer
 from nas.workers.worker import EvaluationResult, EvaluationTask
 from tests.nas.synthetic import small_config, write_experiment
 

@@ -13,8 +13,8 @@ from typing import Final
 from nas.algorithms.course import Course, Round
 from nas.algorithms.value_score import ScoredAction
 from nas.config.experiment import Experiment
-from nas.round_training import RoundTrainer
 from nas.scores.intervals import Interval
+from nas.search.round_training import RoundTrainer
 from nas.workers.pool import WorkerPool
 from nas.workers.worker import EvaluationTask
 

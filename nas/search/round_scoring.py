@@ -13,7 +13,7 @@ from nas.algorithms.value_score import ScoredAction, ranked
 from nas.config.experiment import Experiment
 from nas.racing.race import Direction, Race, Verdict
 from nas.scores.intervals import Interval, mean_interval, paired_loss
-from nas.scoring import Scorer
+from nas.search.scorer import Scorer
 from search_spaces.actions import AnyAction
 from search_spaces.architecture import Architecture
 

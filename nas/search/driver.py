@@ -7,8 +7,8 @@ was extended replays its first config to the end and goes on from there with the
 
 import math
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,35 +17,21 @@ from latency.calibration import distrust
 from nas.algorithms.course import Course, Round, Rules
 from nas.algorithms.evolving import Proposal
 from nas.config.experiment import Experiment
-from nas.cost_estimate import CostEstimate, foresee, measure_pace
 from nas.drawing.grid import write_grid
 from nas.files.digests import digest_of
-from nas.files.durable import sweep
-from nas.round_scoring import RoundScorer, RoundScores
-from nas.round_training import RoundTrainer
 from nas.runs.directory import RunDirectory
 from nas.runs.spec import FoundArchitecture, write_spec
 from nas.runs.trace import Trace
 from nas.scores.intervals import Interval
-from nas.scores.store import ScoreStore
-from nas.scoring import Scorer
-from nas.workers.pool import WorkerPool, make_pool
-from nas.workers.worker import load_supernet
+from nas.search.cost import CostEstimate, foresee, measure_pace
+from nas.search.progress import Progress
+from nas.search.round_scoring import RoundScorer, RoundScores
+from nas.search.round_training import RoundTrainer
+from nas.search.scorer import Scorer
+from nas.search.staff import shared_store, staffed
+from nas.workers.pool import WorkerPool
 from search_spaces.actions import AnyAction
 from search_spaces.architecture import Architecture
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
-    """Where a search stands: `done` of `total` pieces of a phase, and the last round's figures."""
-
-    phase: str
-    round: int
-    done: int
-    total: int
-    latency_ms: float
-    target_latency_ms: float
-    clip: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -290,28 +276,3 @@ def estimate_cost(
 def _estimated(experiment: Experiment, pool: WorkerPool, trainer: RoundTrainer) -> CostEstimate:
     least, most = foresee(experiment)
     return CostEstimate(least=least, most=most, pace=measure_pace(experiment, pool=pool, trainer=trainer))
-
-
-def shared_store(folder: Path, /) -> ScoreStore:
-    """A store that other runs use too, without what killed processes left in it."""
-    store = ScoreStore(folder)
-    sweep(folder)
-    return store
-
-
-@contextmanager
-def staffed(
-    experiment: Experiment, /, *, run: RunDirectory, log_folder: Path | None, on_start: Callable[[int, int], None]
-) -> Iterator[tuple[WorkerPool, RoundTrainer]]:
-    """Workers and a trainer that share a config's model, for the time of a `with` block."""
-    supernet = load_supernet(experiment.worker)
-    pool = make_pool(
-        experiment.worker,
-        supernet=supernet,
-        workers=experiment.config.workers,
-        log_folder=log_folder,
-        on_start=on_start,
-    )
-    with closing(pool):
-        experiment.start.give_weights(supernet)  # now, since workers know the base model's weights and nothing else
-        yield pool, RoundTrainer(experiment.config, settings=experiment.training, supernet=supernet, run=run)

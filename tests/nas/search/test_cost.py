@@ -6,9 +6,9 @@ import pytest
 
 from nas.config.experiment import resolve
 from nas.config.loading import load_config
-from nas.cost_estimate import CostEstimate, Pace, Work, foresee
 from nas.runs.trace import read_trace
-from nas.search import estimate_cost
+from nas.search.cost import CostEstimate, Pace, Work, foresee
+from nas.search.driver import estimate_cost
 from tests.nas.searching import comparable_trace, search
 from tests.nas.synthetic import FREE_BLOCKS, small_config, write_experiment
 

@@ -1,0 +1,1 @@
+"""One search: its driver, and what a round trains and scores."""
