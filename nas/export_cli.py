@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from nas.errors_cli import user_errors
-from nas.export_form import ExportForm
+from nas.export.form import ExportForm
 from nas.latency_model import Dtype
 
 
@@ -52,9 +52,9 @@ def export(
     Examples: nas export runs/demo
               nas export bk-sdm-small --model models/sd15 --out models/bk-sdm-small
     """
-    from nas.export import draw_before_after
-    from nas.export import export as write
-    from nas.export_source import source_of_run, source_of_spec
+    from nas.export.source import source_of_run, source_of_spec
+    from nas.export.write import draw_before_after
+    from nas.export.write import export as write
     from nas.pipelines.source import model_folder, model_name
     from nas.runs.directory import is_run
 

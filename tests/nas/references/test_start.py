@@ -12,9 +12,9 @@ from typer.testing import CliRunner
 from nas.cli import app
 from nas.config.experiment import resolve
 from nas.config.loading import load_config
-from nas.export import export
-from nas.export_form import ExportForm
-from nas.export_source import source_of_run, source_of_spec
+from nas.export.form import ExportForm
+from nas.export.source import source_of_run, source_of_spec
+from nas.export.write import export
 from nas.references.start import find_start
 from nas.runs.spec import read_spec
 from search_spaces import SpaceForm, parse_action, space_from_config

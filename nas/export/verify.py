@@ -1,4 +1,4 @@
-"""Clean-process check of an export, run by `nas.export` as `python -m nas.verify_export REQUEST`.
+"""Clean-process check of an export, run by `nas.export.write` as `python -m nas.export.verify REQUEST`.
 
 Loads the folder as a stranger would, compares outputs with the recorded ones, has torch count what the UNet computes,
 and measures it against the base UNet in interleaved rounds. Prints one JSON line.
@@ -22,8 +22,8 @@ from latency.blocks import Inputs, whole_model
 from latency.estimator import corrected, summarised
 from latency.extras import load_extra
 from latency.interleaving import MeasureSettings, interleave
-from nas.export_form import ExportForm
-from nas.export_writing import MOST_PROBED, flat_unet
+from nas.export.form import ExportForm
+from nas.export.forms import MOST_PROBED, flat_unet
 from nas.pipelines.folder import load_pipeline
 from search_spaces.diffusers_config import space_from_config
 from search_spaces.loading import load_unet, read_context_tokens, read_unet_config, unet_class

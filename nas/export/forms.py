@@ -12,8 +12,8 @@ from diffusers import UNet2DConditionModel
 
 from latency.block_export import Exporter, FlatModule
 from latency.blocks import Inputs, whole_model
-from nas.export_form import ExportForm
-from nas.export_source import ExportSource
+from nas.export.form import ExportForm
+from nas.export.source import ExportSource
 from nas.files.durable import write_text
 from nas.pipelines.index import read_pipeline_index
 from search_spaces.architecture import Architecture

@@ -18,14 +18,14 @@ from safetensors.torch import save_file
 
 from nas.drawing.draw import DrawingSettings, draw
 from nas.drawing.grid import write_grid
-from nas.export_form import ExportForm
-from nas.export_report import ExportReport
-from nas.export_source import ExportError, ExportSource
-from nas.export_writing import Written, write_form
+from nas.export.form import ExportForm
+from nas.export.forms import Written, write_form
+from nas.export.report import ExportReport
+from nas.export.source import ExportError, ExportSource
+from nas.export.verify import PROBE, VerificationRequest
 from nas.files.durable import sweep_beside, whole, write_text
 from nas.runs.spec import SPEC_NAME, SpecError, read_spec
 from nas.scores.prompts import read_captions
-from nas.verify_export import PROBE, VerificationRequest
 from search_spaces.architecture import Architecture
 from search_spaces.weight_files import stored_dtype
 
@@ -144,7 +144,7 @@ def run_verification(request: VerificationRequest, /) -> dict[str, Any]:
     Raises:
         ExportError: The process failed; the message holds its last words.
     """
-    command = [sys.executable, "-m", "nas.verify_export", json.dumps(asdict(request))]
+    command = [sys.executable, "-m", "nas.export.verify", json.dumps(asdict(request))]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise ExportError(f"the exported folder does not load in a clean process:\n{done.stderr.strip()[-2000:]}")

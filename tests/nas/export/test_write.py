@@ -16,23 +16,23 @@ from hypothesis import strategies as st
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
-import nas.export
-import nas.verify_export
+import nas.export.verify
+import nas.export.write
 import search_spaces.stock_unet
 from nas.algorithms.evolving import StopReason
 from nas.config.loading import load_config
 from nas.config.sections import ExperimentConfig
 from nas.drawing.draw import DrawingSettings, draw
-from nas.export import ExportError, draw_before_after, export
-from nas.export_form import ExportForm
-from nas.export_report import ExportReport
-from nas.export_source import source_of_run, source_of_spec
+from nas.export.form import ExportForm
+from nas.export.report import ExportReport
+from nas.export.source import source_of_run, source_of_spec
+from nas.export.verify import VerificationRequest, verify
+from nas.export.write import ExportError, draw_before_after, export
 from nas.files.digests import folder_digest
 from nas.pipelines.folder import load_pipeline
 from nas.runs.directory import RunDirectory
 from nas.runs.spec import FoundArchitecture, read_spec, write_spec
 from nas.scores.intervals import mean_interval
-from nas.verify_export import VerificationRequest, verify
 from search_spaces import Action, Architecture, SpaceForm, space_from_config, stock_config
 from search_spaces.known import KNOWN_ARCHITECTURES
 from search_spaces.loading import load_unet, read_unet_config
@@ -76,7 +76,7 @@ def exported(run: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path,
 @pytest.fixture
 def checked_here(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same check without a process of its own, which takes its time to import torch."""
-    monkeypatch.setattr(nas.export, "run_verification", verify)
+    monkeypatch.setattr(nas.export.write, "run_verification", verify)
 
 
 def found_unet(run: Path) -> UNet2DConditionModel:
@@ -109,7 +109,7 @@ def test_the_report_compares_prediction_and_measurement(run: Path, exported: tup
     assert read_json(out / "export.json")["max_difference"] == report.max_difference
     assert (out / "architecture.json").read_bytes() == (run / "architecture.json").read_bytes()
     assert not list(out.parent.glob("*.part")), "what was written beside has been moved"
-    assert not (out / nas.verify_export.PROBE).exists()
+    assert not (out / nas.export.verify.PROBE).exists()
 
 
 def test_before_and_after_are_drawn_with_the_same_noise(
@@ -204,7 +204,7 @@ def test_a_changed_weight_fails_the_check_and_the_old_export_stays(
 ) -> None:
     out, _ = exported
     before = content(out)
-    monkeypatch.setattr(nas.export, "run_verification", tampered)
+    monkeypatch.setattr(nas.export.write, "run_verification", tampered)
     with pytest.raises(ExportError, match=r"differs from the supernet by .*, more than 1e-05; nothing was written"):
         export_run(run, out=out)
     assert content(out) == before
@@ -214,7 +214,7 @@ def test_blocks_that_should_be_neutral_and_are_not_fail_the_check(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(search_spaces.stock_unet, "neutralise", lambda block: None)
-    monkeypatch.setattr(nas.export, "run_verification", verify)
+    monkeypatch.setattr(nas.export.write, "run_verification", verify)
     source = source_of_spec("snapfusion-table3", model=PIPELINE_DIR)
     with pytest.raises(ExportError, match="differs from the supernet"):
         export(source, out=tmp_path / "out", form=ExportForm.NEUTRAL, measure=False)
@@ -354,10 +354,10 @@ def test_stock_exports_load_in_plain_diffusers(
     kept = tmp_path / "probe.safetensors"
 
     def keeping(request: VerificationRequest) -> dict[str, Any]:
-        shutil.copy(Path(request.folder) / nas.verify_export.PROBE, kept)
+        shutil.copy(Path(request.folder) / nas.export.verify.PROBE, kept)
         return verify(request)
 
-    monkeypatch.setattr(nas.export, "run_verification", keeping)
+    monkeypatch.setattr(nas.export.write, "run_verification", keeping)
     report = export(source_of_spec(name, model=PIPELINE_DIR), out=tmp_path / "out", form=form, measure=False)
     assert report.loads_as == ("stock config" if form is ExportForm.DIFFUSERS else "stock config with 5 neutral blocks")
     command = [sys.executable, "-c", PLAIN_DIFFUSERS, str(tmp_path / "out"), str(kept)]
