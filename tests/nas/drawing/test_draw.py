@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from typer.testing import CliRunner
 
-from nas.cli import app
+from nas.cli.app import app
 from nas.drawing.draw import DrawingSettings, draw
 from nas.drawing.grid import CAPTION_PX, GAP_PX, TILE_PX
 from nas.pipelines.compute_check import check_dtype

@@ -9,7 +9,7 @@ from diffusers import DiffusionPipeline
 from safetensors.torch import load_file, save_file
 from typer.testing import CliRunner
 
-from nas.cli import app
+from nas.cli.app import app
 from nas.pipelines.convert import ConversionError, convert_checkpoint
 from nas.pipelines.folder import PipelineParts
 from search_spaces.loading import ModelFolderError, load_unet

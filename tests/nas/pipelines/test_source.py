@@ -11,7 +11,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from nas.cli import app
+from nas.cli.app import app
 from nas.config.experiment import resolve
 from nas.config.loading import load_config
 from nas.pipelines.index import check_pipeline_folder
@@ -50,7 +50,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 OFFLINE = """
 import sys
-from nas.errors_cli import user_errors
+from nas.cli.errors import user_errors
 from nas.pipelines.source import model_folder
 variant = sys.argv[2] or None
 user_errors(lambda: print(model_folder(sys.argv[1], variant=variant, weights=sys.argv[3] == "weights")))()

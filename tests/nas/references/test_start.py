@@ -9,7 +9,7 @@ import yaml
 from diffusers import UNet2DConditionModel
 from typer.testing import CliRunner
 
-from nas.cli import app
+from nas.cli.app import app
 from nas.config.experiment import resolve
 from nas.config.loading import load_config
 from nas.export.form import ExportForm

@@ -5,10 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nas.errors_cli import user_errors
-from nas.latency_backends import BackendName, make_backend
-from nas.latency_model import Attention, Dtype, latency_model
-from nas.latency_options import (
+from nas.cli.errors import user_errors
+from nas.cli.latency.options import (
     AttentionOption,
     BaseModelOption,
     BatchOption,
@@ -20,10 +18,13 @@ from nas.latency_options import (
     ModelArgument,
     WidthOption,
 )
-from nas.latency_progress import latency_progress
+from nas.cli.latency.progress import latency_progress
+from nas.cli.latency.sentences import check_lines
+from nas.latency_backends import BackendName, make_backend
+from nas.latency_model import Attention, Dtype, latency_model
 
 if TYPE_CHECKING:
-    from latency import LatencyTable
+    pass
 
 
 @user_errors
@@ -109,21 +110,3 @@ def measure(
     typer.echo(f"wrote {out}: {len(table.rows)} rows from {table.protocol.rounds} rounds, kept in {samples_file.name}")
     for line in check_lines(table):
         typer.echo(line)
-
-
-def check_lines(table: "LatencyTable") -> list[str]:
-    """End-to-end latency and checks of a table, as sentences."""
-    lines = []
-    if table.end_to_end is not None:
-        e = table.end_to_end
-        lines.append(f"end to end {e.median_ms:.3f} ms (p10 {e.p10_ms:.3f}, p90 {e.p90_ms:.3f}, n {e.num_samples})")
-    if (check := table.check) is not None:
-        lines.append(f"blocks sum to {check.sum_over_end_to_end:.3f} of it")
-        if check.subnetwork_mape is not None:
-            tau = "" if check.kendall_tau is None else f", Kendall tau {check.kendall_tau:.2f}"
-            num, error = check.num_subnetworks, check.subnetwork_mape
-            bias = (
-                "" if check.unbiased_mape is None else f" ({check.unbiased_mape:.1%} beside a bias of {check.bias:.3f})"
-            )
-            lines.append(f"predictions for {num} random sub-networks are off by {error:.1%}{bias}{tau}")
-    return lines

@@ -11,7 +11,7 @@ from diffusers import UNet2DConditionModel
 from typer.testing import CliRunner
 
 from latency import read_table, write_table
-from nas.latency_cli import app
+from nas.cli.latency.app import app
 from search_spaces import space_from_config
 from search_spaces.loading import ModelFolderError, load_unet, read_context_tokens, read_unet_config
 from tests.latency.strategies import small_space, table_of
@@ -175,7 +175,9 @@ def test_context_tokens_come_from_the_tokenizer(pipeline, tmp_path):
 
 
 def test_the_command_line_starts_without_torch():
-    code = "import sys, nas.latency_cli, latency; assert not {'torch', 'diffusers', 'matplotlib'} & set(sys.modules)"
+    code = (
+        "import sys, nas.cli.latency.app, latency; assert not {'torch', 'diffusers', 'matplotlib'} & set(sys.modules)"
+    )
     subprocess.run([sys.executable, "-c", code], check=True)
 
 

@@ -16,7 +16,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from latency import read_table, write_table
-from nas.cli import app
+from nas.cli.app import app
 from nas.search.driver import Search
 from search_spaces import Action
 from search_spaces.known import SD15_CONFIG
@@ -70,7 +70,7 @@ def test_every_command_explains_itself(command: tuple[str, ...]) -> None:
 
 def test_help_and_status_are_quick_because_torch_is_not_imported(run: Path) -> None:
     code = (
-        "import sys\nfrom nas.cli import app\n"
+        "import sys\nfrom nas.cli.app import app\n"
         "app(sys.argv[1:], standalone_mode=False)\n"
         "assert 'torch' not in sys.modules\nassert 'diffusers' not in sys.modules\n"
     )

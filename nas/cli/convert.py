@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from nas.errors_cli import user_errors
+from nas.cli.errors import user_errors
 
 
 @user_errors

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nas.errors_cli import user_errors
-from nas.format_cli import Format, FormatOption
+from nas.cli.errors import user_errors
+from nas.cli.formats import Format, FormatOption
 from nas.latency_model import Dtype
 
 if TYPE_CHECKING:

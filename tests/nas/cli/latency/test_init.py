@@ -8,8 +8,8 @@ from diffusers import UNet2DConditionModel
 from typer.testing import CliRunner
 
 from latency.manifest import Converter, ModelFormat, read_manifest
+from nas.cli.latency.app import app
 from nas.latency_backends import BackendName, make_backend
-from nas.latency_cli import app
 from nas.latency_model import Attention, Dtype, latency_model
 from search_spaces.known import BASE_CONFIGS
 from tests.latency.conftest import ONE_STAGE

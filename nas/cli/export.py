@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from nas.errors_cli import user_errors
+from nas.cli.errors import user_errors
 from nas.export.form import ExportForm
 from nas.latency_model import Dtype
 

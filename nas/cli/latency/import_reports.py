@@ -1,22 +1,18 @@
 """`nas latency import` and `validate`: a table from another device's reports, and what is wrong with a table."""
 
-import json
-from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nas.errors_cli import user_errors
-from nas.latency_model import latency_model
+from nas.cli.errors import user_errors
+from nas.cli.latency.validate import _print_findings
 
 if TYPE_CHECKING:
     from latency.importers import Importer
-    from latency.validation import Validation
 
 AUTO = "auto"
-PROBLEMS_CODE = 1
 
 
 class Fill(StrEnum):
@@ -24,13 +20,6 @@ class Fill(StrEnum):
 
     NOTHING = "nothing"
     INTERPOLATE = "interpolate"
-
-
-class Format(StrEnum):
-    """How findings are printed."""
-
-    TEXT = "text"
-    JSON = "json"
 
 
 @user_errors
@@ -127,41 +116,6 @@ def import_(
             f"an error of {fit.mean_error:.1%}, {fit.worst_error:.1%} at worst"
         )
     _print_findings(validated(table_text(imported.table).encode()))
-
-
-@user_errors
-def validate(
-    table: Annotated[Path, typer.Argument(help="Latency table (JSON).")],
-    model: Annotated[
-        Path | None, typer.Option(help="Model folder: does the table price all that a search over it can ask for?")
-    ] = None,
-    max_copies: Annotated[int, typer.Option(min=0, help="Copies per block that the search may make.")] = 2,
-    format: Annotated[Format, typer.Option(help="JSON is a stable interface.")] = Format.TEXT,
-) -> None:
-    """Say everything that is wrong with a latency table, and how far to trust it. Exit code 1 = there are problems.
-
-    Example: nas latency validate s24.json --model models/sd15
-    """
-    from latency.validation import validate as validated
-    from search_spaces import space_from_config
-
-    if not table.is_file():
-        raise FileNotFoundError(f"there is no latency table {table}")
-    space = space_from_config(latency_model(model).config, max_copies=max_copies) if model is not None else None
-    found = validated(table.read_bytes(), space=space)
-    if format is Format.JSON:
-        findings = [asdict(finding) for finding in found.findings]
-        typer.echo(json.dumps({"table": str(table), "is_good": found.is_good, "findings": findings}, indent=2))
-    else:
-        typer.echo(f"{table}: {'good' if found.is_good else 'has problems'}")
-        _print_findings(found)
-    if not found.is_good:
-        raise typer.Exit(PROBLEMS_CODE)
-
-
-def _print_findings(found: "Validation") -> None:
-    for finding in found.findings:
-        typer.echo(f"{finding.level}: {finding.about}: {finding.message}")
 
 
 def _option(text: str) -> tuple[str, str]:

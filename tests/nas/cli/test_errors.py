@@ -7,7 +7,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from nas.errors_cli import user_errors
+from nas.cli.errors import user_errors
 from nas.files.durable import StorageError
 
 
@@ -65,7 +65,7 @@ WARNS = """
 import warnings
 import typer
 from nas.files.durable import LeftoverWarning
-from nas.errors_cli import user_errors
+from nas.cli.errors import user_errors
 
 @user_errors
 def command():

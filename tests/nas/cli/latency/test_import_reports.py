@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from latency import Method, read_table
-from nas.latency_cli import app
+from nas.cli.latency.app import app
 from search_spaces import BlockKind
 from tests.latency.manifests import manifest, on_disk, results, times
 from tests.latency.strategies import CONFIG

@@ -5,9 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nas.errors_cli import user_errors
-from nas.latency_model import Attention, Dtype, latency_model
-from nas.latency_options import (
+from nas.cli.errors import user_errors
+from nas.cli.latency.options import (
     AttentionOption,
     BaseModelOption,
     BatchOption,
@@ -19,7 +18,8 @@ from nas.latency_options import (
     ModelArgument,
     WidthOption,
 )
-from nas.latency_progress import latency_progress
+from nas.cli.latency.progress import latency_progress
+from nas.latency_model import Attention, Dtype, latency_model
 
 if TYPE_CHECKING:
     from latency.block_export import Exporter

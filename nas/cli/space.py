@@ -9,8 +9,8 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from nas.errors_cli import user_errors
-from nas.format_cli import Format, FormatOption
+from nas.cli.errors import user_errors
+from nas.cli.formats import Format, FormatOption
 from search_spaces.stock_space import SpaceForm
 
 app = typer.Typer(no_args_is_help=True, help="What may be removed or copied in a model, and how architectures differ.")

@@ -2,11 +2,12 @@
 
 import typer
 
-from nas.latency_calibrate_cli import calibrate
-from nas.latency_import_cli import import_, validate
-from nas.latency_init_cli import init
-from nas.latency_measure_cli import measure
-from nas.latency_show_cli import show
+from nas.cli.latency.calibrate import calibrate
+from nas.cli.latency.import_reports import import_
+from nas.cli.latency.init import init
+from nas.cli.latency.measure import measure
+from nas.cli.latency.show import show
+from nas.cli.latency.validate import validate
 
 app = typer.Typer(
     no_args_is_help=True,

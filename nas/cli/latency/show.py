@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nas.errors_cli import user_errors
-from nas.latency_measure_cli import check_lines
+from nas.cli.errors import user_errors
+from nas.cli.latency.sentences import check_lines
 from nas.latency_model import latency_model
 
 if TYPE_CHECKING:

@@ -1,0 +1,71 @@
+"""The command line: `nas search`, `status`, `export`, `generate`, `convert`, `space ...`, `latency ...`.
+
+Knows how to talk to a person; every answer comes from the modules that it calls, which are imported only when their
+command runs, so that `nas --help` is quick.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nas.cli.convert import convert
+from nas.cli.errors import user_errors
+from nas.cli.export import export
+from nas.cli.generate import generate
+from nas.cli.latency.app import app as latency_app
+from nas.cli.space import app as space_app
+
+app = typer.Typer(
+    name="nas",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    help="Architecture search for text-to-image diffusion UNets (SnapFusion).\n\n"
+    "It removes and copies cross-attention and ResNet blocks until the UNet meets a latency target with the least "
+    "loss of CLIP score, and hands back a model that loads.",
+)
+app.add_typer(space_app, name="space")
+app.command()(export)
+app.command()(generate)
+app.command()(convert)
+app.add_typer(latency_app, name="latency")
+
+
+@app.command()
+@user_errors
+def search(
+    config: Annotated[Path, typer.Argument(help="experiment, a YAML file; see experiments/demo.yaml")],
+    overrides: Annotated[
+        list[str] | None, typer.Argument(help="settings to change, such as search.target_ratio=0.5", show_default=False)
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="run directory (default: runs/<name of the config>)")] = None,
+    num_workers: Annotated[int | None, typer.Option(min=1, help="1 = this process; more = Ray actors")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="seed of prompts' noise and training")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="say what the search would cost, by a warm-up, and stop there")
+    ] = False,
+) -> None:
+    """Search, or continue the search in a run directory.
+
+    The same command on the same directory continues an interrupted run, with the same result as if it had never
+    stopped, for any number of workers. A finished run goes on with a tighter target, more rounds or more copies.
+
+    Example: nas search experiments/demo.yaml search.target_ratio=0.6 --out runs/faster
+    """
+    from nas.config.loading import load_config
+
+    extra = [f"workers.num_workers={num_workers}"] if num_workers is not None else []
+    extra += [f"seed={seed}"] if seed is not None else []
+    loaded = load_config(config, overrides=[*(overrides or []), *extra])
+    from nas.cli.search import estimate_search, run_search
+
+    if dry_run:
+        estimate_search(loaded)
+        return
+    run_search(loaded, out or Path("runs") / config.stem)
+
+
+def main() -> None:
+    """Entry point of the command `nas`."""
+    app()

@@ -1,0 +1,1 @@
+"""`nas latency`, a file per command."""

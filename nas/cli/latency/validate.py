@@ -1,0 +1,60 @@
+"""`nas latency validate`: what is wrong with a table."""
+
+import json
+from dataclasses import asdict
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nas.cli.errors import user_errors
+from nas.latency_model import latency_model
+
+if TYPE_CHECKING:
+    from latency.validation import Validation
+
+
+PROBLEMS_CODE = 1
+
+
+class Format(StrEnum):
+    """How findings are printed."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+@user_errors
+def validate(
+    table: Annotated[Path, typer.Argument(help="Latency table (JSON).")],
+    model: Annotated[
+        Path | None, typer.Option(help="Model folder: does the table price all that a search over it can ask for?")
+    ] = None,
+    max_copies: Annotated[int, typer.Option(min=0, help="Copies per block that the search may make.")] = 2,
+    format: Annotated[Format, typer.Option(help="JSON is a stable interface.")] = Format.TEXT,
+) -> None:
+    """Say everything that is wrong with a latency table, and how far to trust it. Exit code 1 = there are problems.
+
+    Example: nas latency validate s24.json --model models/sd15
+    """
+    from latency.validation import validate as validated
+    from search_spaces import space_from_config
+
+    if not table.is_file():
+        raise FileNotFoundError(f"there is no latency table {table}")
+    space = space_from_config(latency_model(model).config, max_copies=max_copies) if model is not None else None
+    found = validated(table.read_bytes(), space=space)
+    if format is Format.JSON:
+        findings = [asdict(finding) for finding in found.findings]
+        typer.echo(json.dumps({"table": str(table), "is_good": found.is_good, "findings": findings}, indent=2))
+    else:
+        typer.echo(f"{table}: {'good' if found.is_good else 'has problems'}")
+        _print_findings(found)
+    if not found.is_good:
+        raise typer.Exit(PROBLEMS_CODE)
+
+
+def _print_findings(found: "Validation") -> None:
+    for finding in found.findings:
+        typer.echo(f"{finding.level}: {finding.about}: {finding.message}")
