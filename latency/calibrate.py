@@ -16,13 +16,13 @@ import numpy as np
 from latency.backends.host import available_bytes
 from latency.blocks import ModuleCall
 from latency.calibration_log import CalibrationLog, Duel
-from latency.interleaving import MeasureSettings, RoundReport, interleave
 from latency.measure import measurement_scenario
 from latency.scenario import LatencyTableError, Workload
 from latency.source import Backend
 from latency.subnetworks import random_architectures
 from latency.table import LatencyTable
 from latency.tasks import OnPrepare, PrepareReport, Task, num_weights, task_calls, workload_of
+from latency.timing.interleaving import MeasureSettings, RoundReport, interleave
 from search_spaces import Architecture
 from search_spaces.supernet import Supernet
 

@@ -12,9 +12,9 @@ from typing import Final
 
 import numpy as np
 
-from latency.estimator import Array, kendall_tau, mean_absolute_percentage_error
 from latency.scenario import Check, EndToEnd, LatencyTableError
 from latency.table import LatencyTable
+from latency.timing.estimator import Array, kendall_tau, mean_absolute_percentage_error
 from search_spaces import Architecture, UNetSpace
 
 # Interleaved tables predicted random sub-networks to 2.6 .. 3.5 %, tau 0.78 .. 0.94; one measured block after block

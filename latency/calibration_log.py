@@ -10,11 +10,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from latency.estimator import Samples
 from latency.line_log import append_lines, differences, whole_lines
 from latency.sample_log import SampleLogError
 from latency.scenario import LatencyTableError
 from latency.strict_json import parse_json, validated
+from latency.timing.estimator import Samples
 
 SCHEMA_VERSION: Final = 1
 

@@ -12,9 +12,9 @@ from typing import Final
 
 import numpy as np
 
-from latency.estimator import Array
 from latency.scenario import LatencyTableError, Method
 from latency.table import TableRow
+from latency.timing.estimator import Array
 from search_spaces import BlockKind, BlockSignature
 
 MIN_ROWS: Final = 3  # with different MACs: a line through two points has no error to tell

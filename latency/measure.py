@@ -11,8 +11,6 @@ from typing import Any, TypeAlias
 
 from latency.backends.host import available_bytes
 from latency.blocks import with_twins
-from latency.estimator import Samples
-from latency.interleaving import MeasureSettings, RoundReport, interleave, standing
 from latency.sample_log import SampleLog
 from latency.scenario import Device, Method, Protocol, Workload
 from latency.source import Backend
@@ -29,6 +27,8 @@ from latency.tasks import (
     task_calls,
     workload_of,
 )
+from latency.timing.estimator import Samples
+from latency.timing.interleaving import MeasureSettings, RoundReport, interleave, standing
 from search_spaces import Architecture, UNetSpace
 from search_spaces.supernet import Supernet
 

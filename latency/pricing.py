@@ -13,8 +13,8 @@ from typing import Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from latency.estimator import Array
 from latency.table import REST, LatencyTable, check_workload
+from latency.timing.estimator import Array
 from search_spaces import Architecture, ArchitectureError, BlockKind, BlockSignature, Site, UNetSpace
 
 Genes: TypeAlias = npt.NDArray[np.integer]

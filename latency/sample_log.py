@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Generic, TypeVar
 
-from latency.estimator import Samples
 from latency.line_log import append_lines, differences, whole_lines
 from latency.scenario import LatencyTableError
 from latency.strict_json import parse_json, validated
+from latency.timing.estimator import Samples
 
 K = TypeVar("K")
 SCHEMA_VERSION: Final = 1

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Protocol
 
-from latency.clock import Clock
 from latency.prediction import LatencyPrediction
 from latency.scenario import Runtime
+from latency.timing.clock import Clock
 from search_spaces import BlockSignature, Site
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from typing import Any, Self
 import numpy as np
 import torch
 
-from latency.estimator import summarised
+from latency.timing.estimator import summarised
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from latency.interleaving import MeasureSettings
 from latency.measure import measure_table
+from latency.timing.interleaving import MeasureSettings
 from nas.latency_backends import BackendName, make_backend
 from nas.latency_model import Attention, Dtype, latency_model
 from search_spaces.shapes import PIPELINE_DIR

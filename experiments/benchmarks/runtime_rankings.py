@@ -14,9 +14,9 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from latency import LatencyTable, read_table
-from latency.estimator import kendall_tau
 from latency.pricing import Pricing
 from latency.subnetworks import random_architectures
+from latency.timing.estimator import kendall_tau
 from nas.latency_model import latency_model
 from search_spaces import BlockKind, space_from_config
 

@@ -16,8 +16,8 @@ import torch
 
 from latency.backends.torch_compile import compiled
 from latency.blocks import ModuleCall
-from latency.clock import Clock
 from latency.scenario import Runtime
+from latency.timing.clock import Clock
 
 REPEAT_BELOW_MS: Final = (
     2.0  # hundreds of launches: above, what one call waits for its first kernel is below a per cent

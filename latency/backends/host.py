@@ -11,8 +11,8 @@ import torch
 from torch import nn
 
 from latency.blocks import ModuleCall
-from latency.clock import Clock, ThreadCpuClock, WallClock
 from latency.scenario import Runtime
+from latency.timing.clock import Clock, ThreadCpuClock, WallClock
 
 REFERENCE_SIZE: Final = 512
 REFERENCE_PRODUCTS: Final = 6  # 0.8 GMACs: tens of milliseconds on one core, long enough to feel the machine's mood

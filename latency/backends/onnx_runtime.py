@@ -10,10 +10,10 @@ import torch
 from latency.backends.host import HostCpu, MatrixProducts
 from latency.block_export import OUTPUT, ExportCache, FlatModule, described
 from latency.blocks import ModuleCall
-from latency.clock import WallClock
 from latency.exporters.to_onnx import OnnxExporter
 from latency.extras import load_extra
 from latency.scenario import Runtime
+from latency.timing.clock import WallClock
 
 CPU = "CPUExecutionProvider"
 # Providers whose tensors live on a device of their own, by ONNX Runtime's name of it; other providers use the host's.

@@ -9,10 +9,10 @@ import torch
 from latency.backends.host import HostCpu, MatrixProducts
 from latency.block_export import ExportCache, FlatModule, described
 from latency.blocks import ModuleCall
-from latency.clock import ProcessCpuClock, WallClock
 from latency.exporters.to_onnx import OnnxExporter
 from latency.extras import load_extra
 from latency.scenario import Runtime
+from latency.timing.clock import ProcessCpuClock, WallClock
 
 CPU = "CPU"
 

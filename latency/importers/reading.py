@@ -3,9 +3,9 @@
 import math
 from dataclasses import asdict, dataclass, fields
 
-from latency.estimator import summarised
 from latency.scenario import LatencyTableError
 from latency.table import MAX_MS
+from latency.timing.estimator import summarised
 
 
 class ReportError(LatencyTableError):

@@ -19,9 +19,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from latency.backends.torch_eager import TorchEager
 from latency.blocks import Inputs, whole_model
-from latency.estimator import corrected, summarised
 from latency.extras import load_extra
-from latency.interleaving import MeasureSettings, interleave
+from latency.timing.estimator import corrected, summarised
+from latency.timing.interleaving import MeasureSettings, interleave
 from nas.export.form import ExportForm
 from nas.export.forms import MOST_PROBED, flat_unet
 from nas.pipelines.folder import load_pipeline

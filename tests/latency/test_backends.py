@@ -15,8 +15,8 @@ from latency.backends.torch_compile import TorchCompile
 from latency.backends.torch_eager import TorchEager
 from latency.block_export import ExportCache
 from latency.blocks import ModuleCall
-from latency.clock import ProcessCpuClock, ThreadCpuClock, WallClock
 from latency.extras import MissingExtraError
+from latency.timing.clock import ProcessCpuClock, ThreadCpuClock, WallClock
 from search_spaces import BlockKind, BlockSignature
 
 KINDS = sorted(set(BlockKind) - {BlockKind.REST})

@@ -9,12 +9,12 @@ import pytest
 from latency.calibrate import measure_models, measured_ms
 from latency.calibration import calibration_of
 from latency.calibration_log import Duel
-from latency.estimator import Samples
-from latency.interleaving import MeasureSettings
 from latency.measure import measure_table
 from latency.sample_log import SampleLogError
 from latency.scenario import LatencyTableError, Runtime
 from latency.subnetworks import random_architectures
+from latency.timing.estimator import Samples
+from latency.timing.interleaving import MeasureSettings
 from tests.latency.counting import Counting
 from tests.latency.strategies import TOKENS
 

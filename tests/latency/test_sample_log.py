@@ -2,8 +2,8 @@ import json
 
 import pytest
 
-from latency.estimator import Samples
 from latency.sample_log import SampleLog, SampleLogError
+from latency.timing.estimator import Samples
 
 SCENARIO = {"device": {"name": "here"}, "runtime": {"options": {"threads": "1"}}, "settings": [1, 2]}
 LABELS = {1: "one", 2: "two"}

@@ -95,7 +95,7 @@ def _measured_here(
     cache: Path | None,
 ) -> "tuple[UNetSpace, dict[Architecture, float]]":
     from latency.calibrate import WHOLE_SAMPLE_MS, measure_models
-    from latency.interleaving import MeasureSettings
+    from latency.timing.interleaving import MeasureSettings
 
     runtime = make_backend(backend, threads=threads, provider=None, cache=cache)
     supernet = latency_model(model).supernet(

@@ -71,8 +71,8 @@ def measure(
 
     from latency import LatencyTableError, write_table
     from latency.backends.host import host_processor
-    from latency.interleaving import MeasureSettings
     from latency.measure import measure_table
+    from latency.timing.interleaving import MeasureSettings
 
     if not out.parent.is_dir():
         raise FileNotFoundError(f"there is no folder {out.parent} to write {out.name} to; make it first")

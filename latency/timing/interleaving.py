@@ -22,8 +22,8 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
-from latency.clock import Clock
-from latency.estimator import Samples, bootstrap_cv
+from latency.timing.clock import Clock
+from latency.timing.estimator import Samples, bootstrap_cv
 
 K = TypeVar("K", bound=Hashable)
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from latency.estimator import (
+from latency.timing.estimator import (
     Samples,
     bootstrap_cv,
     corrected,

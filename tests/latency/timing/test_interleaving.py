@@ -4,8 +4,8 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from latency.estimator import corrected
-from latency.interleaving import MeasureSettings, interleave
+from latency.timing.estimator import corrected
+from latency.timing.interleaving import MeasureSettings, interleave
 
 TRUE_MS = {"heavy": 40.0, "middle": 4.0, "light": 0.05}
 

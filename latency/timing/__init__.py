@@ -1,0 +1,1 @@
+"""Time as data: clocks, estimators and interleaved rounds."""
