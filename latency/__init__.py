@@ -3,11 +3,22 @@
 Importing this package does not import torch; `latency.measure` and `latency.backends` do.
 """
 
-from latency.prediction import BlockLatency, Guidance, ImageLatency, LatencyPrediction
-from latency.scenario import Check, Device, EndToEnd, LatencyTableError, Method, Protocol, Runtime, SourceFile, Workload
-from latency.source import Backend, LatencySource
+from latency.backends.backend import Backend
+from latency.pricing.prediction import BlockLatency, Guidance, ImageLatency, LatencyPrediction
+from latency.pricing.scenario import (
+    Check,
+    Device,
+    EndToEnd,
+    LatencyTableError,
+    Method,
+    Protocol,
+    Runtime,
+    SourceFile,
+    Workload,
+)
+from latency.pricing.source import LatencySource
+from latency.pricing.table import REST, LatencyTable, MissingRowsError, TableRow, WorkloadMismatchError, check_workload
 from latency.store import LatencyTableWarning, csv_text, read_table, table_text, write_csv, write_table
-from latency.table import REST, LatencyTable, MissingRowsError, TableRow, WorkloadMismatchError, check_workload
 
 __all__ = [
     "REST",

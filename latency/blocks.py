@@ -13,7 +13,7 @@ import torch
 from diffusers import UNet2DConditionModel
 from torch import nn
 
-from latency.table import cross_attention_dim
+from latency.pricing.table import cross_attention_dim
 from search_spaces import Architecture, BlockKind, BlockSignature, Site, UNetSpace
 from search_spaces.supernet import Supernet, twin
 

@@ -12,8 +12,8 @@ from typing import Final
 
 import numpy as np
 
-from latency.scenario import Check, EndToEnd, LatencyTableError
-from latency.table import LatencyTable
+from latency.pricing.scenario import Check, EndToEnd, LatencyTableError
+from latency.pricing.table import LatencyTable
 from latency.timing.estimator import Array, kendall_tau, mean_absolute_percentage_error
 from search_spaces import Architecture, UNetSpace
 

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Final
 
 from latency.calibration import TRUSTED_MAPE, Calibration
-from latency.scenario import Device, Runtime
+from latency.pricing.scenario import Device, Runtime
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

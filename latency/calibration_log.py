@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from latency.line_log import append_lines, differences, whole_lines
+from latency.pricing.scenario import LatencyTableError
 from latency.sample_log import SampleLogError
-from latency.scenario import LatencyTableError
 from latency.strict_json import parse_json, validated
 from latency.timing.estimator import Samples
 

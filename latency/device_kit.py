@@ -23,7 +23,7 @@ from latency.manifest import (
     read_manifest,
     write_manifest,
 )
-from latency.scenario import Workload
+from latency.pricing.scenario import Workload
 from latency.subnetworks import random_architectures
 from latency.tasks import OnPrepare, Task, measured_tasks, num_weights, task_calls
 from search_spaces import Architecture, BlockSignature, UNetSpace

@@ -4,8 +4,8 @@ from itertools import groupby
 from math import fsum
 from typing import TYPE_CHECKING, Final
 
-from latency.prediction import LatencyPrediction
-from latency.scenario import Device, Runtime
+from latency.pricing.prediction import LatencyPrediction
+from latency.pricing.scenario import Device, Runtime
 from search_spaces import BlockKind, UNetSpace
 
 if TYPE_CHECKING:

@@ -13,8 +13,17 @@ from latency.importers import Importer, Reading, Report
 from latency.interpolation import Filled, InterpolationError, filled
 from latency.manifest import BlockFile, Manifest, WholeModelFile
 from latency.matching import Match, Matches, match
-from latency.scenario import Device, EndToEnd, LatencyTableError, Method, Protocol, Runtime, SourceFile, Workload
-from latency.table import REST, LatencyTable, TableRow, described_missing
+from latency.pricing.scenario import (
+    Device,
+    EndToEnd,
+    LatencyTableError,
+    Method,
+    Protocol,
+    Runtime,
+    SourceFile,
+    Workload,
+)
+from latency.pricing.table import REST, LatencyTable, TableRow, described_missing
 from search_spaces import Architecture, BlockSignature
 
 

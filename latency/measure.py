@@ -9,13 +9,13 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from latency.backends.backend import Backend
 from latency.backends.host import available_bytes
 from latency.blocks import with_twins
+from latency.pricing.scenario import Device, Method, Protocol, Workload
+from latency.pricing.table import LatencyTable
 from latency.sample_log import SampleLog
-from latency.scenario import Device, Method, Protocol, Workload
-from latency.source import Backend
 from latency.subnetworks import random_architectures
-from latency.table import LatencyTable
 from latency.tabulation import measured_check, measured_rows, overhead_ms
 from latency.tasks import (
     OnPrepare,

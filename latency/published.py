@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from latency.table import REST, LatencyTable
+from latency.pricing.table import REST, LatencyTable
 from search_spaces import BlockKind
 
 SD15_MACS: Final = 401.6e9  # of one forward pass at 64x64 latents and 77 tokens

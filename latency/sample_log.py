@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final, Generic, TypeVar
 
 from latency.line_log import append_lines, differences, whole_lines
-from latency.scenario import LatencyTableError
+from latency.pricing.scenario import LatencyTableError
 from latency.strict_json import parse_json, validated
 from latency.timing.estimator import Samples
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from pydantic import TypeAdapter, ValidationError
 
-from latency.scenario import LatencyTableError
+from latency.pricing.scenario import LatencyTableError
 
 MAX_DEPTH: Final = 64  # deeper than any file of ours or of a profiler, far from Python's own limit
 

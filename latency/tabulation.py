@@ -8,8 +8,8 @@ from typing import Final
 import numpy as np
 
 from latency.calibration import calibration_of, check_of
-from latency.scenario import Check, EndToEnd, Method, Workload
-from latency.table import REST, LatencyTable, TableRow
+from latency.pricing.scenario import Check, EndToEnd, Method, Workload
+from latency.pricing.table import REST, LatencyTable, TableRow
 from latency.tasks import Overhead, Task
 from latency.timing.estimator import DIGITS, Array, Samples, corrected, rest_samples, summarised
 from search_spaces import Architecture, BlockSignature, Site, UNetSpace

@@ -14,7 +14,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from latency import LatencyTable, read_table
-from latency.pricing import Pricing
+from latency.pricing.lookup import Pricing
 from latency.subnetworks import random_architectures
 from latency.timing.estimator import kendall_tau
 from nas.latency_model import latency_model

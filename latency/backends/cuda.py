@@ -16,7 +16,7 @@ import torch
 
 from latency.backends.torch_compile import compiled
 from latency.blocks import ModuleCall
-from latency.scenario import Runtime
+from latency.pricing.scenario import Runtime
 from latency.timing.clock import Clock
 
 REPEAT_BELOW_MS: Final = (

@@ -14,7 +14,7 @@ from latency.blocks import ModuleCall
 from latency.exporters.quiet import quiet
 from latency.exporters.to_executorch import ExecutorchExporter
 from latency.extras import load_extra
-from latency.scenario import Runtime
+from latency.pricing.scenario import Runtime
 
 
 class Executorch(HostCpu):

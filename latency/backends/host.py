@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from latency.blocks import ModuleCall
-from latency.scenario import Runtime
+from latency.pricing.scenario import Runtime
 from latency.timing.clock import Clock, ThreadCpuClock, WallClock
 
 REFERENCE_SIZE: Final = 512

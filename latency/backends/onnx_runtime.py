@@ -12,7 +12,7 @@ from latency.block_export import OUTPUT, ExportCache, FlatModule, described
 from latency.blocks import ModuleCall
 from latency.exporters.to_onnx import OnnxExporter
 from latency.extras import load_extra
-from latency.scenario import Runtime
+from latency.pricing.scenario import Runtime
 from latency.timing.clock import WallClock
 
 CPU = "CPUExecutionProvider"

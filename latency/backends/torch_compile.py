@@ -9,7 +9,7 @@ import torch
 
 from latency.backends.torch_eager import TorchEager
 from latency.blocks import ModuleCall
-from latency.scenario import Runtime
+from latency.pricing.scenario import Runtime
 
 
 class TorchCompile(TorchEager):

@@ -8,7 +8,7 @@ import torch
 
 from latency.backends.host import HostCpu
 from latency.blocks import ModuleCall
-from latency.scenario import Runtime
+from latency.pricing.scenario import Runtime
 
 
 class TorchEager(HostCpu):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from latency.importers.reading import ReportError
-from latency.scenario import LatencyTableError
+from latency.pricing.scenario import LatencyTableError
 from latency.strict_json import decoded, parse_json
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from latency.table import LatencyTable
+from latency.pricing.table import LatencyTable
 from nas.config.sections import ExperimentConfig
 from nas.files.digests import digest_of, folder_digest
 from nas.pipelines.index import PipelineClass, PipelineIndex

@@ -2,7 +2,7 @@
 
 from contextlib import nullcontext
 
-from latency.scenario import Runtime
+from latency.pricing.scenario import Runtime
 
 
 class Counting:

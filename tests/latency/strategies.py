@@ -3,7 +3,7 @@
 from hypothesis import strategies as st
 
 from latency import Check, Device, EndToEnd, LatencyTable, Method, Protocol, Runtime, SourceFile, TableRow, Workload
-from latency.table import REST
+from latency.pricing.table import REST
 from search_spaces import BlockKind, BlockSignature, UNetSpace, space_from_config
 
 CONFIG = {

@@ -10,8 +10,8 @@ from latency.calibrate import measure_models, measured_ms
 from latency.calibration import calibration_of
 from latency.calibration_log import Duel
 from latency.measure import measure_table
+from latency.pricing.scenario import LatencyTableError, Runtime
 from latency.sample_log import SampleLogError
-from latency.scenario import LatencyTableError, Runtime
 from latency.subnetworks import random_architectures
 from latency.timing.estimator import Samples
 from latency.timing.interleaving import MeasureSettings

@@ -10,8 +10,8 @@ from diffusers import UNet2DConditionModel
 from latency.backends.torch_eager import TorchEager
 from latency.blocks import Inputs, NextToNothing, isolated_blocks, whole_model
 from latency.measure import measure_table
+from latency.pricing.scenario import Runtime
 from latency.sample_log import SampleLogError
-from latency.scenario import Runtime
 from latency.subnetworks import random_architectures
 from latency.timing.interleaving import MeasureSettings
 from search_spaces import BlockKind, space_from_config

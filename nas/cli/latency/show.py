@@ -33,7 +33,7 @@ class Plot(StrEnum):
 
 
 class GuidanceOption(StrEnum):
-    """How classifier-free guidance runs; see `latency.prediction.Guidance`."""
+    """How classifier-free guidance runs; see `latency.pricing.prediction.Guidance`."""
 
     NONE = "none"
     IN_BATCH = "in-batch"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from latency.pricer import Pricer
+from latency.pricing.pricer import Pricer
 from nas.config.experiment import Experiment, resolve
 from nas.config.loading import load_config
 from search_spaces import Action

@@ -1,6 +1,6 @@
 """Predicted milliseconds of architectures, each computed once."""
 
-from latency.table import LatencyTable
+from latency.pricing.table import LatencyTable
 from search_spaces.architecture import Architecture
 from search_spaces.unet_space import UNetSpace
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from latency import LatencyTable, MissingRowsError, WorkloadMismatchError
-from latency.pricing import Pricing
+from latency.pricing.lookup import Pricing
 from latency.subnetworks import random_architectures
 from search_spaces import ArchitectureError, space_from_config
 from search_spaces.known import SDXL_CONFIG

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from latency.table import LatencyTable
+from latency.pricing.table import LatencyTable
 from search_spaces.architecture import Architecture, Position
 from search_spaces.difference import actions_between, changed_positions
 from search_spaces.unet_space import Site, UNetSpace

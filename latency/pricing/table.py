@@ -14,8 +14,8 @@ from dataclasses import asdict, dataclass, fields
 from statistics import median
 from typing import Final
 
-from latency.prediction import BlockLatency, LatencyPrediction
-from latency.scenario import Check, Device, EndToEnd, LatencyTableError, Method, Protocol, Runtime, Workload
+from latency.pricing.prediction import BlockLatency, LatencyPrediction
+from latency.pricing.scenario import Check, Device, EndToEnd, LatencyTableError, Method, Protocol, Runtime, Workload
 from search_spaces import BlockKind, BlockSignature, Site, UNetSpace
 
 SCHEMA_VERSION: Final = 1

@@ -13,7 +13,7 @@ from typing import Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from latency.table import REST, LatencyTable, check_workload
+from latency.pricing.table import REST, LatencyTable, check_workload
 from latency.timing.estimator import Array
 from search_spaces import Architecture, ArchitectureError, BlockKind, BlockSignature, Site, UNetSpace
 

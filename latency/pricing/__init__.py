@@ -1,0 +1,1 @@
+"""What a latency table says: scenario, rows, predictions."""
