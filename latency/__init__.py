@@ -4,6 +4,7 @@ Importing this package does not import torch; `latency.measure` and `latency.bac
 """
 
 from latency.backends.backend import Backend
+from latency.documents.store import LatencyTableWarning, csv_text, read_table, table_text, write_csv, write_table
 from latency.pricing.prediction import BlockLatency, Guidance, ImageLatency, LatencyPrediction
 from latency.pricing.scenario import (
     Check,
@@ -18,7 +19,6 @@ from latency.pricing.scenario import (
 )
 from latency.pricing.source import LatencySource
 from latency.pricing.table import REST, LatencyTable, MissingRowsError, TableRow, WorkloadMismatchError, check_workload
-from latency.store import LatencyTableWarning, csv_text, read_table, table_text, write_csv, write_table
 
 __all__ = [
     "REST",

@@ -1,7 +1,7 @@
 """The whole models that a calibration has measured, on disk one by one: killed, it goes on with the next.
 
-One JSON object a line (`latency.line_log`). The first says what was measured, the others hold a sub-network each, with
-the base model that was measured in the same rounds.
+One JSON object a line (`latency.documents.line_log`). The first says what was measured, the others hold a sub-network
+each, with the base model that was measured in the same rounds.
 """
 
 import json
@@ -10,10 +10,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from latency.line_log import append_lines, differences, whole_lines
+from latency.documents.line_log import append_lines, differences, whole_lines
+from latency.documents.strict_json import parse_json, validated
 from latency.pricing.scenario import LatencyTableError
 from latency.sample_log import SampleLogError
-from latency.strict_json import parse_json, validated
 from latency.timing.estimator import Samples
 
 SCHEMA_VERSION: Final = 1

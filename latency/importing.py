@@ -1,6 +1,6 @@
 """Importing: a manifest and profilers' reports become a latency table, or a list of all that is wrong.
 
-Nothing here touches a disk; `latency.store.write_table` writes what comes out, as a whole or not at all.
+Nothing here touches a disk; `latency.documents.store.write_table` writes what comes out, as a whole or not at all.
 """
 
 import math

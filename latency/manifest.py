@@ -13,10 +13,10 @@ from enum import StrEnum
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
+from latency.documents.space_laws import wrong_space
+from latency.documents.strict_json import parse_json, strangers, validated
 from latency.pricing.scenario import LatencyTableError, Workload
 from latency.pricing.table import cross_attention_dim
-from latency.space_laws import wrong_space
-from latency.strict_json import parse_json, strangers, validated
 from search_spaces import Architecture, ArchitectureError, BlockKind, BlockSignature, Site, UNetSpace
 
 SCHEMA_VERSION: Final = 1

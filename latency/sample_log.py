@@ -1,6 +1,6 @@
 """The samples of a measurement on disk, round by round: killed or refused, it goes on where it stood.
 
-One JSON object a line (`latency.line_log`). The first says what was measured, the others hold a round each.
+One JSON object a line (`latency.documents.line_log`). The first says what was measured, the others hold a round each.
 """
 
 import json
@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Generic, TypeVar
 
-from latency.line_log import append_lines, differences, whole_lines
+from latency.documents.line_log import append_lines, differences, whole_lines
+from latency.documents.strict_json import parse_json, validated
 from latency.pricing.scenario import LatencyTableError
-from latency.strict_json import parse_json, validated
 from latency.timing.estimator import Samples
 
 K = TypeVar("K")

@@ -8,9 +8,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from latency.documents.strict_json import decoded, parse_json
 from latency.importers.reading import ReportError
 from latency.pricing.scenario import LatencyTableError
-from latency.strict_json import decoded, parse_json
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

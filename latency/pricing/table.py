@@ -1,8 +1,8 @@
 """LatencyTable: milliseconds by block signature, and what any architecture made of these blocks will take.
 
 A forward pass costs the sum of its blocks plus a rest (SnapFusion, section 3.2): blocks of one signature cost the
-same wherever they stand. Pure: no torch, disk or clock; `latency.store` reads and writes tables, `latency.measure`
-makes them.
+same wherever they stand. Pure: no torch, disk or clock; `latency.documents.store` reads and writes tables,
+`latency.measure` makes them.
 """
 
 import hashlib

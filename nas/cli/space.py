@@ -66,8 +66,8 @@ def diff(
     Examples: nas space diff sd-1.5 bk-sdm-small
               nas space diff models/sd15 runs/mine --latency-table tables/phone.json
     """
+    from latency.documents.store import read_table
     from latency.pricing.difference import architecture_diff
-    from latency.store import read_table
     from nas.references.architecture import own_architecture, read_architecture
     from nas.references.base_model import base_model, origin_of
 

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from latency.documents.store import read_table
 from latency.pricing.pricer import Pricer
 from latency.pricing.table import LatencyTable, check_workload
-from latency.store import read_table
 from nas.algorithms.course import Rules
 from nas.algorithms.evolving import EvolvingSettings, check_feasible, check_protected
 from nas.config.digests import _digests

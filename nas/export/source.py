@@ -7,8 +7,8 @@ from typing import Any
 
 import yaml
 
+from latency.documents.store import read_table
 from latency.pricing.table import LatencyTable
-from latency.store import read_table
 from nas.config.sections import ExperimentConfig
 from nas.files.digests import folder_digest
 from nas.pipelines.index import check_pipeline_folder

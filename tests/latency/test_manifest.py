@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from latency.documents.strict_json import parse_json
 from latency.manifest import (
     ManifestError,
     check_files,
@@ -17,7 +18,6 @@ from latency.manifest import (
     to_document,
     write_manifest,
 )
-from latency.strict_json import parse_json
 from tests.latency.importers.test_corruption import mutated_bytes, mutated_values
 from tests.latency.manifests import manifest, on_disk
 

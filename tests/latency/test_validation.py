@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from latency import Check, EndToEnd, LatencyTable, Method, table_text
-from latency.document import to_document
+from latency.documents.document import to_document
 from latency.published import PUBLISHED, compare
 from latency.validation import Level, validate
 from search_spaces import BlockKind, space_from_config

@@ -88,7 +88,7 @@ def test_a_refused_measurement_is_written_from_what_was_kept(model, tmp_path, mo
         "measure", model, "--out", tmp_path / "t.json", "--max-copies", 0, "--subnetworks", 0, "--min-rounds", 2,
         "--max-rounds", 2,
     )  # fmt: skip
-    monkeypatch.setattr("latency.store.TRUSTED_SUM", (1.999, 2.0))
+    monkeypatch.setattr("latency.documents.store.TRUSTED_SUM", (1.999, 2.0))
     refused = run(*command)
     assert refused.exit_code == 2, refused.output
     assert "Nothing is lost" in refused.stderr

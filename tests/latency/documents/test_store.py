@@ -21,7 +21,7 @@ from latency import (
     write_csv,
     write_table,
 )
-from latency.document import KEY_FIELDS, PARTS, VALUE_FIELDS, from_document, to_document
+from latency.documents.document import KEY_FIELDS, PARTS, VALUE_FIELDS, from_document, to_document
 from search_spaces import BlockSignature
 from tests.latency.strategies import small_space, table_of, tables
 

@@ -12,10 +12,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
-from latency.document import KEY_FIELDS, VALUE_FIELDS, from_document, to_document
+from latency.documents.document import KEY_FIELDS, VALUE_FIELDS, from_document, to_document
+from latency.documents.strict_json import parse_json
 from latency.pricing.scenario import LatencyTableError
 from latency.pricing.table import LatencyTable
-from latency.strict_json import parse_json
 
 # Blocks measured alone summed to 0.94 .. 1.05 of the whole on every runtime tried; twice off is a wrong unit or batch.
 TRUSTED_SUM: Final = (0.90, 1.10)

@@ -1,0 +1,1 @@
+"""Latency tables on disk, read strictly."""
