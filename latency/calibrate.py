@@ -43,7 +43,7 @@ def measure_models(
     on_prepare: OnPrepare | None = None,
     on_round: OnRound | None = None,
 ) -> dict[Architecture, float]:
-    """Milliseconds of the base model and of random sub-networks, for `latency.calibration.calibration_of`.
+    """Milliseconds of the base model and of random sub-networks, for `latency.trust.calibration.calibration_of`.
 
     Args:
         supernet: The supernet of the table's model, with its dtype and attention; its architecture is the same

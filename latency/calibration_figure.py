@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING, Final
 
-from latency.calibration import TRUSTED_MAPE, Calibration
 from latency.pricing.scenario import Device, Runtime
+from latency.trust.calibration import TRUSTED_MAPE, Calibration
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

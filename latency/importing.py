@@ -8,9 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 
-from latency.calibration import calibration_of, check_of
 from latency.importers import Importer, Reading, Report
-from latency.interpolation import Filled, InterpolationError, filled
 from latency.manifest import BlockFile, Manifest, WholeModelFile
 from latency.matching import Match, Matches, match
 from latency.pricing.scenario import (
@@ -24,6 +22,8 @@ from latency.pricing.scenario import (
     Workload,
 )
 from latency.pricing.table import REST, LatencyTable, TableRow, described_missing
+from latency.trust.calibration import calibration_of, check_of
+from latency.trust.interpolation import Filled, InterpolationError, filled
 from search_spaces import Architecture, BlockSignature
 
 

@@ -7,11 +7,11 @@ from typing import Final
 
 import numpy as np
 
-from latency.calibration import calibration_of, check_of
 from latency.pricing.scenario import Check, EndToEnd, Method, Workload
 from latency.pricing.table import REST, LatencyTable, TableRow
 from latency.tasks import Overhead, Task
 from latency.timing.estimator import DIGITS, Array, Samples, corrected, rest_samples, summarised
+from latency.trust.calibration import calibration_of, check_of
 from search_spaces import Architecture, BlockSignature, Site, UNetSpace
 
 LEAST_MS: Final = 10.0**-DIGITS  # a row is positive, whatever was subtracted from it

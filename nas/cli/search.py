@@ -15,7 +15,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from latency.calibration import distrust
+from latency.trust.calibration import distrust
 from nas.config.experiment import Experiment, resolve
 from nas.config.sections import ExperimentConfig
 from nas.runs.directory import RunDirectory

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from latency.calibration import distrust
+from latency.trust.calibration import distrust
 from nas.algorithms.course import Course, Round, Rules
 from nas.algorithms.evolving import Proposal
 from nas.config.experiment import Experiment

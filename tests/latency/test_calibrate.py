@@ -7,7 +7,6 @@ from dataclasses import replace
 import pytest
 
 from latency.calibrate import measure_models, measured_ms
-from latency.calibration import calibration_of
 from latency.calibration_log import Duel
 from latency.measure import measure_table
 from latency.pricing.scenario import LatencyTableError, Runtime
@@ -15,6 +14,7 @@ from latency.sample_log import SampleLogError
 from latency.subnetworks import random_architectures
 from latency.timing.estimator import Samples
 from latency.timing.interleaving import MeasureSettings
+from latency.trust.calibration import calibration_of
 from tests.latency.counting import Counting
 from tests.latency.strategies import TOKENS
 

@@ -6,8 +6,8 @@ import pytest
 
 import latency
 from latency import read_table
-from latency.calibration import distrust
-from latency.validation import Level, validate
+from latency.trust.calibration import distrust
+from latency.trust.validation import Level, validate
 from search_spaces import space_from_config
 from search_spaces.known import BASE_CONFIGS
 from search_spaces.loading import read_unet_config

@@ -49,8 +49,8 @@ def calibrate(
     Example: nas latency calibrate sd15_cpu.json --model models/sd15 --plot calibration.png
     """
     from latency import read_table, write_table
-    from latency.calibration import calibrated, calibration_of, distrust
     from latency.calibration_figure import calibration_figure
+    from latency.trust.calibration import calibrated, calibration_of, distrust
 
     if (model is None) == (not measured):
         raise ValueError("give `--model` to measure here, or `--measured` with what another device measured")

@@ -74,7 +74,7 @@ def import_(
     from latency.importing import import_table
     from latency.manifest import check_files, read_manifest
     from latency.matching import read_map
-    from latency.validation import validate as validated
+    from latency.trust.validation import validate as validated
 
     if not out.parent.is_dir():
         raise FileNotFoundError(f"there is no folder {out.parent} to write {out.name} to; make it first")

@@ -127,7 +127,7 @@ def _print_table(table: "LatencyTable") -> None:
 def _print_scenario(table: "LatencyTable") -> None:
     from rich.console import Console
 
-    from latency.calibration import distrust
+    from latency.trust.calibration import distrust
 
     console = Console()
     d, r, w = table.device, table.runtime, table.workload

@@ -12,7 +12,7 @@ from nas.cli.errors import user_errors
 from nas.latency_model import latency_model
 
 if TYPE_CHECKING:
-    from latency.validation import Validation
+    from latency.trust.validation import Validation
 
 
 PROBLEMS_CODE = 1
@@ -38,7 +38,7 @@ def validate(
 
     Example: nas latency validate s24.json --model models/sd15
     """
-    from latency.validation import validate as validated
+    from latency.trust.validation import validate as validated
     from search_spaces import space_from_config
 
     if not table.is_file():

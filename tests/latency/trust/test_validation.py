@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from latency import Check, EndToEnd, LatencyTable, Method, table_text
 from latency.documents.document import to_document
-from latency.published import PUBLISHED, compare
-from latency.validation import Level, validate
+from latency.trust.published import PUBLISHED, compare
+from latency.trust.validation import Level, validate
 from search_spaces import BlockKind, space_from_config
 from tests.latency.importers.test_corruption import mutated_bytes, mutated_values
 from tests.latency.strategies import TOKENS, row, scenario, small_space, table_of

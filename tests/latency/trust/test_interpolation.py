@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from latency import Method
-from latency.interpolation import InterpolationError, filled
+from latency.trust.interpolation import InterpolationError, filled
 from search_spaces import BlockKind, BlockSignature
 from tests.latency.strategies import row
 

@@ -11,13 +11,13 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
-from latency.calibration import distrust
 from latency.documents.document import from_document
 from latency.documents.store import POSSIBLE_SUM, TRUSTED_SUM
 from latency.documents.strict_json import parse_json
 from latency.pricing.scenario import LatencyTableError, Method
 from latency.pricing.table import LatencyTable, MissingRowsError, TableRow, check_workload
-from latency.published import POSSIBLE_FACTOR, compare
+from latency.trust.calibration import distrust
+from latency.trust.published import POSSIBLE_FACTOR, compare
 from search_spaces import BlockKind, BlockSignature, UNetSpace
 
 NOISE: Final = 0.9  # a deeper block may measure this much of a shallower one before it looks wrong
