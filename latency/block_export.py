@@ -17,7 +17,7 @@ from typing import Any, Final, Protocol
 import torch
 from torch import nn
 
-from latency.blocks import ModuleCall
+from latency.blocks.modules import ModuleCall
 from latency.manifest import Converter, ModelFormat
 
 DISTRIBUTION: Final = "snapfusion-nas"

@@ -15,13 +15,13 @@ import numpy as np
 
 from latency.backends.backend import Backend
 from latency.backends.host import available_bytes
-from latency.blocks import ModuleCall
+from latency.blocks.modules import ModuleCall
+from latency.blocks.subnetworks import random_architectures
+from latency.blocks.tasks import OnPrepare, PrepareReport, Task, num_weights, task_calls, workload_of
 from latency.calibration_log import CalibrationLog, Duel
 from latency.measure import measurement_scenario
 from latency.pricing.scenario import LatencyTableError, Workload
 from latency.pricing.table import LatencyTable
-from latency.subnetworks import random_architectures
-from latency.tasks import OnPrepare, PrepareReport, Task, num_weights, task_calls, workload_of
 from latency.timing.interleaving import MeasureSettings, RoundReport, interleave
 from search_spaces import Architecture
 from search_spaces.supernet import Supernet

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Final
 
 from latency.block_export import ExportCache, Exporter, weight_files
+from latency.blocks.subnetworks import random_architectures
+from latency.blocks.tasks import OnPrepare, Task, measured_tasks, num_weights, task_calls
 from latency.kit_page import SCRIPT, SCRIPT_NAME, page
 from latency.manifest import (
     MANIFEST_NAME,
@@ -24,8 +26,6 @@ from latency.manifest import (
     write_manifest,
 )
 from latency.pricing.scenario import Workload
-from latency.subnetworks import random_architectures
-from latency.tasks import OnPrepare, Task, measured_tasks, num_weights, task_calls
 from search_spaces import Architecture, BlockSignature, UNetSpace
 from search_spaces.supernet import Supernet
 
@@ -53,7 +53,7 @@ def write_kit(
     Args:
         supernet: The supernet; its architecture is the same afterwards.
         folder: Where; it may hold the same kit, whose filled-in CSV stays as it is.
-        workload: What each file computes; see `latency.tasks.workload_of`.
+        workload: What each file computes; see `latency.blocks.tasks.workload_of`.
         exporter: The format.
         cache: Where exports are kept; the kit's files are hard links to them where the disk can.
         num_subnetworks: Random sub-networks whose whole models are written for calibration, beside the base model's.

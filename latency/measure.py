@@ -11,13 +11,9 @@ from typing import Any, TypeAlias
 
 from latency.backends.backend import Backend
 from latency.backends.host import available_bytes
-from latency.blocks import with_twins
-from latency.pricing.scenario import Device, Method, Protocol, Workload
-from latency.pricing.table import LatencyTable
-from latency.sample_log import SampleLog
-from latency.subnetworks import random_architectures
-from latency.tabulation import measured_check, measured_rows, overhead_ms
-from latency.tasks import (
+from latency.blocks.modules import with_twins
+from latency.blocks.subnetworks import random_architectures
+from latency.blocks.tasks import (
     OnPrepare,
     Overhead,
     Task,
@@ -27,6 +23,10 @@ from latency.tasks import (
     task_calls,
     workload_of,
 )
+from latency.pricing.scenario import Device, Method, Protocol, Workload
+from latency.pricing.table import LatencyTable
+from latency.sample_log import SampleLog
+from latency.tabulation import measured_check, measured_rows, overhead_ms
 from latency.timing.estimator import Samples
 from latency.timing.interleaving import MeasureSettings, RoundReport, interleave, standing
 from search_spaces import Architecture, UNetSpace

@@ -14,8 +14,8 @@ import numpy as np
 
 import latency
 from latency import read_table
+from latency.blocks.subnetworks import random_architectures
 from latency.pricing.lookup import Pricing
-from latency.subnetworks import random_architectures
 from search_spaces import space_from_config
 from search_spaces.known import SD15_CONFIG
 

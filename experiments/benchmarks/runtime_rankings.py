@@ -14,10 +14,10 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from latency import LatencyTable, read_table
+from latency.blocks.models import latency_model
+from latency.blocks.subnetworks import random_architectures
 from latency.pricing.lookup import Pricing
-from latency.subnetworks import random_architectures
 from latency.timing.estimator import kendall_tau
-from nas.latency_model import latency_model
 from search_spaces import BlockKind, space_from_config
 
 NUM_ARCHITECTURES, SEED = 500, 0

@@ -8,7 +8,7 @@ from latency.pricing.scenario import Runtime
 from latency.timing.clock import Clock
 
 if TYPE_CHECKING:
-    from latency.blocks import ModuleCall
+    from latency.blocks.modules import ModuleCall
 
 
 class Backend(Protocol):

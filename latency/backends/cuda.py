@@ -15,7 +15,7 @@ import diffusers
 import torch
 
 from latency.backends.torch_compile import compiled
-from latency.blocks import ModuleCall
+from latency.blocks.modules import ModuleCall
 from latency.pricing.scenario import Runtime
 from latency.timing.clock import Clock
 

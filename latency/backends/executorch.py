@@ -10,7 +10,7 @@ import torch
 
 from latency.backends.host import HostCpu
 from latency.block_export import ExportCache, FlatModule, described
-from latency.blocks import ModuleCall
+from latency.blocks.modules import ModuleCall
 from latency.exporters.quiet import quiet
 from latency.exporters.to_executorch import ExecutorchExporter
 from latency.extras import load_extra

@@ -10,7 +10,7 @@ from typing import Final
 import torch
 from torch import nn
 
-from latency.blocks import ModuleCall
+from latency.blocks.modules import ModuleCall
 from latency.pricing.scenario import Runtime
 from latency.timing.clock import Clock, ThreadCpuClock, WallClock
 

@@ -8,7 +8,7 @@ import torch
 
 from latency.backends.host import HostCpu, MatrixProducts
 from latency.block_export import ExportCache, FlatModule, described
-from latency.blocks import ModuleCall
+from latency.blocks.modules import ModuleCall
 from latency.exporters.to_onnx import OnnxExporter
 from latency.extras import load_extra
 from latency.pricing.scenario import Runtime

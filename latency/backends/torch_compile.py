@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from latency.backends.torch_eager import TorchEager
-from latency.blocks import ModuleCall
+from latency.blocks.modules import ModuleCall
 from latency.pricing.scenario import Runtime
 
 

@@ -7,7 +7,7 @@ import diffusers
 import torch
 
 from latency.backends.host import HostCpu
-from latency.blocks import ModuleCall
+from latency.blocks.modules import ModuleCall
 from latency.pricing.scenario import Runtime
 
 

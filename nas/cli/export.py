@@ -7,9 +7,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from latency.blocks.models import Dtype
 from nas.cli.errors import user_errors
 from nas.export.form import ExportForm
-from nas.latency_model import Dtype
 
 
 @user_errors

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from latency.blocks.models import Dtype
 from nas.cli.errors import user_errors
 from nas.cli.formats import Format, FormatOption
-from nas.latency_model import Dtype
 
 if TYPE_CHECKING:
     from nas.drawing.draw import Drawing

@@ -11,7 +11,7 @@ import torch
 from diffusers import UNet2DConditionModel
 
 from latency.block_export import Exporter, FlatModule
-from latency.blocks import Inputs, whole_model
+from latency.blocks.modules import Inputs, whole_model
 from nas.export.form import ExportForm
 from nas.export.source import ExportSource
 from nas.files.durable import write_text

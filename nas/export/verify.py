@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 from torch.utils.flop_counter import FlopCounterMode
 
 from latency.backends.torch_eager import TorchEager
-from latency.blocks import Inputs, whole_model
+from latency.blocks.modules import Inputs, whole_model
 from latency.extras import load_extra
 from latency.timing.estimator import corrected, summarised
 from latency.timing.interleaving import MeasureSettings, interleave

@@ -14,7 +14,7 @@ from latency.backends.host import MatrixProducts, available_bytes, host_processo
 from latency.backends.torch_compile import TorchCompile
 from latency.backends.torch_eager import TorchEager
 from latency.block_export import ExportCache
-from latency.blocks import ModuleCall
+from latency.blocks.modules import ModuleCall
 from latency.extras import MissingExtraError
 from latency.timing.clock import ProcessCpuClock, ThreadCpuClock, WallClock
 from search_spaces import BlockKind, BlockSignature

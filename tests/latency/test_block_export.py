@@ -11,7 +11,7 @@ from diffusers.models.attention_processor import AttnProcessor
 from torch import nn
 
 from latency.block_export import ExportCache, FlatModule, content_digest, default_cache_folder, weight_files
-from latency.blocks import Inputs, ModuleCall, isolated_blocks, whole_model
+from latency.blocks.modules import Inputs, ModuleCall, isolated_blocks, whole_model
 from latency.manifest import Converter, ModelFormat
 from search_spaces import BlockKind, space_from_config
 from search_spaces.supernet import Supernet

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
+from latency.blocks.subnetworks import random_architectures
 from latency.calibrate import measure_models, measured_ms
 from latency.calibration_log import Duel
 from latency.measure import measure_table
 from latency.pricing.scenario import LatencyTableError, Runtime
 from latency.sample_log import SampleLogError
-from latency.subnetworks import random_architectures
 from latency.timing.estimator import Samples
 from latency.timing.interleaving import MeasureSettings
 from latency.trust.calibration import calibration_of

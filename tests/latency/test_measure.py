@@ -8,11 +8,11 @@ import torch
 from diffusers import UNet2DConditionModel
 
 from latency.backends.torch_eager import TorchEager
-from latency.blocks import Inputs, NextToNothing, isolated_blocks, whole_model
+from latency.blocks.modules import Inputs, NextToNothing, isolated_blocks, whole_model
+from latency.blocks.subnetworks import random_architectures
 from latency.measure import measure_table
 from latency.pricing.scenario import Runtime
 from latency.sample_log import SampleLogError
-from latency.subnetworks import random_architectures
 from latency.timing.interleaving import MeasureSettings
 from search_spaces import BlockKind, space_from_config
 from search_spaces.supernet import Supernet
@@ -203,7 +203,7 @@ def test_small_blocks_have_as_many_modules_as_sites_and_as_many_calls(tiny, monk
         if (num := sites.get(row.signature, 1)) > 1:
             assert row.note.endswith(f", of {num} modules in turn")
             assert int(row.note.split()[3].rstrip(",")) % num == 0
-    monkeypatch.setattr("latency.tasks.SMALL_BYTES", 0)
+    monkeypatch.setattr("latency.blocks.tasks.SMALL_BYTES", 0)
     large = Counting()
     again = counted(tiny, large, None)
     assert large.num_prepared == 3 + len(signatures)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from latency.blocks.models import Attention, Dtype, latency_model
 from nas.cli.errors import user_errors
 from nas.cli.latency.options import (
     AttentionOption,
@@ -19,7 +20,6 @@ from nas.cli.latency.options import (
     WidthOption,
 )
 from nas.cli.latency.progress import latency_progress
-from nas.latency_model import Attention, Dtype, latency_model
 
 if TYPE_CHECKING:
     from latency.block_export import Exporter
@@ -56,8 +56,8 @@ def init(
     Example: nas latency init sd-1.5 --out s24 --formats onnx,executorch --attention eager
     """
     from latency.block_export import ExportCache, default_cache_folder
+    from latency.blocks.tasks import workload_of
     from latency.device_kit import write_kit
-    from latency.tasks import workload_of
 
     exporters = [_exporter(name.strip()) for name in formats.split(",")]
     chosen = latency_model(model)

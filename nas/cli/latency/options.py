@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from nas.latency_model import Attention, Dtype
+from latency.blocks.models import Attention, Dtype
 
 ModelArgument = Annotated[
     Path, typer.Argument(help="Diffusers pipeline folder, the `unet` folder in it, or sd-1.5, sd-2.1, sdxl.")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-    from latency.tasks import PrepareReport
+    from latency.blocks.tasks import PrepareReport
     from latency.timing.interleaving import RoundReport
 
 REFRESHES_PER_SECOND: Final = 1  # more would take time from what is measured

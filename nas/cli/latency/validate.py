@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from latency.blocks.models import latency_model
 from nas.cli.errors import user_errors
-from nas.latency_model import latency_model
 
 if TYPE_CHECKING:
     from latency.trust.validation import Validation

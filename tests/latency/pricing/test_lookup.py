@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from latency import LatencyTable, MissingRowsError, WorkloadMismatchError
+from latency.blocks.subnetworks import random_architectures
 from latency.pricing.lookup import Pricing
-from latency.subnetworks import random_architectures
 from search_spaces import ArchitectureError, space_from_config
 from search_spaces.known import SDXL_CONFIG
 from tests.latency.strategies import TOKENS, row, scenario, small_space, table_of

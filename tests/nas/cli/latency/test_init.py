@@ -7,10 +7,10 @@ import torch
 from diffusers import UNet2DConditionModel
 from typer.testing import CliRunner
 
+from latency.blocks.models import Attention, Dtype, latency_model
 from latency.manifest import Converter, ModelFormat, read_manifest
 from nas.cli.latency.app import app
 from nas.latency_backends import BackendName, make_backend
-from nas.latency_model import Attention, Dtype, latency_model
 from search_spaces.known import BASE_CONFIGS
 from tests.latency.conftest import ONE_STAGE
 

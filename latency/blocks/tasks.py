@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, TypeAlias
 
-from latency.blocks import Inputs, ModuleCall, empty_call, isolated_blocks, whole_model
+from latency.blocks.modules import Inputs, ModuleCall, empty_call, isolated_blocks, whole_model
 from latency.pricing.scenario import Workload
 from latency.pricing.table import cross_attention_dim
 from search_spaces import Architecture, BlockSignature, UNetSpace

@@ -1,0 +1,1 @@
+"""What is run when blocks are measured: modules with their inputs."""
