@@ -10,16 +10,16 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from latency.block_export import ExportCache, Exporter, weight_files
 from latency.blocks.subnetworks import random_architectures
 from latency.blocks.tasks import OnPrepare, Task, measured_tasks, num_weights, task_calls
+from latency.exporters.cache import ExportCache, weight_files
+from latency.exporters.formats import Exporter, ModelFormat
 from latency.kit_page import SCRIPT, SCRIPT_NAME, page
 from latency.manifest import (
     MANIFEST_NAME,
     BlockFile,
     Manifest,
     ManifestError,
-    ModelFormat,
     WholeModelFile,
     digest_of,
     read_manifest,

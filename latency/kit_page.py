@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from latency.manifest import MANIFEST_NAME, Manifest, ModelFormat
+from latency.exporters.formats import ModelFormat
+from latency.manifest import MANIFEST_NAME, Manifest
 
 SCRIPT_NAME: Final = "run_onnxruntime.py"
 # Copied to devices: plain Python that knows nothing of this project. Every round visits every file in random order, so

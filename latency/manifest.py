@@ -9,12 +9,12 @@ import hashlib
 import io
 import json
 from dataclasses import asdict, dataclass, fields
-from enum import StrEnum
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from latency.documents.space_laws import wrong_space
 from latency.documents.strict_json import parse_json, strangers, validated
+from latency.exporters.formats import Converter, ModelFormat
 from latency.pricing.scenario import LatencyTableError, Workload
 from latency.pricing.table import cross_attention_dim
 from search_spaces import Architecture, ArchitectureError, BlockKind, BlockSignature, Site, UNetSpace
@@ -27,34 +27,6 @@ KEY_FIELDS: Final = tuple(f.name for f in fields(BlockSignature))
 
 class ManifestError(LatencyTableError):
     """A manifest, or its files, that break a law; the message holds all that is wrong."""
-
-
-class ModelFormat(StrEnum):
-    """Formats of model files."""
-
-    ONNX = "onnx"
-    EXECUTORCH = "executorch"
-    COREML = "coreml"
-    LITERT = "litert"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Converter:
-    """What made the model files.
-
-    Attributes:
-        name: Such as "torch.onnx.export".
-        version: Version of the package that holds it.
-        options: Its settings, as sorted (name, value) pairs; an object in JSON.
-        torch: Version of torch that held the model.
-        diffusers: Version of diffusers that built the model.
-    """
-
-    name: str
-    version: str
-    options: tuple[tuple[str, str], ...] = ()
-    torch: str = ""
-    diffusers: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -53,7 +53,7 @@ def make_backend(name: BackendName, /, *, threads: int, provider: str | None, ca
             from latency.backends.cuda import Cuda, CudaMode
 
             return Cuda(mode=CudaMode.EAGER if name is BackendName.CUDA else CudaMode.COMPILE)
-    from latency.block_export import ExportCache, default_cache_folder
+    from latency.exporters.cache import ExportCache, default_cache_folder
 
     exports = ExportCache(cache or default_cache_folder())
     match name:

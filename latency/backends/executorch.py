@@ -9,11 +9,12 @@ import diffusers
 import torch
 
 from latency.backends.host import HostCpu
-from latency.block_export import ExportCache, FlatModule, described
 from latency.blocks.modules import ModuleCall
+from latency.exporters.cache import ExportCache, described
+from latency.exporters.extras import load_extra
+from latency.exporters.flat import FlatModule
 from latency.exporters.quiet import quiet
 from latency.exporters.to_executorch import ExecutorchExporter
-from latency.extras import load_extra
 from latency.pricing.scenario import Runtime
 
 

@@ -8,10 +8,11 @@ import diffusers
 import torch
 
 from latency.backends.host import HostCpu, MatrixProducts
-from latency.block_export import OUTPUT, ExportCache, FlatModule, described
 from latency.blocks.modules import ModuleCall
+from latency.exporters.cache import ExportCache, described
+from latency.exporters.extras import load_extra
+from latency.exporters.flat import OUTPUT, FlatModule
 from latency.exporters.to_onnx import OnnxExporter
-from latency.extras import load_extra
 from latency.pricing.scenario import Runtime
 from latency.timing.clock import WallClock
 

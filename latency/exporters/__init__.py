@@ -1,1 +1,1 @@
-"""Exporters: what writes a block as a file of one format; see `latency.block_export.Exporter`."""
+"""Exporters: what writes a block as a file of one format; see `latency.exporters.cache.Exporter`."""

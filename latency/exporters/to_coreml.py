@@ -8,10 +8,10 @@ import diffusers
 import torch
 from torch import nn
 
-from latency.block_export import OUTPUT
+from latency.exporters.extras import load_extra
+from latency.exporters.flat import OUTPUT
+from latency.exporters.formats import Converter, ModelFormat
 from latency.exporters.quiet import quiet
-from latency.extras import load_extra
-from latency.manifest import Converter, ModelFormat
 
 TARGET = "iOS17"  # and macOS 14
 

@@ -11,9 +11,9 @@ import diffusers
 import torch
 from torch import nn
 
+from latency.exporters.extras import load_extra
+from latency.exporters.formats import Converter, ModelFormat
 from latency.exporters.quiet import quiet
-from latency.extras import load_extra
-from latency.manifest import Converter, ModelFormat
 
 
 class LitertExporter:

@@ -7,10 +7,10 @@ import diffusers
 import torch
 from torch import nn
 
-from latency.block_export import OUTPUT
+from latency.exporters.extras import load_extra
+from latency.exporters.flat import OUTPUT
+from latency.exporters.formats import Converter, ModelFormat
 from latency.exporters.quiet import quiet
-from latency.extras import load_extra
-from latency.manifest import Converter, ModelFormat
 
 OPSET = 18  # the exporter's own; later ones are translated from it
 MAX_INLINE_BYTES = 1_500_000_000  # a protobuf message ends at 2 GiB; weights beyond go to a file beside it

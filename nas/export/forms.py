@@ -10,8 +10,9 @@ from typing import Any, Final
 import torch
 from diffusers import UNet2DConditionModel
 
-from latency.block_export import Exporter, FlatModule
 from latency.blocks.modules import Inputs, whole_model
+from latency.exporters.flat import FlatModule
+from latency.exporters.formats import Exporter
 from nas.export.form import ExportForm
 from nas.export.source import ExportSource
 from nas.files.durable import write_text

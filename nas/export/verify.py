@@ -19,7 +19,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from latency.backends.torch_eager import TorchEager
 from latency.blocks.modules import Inputs, whole_model
-from latency.extras import load_extra
+from latency.exporters.extras import load_extra
 from latency.timing.estimator import corrected, summarised
 from latency.timing.interleaving import MeasureSettings, interleave
 from nas.export.form import ExportForm

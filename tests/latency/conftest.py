@@ -4,9 +4,9 @@ import pytest
 import torch
 from diffusers import UNet2DConditionModel
 
-from latency.block_export import ExportCache
 from latency.blocks.modules import Inputs, isolated_blocks, whole_model
 from latency.blocks.tasks import workload_of
+from latency.exporters.cache import ExportCache
 from search_spaces import space_from_config
 from search_spaces.supernet import Supernet
 from tests.latency.strategies import TOKENS

@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
+from latency.exporters.formats import Converter, ModelFormat
 from latency.importers import Report
-from latency.manifest import BlockFile, Converter, Manifest, ModelFormat, WholeModelFile, digest_of, write_manifest
+from latency.manifest import BlockFile, Manifest, WholeModelFile, digest_of, write_manifest
 from search_spaces import Architecture, BlockSignature
 from tests.latency.strategies import TOKENS, scenario, small_space
 

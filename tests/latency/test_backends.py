@@ -13,9 +13,9 @@ from latency.backends.cuda import Cuda, CudaEventClock, CudaMode
 from latency.backends.host import MatrixProducts, available_bytes, host_processor
 from latency.backends.torch_compile import TorchCompile
 from latency.backends.torch_eager import TorchEager
-from latency.block_export import ExportCache
 from latency.blocks.modules import ModuleCall
-from latency.extras import MissingExtraError
+from latency.exporters.cache import ExportCache
+from latency.exporters.extras import MissingExtraError
 from latency.timing.clock import ProcessCpuClock, ThreadCpuClock, WallClock
 from search_spaces import BlockKind, BlockSignature
 

@@ -174,7 +174,7 @@ def test_a_real_runtime_leaves_no_whole_model_on_the_disk(one_stage, tmp_path):
     pytest.importorskip("onnxruntime")
     pytest.importorskip("onnxscript")
     from latency.backends.onnx_runtime import OnnxRuntime
-    from latency.block_export import ExportCache
+    from latency.exporters.cache import ExportCache
 
     backend = OnnxRuntime(cache=ExportCache(tmp_path))
     table = table_of(one_stage, backend)

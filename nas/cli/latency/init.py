@@ -22,7 +22,7 @@ from nas.cli.latency.options import (
 from nas.cli.latency.progress import latency_progress
 
 if TYPE_CHECKING:
-    from latency.block_export import Exporter
+    from latency.exporters.formats import Exporter
 
 FORMATS = ("onnx", "executorch", "coreml", "litert")
 
@@ -55,9 +55,9 @@ def init(
 
     Example: nas latency init sd-1.5 --out s24 --formats onnx,executorch --attention eager
     """
-    from latency.block_export import ExportCache, default_cache_folder
     from latency.blocks.tasks import workload_of
     from latency.device_kit import write_kit
+    from latency.exporters.cache import ExportCache, default_cache_folder
 
     exporters = [_exporter(name.strip()) for name in formats.split(",")]
     chosen = latency_model(model)

@@ -8,7 +8,8 @@ from diffusers import UNet2DConditionModel
 from typer.testing import CliRunner
 
 from latency.blocks.models import Attention, Dtype, latency_model
-from latency.manifest import Converter, ModelFormat, read_manifest
+from latency.exporters.formats import Converter, ModelFormat
+from latency.manifest import read_manifest
 from nas.cli.latency.app import app
 from nas.latency_backends import BackendName, make_backend
 from search_spaces.known import BASE_CONFIGS

@@ -5,84 +5,22 @@ part of it, so a file may hold those of another model of the same shape: good fo
 """
 
 import hashlib
-import inspect
 import json
 import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import torch
 from torch import nn
 
 from latency.blocks.modules import ModuleCall
-from latency.manifest import Converter, ModelFormat
+from latency.exporters.flat import FlatModule
+from latency.exporters.formats import Converter, Exporter
 
 DISTRIBUTION: Final = "snapfusion-nas"
-OUTPUT: Final = "output"  # name of the one output of every file
-
-
-class Exporter(Protocol):
-    """Writes modules in one format."""
-
-    @property
-    def format(self) -> ModelFormat:
-        """The format."""
-        ...
-
-    @property
-    def suffix(self) -> str:
-        """How names of its files end, with the dot."""
-        ...
-
-    @property
-    def converter(self) -> Converter:
-        """What converts, with versions and options."""
-        ...
-
-    def write(self, module: nn.Module, inputs: Mapping[str, torch.Tensor], path: Path, /) -> None:
-        """Write a module that takes the inputs in their order and returns one tensor.
-
-        Args:
-            module: The module.
-            inputs: Example inputs, whose shapes and types become the file's, by the names that they get in it.
-            path: The file. Where the format keeps weights apart, they go beside it into files named after it.
-        """
-        ...
-
-
-class FlatModule(nn.Module):
-    """A call's module, taking the call's tensors one by one and returning its first tensor.
-
-    Attributes:
-        inputs: The call's tensors by the names that the module's `forward` gives them, in its order.
-    """
-
-    def __init__(self, call: ModuleCall, /) -> None:
-        super().__init__()
-        self.module = call.module
-        self.inputs: dict[str, torch.Tensor] = {}
-        self._nested: dict[str, tuple[str, ...]] = {}  # a dict of tensors becomes inputs named by its keys
-        self._fixed: dict[str, Any] = {}
-        for name, value in inspect.signature(call.module.forward).bind(*call.args, **call.kwargs).arguments.items():
-            match value:
-                case torch.Tensor():
-                    self.inputs[name] = value
-                case dict():
-                    self.inputs |= value
-                    self._nested[name] = tuple(value)
-                case _:
-                    self._fixed[name] = value
-
-    def forward(self, *tensors: torch.Tensor) -> torch.Tensor:
-        """The module's first output."""
-        named = dict(zip(self.inputs, tensors, strict=True))
-        nested = {name: {key: named.pop(key) for key in keys} for name, keys in self._nested.items()}
-        output = self.module(**named, **nested, **self._fixed)
-        first: torch.Tensor = output[0] if isinstance(output, tuple) else output
-        return first
 
 
 class ExportCache:

@@ -10,9 +10,10 @@ from diffusers import UNet2DConditionModel
 from diffusers.models.attention_processor import AttnProcessor
 from torch import nn
 
-from latency.block_export import ExportCache, FlatModule, content_digest, default_cache_folder, weight_files
 from latency.blocks.modules import Inputs, ModuleCall, isolated_blocks, whole_model
-from latency.manifest import Converter, ModelFormat
+from latency.exporters.cache import ExportCache, content_digest, default_cache_folder, weight_files
+from latency.exporters.flat import FlatModule
+from latency.exporters.formats import Converter, ModelFormat
 from search_spaces import BlockKind, space_from_config
 from search_spaces.supernet import Supernet
 from tests.latency.conftest import TINY
