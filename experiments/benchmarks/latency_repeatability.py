@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
+from latency.backends.registry import BackendName, make_backend
 from latency.blocks.models import Attention, Dtype, latency_model
 from latency.measure import measure_table
 from latency.timing.interleaving import MeasureSettings
-from nas.latency_backends import BackendName, make_backend
 from search_spaces.shapes import PIPELINE_DIR
 
 NUM_TABLES, NUM_ROUNDS = 3, 30

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from latency.backends.registry import BackendName, make_backend
 from latency.blocks.models import Attention, Dtype, latency_model
 from nas.cli.errors import user_errors
 from nas.cli.latency.options import (
@@ -21,7 +22,6 @@ from nas.cli.latency.options import (
 )
 from nas.cli.latency.progress import latency_progress
 from nas.cli.latency.sentences import check_lines
-from nas.latency_backends import BackendName, make_backend
 
 if TYPE_CHECKING:
     pass

@@ -7,11 +7,11 @@ import torch
 from diffusers import UNet2DConditionModel
 from typer.testing import CliRunner
 
+from latency.backends.registry import BackendName, make_backend
 from latency.blocks.models import Attention, Dtype, latency_model
 from latency.exporters.formats import Converter, ModelFormat
 from latency.manifest import read_manifest
 from nas.cli.latency.app import app
-from nas.latency_backends import BackendName, make_backend
 from search_spaces.known import BASE_CONFIGS
 from tests.latency.conftest import ONE_STAGE
 
