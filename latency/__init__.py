@@ -1,6 +1,6 @@
 """What it costs: latency tables, predictions from them, and reading and writing them.
 
-Importing this package does not import torch; `latency.measure` and `latency.backends` do.
+Importing this package does not import torch; `latency.measuring.measure` and `latency.backends` do.
 """
 
 from latency.backends.backend import Backend

@@ -14,7 +14,7 @@ import numpy as np
 
 from latency.backends.registry import BackendName, make_backend
 from latency.blocks.models import Attention, Dtype, latency_model
-from latency.measure import measure_table
+from latency.measuring.measure import measure_table
 from latency.timing.interleaving import MeasureSettings
 from search_spaces.shapes import PIPELINE_DIR
 

@@ -2,7 +2,7 @@
 
 A forward pass costs the sum of its blocks plus a rest (SnapFusion, section 3.2): blocks of one signature cost the
 same wherever they stand. Pure: no torch, disk or clock; `latency.documents.store` reads and writes tables,
-`latency.measure` makes them.
+`latency.measuring.measure` makes them.
 """
 
 import hashlib

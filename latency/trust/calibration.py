@@ -2,7 +2,7 @@
 
 What matters is not one number. A *bias* that all predictions share (the machine runs at another pace than when the
 table was made) spoils milliseconds, but neither ranks nor shares of the base model's latency; what is left when it is
-divided out spoils those too. Pure arithmetic; `latency.calibrate` measures.
+divided out spoils those too. Pure arithmetic; `latency.measuring.calibrate` measures.
 """
 
 from collections.abc import Mapping

@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from latency.measuring.stage_times import StageTime, StageTimer
 from nas.pipelines.compute_check import check_dtype
 from nas.pipelines.folder import load_pipeline
 from nas.pipelines.sampling import check_scheduler, make_scheduler
-from nas.stage_times import StageTime, StageTimer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -94,7 +94,7 @@ def _measured_here(
     seed: int,
     cache: Path | None,
 ) -> "tuple[UNetSpace, dict[Architecture, float]]":
-    from latency.calibrate import WHOLE_SAMPLE_MS, measure_models
+    from latency.measuring.calibrate import WHOLE_SAMPLE_MS, measure_models
     from latency.timing.interleaving import MeasureSettings
 
     runtime = make_backend(backend, threads=threads, provider=None, cache=cache)

@@ -71,7 +71,7 @@ def measure(
 
     from latency import LatencyTableError, write_table
     from latency.backends.host import host_processor
-    from latency.measure import measure_table
+    from latency.measuring.measure import measure_table
     from latency.timing.interleaving import MeasureSettings
 
     if not out.parent.is_dir():

@@ -10,11 +10,11 @@ import torch
 from PIL import Image
 from typer.testing import CliRunner
 
+from latency.measuring.stage_times import StageTime, StageTimer
 from nas.cli.app import app
 from nas.drawing.draw import DrawingSettings, draw
 from nas.drawing.grid import CAPTION_PX, GAP_PX, TILE_PX
 from nas.pipelines.compute_check import check_dtype
-from nas.stage_times import StageTime, StageTimer
 from search_spaces.shapes import PIPELINE_DIR
 from tests.folders import write_pipeline
 

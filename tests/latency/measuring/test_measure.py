@@ -10,9 +10,9 @@ from diffusers import UNet2DConditionModel
 from latency.backends.torch_eager import TorchEager
 from latency.blocks.modules import Inputs, NextToNothing, isolated_blocks, whole_model
 from latency.blocks.subnetworks import random_architectures
-from latency.measure import measure_table
+from latency.measuring.measure import measure_table
+from latency.measuring.sample_log import SampleLogError
 from latency.pricing.scenario import Runtime
-from latency.sample_log import SampleLogError
 from latency.timing.interleaving import MeasureSettings
 from search_spaces import BlockKind, space_from_config
 from search_spaces.supernet import Supernet
@@ -149,7 +149,7 @@ def test_kept_samples_of_another_measurement_are_refused(tiny, tmp_path):
 
 
 def test_weights_that_do_not_fit_into_memory_are_refused_before_anything_is_prepared(tiny, tmp_path, monkeypatch):
-    monkeypatch.setattr("latency.measure.available_bytes", lambda: 1000)
+    monkeypatch.setattr("latency.measuring.measure.available_bytes", lambda: 1000)
     counted(tiny, Counting(), tmp_path / "shared.jsonl", rounds=1)
     backend = Counting()
     backend.copies_weights = True

@@ -12,8 +12,8 @@ from typing import Any, Final
 
 from latency.documents.line_log import append_lines, differences, whole_lines
 from latency.documents.strict_json import parse_json, validated
+from latency.measuring.sample_log import SampleLogError
 from latency.pricing.scenario import LatencyTableError
-from latency.sample_log import SampleLogError
 from latency.timing.estimator import Samples
 
 SCHEMA_VERSION: Final = 1

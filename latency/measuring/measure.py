@@ -23,10 +23,10 @@ from latency.blocks.tasks import (
     task_calls,
     workload_of,
 )
+from latency.measuring.sample_log import SampleLog
+from latency.measuring.tabulation import measured_check, measured_rows, overhead_ms
 from latency.pricing.scenario import Device, Method, Protocol, Workload
 from latency.pricing.table import LatencyTable
-from latency.sample_log import SampleLog
-from latency.tabulation import measured_check, measured_rows, overhead_ms
 from latency.timing.estimator import Samples
 from latency.timing.interleaving import MeasureSettings, RoundReport, interleave, standing
 from search_spaces import Architecture, UNetSpace

@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 
 from latency.blocks.subnetworks import random_architectures
-from latency.calibrate import measure_models, measured_ms
-from latency.calibration_log import Duel
-from latency.measure import measure_table
+from latency.measuring.calibrate import measure_models, measured_ms
+from latency.measuring.calibration_log import Duel
+from latency.measuring.measure import measure_table
+from latency.measuring.sample_log import SampleLogError
 from latency.pricing.scenario import LatencyTableError, Runtime
-from latency.sample_log import SampleLogError
 from latency.timing.estimator import Samples
 from latency.timing.interleaving import MeasureSettings
 from latency.trust.calibration import calibration_of
@@ -155,7 +155,7 @@ def test_a_damaged_file_is_refused_with_its_place(tiny, table, tmp_path, edit, m
 
 
 def test_too_little_memory_is_said_before_anything_is_prepared(tiny, table, monkeypatch):
-    monkeypatch.setattr("latency.calibrate.available_bytes", lambda: 1000)
+    monkeypatch.setattr("latency.measuring.calibrate.available_bytes", lambda: 1000)
     backend = Holding()
     with pytest.raises(ValueError, match=r"the base model and of a sub-network beside it, .* memory are free"):
         measure(tiny, table, backend)

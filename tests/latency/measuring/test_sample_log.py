@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from latency.sample_log import SampleLog, SampleLogError
+from latency.measuring.sample_log import SampleLog, SampleLogError
 from latency.timing.estimator import Samples
 
 SCENARIO = {"device": {"name": "here"}, "runtime": {"options": {"threads": "1"}}, "settings": [1, 2]}

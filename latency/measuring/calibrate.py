@@ -18,8 +18,8 @@ from latency.backends.host import available_bytes
 from latency.blocks.modules import ModuleCall
 from latency.blocks.subnetworks import random_architectures
 from latency.blocks.tasks import OnPrepare, PrepareReport, Task, num_weights, task_calls, workload_of
-from latency.calibration_log import CalibrationLog, Duel
-from latency.measure import measurement_scenario
+from latency.measuring.calibration_log import CalibrationLog, Duel
+from latency.measuring.measure import measurement_scenario
 from latency.pricing.scenario import LatencyTableError, Workload
 from latency.pricing.table import LatencyTable
 from latency.timing.interleaving import MeasureSettings, RoundReport, interleave

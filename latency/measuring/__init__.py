@@ -1,0 +1,1 @@
+"""Measuring blocks and whole UNets on this machine."""
