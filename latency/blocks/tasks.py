@@ -1,6 +1,6 @@
 """What a table needs to have measured: every block of a space, the whole base model, and sub-networks of it.
 
-`latency.measuring.measure` has a backend run them here, `latency.device_kit` writes them for a device elsewhere.
+`latency.measuring.measure` has a backend run them here, `latency.kits.kit` writes them for a device elsewhere.
 """
 
 from collections import Counter

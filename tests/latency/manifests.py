@@ -4,7 +4,7 @@ from pathlib import Path
 
 from latency.exporters.formats import Converter, ModelFormat
 from latency.importers import Report
-from latency.manifest import BlockFile, Manifest, WholeModelFile, digest_of, write_manifest
+from latency.kits.manifest import BlockFile, Manifest, WholeModelFile, digest_of, write_manifest
 from search_spaces import Architecture, BlockSignature
 from tests.latency.strategies import TOKENS, scenario, small_space
 

@@ -122,8 +122,8 @@ def _measured_elsewhere(
     table: "LatencyTable", manifest: Path, reports: list[Path], *, allow_estimated: bool
 ) -> "tuple[UNetSpace, dict[Architecture, float]]":
     from latency.importers import read_files
-    from latency.importing import measured_elsewhere
-    from latency.manifest import read_manifest
+    from latency.kits.importing import measured_elsewhere
+    from latency.kits.manifest import read_manifest
 
     listed = read_manifest(manifest)
     times = measured_elsewhere(listed, read_files(reports), table=table, allow_estimated=allow_estimated)

@@ -70,10 +70,10 @@ def import_(
     """
     from latency import Device, LatencyTableError, table_text, write_table
     from latency.importers import read_files
-    from latency.importing import Fill as Filling
-    from latency.importing import import_table
-    from latency.manifest import check_files, read_manifest
-    from latency.matching import read_map
+    from latency.kits.importing import Fill as Filling
+    from latency.kits.importing import import_table
+    from latency.kits.manifest import check_files, read_manifest
+    from latency.kits.matching import read_map
     from latency.trust.validation import validate as validated
 
     if not out.parent.is_dir():

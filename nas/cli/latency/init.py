@@ -56,8 +56,8 @@ def init(
     Example: nas latency init sd-1.5 --out s24 --formats onnx,executorch --attention eager
     """
     from latency.blocks.tasks import workload_of
-    from latency.device_kit import write_kit
     from latency.exporters.cache import ExportCache, default_cache_folder
+    from latency.kits.kit import write_kit
 
     exporters = [_exporter(name.strip()) for name in formats.split(",")]
     chosen = latency_model(model)

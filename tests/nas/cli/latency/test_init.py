@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from latency.backends.registry import BackendName, make_backend
 from latency.blocks.models import Attention, Dtype, latency_model
 from latency.exporters.formats import Converter, ModelFormat
-from latency.manifest import read_manifest
+from latency.kits.manifest import read_manifest
 from nas.cli.latency.app import app
 from search_spaces.known import BASE_CONFIGS
 from tests.latency.conftest import ONE_STAGE

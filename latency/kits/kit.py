@@ -14,8 +14,7 @@ from latency.blocks.subnetworks import random_architectures
 from latency.blocks.tasks import OnPrepare, Task, measured_tasks, num_weights, task_calls
 from latency.exporters.cache import ExportCache, weight_files
 from latency.exporters.formats import Exporter, ModelFormat
-from latency.kit_page import SCRIPT, SCRIPT_NAME, page
-from latency.manifest import (
+from latency.kits.manifest import (
     MANIFEST_NAME,
     BlockFile,
     Manifest,
@@ -25,6 +24,7 @@ from latency.manifest import (
     read_manifest,
     write_manifest,
 )
+from latency.kits.page import SCRIPT, SCRIPT_NAME, page
 from latency.pricing.scenario import Workload
 from search_spaces import Architecture, BlockSignature, UNetSpace
 from search_spaces.supernet import Supernet

@@ -9,8 +9,8 @@ from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 
 from latency.importers import Importer, Reading, Report
-from latency.manifest import BlockFile, Manifest, WholeModelFile
-from latency.matching import Match, Matches, match
+from latency.kits.manifest import BlockFile, Manifest, WholeModelFile
+from latency.kits.matching import Match, Matches, match
 from latency.pricing.scenario import (
     Device,
     EndToEnd,
@@ -71,7 +71,7 @@ def import_table(
         runtime_name: Its name; "" = as the format says.
         runtime_options: Settings that change speed.
         importer: Format of the reports; None = from their content.
-        names: As in `latency.matching.match`.
+        names: As in `latency.kits.matching.match`.
         allow_estimated: Take numbers that a tool made up from others.
         allow_unchecked: Do without the whole models that have no report.
         fill: What to do about blocks without a report.

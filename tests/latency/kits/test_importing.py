@@ -5,8 +5,8 @@ import pytest
 
 from latency import Device, LatencyTableError, Method, read_table, write_table
 from latency.importers import Report
-from latency.importing import Fill, ImportingError, import_table
-from latency.matching import read_map
+from latency.kits.importing import Fill, ImportingError, import_table
+from latency.kits.matching import read_map
 from search_spaces import BlockKind
 from tests.latency.importers.reports import document, measurement, sample, text
 from tests.latency.manifests import REST_MS, SPACE, manifest, milliseconds, results, times

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from latency.documents.strict_json import parse_json
-from latency.manifest import (
+from latency.kits.manifest import (
     ManifestError,
     check_files,
     digest_of,

@@ -8,7 +8,7 @@ from typing import Final, TypeAlias
 
 from latency.importers import Importer, Reading, Report, ReportError, read_report
 from latency.importers.fields import csv_lines, file_name
-from latency.manifest import BlockFile, Manifest, WholeModelFile
+from latency.kits.manifest import BlockFile, Manifest, WholeModelFile
 
 Entry: TypeAlias = BlockFile | WholeModelFile
 # ONNX Runtime appends it to the prefix that its user chose.

@@ -10,13 +10,13 @@ from diffusers.models.attention_processor import AttnProcessor, AttnProcessor2_0
 
 from latency import Device
 from latency.blocks.tasks import workload_of
-from latency.device_kit import file_names, write_kit
 from latency.exporters.cache import weight_files
 from latency.exporters.formats import Converter, ModelFormat
 from latency.importers import read_files
-from latency.importing import import_table
-from latency.kit_page import SCRIPT, SCRIPT_NAME
-from latency.manifest import ManifestError, check_files, read_manifest
+from latency.kits.importing import import_table
+from latency.kits.kit import file_names, write_kit
+from latency.kits.manifest import ManifestError, check_files, read_manifest
+from latency.kits.page import SCRIPT, SCRIPT_NAME
 from search_spaces import BlockKind, BlockSignature
 from tests.latency.strategies import TOKENS, small_space
 
