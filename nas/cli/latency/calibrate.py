@@ -49,7 +49,7 @@ def calibrate(
     Example: nas latency calibrate sd15_cpu.json --model models/sd15 --plot calibration.png
     """
     from latency import read_table, write_table
-    from latency.calibration_figure import calibration_figure
+    from latency.figures.calibration import calibration_figure
     from latency.trust.calibration import calibrated, calibration_of, distrust
 
     if (model is None) == (not measured):

@@ -150,7 +150,7 @@ def _print_breakdown(table: "LatencyTable", space: "UNetSpace", prediction: "Lat
     from rich.console import Console
     from rich.table import Table
 
-    from latency.figure import OTHER, SHOWN
+    from latency.figures.stages import OTHER, SHOWN
 
     _print_scenario(table)
     kinds = [*SHOWN.values(), OTHER]
@@ -197,7 +197,7 @@ def _print_picture(
 def _draw(
     table: "LatencyTable", space: "UNetSpace", prediction: "LatencyPrediction", picture: Path, *, by: Plot
 ) -> None:
-    from latency.figure import block_figure, stage_figure
+    from latency.figures.stages import block_figure, stage_figure
 
     draw = stage_figure if by is Plot.STAGES else block_figure
     draw(prediction, space=space, device=table.device, runtime=table.runtime).savefig(picture, dpi=150)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from latency import Device, EndToEnd, LatencyTable, LatencyTableError
 from latency.blocks.subnetworks import random_architectures
-from latency.calibration_figure import calibration_figure
+from latency.figures.calibration import calibration_figure
 from latency.kits.importing import import_table, measured_elsewhere
 from latency.trust.calibration import TRUSTED_MAPE, Calibration, calibrated, calibration_of, check_of, distrust
 from search_spaces import Architecture

@@ -4,8 +4,16 @@ import pytest
 from matplotlib.colors import to_hex
 
 from latency.blocks.subnetworks import random_architectures
-from latency.calibration_figure import calibration_figure
-from latency.figure import COLOURS, OTHER, OUTSIDE, SHOWN, block_figure, milliseconds_by_paper_stage, stage_figure
+from latency.figures.calibration import calibration_figure
+from latency.figures.stages import (
+    COLOURS,
+    OTHER,
+    OUTSIDE,
+    SHOWN,
+    block_figure,
+    milliseconds_by_paper_stage,
+    stage_figure,
+)
 from latency.trust.calibration import Calibration, MeasuredModel
 from tests.latency.strategies import TOKENS, small_space, table_of
 
