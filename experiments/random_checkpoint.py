@@ -15,7 +15,7 @@ import typer
 from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
-from search_spaces.known import BASE_CONFIGS
+from search_spaces.known.architectures import BASE_CONFIGS
 from search_spaces.shapes import PIPELINE_DIR
 
 TOKENS = 77

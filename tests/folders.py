@@ -21,7 +21,7 @@ from diffusers import (
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 from transformers.utils.logging import disable_progress_bar
 
-from search_spaces.known import SD15_CONFIG, SD21_CONFIG, SDXL_CONFIG
+from search_spaces.known.architectures import SD15_CONFIG, SD21_CONFIG, SDXL_CONFIG
 from search_spaces.shapes import PIPELINE_DIR
 
 # The facts of the models' public `unet/config.json`.

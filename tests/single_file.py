@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save_file
 
-from search_spaces.loading import read_unet_config
+from search_spaces.folders.loading import read_unet_config
 
 _RESNET = {
     "norm1": "in_layers.0",

@@ -99,7 +99,7 @@ def test_installed_wheel_works_without_the_checkout(installed: Path, tmp_path: P
     "statement",
     [
         "import search_spaces",
-        "import search_spaces.known",
+        "import search_spaces.known.architectures",
         "import search_spaces.shapes",
         "import latency",
         "import nas",

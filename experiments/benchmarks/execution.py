@@ -13,7 +13,7 @@ import time
 import torch
 
 from nas.pipelines.execution import Execution, Precision
-from search_spaces.loading import load_unet
+from search_spaces.folders.loading import load_unet
 from search_spaces.shapes import PIPELINE_DIR
 
 NUM_PICTURES, NUM_ROUNDS, CONTEXT_TOKENS = 8, 9, 16

@@ -25,7 +25,7 @@ from nas.pipelines.folder import PipelineParts, load_pipeline
 from nas.pipelines.sampling import SamplingProtocol, initial_noise
 from nas.scores.prompts import ValidationSet, read_captions
 from search_spaces import Action, BlockKind
-from search_spaces.loading import load_unet
+from search_spaces.folders.loading import load_unet
 from search_spaces.shapes import OPEN_CLIP_DIR, PIPELINE_DIR
 from search_spaces.supernet import SkippedResnet, SkippedTransformer, Supernet
 

@@ -40,7 +40,7 @@ def main(model: Annotated[Path, typer.Argument(help="pipeline folder")], step: s
 def measure(model: Path, step: str) -> dict[str, int]:
     """Bytes beyond those of the imports after all steps up to one."""
     from search_spaces import space_from_config
-    from search_spaces.loading import load_unet, read_unet_config
+    from search_spaces.folders.loading import load_unet, read_unet_config
     from search_spaces.searched_unet import SearchedUNet
     from search_spaces.supernet import Supernet
 

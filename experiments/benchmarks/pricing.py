@@ -17,7 +17,7 @@ from latency import read_table
 from latency.blocks.subnetworks import random_architectures
 from latency.pricing.lookup import Pricing
 from search_spaces import space_from_config
-from search_spaces.known import SD15_CONFIG
+from search_spaces.known.architectures import SD15_CONFIG
 
 NUM_GENES, NUM_PREDICTIONS, SEED = 1_000_000, 200, 0
 TABLE = Path(latency.__file__).parent / "tables" / "sd15_cpu_torch_eager.json"

@@ -31,7 +31,7 @@ from nas.search.scorer import Scorer
 from nas.workers.pool import InProcessPool
 from nas.workers.worker import WorkerSpec, load_supernet
 from search_spaces import AnyAction
-from search_spaces.loading import read_context_tokens
+from search_spaces.folders.loading import read_context_tokens
 from search_spaces.shapes import OPEN_CLIP_DIR, PIPELINE_DIR
 from search_spaces.shapes.scenes import caption_of
 from search_spaces.supernet import CopyStart, Supernet

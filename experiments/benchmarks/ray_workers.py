@@ -27,7 +27,7 @@ from nas.workers.ray_pool import RayPool
 from nas.workers.settings import RaySettings
 from nas.workers.worker import EvaluationTask, EvaluationWorker, WorkerSpec
 from search_spaces.diffusers_config import space_from_config
-from search_spaces.loading import read_unet_config
+from search_spaces.folders.loading import read_unet_config
 from search_spaces.shapes import OPEN_CLIP_DIR, PIPELINE_DIR
 from search_spaces.supernet import CopyStart
 

@@ -17,7 +17,7 @@ from nas.evaluation.clip_model import ClipModel
 from nas.pipelines.folder import PipelineParts
 from nas.pipelines.sampling import SamplingProtocol
 from nas.scores.prompts import ValidationSet, read_captions
-from search_spaces.loading import load_unet
+from search_spaces.folders.loading import load_unet
 from search_spaces.shapes import OPEN_CLIP_DIR, PIPELINE_DIR
 
 NUM_PICTURES, NUM_ROUNDS = 8, 9

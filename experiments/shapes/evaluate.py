@@ -24,7 +24,7 @@ from nas.pipelines.folder import PipelineParts
 from nas.pipelines.sampling import SamplingProtocol
 from nas.scores.intervals import mean_interval
 from nas.scores.prompts import ValidationSet
-from search_spaces.loading import load_unet
+from search_spaces.folders.loading import load_unet
 from search_spaces.shapes import OPEN_CLIP_DIR, PIPELINE_DIR
 from search_spaces.shapes.scenes import Scene, caption_of
 

@@ -53,7 +53,7 @@ class LatencyModel:
         from diffusers.models.attention_processor import AttnProcessor, AttnProcessor2_0
 
         from search_spaces import space_from_config
-        from search_spaces.loading import load_unet
+        from search_spaces.folders.loading import load_unet
         from search_spaces.supernet import Supernet
 
         torch_dtype: torch.dtype = getattr(torch, dtype)
@@ -75,8 +75,8 @@ def latency_model(model: Path, /) -> LatencyModel:
         ModelFolderError: Neither; or a folder that holds no UNet.
         ValueError: A searched UNet: tables are made of base models.
     """
-    from search_spaces.known import BASE_CONFIGS
-    from search_spaces.loading import SEARCHED, ModelFolderError, read_context_tokens, read_unet_config
+    from search_spaces.folders.loading import SEARCHED, ModelFolderError, read_context_tokens, read_unet_config
+    from search_spaces.known.architectures import BASE_CONFIGS
 
     if not model.exists() and str(model) in BASE_CONFIGS:
         return LatencyModel(

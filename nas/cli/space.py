@@ -88,7 +88,7 @@ def known(
     markdown: Annotated[bool, typer.Option("--markdown", help="as a table for a document")] = False,
 ) -> None:
     """Models with a name: their blocks, removals, parameters and multiply-accumulates."""
-    from search_spaces.known_models import COLUMNS, known_models, markdown_table
+    from search_spaces.known.listing import COLUMNS, known_models, markdown_table
 
     models = known_models()
     if markdown:

@@ -24,7 +24,7 @@ from nas.training.dropping import check_stages
 from nas.training.robust import RobustTrainingSettings
 from nas.workers.worker import WorkerSpec
 from search_spaces.diffusers_config import space_from_config
-from search_spaces.loading import SEARCHED, read_context_tokens, read_unet_config
+from search_spaces.folders.loading import SEARCHED, read_context_tokens, read_unet_config
 from search_spaces.stock_space import SpaceForm
 from search_spaces.supernet import CopyStart
 from search_spaces.unet_space import UNetSpace

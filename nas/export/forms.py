@@ -19,7 +19,7 @@ from nas.files.durable import write_text
 from nas.pipelines.index import read_pipeline_index
 from search_spaces.architecture import Architecture
 from search_spaces.diffusers_config import stock_config
-from search_spaces.loading import read_context_tokens, read_unet_config
+from search_spaces.folders.loading import read_context_tokens, read_unet_config
 from search_spaces.searched_unet import SearchedUNet
 from search_spaces.stock_unet import neutral_unet
 from search_spaces.unet_space import UNetSpace

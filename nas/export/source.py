@@ -19,7 +19,7 @@ from nas.runs.directory import RunDirectory
 from nas.runs.spec import describe, read_spec
 from search_spaces.architecture import Architecture
 from search_spaces.diffusers_config import space_from_config
-from search_spaces.loading import SEARCHED, load_unet, read_context_tokens, read_unet_config
+from search_spaces.folders.loading import SEARCHED, load_unet, read_context_tokens, read_unet_config
 from search_spaces.supernet import CopyStart, Supernet
 
 

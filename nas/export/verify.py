@@ -26,7 +26,7 @@ from nas.export.form import ExportForm
 from nas.export.forms import MOST_PROBED, flat_unet
 from nas.pipelines.folder import load_pipeline
 from search_spaces.diffusers_config import space_from_config
-from search_spaces.loading import load_unet, read_context_tokens, read_unet_config, unet_class
+from search_spaces.folders.loading import load_unet, read_context_tokens, read_unet_config, unet_class
 from search_spaces.unet_space import UNetSpace
 
 PROBE: Final = "verification.safetensors"  # seeded inputs and the output that the reloaded UNet must give

@@ -27,7 +27,7 @@ from nas.files.durable import sweep_beside, whole, write_text
 from nas.runs.spec import SPEC_NAME, SpecError, read_spec
 from nas.scores.prompts import read_captions
 from search_spaces.architecture import Architecture
-from search_spaces.weight_files import stored_dtype
+from search_spaces.folders.weight_files import stored_dtype
 
 # Largest difference of outputs, which are of the size of 1. Other runtimes sum in another order.
 TOLERANCES: Final = {ExportForm.ONNX: 1e-3, ExportForm.EXECUTORCH: 1e-3}

@@ -13,8 +13,8 @@ from transformers.utils.logging import disable_progress_bar
 
 from nas.files.durable import sweep_beside, whole
 from nas.pipelines.index import PipelineClass, check_pipeline_folder, read_pipeline_index
-from search_spaces.loading import read_unet_config
-from search_spaces.weight_files import ModelFolderError, read_header
+from search_spaces.folders.loading import read_unet_config
+from search_spaces.folders.weight_files import ModelFolderError, read_header
 
 _CLASSES: Final = {PipelineClass.SD: StableDiffusionPipeline, PipelineClass.SDXL: StableDiffusionXLPipeline}
 # Names that no diffusers folder has: those of the checkpoints that this is for.

@@ -18,9 +18,9 @@ from nas.pipelines.autoencoder import Autoencoder
 from nas.pipelines.conditioning import Conditioning
 from nas.pipelines.index import PipelineClass, PipelineIndex, check_pipeline_folder, read_part_config
 from nas.pipelines.text_encoders import TextEncoders
-from search_spaces.checked_loading import check_tensors, load_model
-from search_spaces.loading import ModelFolderError, unet_class
-from search_spaces.weight_files import stored_tensors
+from search_spaces.folders.checked_loading import check_tensors, load_model
+from search_spaces.folders.loading import ModelFolderError, unet_class
+from search_spaces.folders.weight_files import stored_tensors
 
 PARTS: Final = ("vae", "text_encoder", "tokenizer", "scheduler", "unet")  # of a pipeline with one text encoder
 _CORRECTED: Final = {"steps_offset": 1, "clip_sample": False}  # as StableDiffusionPipeline.__init__ does

@@ -9,8 +9,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
-from search_spaces.loading import PLAIN, SEARCHED, ModelFolderError, read_unet_config
-from search_spaces.weight_files import weight_files
+from search_spaces.folders.loading import PLAIN, SEARCHED, ModelFolderError, read_unet_config
+from search_spaces.folders.weight_files import weight_files
 
 
 class PipelineClass(StrEnum):

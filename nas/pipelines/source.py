@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from search_spaces.weight_files import STEMS, ModelFolderError, weight_files
+from search_spaces.folders.weight_files import STEMS, ModelFolderError, weight_files
 
 HUB: Final = "hub:"
 _REFERENCE: Final = re.compile(r"hub:(?P<name>[\w.-]+/[\w.-]+)(?:@(?P<revision>[\w./-]+))?")

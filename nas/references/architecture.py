@@ -14,8 +14,8 @@ from nas.runs.spec import SPEC_NAME, check_base, read_spec
 from search_spaces.alignment import aligned
 from search_spaces.architecture import Architecture, ArchitectureError
 from search_spaces.diffusers_config import space_from_config
-from search_spaces.known import BASE_CONFIGS, KNOWN_ARCHITECTURES, base_space, known_config
-from search_spaces.loading import SEARCHED, read_unet_config, unet_folder
+from search_spaces.folders.loading import SEARCHED, read_unet_config, unet_folder
+from search_spaces.known.architectures import BASE_CONFIGS, KNOWN_ARCHITECTURES, base_space, known_config
 
 
 def read_architecture(reference: str | Path, /, *, base: BaseModel) -> Architecture:

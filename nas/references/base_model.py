@@ -7,8 +7,8 @@ from typing import Any, Final
 from nas.pipelines.source import HUB, is_hub_reference, model_folder, model_name
 from nas.runs.directory import is_run, read_yaml
 from search_spaces.diffusers_config import space_from_config
-from search_spaces.known import BASE_CONFIGS, KNOWN_ARCHITECTURES, known_config
-from search_spaces.loading import read_unet_config
+from search_spaces.folders.loading import read_unet_config
+from search_spaces.known.architectures import BASE_CONFIGS, KNOWN_ARCHITECTURES, known_config
 from search_spaces.unet_space import UNetSpace
 
 ROOM_FOR_COPIES: Final = 64  # per block: any architecture that somebody may have made

@@ -10,9 +10,9 @@ from nas.runs.directory import RunDirectory, is_run
 from nas.runs.spec import SPEC_NAME, read_spec
 from search_spaces.architecture import Architecture
 from search_spaces.blocks import BlockSignature
-from search_spaces.loading import ModelFolderError, load_unet, unet_folder
+from search_spaces.folders.loading import ModelFolderError, load_unet, unet_folder
+from search_spaces.folders.weight_files import stored_tensors
 from search_spaces.supernet import Supernet
-from search_spaces.weight_files import stored_tensors
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

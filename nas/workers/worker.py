@@ -22,7 +22,7 @@ from nas.pipelines.sampling import SamplingProtocol
 from nas.scores.prompts import ValidationSet
 from search_spaces.architecture import Architecture
 from search_spaces.diffusers_config import space_from_config
-from search_spaces.loading import load_unet
+from search_spaces.folders.loading import load_unet
 from search_spaces.supernet import CopyStart, Supernet
 
 

@@ -9,8 +9,8 @@ from latency import read_table
 from latency.trust.calibration import distrust
 from latency.trust.validation import Level, validate
 from search_spaces import space_from_config
-from search_spaces.known import BASE_CONFIGS
-from search_spaces.loading import read_unet_config
+from search_spaces.folders.loading import read_unet_config
+from search_spaces.known.architectures import BASE_CONFIGS
 from search_spaces.shapes import PIPELINE_DIR
 
 TABLES = sorted((Path(latency.__file__).parent / "tables").glob("*.json"))

@@ -9,7 +9,7 @@ from diffusers import UNet2DConditionModel
 
 from nas.evaluation.clip_model import ClipModel
 from nas.pipelines.folder import PipelineParts
-from search_spaces.loading import load_unet
+from search_spaces.folders.loading import load_unet
 from search_spaces.shapes import OPEN_CLIP_DIR, PIPELINE_DIR
 from tests.nas.searching import search
 from tests.nas.synthetic import write_experiment

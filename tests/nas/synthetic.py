@@ -13,7 +13,7 @@ from PIL import Image
 
 from latency import Device, LatencyTable, Method, Protocol, Runtime, TableRow, Workload, write_table
 from search_spaces import BlockSignature, UNetSpace, parse_action, space_from_config
-from search_spaces.loading import read_unet_config
+from search_spaces.folders.loading import read_unet_config
 from search_spaces.shapes import OPEN_CLIP_DIR, PIPELINE_DIR, caption_of, sample_scene
 from search_spaces.shapes.renderer import render
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from search_spaces import Action, Architecture, ArchitectureError, BlockKind, CompoundAction, Sign, parse_action
-from search_spaces.known import sd15_space
+from search_spaces.known.architectures import sd15_space
 from tests.strategies import actions, architectures, possible_actions
 
 SPACE = sd15_space()

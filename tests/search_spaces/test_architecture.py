@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from search_spaces import Architecture, ArchitectureError, Position, Stage, space_from_config
-from search_spaces.known import (
+from search_spaces.known.architectures import (
     BASE_CONFIGS,
     bk_sdm_base,
     bk_sdm_small,

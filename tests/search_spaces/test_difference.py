@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from search_spaces import Architecture, ArchitectureError, SpaceForm, parse_action, space_from_config
 from search_spaces.alignment import aligned
 from search_spaces.difference import actions_between, changed_positions
-from search_spaces.known import BASE_CONFIGS, KNOWN_ARCHITECTURES, SD15_CONFIG, base_space, known_config
+from search_spaces.known.architectures import BASE_CONFIGS, KNOWN_ARCHITECTURES, SD15_CONFIG, base_space, known_config
 from tests.strategies import architectures
 
 SPACE = space_from_config(SD15_CONFIG)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch.utils.flop_counter import FlopCounterMode
 
 from search_spaces import Action, Architecture, UnsupportedConfigError, space_from_config, stock_config
-from search_spaces.known import (
+from search_spaces.known.architectures import (
     BASE_CONFIGS,
     SD15_CONFIG,
     SDXL_CONFIG,

@@ -15,7 +15,7 @@ from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from search_spaces import Architecture, ArchitectureError, space_from_config
 from search_spaces.actions import Action
-from search_spaces.loading import load_unet, read_unet_config
+from search_spaces.folders.loading import load_unet, read_unet_config
 from search_spaces.searched_unet import SearchedUNet
 from search_spaces.shapes import PIPELINE_DIR
 from search_spaces.supernet import CopyStart, Supernet

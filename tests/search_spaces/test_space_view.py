@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from search_spaces import Action, Architecture, ArchitectureError, Position, UNetSpace, space_from_config
-from search_spaces.known import bk_sdm_small, bk_sdm_tiny, sd15_space
+from search_spaces.known.architectures import bk_sdm_small, bk_sdm_tiny, sd15_space
 from search_spaces.space_view import counts_by_paper_stage, describe_space
 from tests.strategies import architectures, unet_configs
 

@@ -11,7 +11,7 @@ from latency import LatencyTable, MissingRowsError, WorkloadMismatchError
 from latency.blocks.subnetworks import random_architectures
 from latency.pricing.lookup import Pricing
 from search_spaces import ArchitectureError, space_from_config
-from search_spaces.known import SDXL_CONFIG
+from search_spaces.known.architectures import SDXL_CONFIG
 from tests.latency.strategies import TOKENS, row, scenario, small_space, table_of
 
 SPACE = small_space()

@@ -19,7 +19,7 @@ from latency import read_table, write_table
 from nas.cli.app import app
 from nas.search.driver import Search
 from search_spaces import Action
-from search_spaces.known import SD15_CONFIG
+from search_spaces.known.architectures import SD15_CONFIG
 from search_spaces.shapes import PIPELINE_DIR
 from tests.nas.searching import read_json
 from tests.nas.synthetic import shapes_space, small_config, synthetic_table

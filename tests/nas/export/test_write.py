@@ -34,8 +34,8 @@ from nas.runs.directory import RunDirectory
 from nas.runs.spec import FoundArchitecture, read_spec, write_spec
 from nas.scores.intervals import mean_interval
 from search_spaces import Action, Architecture, SpaceForm, space_from_config, stock_config
-from search_spaces.known import KNOWN_ARCHITECTURES
-from search_spaces.loading import load_unet, read_unet_config
+from search_spaces.folders.loading import load_unet, read_unet_config
+from search_spaces.known.architectures import KNOWN_ARCHITECTURES
 from search_spaces.shapes import PIPELINE_DIR
 from search_spaces.supernet import CopyStart, Supernet
 from tests.folders import write_pipeline

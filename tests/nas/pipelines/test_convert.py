@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 from nas.cli.app import app
 from nas.pipelines.convert import ConversionError, convert_checkpoint
 from nas.pipelines.folder import PipelineParts
-from search_spaces.loading import ModelFolderError, load_unet
-from search_spaces.weight_files import stored_dtype, weight_files
+from search_spaces.folders.loading import ModelFolderError, load_unet
+from search_spaces.folders.weight_files import stored_dtype, weight_files
 from tests.folders import write_pipeline
 from tests.single_file import write_single_file
 

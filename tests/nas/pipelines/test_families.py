@@ -21,7 +21,7 @@ from nas.pipelines.index import check_pipeline_folder, read_pipeline_index
 from nas.pipelines.sampling import DETERMINISTIC_SCHEDULERS, SamplingProtocol, initial_noise, sample_latents
 from nas.pipelines.sampling import make_scheduler as make
 from nas.scores.prompts import ValidationSet
-from search_spaces.loading import ModelFolderError, load_unet, read_unet_config
+from search_spaces.folders.loading import ModelFolderError, load_unet, read_unet_config
 from search_spaces.searched_unet import SearchedUNet
 from search_spaces.supernet import Supernet
 from tests.folders import KINDS, VAE_SCALE, XL_KINDS, write_pipeline

@@ -16,7 +16,7 @@ from nas.config.experiment import resolve
 from nas.config.loading import load_config
 from nas.pipelines.index import check_pipeline_folder
 from nas.pipelines.source import file_patterns, is_hub_reference, model_folder
-from search_spaces.loading import ModelFolderError
+from search_spaces.folders.loading import ModelFolderError
 from tests.folders import write_pipeline
 from tests.nas.synthetic import write_experiment
 

@@ -20,7 +20,7 @@ from nas.training.captioned_pictures import encode_pictures, read_metadata
 from nas.training.noise_schedule import NoiseSchedule
 from nas.training.robust import RobustTrainingSettings, train
 from search_spaces import space_from_config
-from search_spaces.loading import ModelFolderError, load_unet, read_unet_config
+from search_spaces.folders.loading import ModelFolderError, load_unet, read_unet_config
 from search_spaces.supernet import Supernet
 from tests.folders import write_pipeline
 from tests.nas.searching import exit_code, same_result, search, search_until_training

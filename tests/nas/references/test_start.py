@@ -18,8 +18,8 @@ from nas.export.write import export
 from nas.references.start import find_start
 from nas.runs.spec import read_spec
 from search_spaces import SpaceForm, parse_action, space_from_config
-from search_spaces.known import bk_sdm_base
-from search_spaces.loading import load_unet, read_unet_config
+from search_spaces.folders.loading import load_unet, read_unet_config
+from search_spaces.known.architectures import bk_sdm_base
 from search_spaces.shapes import PIPELINE_DIR
 from search_spaces.supernet import Supernet
 from tests.folders import write_pipeline

@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 import nas
 from nas.runs.spec import SpecError, check_base, describe, read_spec
 from search_spaces import Architecture, SpaceForm, space_from_config
-from search_spaces.known import SD15_CONFIG, sd15_space
+from search_spaces.known.architectures import SD15_CONFIG, sd15_space
 from tests.nas.searching import read_json
 from tests.strategies import architectures
 

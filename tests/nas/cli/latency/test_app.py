@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from latency import read_table, write_table
 from nas.cli.latency.app import app
 from search_spaces import space_from_config
-from search_spaces.loading import ModelFolderError, load_unet, read_context_tokens, read_unet_config
+from search_spaces.folders.loading import ModelFolderError, load_unet, read_context_tokens, read_unet_config
 from tests.latency.strategies import small_space, table_of
 
 TINY = {

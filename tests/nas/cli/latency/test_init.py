@@ -12,7 +12,7 @@ from latency.blocks.models import Attention, Dtype, latency_model
 from latency.exporters.formats import Converter, ModelFormat
 from latency.kits.manifest import read_manifest
 from nas.cli.latency.app import app
-from search_spaces.known import BASE_CONFIGS
+from search_spaces.known.architectures import BASE_CONFIGS
 from tests.latency.conftest import ONE_STAGE
 
 

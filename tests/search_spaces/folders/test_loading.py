@@ -7,7 +7,7 @@ import pytest
 import torch
 from diffusers import UNet2DConditionModel
 
-from search_spaces.loading import ModelFolderError, load_unet, read_unet_config, unet_folder
+from search_spaces.folders.loading import ModelFolderError, load_unet, read_unet_config, unet_folder
 
 
 def test_a_unet_loads_from_its_folder_and_from_its_pipeline(unet: UNet2DConditionModel, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from diffusers.models.resnet import ResnetBlock2D
 from torch.utils.flop_counter import FlopCounterMode
 
 from search_spaces import Architecture
-from search_spaces.known import (
+from search_spaces.known.architectures import (
     bk_sdm_base,
     bk_sdm_small,
     bk_sdm_tiny,
@@ -21,7 +21,7 @@ from search_spaces.known import (
     snapfusion_nearest_stock,
     snapfusion_table3,
 )
-from search_spaces.known_models import known_models, markdown_table
+from search_spaces.known.listing import known_models, markdown_table
 from search_spaces.space_view import counts_by_paper_stage
 
 SPACE = sd15_space()

@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 import torch
 from diffusers import ModelMixin
 
-from search_spaces.weight_files import ModelFolderError, StoredTensor, stored_tensors
+from search_spaces.folders.weight_files import ModelFolderError, StoredTensor, stored_tensors
 
 M = TypeVar("M", bound=ModelMixin)
 

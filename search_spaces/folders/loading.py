@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from search_spaces.weight_files import ModelFolderError
+from search_spaces.folders.weight_files import ModelFolderError
 
 if TYPE_CHECKING:
     import torch
@@ -78,7 +78,7 @@ def load_unet(
         ModelFolderError: The folder holds no UNet with whole and fitting safetensors weights of that variant.
     """
     path = unet_folder(folder)
-    from search_spaces.checked_loading import load_model
+    from search_spaces.folders.checked_loading import load_model
 
     return load_model(unet_class(folder), path, dtype=dtype, variant=variant)
 

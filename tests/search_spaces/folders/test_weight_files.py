@@ -11,9 +11,9 @@ import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from safetensors.torch import load_file, save_file
 
-from search_spaces.checked_loading import load_model
-from search_spaces.loading import ModelFolderError, load_unet
-from search_spaces.weight_files import read_header, stored_dtype, stored_tensors, weight_files
+from search_spaces.folders.checked_loading import load_model
+from search_spaces.folders.loading import ModelFolderError, load_unet
+from search_spaces.folders.weight_files import read_header, stored_dtype, stored_tensors, weight_files
 from tests.folders import write_pipeline
 
 WEIGHTS = "diffusion_pytorch_model.safetensors"
@@ -177,7 +177,7 @@ def test_an_autoencoder_with_its_former_names_loads(folder: Path) -> None:
 PEAK = """
 import resource, sys, torch
 from pathlib import Path
-from search_spaces.loading import load_unet
+from search_spaces.folders.loading import load_unet
 
 def peak_mib():
     lines = Path("/proc/self/status").read_text().splitlines()

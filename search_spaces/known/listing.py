@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from search_spaces.diffusers_config import space_from_config
-from search_spaces.known import BASE_CONFIGS, KNOWN_ARCHITECTURES, base_space, known_config
+from search_spaces.known.architectures import BASE_CONFIGS, KNOWN_ARCHITECTURES, base_space, known_config
 
 COLUMNS: Final = {
     "name": "name",

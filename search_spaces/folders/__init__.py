@@ -1,0 +1,1 @@
+"""diffusers folders of UNets: configs and weights, read strictly."""

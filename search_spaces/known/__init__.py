@@ -1,0 +1,1 @@
+"""Architectures that others published, and a listing of them."""
