@@ -1,18 +1,15 @@
-"""The two doors of this package: what prices blocks, and what runs them.
+"""The door of pricing: what a search asks for milliseconds.
 
-`LatencySource` is what a search asks; `LatencyTable` is one, a fitted or analytical model of a device can be another.
-`Backend` is what measuring asks; `latency.backends.torch_eager` is one. An importer needs no door: it reads a
-profiler's files and returns a `LatencyTable`, one number per model file, with `Protocol.importer` and `sources` filled.
+`LatencyTable` is one source, a fitted or analytical model of a device can be another. An importer needs no door: it
+reads a profiler's files and returns a `LatencyTable`, one number per model file, with `Protocol.importer` and `sources`
+filled.
 """
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from latency.pricing.prediction import LatencyPrediction
 from search_spaces import BlockSignature, Site
-
-if TYPE_CHECKING:
-    pass
 
 
 class LatencySource(Protocol):

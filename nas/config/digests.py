@@ -11,13 +11,24 @@ from nas.pipelines.index import PipelineClass, PipelineIndex
 from nas.workers.worker import WorkerSpec
 
 
-def _digests(
+def result_digests(
     config: ExperimentConfig,
+    /,
+    *,
     table: LatencyTable,
     worker: WorkerSpec,
     unet_config: Mapping[str, Any],
     index: PipelineIndex,
 ) -> dict[str, str]:
+    """Digests of all that a search's result depends on, by name; `protocol` is how pictures are made and judged.
+
+    Args:
+        config: The experiment.
+        table: Its latency table.
+        worker: What its workers load.
+        unet_config: Config of its UNet.
+        index: What its model folder says of itself.
+    """
     clip = (
         folder_digest(Path(config.clip.model))
         if config.clip.pretrained is None

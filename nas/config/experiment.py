@@ -9,7 +9,7 @@ from latency.pricing.pricer import Pricer
 from latency.pricing.table import LatencyTable, check_workload
 from nas.algorithms.course import Rules
 from nas.algorithms.evolving import EvolvingSettings, check_feasible, check_protected
-from nas.config.digests import _digests
+from nas.config.digests import result_digests
 from nas.config.extension import check_extension
 from nas.config.sections import ExperimentConfig, SearchConfig
 from nas.evaluation.clip_model import check_clip_name
@@ -22,6 +22,7 @@ from nas.scores.prompts import ValidationSet, read_captions
 from nas.training.captioned_pictures import read_metadata
 from nas.training.dropping import check_stages
 from nas.training.robust import RobustTrainingSettings
+from nas.workers.settings import RaySettings
 from nas.workers.worker import WorkerSpec
 from search_spaces.diffusers_config import space_from_config
 from search_spaces.folders.loading import SEARCHED, read_context_tokens, read_unet_config
@@ -47,6 +48,7 @@ class Experiment:
         digests: Content of all that a result depends on; `protocol` is how pictures are made and judged, whatever the
             prompts (`validation`).
         start: Where the search starts.
+        workers: Who scores.
     """
 
     config: ExperimentConfig
@@ -60,6 +62,7 @@ class Experiment:
     latency_error: float
     digests: dict[str, str]
     start: Start
+    workers: RaySettings
 
     def rules_of(self, identity: Mapping[str, Any], /) -> Rules:
         """The rules of a config of the same run that differs in what may be extended."""
@@ -142,11 +145,21 @@ def resolve(config: ExperimentConfig, /) -> Experiment:
         learning_rate=config.robust_training.learning_rate,
         protected=protected,
     )
+    digests = result_digests(config, table=table, worker=worker, unet_config=unet_config, index=index)
     return Experiment(
-        config=config, space=space, table=table, price_ms=price_ms, worker=worker, rules=rules, training=training,
-        racing=_racing(config), latency_error=table.relative_error,
-        start=start, digests=_digests(config, table, worker, unet_config, index) | start.digests,
-    )  # fmt: skip
+        config=config,
+        space=space,
+        table=table,
+        price_ms=price_ms,
+        worker=worker,
+        rules=rules,
+        training=training,
+        racing=_racing(config),
+        latency_error=table.relative_error,
+        digests=digests | start.digests,
+        start=start,
+        workers=RaySettings(**config.workers.model_dump()),
+    )
 
 
 def evolving_settings(search: SearchConfig, /, *, base_ms: float) -> EvolvingSettings:

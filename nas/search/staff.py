@@ -29,7 +29,7 @@ def staffed(
     pool = make_pool(
         experiment.worker,
         supernet=supernet,
-        workers=experiment.config.workers,
+        settings=experiment.workers,
         log_folder=log_folder,
         on_start=on_start,
     )

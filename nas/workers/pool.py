@@ -6,7 +6,7 @@ from typing import Protocol
 
 import torch
 
-from nas.config.sections import WorkersConfig
+from nas.workers.settings import RaySettings
 from nas.workers.worker import EvaluationResult, EvaluationTask, EvaluationWorker, WorkerSpec
 from search_spaces.supernet import Supernet
 
@@ -51,7 +51,7 @@ def make_pool(
     /,
     *,
     supernet: Supernet,
-    workers: WorkersConfig,
+    settings: RaySettings,
     log_folder: Path | None,
     on_start: Callable[[int, int], None],
 ) -> WorkerPool:
@@ -60,19 +60,18 @@ def make_pool(
     Args:
         spec: What each worker loads.
         supernet: The driver's, with the weights of the model folder.
-        workers: How many, and where.
+        settings: How many, and where.
         log_folder: Where actors write their logs; None = nowhere.
         on_start: Called with (workers ready, workers in all) while they are waited for.
     """
-    if workers.num_workers == 1 and workers.address is None:
+    if settings.num_workers == 1 and settings.address is None:
         return InProcessPool(spec, supernet=supernet)
     from nas.workers.ray_pool import RayPool
-    from nas.workers.settings import RaySettings
 
     return RayPool(
         spec,
         worker_class=EvaluationWorker,
-        settings=RaySettings(**workers.model_dump()),
+        settings=settings,
         base_weights=supernet.weights(),
         log_folder=log_folder,
         on_start=on_start,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nas.cli.errors import user_errors
-from nas.cli.latency.validate import _print_findings
+from nas.cli.latency.validate import print_findings
 
 if TYPE_CHECKING:
     from latency.importers import Importer
@@ -115,7 +115,7 @@ def import_(
             f"interpolated {num} rows of {fit.kind} from {fit.num_rows}: leaving one out, the others predict it with "
             f"an error of {fit.mean_error:.1%}, {fit.worst_error:.1%} at worst"
         )
-    _print_findings(validated(table_text(imported.table).encode()))
+    print_findings(validated(table_text(imported.table).encode()))
 
 
 def _option(text: str) -> tuple[str, str]:

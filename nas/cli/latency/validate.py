@@ -50,11 +50,12 @@ def validate(
         typer.echo(json.dumps({"table": str(table), "is_good": found.is_good, "findings": findings}, indent=2))
     else:
         typer.echo(f"{table}: {'good' if found.is_good else 'has problems'}")
-        _print_findings(found)
+        print_findings(found)
     if not found.is_good:
         raise typer.Exit(PROBLEMS_CODE)
 
 
-def _print_findings(found: "Validation") -> None:
+def print_findings(found: "Validation", /) -> None:
+    """Say what a check found, a line each."""
     for finding in found.findings:
         typer.echo(f"{finding.level}: {finding.about}: {finding.message}")

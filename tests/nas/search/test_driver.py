@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import torch
 
-import nas.search.driver
 import nas.search.round_training
+import nas.search.staff
 from nas.config.experiment import resolve
 from nas.config.loading import load_config
 from nas.runs.checkpoint import CheckpointWarning
@@ -128,7 +128,7 @@ def test_a_finished_run_makes_no_picture_and_trains_no_step_again(
         raise AssertionError("a round was trained again")
 
     before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
-    monkeypatch.setattr(nas.search.driver, "make_pool", lambda *args, **kwargs: IdlePool())
+    monkeypatch.setattr(nas.search.staff, "make_pool", lambda *args, **kwargs: IdlePool())
     monkeypatch.setattr(nas.search.round_training, "train", untrained)
     found = search(experiment, run)
     assert found.architecture == read_spec(run / "architecture.json")[0]

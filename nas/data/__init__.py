@@ -1,1 +1,0 @@
-"""Captioned pictures for robust training."""
