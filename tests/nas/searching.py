@@ -4,7 +4,7 @@ import json
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from multiprocessing.forkserver import set_forkserver_preload
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from nas.runs.spec import FoundArchitecture
 from nas.runs.trace import read_trace
 from nas.search.driver import Search
 from nas.search.progress import Progress
+from nas.workers.worker import EvaluationResult, EvaluationTask
 
 # One process imports torch and diffusers, all others are forked from it.
 set_forkserver_preload([__name__])
@@ -76,6 +77,18 @@ def exit_code(target: Callable[..., Any], *args: Any, **kwargs: Any) -> int | No
         process.kill()
         raise AssertionError(f"{target.__name__} hangs")
     return process.exitcode
+
+
+class IdlePool:
+    """A pool that must not be asked for anything."""
+
+    def load_weights(self, weights: Mapping[str, torch.Tensor], /) -> None: ...
+
+    def evaluate(self, tasks: Sequence[EvaluationTask], /) -> Iterator[EvaluationResult]:
+        assert not tasks, "something was scored again"
+        return iter(())
+
+    def close(self) -> None: ...
 
 
 def comparable_trace(run: Path, /) -> list[dict[str, Any]]:

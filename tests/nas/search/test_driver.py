@@ -3,12 +3,10 @@
 import os
 import shutil
 import signal
-from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
 import nas.search.round_training
 import nas.search.staff
@@ -19,9 +17,9 @@ from nas.runs.spec import read_spec
 from nas.runs.trace import read_trace
 from nas.scores.intervals import paired_loss
 from nas.scores.store import ScoreStore, ScoreStoreWarning
-from nas.workers.worker import EvaluationResult, EvaluationTask
 from search_spaces import Action, Architecture
 from tests.nas.searching import (
+    IdlePool,
     exit_code,
     read_json,
     same_result,
@@ -107,18 +105,6 @@ def test_every_round_leaves_its_checkpoint_and_its_pictures(run: Path) -> None:
     assert sorted(path.name for path in (run / "checkpoints").iterdir()) == [f"round-{n:03d}" for n in numbers]
     assert sorted(path.name for path in (run / "images").iterdir()) == [f"round-{n:03d}.png" for n in numbers]
     assert not list(run.rglob("*.part*"))
-
-
-class IdlePool:
-    """A pool that must not be asked for anything."""
-
-    def load_weights(self, weights: Mapping[str, torch.Tensor], /) -> None: ...
-
-    def evaluate(self, tasks: Sequence[EvaluationTask], /) -> Iterator[EvaluationResult]:
-        assert not tasks, "something was scored again"
-        return iter(())
-
-    def close(self) -> None: ...
 
 
 def test_a_finished_run_makes_no_picture_and_trains_no_step_again(
