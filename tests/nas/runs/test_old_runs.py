@@ -1,8 +1,8 @@
-"""A run, spec, checkpoint and score store written by version 0.1.0 (commit a9721cc, before the packages were cut into rooms) still
-open, and the run replays to its last event without a picture made or a line written.
+"""What version 0.1.0 wrote, before the packages were cut into rooms, still opens: a run, spec, checkpoint, score store.
 
-The run was extended once (`earlier/`), so that it holds every kind of event. Its paths stood for folders of the machine
-that made it; `old_run` puts this machine's there, and the config's digest, which covers them, is made again.
+The run replays to its last event without a picture made or a line written. It was extended once (`earlier/`), so that
+it holds every kind of event. Its paths stood for folders of the machine that made it; `old_run` puts this machine's
+there, and the config's digest, which covers them, is made again.
 """
 
 import json
