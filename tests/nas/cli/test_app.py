@@ -79,7 +79,7 @@ def test_help_and_status_are_quick_because_torch_is_not_imported(run: Path) -> N
             [sys.executable, "-c", code, *arguments],
             capture_output=True,
             text=True,
-            cwd=Path(__file__).parents[2],
+            cwd=Path(__file__).parents[3],
             check=False,
         )
         assert done.returncode == 0, done.stderr

@@ -130,7 +130,7 @@ def test_a_clean_process_loads_it_with_diffusers_alone(
 ) -> None:
     arguments = [str(exported[0]), json.dumps(PROMPTS), str(tmp_path / "pictures.npy")]
     command = [sys.executable, "-c", LOADED_BY_A_STRANGER, *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[2], check=False)
+    done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[3], check=False)
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout.splitlines()[-1])
     assert told == {"class": "SearchedUNet", "num_params": read_json(run / "architecture.json")["num_params"]}

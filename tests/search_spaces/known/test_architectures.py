@@ -106,5 +106,5 @@ def test_students_of_sdxl_have_their_published_size() -> None:
 
 
 def test_the_documents_table_is_what_the_command_prints() -> None:
-    document = (Path(__file__).parents[2] / "docs" / "known_models.md").read_text(encoding="utf-8")
+    document = (Path(__file__).parents[3] / "docs" / "known_models.md").read_text(encoding="utf-8")
     assert markdown_table(known_models()) in document
