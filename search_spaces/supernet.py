@@ -218,6 +218,14 @@ class Supernet:
             for name, tensor in changed.items():
                 own[name].copy_(tensor)
 
+    def forget_copies(self) -> None:
+        """Drop every copy born so far, and compute the base model: copies to come are born from it again."""
+        self.switch(self.space.base)
+        for key, resnets in self._resnets.items():
+            del resnets[1:]
+            if key in self._layers:
+                del self._layers[key][self.space.base.position(*key).cross_attentions :]
+
     def _fullest(self) -> Architecture:
         architecture = self.space.base
         for place, position in self.space.base.positions():

@@ -4,9 +4,13 @@ Made from a diffusers config by `search_spaces.diffusers_config`. Pure arithmeti
 multiply-accumulates and block signatures of any architecture come without allocating a weight.
 """
 
+import hashlib
+import json
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Final
+
+import numpy as np
 
 from search_spaces.actions import GENES, Action, AnyAction, CompoundAction, Sign
 from search_spaces.architecture import Architecture, ArchitectureError, Position
@@ -22,6 +26,7 @@ from search_spaces.wiring import (
 )
 
 KINDS: Final = (BlockKind.CROSS_ATTENTION, BlockKind.RESNET)
+COPYING: Final = 0.2  # share of copies among the steps to a random architecture
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +68,22 @@ class UNetSpace:
     def base(self) -> Architecture:
         """The base model itself: every ResNet once, every cross-attention at its own depth."""
         return base_architecture(self.stages)
+
+    @property
+    def digest(self) -> str:
+        """Digest of all that decides what is in the space."""
+        text = json.dumps({"form": type(self).__name__, **asdict(self)}, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    @property
+    def block_names(self) -> frozenset[str]:
+        """Blocks of the base model that actions are about: "resnet[mid,0]"."""
+        return frozenset(
+            f"{kind}[{place},{position.source}]"
+            for place, position in self.base.positions()
+            for kind in KINDS
+            if getattr(position, GENES[kind])
+        )
 
     def geometry(self, place: str, /) -> StageGeometry:
         """The base geometry of a stage.
@@ -124,6 +145,31 @@ class UNetSpace:
         if count >= own + self.max_copies:
             return f"{where} cannot be copied: it has its {self.max_copies} copies already (`max_copies`)"
         return None
+
+    def touched(self, action: AnyAction, /) -> frozenset[str]:
+        """Names of the blocks that an action moves."""
+        return frozenset(block.block for block in action.blocks)
+
+    def takes_copy(self, action: AnyAction, /, *, architecture: Architecture) -> bool:
+        """Whether a removal takes a copy away, rather than a block of the base model."""
+        return any(
+            getattr(architecture.position(block.stage, block.position), GENES[block.kind])
+            > getattr(self.base.position(block.stage, block.position), GENES[block.kind])
+            for block in action.blocks
+        )
+
+    def sample(self, rng: np.random.Generator, /) -> Architecture:
+        """An architecture some random steps from the base, four removals to one copy."""
+        architecture = self.base
+        for _ in range(rng.integers(len(self.removals(self.base)) + 1)):
+            options = self.copies(architecture) if rng.random() < COPYING else self.removals(architecture)
+            if options:
+                architecture = options[rng.integers(len(options))].apply(architecture)
+        return architecture
+
+    def summary(self, architecture: Architecture, /) -> str:
+        """An architecture in a few words for people."""
+        return f"{architecture.num_cross_attentions} cross-attentions, {architecture.num_resnets} ResNets"
 
     def check(self, architecture: Architecture, /) -> None:
         """Check that an architecture belongs to this space.

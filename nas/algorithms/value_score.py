@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from nas.scores.intervals import Interval
-from search_spaces.actions import AnyAction
+from search_spaces.search_space import Edit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,7 +17,7 @@ class ScoredAction:
         d_latency_ms: Milliseconds saved by it according to the latency table.
     """
 
-    action: AnyAction
+    action: Edit
     d_clip: Interval
     d_latency_ms: float
 

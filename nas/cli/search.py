@@ -15,13 +15,12 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from latency.trust.calibration import distrust
 from nas.config.experiment import Experiment, resolve
 from nas.config.sections import ExperimentConfig
 from nas.runs.directory import RunDirectory
 from nas.runs.spec import FoundArchitecture
 from nas.search.cost import CostEstimate
-from nas.search.driver import Search, estimate_cost
+from nas.search.driver import Listeners, estimate_cost, search
 from nas.search.progress import Progress as SearchProgress
 from search_spaces.space_view import counts_by_paper_stage
 
@@ -53,13 +52,12 @@ def run_search(config: ExperimentConfig, out: Path, /) -> None:
     with Progress(*columns, console=console, disable=quiet, transient=True) as bar:
         try:
             shown = _Bar(bar, console, quiet)
-            found = Search(
-                experiment,
-                RunDirectory(out),
+            listeners = Listeners(
                 on_progress=shown,
                 on_start=shown.start,
                 on_estimate=lambda cost: console.print(_cost_sentence(cost)),
-            ).run()
+            )
+            found = search(experiment, RunDirectory(out), listeners=listeners)
         except KeyboardInterrupt:
             console.print(f"interrupted; the same command continues the search in {out}")
             raise
@@ -141,9 +139,9 @@ def _introduce(console: Console, experiment: Experiment, out: Path | None) -> No
         f"{config.model.name}: {len(space.removals(space.base))} removals, "
         f"{space.num_params(space.base):,} parameters, "
         f"{experiment.price_ms(space.base):.2f} ms on {experiment.table.device.name}; "
-        f"target {experiment.rules.settings.target_latency_ms:.2f} ms" + (f" -> {out}" if out is not None else "")
+        f"target {experiment.problem.target_latency_ms:.2f} ms" + (f" -> {out}" if out is not None else "")
     )
-    if (why := distrust(experiment.table)) is not None:
+    if (why := experiment.distrust) is not None:
         console.print(why, style="yellow", highlight=False, markup=False, soft_wrap=True)
 
 

@@ -7,8 +7,12 @@ from typing import Any
 from latency.documents.store import read_table
 from latency.pricing.pricer import Pricer
 from latency.pricing.table import LatencyTable, check_workload
-from nas.algorithms.course import Rules
-from nas.algorithms.evolving import EvolvingSettings, check_feasible, check_protected
+from latency.trust.calibration import distrust
+from nas.algorithms.algorithm import Algorithm
+from nas.algorithms.evolving import ArchitectureEvolving
+from nas.algorithms.feasibility import check_feasible, check_protected
+from nas.algorithms.problem import Problem
+from nas.algorithms.proposal import EvolvingSettings
 from nas.config.digests import result_digests
 from nas.config.extension import check_extension
 from nas.config.sections import ExperimentConfig, SearchConfig
@@ -41,10 +45,10 @@ class Experiment:
         table: Latency table of the target device; it covers the space.
         price_ms: Predicted latency of an architecture.
         worker: What each worker loads.
-        rules: What the search's course follows: space, prices and Algorithm 1's settings.
+        algorithm: What decides.
+        problem: What it is given: space, prices, target, settings.
         training: Robust training's settings.
         racing: How scoring races; None = exhaustive.
-        latency_error: Relative error of the table's rows; values that differ by less are ties.
         digests: Content of all that a result depends on; `protocol` is how pictures are made and judged, whatever the
             prompts (`validation`).
         start: Where the search starts.
@@ -56,19 +60,32 @@ class Experiment:
     table: LatencyTable
     price_ms: Pricer
     worker: WorkerSpec
-    rules: Rules
+    algorithm: Algorithm[Any]
+    problem: Problem[Any]
     training: RobustTrainingSettings
     racing: RacingSettings | None
-    latency_error: float
     digests: dict[str, str]
     start: Start
     workers: RaySettings
 
-    def rules_of(self, identity: Mapping[str, Any], /) -> Rules:
-        """The rules of a config of the same run that differs in what may be extended."""
+    @property
+    def distrust(self) -> str | None:
+        """Why its latencies should not be relied on; None where they can."""
+        return distrust(self.table)
+
+    @property
+    def scenario(self) -> str:
+        """Model and device, for names: "shapes_cpu"."""
+        return "_".join(filter(None, (self.table.workload.base_model, self.table.device.compute_unit)))
+
+    def problem_of(self, identity: Mapping[str, Any], /) -> Problem[Any]:
+        """The problem of a config of the same run that differs in what may be extended."""
         search = SearchConfig.model_validate(identity["search"])
-        settings = evolving_settings(search, base_ms=self.price_ms(self.space.base))
-        return replace(self.rules, settings=settings)
+        return replace(
+            self.problem,
+            target_latency_ms=target_latency_ms(search, base_ms=self.price_ms(self.space.base)),
+            settings=evolving_settings(search),
+        )
 
     def check_extends(self, identity: Mapping[str, Any], /) -> None:
         """Check that a run of another config can be continued with this one.
@@ -77,7 +94,7 @@ class Experiment:
             ChangedConfigError: It cannot; the message shows every change.
         """
         mine = self.config.identity()
-        check_extension(identity, mine, settings_of=lambda config: self.rules_of(config).settings)
+        check_extension(identity, mine, extends=self.algorithm.declaration.extends, problem_of=self.problem_of)
 
 
 def resolve(config: ExperimentConfig, /) -> Experiment:
@@ -111,14 +128,19 @@ def resolve(config: ExperimentConfig, /) -> Experiment:
     protected = frozenset(config.search.protected)
     check_protected(space, protected)
     check_stages(space, config.robust_training.drop_probability_by_stage)
-    rules = Rules(
+    algorithm = ArchitectureEvolving(evolving_settings(config.search))
+    problem = Problem(
         space=space,
         price_ms=price_ms,
-        settings=evolving_settings(config.search, base_ms=price_ms(space.base)),
+        target_latency_ms=target_latency_ms(config.search, base_ms=price_ms(space.base)),
+        settings=algorithm.settings,
+        protected=protected,
         recovers=config.robust_training.recovery_iterations > 0,
         start=start.architecture if config.search.start is not None else None,
+        latency_error=table.relative_error,
+        seed=config.seed,
     )
-    check_feasible(space, rules.settings, price_ms=price_ms, start=start.architecture)
+    check_feasible(problem)
     worker = WorkerSpec(
         model=config.model,
         clip=config.clip.model,
@@ -152,26 +174,29 @@ def resolve(config: ExperimentConfig, /) -> Experiment:
         table=table,
         price_ms=price_ms,
         worker=worker,
-        rules=rules,
+        algorithm=algorithm,
+        problem=problem,
         training=training,
         racing=_racing(config),
-        latency_error=table.relative_error,
         digests=digests | start.digests,
         start=start,
         workers=RaySettings(**config.workers.model_dump()),
     )
 
 
-def evolving_settings(search: SearchConfig, /, *, base_ms: float) -> EvolvingSettings:
-    """Algorithm 1's settings, a target given as a share turned into milliseconds."""
+def target_latency_ms(search: SearchConfig, /, *, base_ms: float) -> float:
+    """The objective; one given as a share is turned into milliseconds."""
+    return search.target_latency_ms or (search.target_ratio or 1) * base_ms
+
+
+def evolving_settings(search: SearchConfig, /) -> EvolvingSettings:
+    """Algorithm 1's settings."""
     return EvolvingSettings(
-        target_latency_ms=search.target_latency_ms or (search.target_ratio or 1) * base_ms,
         removals_per_round=search.removals_per_round,
         max_copies=search.max_copies,
         overshoot=search.overshoot,
         keep_copies=search.keep_copies,
         max_rounds=search.max_rounds,
-        protected=frozenset(search.protected),
     )
 
 

@@ -3,16 +3,11 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from nas.algorithms.evolving import EvolvingSettings
+from nas.algorithms.problem import Problem
 from nas.runs.changes import changed_keys, config_diff
 
-# What may change between the config of a run and that of its extension, and in which direction.
-EXTENDING: Final = {
-    "search.target_latency_ms": "lower",
-    "search.target_ratio": "lower",
-    "search.max_rounds": "higher",
-    "search.max_copies": "higher",
-}
+# A target in milliseconds may be given as a share, and the other way round.
+TARGETS: Final = ("target_latency_ms", "target_ratio")
 
 
 class ChangedConfigError(ValueError):
@@ -24,44 +19,50 @@ def check_extension(
     new: Mapping[str, Any],
     /,
     *,
-    settings_of: Callable[[Mapping[str, Any]], EvolvingSettings],
+    extends: Mapping[str, str],
+    problem_of: Callable[[Mapping[str, Any]], Problem[Any]],
 ) -> None:
     """Check that a changed config asks for more of the same search.
 
     Args:
         old: The run's config, plain values.
         new: The config that it is asked to continue with.
-        settings_of: Algorithm 1's settings by a config that differs in what may change.
+        extends: Settings of `search` that may change, and their direction, as the algorithm declares them.
+        problem_of: The problem of a config that differs in what may change.
 
     Raises:
         ChangedConfigError: It asks for something else; the message shows every change.
     """
-    foreign = sorted(key for key in changed_keys(old, new) if key not in EXTENDING)
+    allowed = {f"search.{name}": direction for name, direction in extends.items()}
+    if TARGETS[0] in extends:
+        allowed |= {f"search.{name}": extends[TARGETS[0]] for name in TARGETS}
+    foreign = sorted(key for key in changed_keys(old, new) if key not in allowed)
     wrong = [f"`{key}` may not change" for key in foreign]
     if not foreign:
-        wrong = _shrunk(settings_of(old), settings_of(new))
+        wrong = _shrunk(problem_of(old), problem_of(new), extends)
     if wrong:
-        directions = ", ".join(f"a {direction} {key}" for key, direction in EXTENDING.items())
+        directions = ", ".join(f"a {direction} {key}" for key, direction in allowed.items())
         raise ChangedConfigError(
             "the run has another config:\n"
             + config_diff(old, new)
             + "\n"
             + "; ".join(wrong)
-            + f".\nA run can be continued with {directions}; for anything else give another --out"
+            + f".\nA run can be continued with {directions or 'no change'}; for anything else give another --out"
         )
 
 
-def _shrunk(before: EvolvingSettings, after: EvolvingSettings) -> list[str]:
-    """What the second settings ask less of than the first ones."""
+def _shrunk(before: Problem[Any], after: Problem[Any], extends: Mapping[str, str]) -> list[str]:
+    """What the second problem asks less of than the first one."""
     wrong = []
     if after.target_latency_ms > before.target_latency_ms:
         wrong.append(
             f"the target may become lower, not higher: {before.target_latency_ms:.3f} ms -> "
             f"{after.target_latency_ms:.3f} ms"
         )
-    wrong += [
-        f"`search.{name}` may become higher, not lower"
-        for name in ("max_rounds", "max_copies")
-        if getattr(after, name) < getattr(before, name)
-    ]
+    for name, direction in extends.items():
+        if name not in TARGETS:
+            old, new = getattr(before.settings, name), getattr(after.settings, name)
+            if (new < old) if direction == "higher" else (new > old):
+                other = "lower" if direction == "higher" else "higher"
+                wrong.append(f"`search.{name}` may become {direction}, not {other}")
     return wrong

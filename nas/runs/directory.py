@@ -59,6 +59,10 @@ class RunDirectory:
         """The final spec, `architecture.json`."""
         return self.path / "architecture.json"
 
+    def result_path(self, label: str, /) -> Path:
+        """The spec of a result beside the first one, such as `architectures/fast.json`."""
+        return self.path / "architectures" / f"{label}.json"
+
     @property
     def scores(self) -> ScoreStore:
         """The store of all scores, `scores/`."""
@@ -144,18 +148,24 @@ class RunDirectory:
         return sorted((self.path / "earlier").glob("config-*.yaml"))
 
     def write_checkpoint(
-        self, round_number: int, /, *, architecture: Architecture, weights: Mapping[str, "torch.Tensor"]
+        self, round_number: int, /, *, architecture: Architecture, weights: Mapping[str, "torch.Tensor"], job: int = 0
     ) -> None:
         """Write a round's architecture and weights; the folder appears whole or not at all.
+
+        Args:
+            round_number: The round.
+            architecture: What was trained.
+            weights: Of the supernet.
+            job: Index of the training among those of its round.
 
         Raises:
             StorageError: The disk refuses.
         """
         from nas.runs.checkpoint import write_checkpoint
 
-        write_checkpoint(self._checkpoint(round_number), architecture=architecture, weights=weights)
+        write_checkpoint(self._checkpoint(round_number, job), architecture=architecture, weights=weights)
 
-    def read_weights(self, round_number: int, /) -> dict[str, "torch.Tensor"] | None:
+    def read_weights(self, round_number: int, /, *, job: int = 0) -> dict[str, "torch.Tensor"] | None:
         """The weights of a round's checkpoint; None while its training is not done.
 
         Warns:
@@ -164,10 +174,10 @@ class RunDirectory:
         """
         from nas.runs.checkpoint import read_checkpoint
 
-        return read_checkpoint(self._checkpoint(round_number))
+        return read_checkpoint(self._checkpoint(round_number, job))
 
-    def _checkpoint(self, round_number: int) -> Path:
-        return self.path / "checkpoints" / f"round-{round_number:03d}"
+    def _checkpoint(self, round_number: int, job: int) -> Path:
+        return self.path / "checkpoints" / (f"round-{round_number:03d}" + (f"-{job}" if job else ""))
 
 
 def is_run(path: Path, /) -> bool:

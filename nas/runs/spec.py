@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from nas.algorithms.evolving import StopReason
+from nas.algorithms.steps import StopReason
 from nas.files.durable import write_text
 from nas.scores.intervals import Interval
 from search_spaces.actions import AnyAction

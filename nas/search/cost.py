@@ -1,24 +1,32 @@
 """What a search will cost, before it is spent: pictures and training steps, and, by a warm-up, how long they take.
 
-The number of rounds depends on scores that nobody knows yet, so it is bounded: the search's course is walked through
-with made-up rankings, one that always removes the slowest blocks first and one that removes the quickest first. Racing
-lies between dropping every loser at the first look and scoring every action on every prompt. Scores that a store
-already holds make a search cheaper than this.
+How many rounds there are depends on scores that nobody knows yet, so it is bounded: the algorithm is folded over
+made-up outcomes, one set that prefers the slowest blocks and one that prefers the quickest. Racing lies between
+dropping every loser at the first look and scoring every subject on every prompt. Scores that a store already holds
+make a search cheaper than this.
 """
 
 import time
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
-from typing import Final
+from typing import Any, Final
 
-from nas.algorithms.course import Course, Round
-from nas.algorithms.value_score import ScoredAction
-from nas.config.experiment import Experiment
+from nas.algorithms.algorithm import Algorithm
+from nas.algorithms.problem import Problem
+from nas.algorithms.steps import Estimate, Finish, Recipe, Score, Scored, Train, Trained
+from nas.racing.comparisons import look_schedule
+from nas.racing.race import RacingSettings
 from nas.scores.intervals import Interval
-from nas.search.round_training import RoundTrainer
+from nas.scores.prompts import ValidationSet
+from nas.search.round_training import JobTrainer
 from nas.workers.pool import WorkerPool
+from nas.workers.settings import RaySettings
 from nas.workers.worker import EvaluationTask
+from search_spaces.architecture import Architecture
 
-MADE_UP: Final = Interval(mean=1.0, low=1.0, high=1.0, num_prompts=1, confidence=0.95)
+MADE_UP: Final = 1.0  # every score of a made-up outcome, and every loss that no contest asks for
+# Losses of saved_ms ** p: the value, loss per millisecond, falls with the milliseconds for p < 1 and rises for p > 1.
+SLOWEST_FIRST, QUICKEST_FIRST = 0.5, 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,62 +71,127 @@ class CostEstimate:
         return self.seconds(work) * self.pace.num_gpus / 3600
 
 
-def foresee(experiment: Experiment, /) -> tuple[Work, Work]:
-    """The least and the most work that a search of this config can be expected to be."""
-    courses = [_walk(experiment, slowest_first=slowest_first) for slowest_first in (True, False)]
-    works = [_work(experiment, rounds, raced=raced) for rounds in courses for raced in (True, False)]
+def foresee(
+    algorithm: Algorithm[Any],
+    problem: Problem[Any],
+    /,
+    *,
+    validation: ValidationSet,
+    racing: RacingSettings | None,
+    iterations: Mapping[Recipe, int],
+) -> tuple[Work, Work]:
+    """The least and the most work that a search can be expected to be.
+
+    Args:
+        algorithm: The algorithm.
+        problem: What it is going to solve.
+        validation: The prompts.
+        racing: How contests are raced; None = exhaustively.
+        iterations: Training steps of each recipe.
+    """
+    works = []
+    for power in (SLOWEST_FIRST, QUICKEST_FIRST):
+        steps = list(made_up_steps(algorithm, problem, power=power))
+        for first_look in {len(validation.prompts), _first_look(validation, racing)}:
+            works.append(_work(steps, num_prompts=len(validation.prompts), raced=first_look, iterations=iterations))
     least, most = ({f.name: pick(getattr(w, f.name) for w in works) for f in fields(Work)} for pick in (min, max))
     return Work(**least), Work(**most)
 
 
-def measure_pace(experiment: Experiment, /, *, pool: WorkerPool, trainer: RoundTrainer) -> Pace:
-    """Warm up with a chunk per worker, then time another and, where the search trains, a training step."""
-    validation, workers = experiment.worker.validation, experiment.workers
-    base = EvaluationTask(architecture=experiment.space.base, chunk=0)
-    list(pool.evaluate([base] * workers.num_workers))
+def measure_pace(
+    pool: WorkerPool,
+    trainer: JobTrainer,
+    /,
+    *,
+    base: Architecture,
+    num_prompts: int,
+    workers: RaySettings,
+    on_gpu: bool,
+) -> Pace:
+    """Warm up with a chunk per worker, then time another and, where the search trains, a training step.
+
+    Args:
+        pool: Who scores.
+        trainer: Who trains.
+        base: What is scored.
+        num_prompts: Prompts of the first chunk.
+        workers: How many there are.
+        on_gpu: Whether they compute on GPUs.
+    """
+    task = EvaluationTask(architecture=base, chunk=0)
+    list(pool.evaluate([task] * workers.num_workers))
     start = time.perf_counter()
-    list(pool.evaluate([base] * workers.num_workers))
-    num_pictures = workers.num_workers * len(validation.chunk(0))
+    list(pool.evaluate([task] * workers.num_workers))
     gpus = workers.num_workers * workers.gpus_per_worker
     return Pace(
-        seconds_per_picture=(time.perf_counter() - start) / num_pictures,
+        seconds_per_picture=(time.perf_counter() - start) / (workers.num_workers * num_prompts),
         seconds_per_training_step=trainer.time_step(),
-        num_gpus=max(gpus, 1.0) if experiment.worker.execution.device != "cpu" else gpus,
+        num_gpus=max(gpus, 1.0) if on_gpu else gpus,
     )
 
 
-def _walk(experiment: Experiment, *, slowest_first: bool) -> list[Round]:
-    """The rounds of a search whose scores prefer the slowest, or the quickest, blocks."""
-    rules, course, rounds = experiment.rules, Course.of(experiment.rules), list[Round]()
-    following: Course | None = course
-    while following is not None:
-        course = following
-        rounds.append(course.round(rules))
-        now_ms = rules.price_ms(course.architecture)
-        saved = {a: now_ms - rules.price_ms(a.apply(course.architecture)) for a in rounds[-1].options}
-        ranking = [
-            ScoredAction(action=action, d_clip=MADE_UP, d_latency_ms=saved[action])
-            for action in sorted(saved, key=lambda a: (saved[a], a), reverse=slowest_first)
-        ]
-        following = course.decide(ranking, rules)[1]
-    return rounds
+def made_up_steps(algorithm: Algorithm[Any], problem: Problem[Any], /, *, power: float) -> Iterator[Train | Score]:
+    """The steps of a search whose scores are made up: what each removal loses is a power of what it saves."""
+    state = algorithm.start(problem)
+    for number in range(algorithm.max_steps(problem)):
+        step = algorithm.step(state)
+        if isinstance(step, Finish):
+            return
+        yield step
+        outcome = (
+            Trained(digests=tuple(f"{number}.{index}" for index in range(len(step.jobs))))
+            if isinstance(step, Train)
+            else made_up_scores(step, power=power)
+        )
+        state = algorithm.told(state, step, outcome)
 
 
-def _work(experiment: Experiment, rounds: list[Round], *, raced: bool) -> Work:
-    """The work of some rounds, every loser dropped at the first look, or none."""
-    config, num_prompts = experiment.config, len(experiment.worker.validation.prompts)
-    training = config.robust_training
-    pictures = 0
-    for each in rounds:
-        pictures += num_prompts
-        if raced and experiment.racing is not None and each.contest is not None:
-            pictures += len(each.contest.actions) * min(num_prompts, experiment.racing.min_prompts)
-        else:
-            pictures += len(each.options) * num_prompts
-    return Work(
-        num_rounds=len(rounds),
-        num_pictures=pictures,
-        num_training_steps=sum(
-            training.recovery_iterations if each.recovering else training.iterations for each in rounds
+def made_up_scores(step: Score, /, *, power: float) -> Scored:
+    """An outcome in which every contestant loses a power of the milliseconds that it saves."""
+    saved_ms = step.contest.saved_ms if step.contest is not None else {}
+    loses = step.reference is not None
+    return Scored(
+        reference=Estimate(score=_made_up(MADE_UP)) if loses else None,
+        estimates=tuple(
+            Estimate(
+                score=_made_up(MADE_UP),
+                loss=_made_up(saved_ms[index] ** power if index in saved_ms else MADE_UP) if loses else None,
+            )
+            for index in range(len(step.subjects))
         ),
+    )
+
+
+def _made_up(value: float) -> Interval:
+    return Interval(mean=value, low=value, high=value, num_prompts=1, confidence=0.95)
+
+
+def _first_look(validation: ValidationSet, racing: RacingSettings | None) -> int:
+    """Prompts that every contestant of a contest gets."""
+    if racing is None:
+        return len(validation.prompts)
+    return look_schedule(
+        num_prompts=len(validation.prompts),
+        chunk_size=validation.chunk_size,
+        min_prompts=racing.min_prompts,
+        growth=racing.growth,
+    )[0]
+
+
+def _work(steps: list[Train | Score], *, num_prompts: int, raced: int, iterations: Mapping[Recipe, int]) -> Work:
+    """The work of some steps, every contestant scored on `raced` prompts."""
+    pictures = training_steps = 0
+    for step in steps:
+        if isinstance(step, Train):
+            training_steps += sum(round(job.share * iterations[job.recipe]) for job in step.jobs)
+            continue
+        pictures += num_prompts * (step.reference is not None)
+        if step.contest is not None and raced < num_prompts:
+            pictures += raced * len(step.contest.saved_ms)
+        else:
+            pictures += num_prompts * len(step.subjects)
+    return Work(
+        num_rounds=sum(isinstance(step, Train) for step in steps),
+        num_pictures=pictures,
+        num_training_steps=training_steps,
     )

@@ -1,174 +1,154 @@
-"""Scoring one round: the architecture on every prompt, its removals on as many as the round's decision needs.
+"""Executing a `Score` step: the reference on every prompt, the subjects on as many as the step's contest needs.
 
-Exhaustive scoring gives every removal every prompt. Racing gives them chunk after chunk, and none any more to a removal
-that is surely inside or outside the group to be executed (docs/racing.md). Both ask for the same pictures, so that
-their scores stand in the same store.
+Exhaustive scoring gives every subject every prompt. Racing gives them chunk after chunk, and none any more to one that
+is surely inside or outside the group to be chosen (docs/racing.md). Both ask for the same pictures, so that their
+scores stand in the same store.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Callable, Sequence
 
-from nas.algorithms.course import Round
-from nas.algorithms.value_score import ScoredAction, ranked
-from nas.config.experiment import Experiment
-from nas.racing.race import Direction, Race, Verdict
-from nas.scores.intervals import Interval, mean_interval, paired_loss
+from nas.algorithms.steps import Contest, Estimate, Score, Scored, Subject, Verdict
+from nas.racing.race import Direction, Race, RacingSettings
+from nas.scores.intervals import Interval, losses, mean_interval
 from nas.search.scorer import Scorer
-from search_spaces.actions import AnyAction
-from search_spaces.architecture import Architecture
+
+Scores = tuple[float, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RoundScores:
-    """What a round's pictures said.
-
-    Attributes:
-        clip: CLIP score of the architecture, on every prompt.
-        clips: CLIP score of each scored removal, on the prompts that it got.
-        ranking: Scored removals, cheapest loss first; a race's chosen stand where Algorithm 1 looks for them.
-        verdict: How the race ended; None where every removal got every prompt.
-    """
-
-    clip: Interval
-    clips: Mapping[AnyAction, Interval]
-    ranking: tuple[ScoredAction, ...]
-    verdict: Verdict[AnyAction] | None
-
-
-class RoundScorer:
-    """Scores rounds of one search.
+class StepScorer:
+    """Executes the scoring steps of one search.
 
     Args:
-        experiment: Its prompts, prices and racing settings.
         scorer: Per-prompt scores of architectures.
+        hold: Makes the workers hold the weights of a digest.
+        confidence: Of the intervals around means.
+        higher_is_better: Whether a higher score is a better one.
+        racing: How contests are raced; None = exhaustively.
+        latency_error: Relative error of milliseconds: values that differ by less are ties.
     """
 
-    def __init__(self, experiment: Experiment, scorer: Scorer, /) -> None:
-        self._experiment, self._scorer = experiment, scorer
-        self._validation = experiment.worker.validation
+    def __init__(
+        self,
+        scorer: Scorer,
+        /,
+        *,
+        hold: Callable[[str], None],
+        confidence: float,
+        higher_is_better: bool,
+        racing: RacingSettings | None,
+        latency_error: float,
+    ) -> None:
+        self._scorer, self._hold, self._confidence = scorer, hold, confidence
+        self._higher_is_better = higher_is_better
+        self._racing, self._latency_error = racing, latency_error
 
-    def score(self, each: Round, /, *, weights_digest: str, on_chunk: Callable[[int, int], None]) -> RoundScores:
-        """Score a round.
+    def score(self, step: Score, /, *, on_chunk: Callable[[int, int], None]) -> Scored:
+        """Score the subjects of a step.
 
         Args:
-            each: The round.
-            weights_digest: Digest of the weights that the workers hold.
+            step: The step.
             on_chunk: Called with (chunks scored, chunks that there are still going to be at most).
         """
-        scoring = _RoundScoring(self._scorer, each, weights_digest, self._validation.num_chunks, on_chunk)
-        before = scoring.base()
-        if each.contest is not None and self._experiment.racing is not None:
-            verdict, after = self._race(each, before, scoring)
+        chunks = _Chunks(self._scorer, step, self._hold, on_chunk)
+        before = None if step.reference is None else chunks.reference(step.reference)
+        if step.contest is None or self._racing is None or before is None:
+            verdict, after = None, chunks.extend(range(len(step.subjects)), self._scorer.num_chunks)
         else:
-            verdict, after = None, scoring.extend(each.options, self._validation.num_chunks)
-        confidence, price_ms = self._experiment.config.validation.confidence, self._experiment.rules.price_ms
-        now_ms = price_ms(each.architecture)
-        scored = [
-            ScoredAction(
-                action=action,
-                d_clip=paired_loss(before[: len(scores)], scores, confidence=confidence),
-                d_latency_ms=now_ms - price_ms(action.apply(each.architecture)),
-            )
-            for action, scores in after.items()
-        ]
-        return RoundScores(
-            clip=mean_interval(before, confidence=confidence),
-            clips={action: mean_interval(scores, confidence=confidence) for action, scores in after.items()},
-            ranking=_placed(ranked(scored), each, verdict),
+            verdict, after = self._race(step.contest, self._racing, before, chunks)
+        return Scored(
+            reference=None if before is None else Estimate(score=self._mean(before)),
+            estimates=tuple(
+                self._estimate(before, after[index]) if index in after else None for index in range(len(step.subjects))
+            ),
             verdict=verdict,
         )
 
     def _race(
-        self, each: Round, before: tuple[float, ...], scoring: "_RoundScoring"
-    ) -> tuple[Verdict[AnyAction], dict[AnyAction, tuple[float, ...]]]:
-        assert each.contest is not None
-        price_ms = self._experiment.rules.price_ms
-        now_ms = price_ms(each.architecture)
+        self, contest: Contest, settings: RacingSettings, before: Scores, chunks: "_Chunks"
+    ) -> tuple[Verdict, dict[int, Scores]]:
         race = Race(
-            {action: now_ms - price_ms(action.apply(each.architecture)) for action in each.contest.actions},
+            contest.saved_ms,
             num_prompts=len(before),
-            chunk_size=self._validation.chunk_size,
-            num_places=each.contest.num,
-            direction=Direction.HIGHEST if each.contest.highest else Direction.LOWEST,
-            ordered=each.contest.ordered,
-            latency_error=self._experiment.latency_error,
-            settings=self._experiment.racing,
+            chunk_size=self._scorer.chunk_size,
+            num_places=contest.num,
+            direction=Direction.HIGHEST if contest.highest else Direction.LOWEST,
+            ordered=contest.ordered,
+            latency_error=self._latency_error,
+            settings=settings,
         )
-        after: dict[AnyAction, tuple[float, ...]] = {}
+        after: dict[int, Scores] = {}
         while not race.finished:
             look = race.next_look()
-            num_chunks = -(-look.num_prompts // self._validation.chunk_size)
-            latest = scoring.extend(look.contestants, num_chunks)
+            latest = chunks.extend(look.contestants, -(-look.num_prompts // self._scorer.chunk_size))
             after |= latest
-            race.observe(
-                {action: [b - a for b, a in zip(before, scores, strict=False)] for action, scores in latest.items()}
-            )
-        return race.verdict, after
+            race.observe({index: self._losses(before, scores) for index, scores in latest.items()})
+        return Verdict(chosen=race.verdict.selected, ties=race.verdict.ties), after
+
+    def _estimate(self, before: Scores | None, scores: Scores) -> Estimate:
+        if before is None:
+            return Estimate(score=self._mean(scores))
+        loss = mean_interval(self._losses(before, scores), confidence=self._confidence)
+        return Estimate(score=self._mean(scores), loss=loss)
+
+    def _losses(self, before: Scores, after: Scores) -> list[float]:
+        """Lost on the prompts that both have."""
+        return losses(before[: len(after)], after, higher_is_better=self._higher_is_better)
+
+    def _mean(self, scores: Scores) -> Interval:
+        return mean_interval(scores, confidence=self._confidence)
 
 
-class _RoundScoring:
-    """Scores of one round's architectures, chunk after chunk."""
+class _Chunks:
+    """Scores of one step's architectures, chunk after chunk."""
 
     def __init__(
-        self, scorer: Scorer, each: Round, weights_digest: str, num_chunks: int, on_chunk: Callable[[int, int], None]
+        self, scorer: Scorer, step: Score, hold: Callable[[str], None], on_chunk: Callable[[int, int], None]
     ) -> None:
-        self._scorer, self._round, self._weights_digest = scorer, each, weights_digest
-        self._num_chunks, self._on_chunk = num_chunks, on_chunk
-        self._scores: dict[AnyAction, tuple[float, ...]] = {}
-        self._chunks: dict[AnyAction, int] = {}
+        self._scorer, self._step, self._hold, self._on_chunk = scorer, step, hold, on_chunk
+        self._scores: dict[int, Scores] = {}
+        self._num_chunks: dict[int, int] = {}
         self._num_done = 0
 
-    def base(self) -> tuple[float, ...]:
-        """Scores of the round's own architecture on every prompt; its first pictures are kept."""
-        architecture = self._round.architecture
-        remaining = self._num_chunks * len(self._round.options)
-        scores = self._score([architecture], range(self._num_chunks), remaining, picture_of=architecture)
-        return scores[architecture]
+    def reference(self, subject: Subject, /) -> Scores:
+        """Scores of the reference on every prompt; its first pictures are kept."""
+        self._hold(subject.weights)
+        num_chunks = self._scorer.num_chunks
+        (scores,) = self._score([subject], range(num_chunks), num_chunks * len(self._step.subjects), pictured=True)
+        return scores
 
-    def extend(self, actions: tuple[AnyAction, ...], num_chunks: int, /) -> dict[AnyAction, tuple[float, ...]]:
-        """Scores of removals on the first `num_chunks` chunks; they all have equally many so far."""
-        options = {action: action.apply(self._round.architecture) for action in actions}
-        (start,) = {self._chunks.get(action, 0) for action in actions} or {num_chunks}
-        remaining = (self._num_chunks - num_chunks) * len(actions)
-        scores = self._score(list(options.values()), range(start, num_chunks), remaining)
-        for action, option in options.items():
-            self._scores[action] = self._scores.get(action, ()) + scores[option]
-            self._chunks[action] = num_chunks
-        return {action: self._scores[action] for action in actions}
+    def extend(self, indices: Sequence[int], num_chunks: int, /) -> dict[int, Scores]:
+        """Scores of subjects on the first `num_chunks` chunks; they all have equally many so far."""
+        (start,) = {self._num_chunks.get(index, 0) for index in indices} or {num_chunks}
+        by_weights = defaultdict[str, list[int]](list)
+        for index in indices:
+            by_weights[self._step.subjects[index].weights].append(index)
+        remaining = (self._scorer.num_chunks - start) * len(indices)  # at most, this look included
+        for weights, group in by_weights.items():
+            self._hold(weights)
+            remaining -= (num_chunks - start) * len(group)
+            subjects = [self._step.subjects[index] for index in group]
+            for index, scores in zip(group, self._score(subjects, range(start, num_chunks), remaining), strict=True):
+                self._scores[index] = self._scores.get(index, ()) + scores
+                self._num_chunks[index] = num_chunks
+        return {index: self._scores[index] for index in indices}
 
     def _score(
-        self,
-        architectures: list[Architecture],
-        chunks: range,
-        remaining: int,
-        *,
-        picture_of: Architecture | None = None,
-    ) -> dict[Architecture, tuple[float, ...]]:
+        self, subjects: Sequence[Subject], chunks: range, remaining: int, *, pictured: bool = False
+    ) -> list[Scores]:
+        """Scores of subjects with the weights that the workers hold."""
         before = self._num_done
 
         def on_chunk(done: int, total: int) -> None:
             self._num_done = before + done
             self._on_chunk(self._num_done, before + total + remaining)
 
-        return self._scorer.score(
+        architectures = [subject.architecture for subject in subjects]
+        found = self._scorer.score(
             architectures,
-            weights_digest=self._weights_digest,
+            weights_digest=subjects[0].weights,
             on_chunk=on_chunk,
             chunks=chunks,
-            picture_of=picture_of,
+            picture_of=architectures[0] if pictured else None,
         )
-
-
-def _placed(
-    ranking: tuple[ScoredAction, ...], each: Round, verdict: Verdict[AnyAction] | None
-) -> tuple[ScoredAction, ...]:
-    """A ranking with a race's chosen at the end where Algorithm 1 takes from.
-
-    Means over different prompts do not rank the chosen before the dropped; the verdict does.
-    """
-    if verdict is None or each.contest is None:
-        return ranking
-    by_action = {scored.action: scored for scored in ranking}
-    chosen = tuple(by_action[action] for action in verdict.selected)
-    others = tuple(scored for scored in ranking if scored not in chosen)
-    return (*others, *reversed(chosen)) if each.contest.highest else (*chosen, *others)
+        return [found[architecture] for architecture in architectures]

@@ -1,4 +1,4 @@
-"""The training phase of a round: from its checkpoint when an earlier process wrote one, by training otherwise."""
+"""Executing a `Train` step: from a checkpoint when an earlier process wrote one, by training otherwise."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -6,6 +6,7 @@ from functools import cached_property
 
 import torch
 
+from nas.algorithms.steps import FIRST, Job, Recipe
 from nas.config.sections import ExperimentConfig
 from nas.pipelines.folder import PipelineParts
 from nas.pipelines.sampling import make_scheduler
@@ -16,6 +17,7 @@ from nas.training.latent_set import LatentSet
 from nas.training.noise_schedule import NoiseSchedule
 from nas.training.robust import RobustTrainingSettings, time_step, train
 from search_spaces.architecture import Architecture
+from search_spaces.folders.loading import load_unet
 from search_spaces.supernet import Supernet
 
 
@@ -28,54 +30,101 @@ class TrainingData:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TrainedRound:
-    """How a round was trained; `losses` is empty when the weights came from a checkpoint."""
+class TrainedJob:
+    """How a job was done; `losses` is empty when the weights came from a checkpoint."""
 
     iterations: int
     losses: list[float]
     weights_digest: str
 
 
-class RoundTrainer:
-    """Brings the supernet's weights to a round.
+class JobTrainer:
+    """Executes the training steps of one search, and brings the supernet's weights back to any that it gave.
 
     Args:
         config: The experiment.
         settings: Robust training's settings.
-        supernet: Trained in place.
+        supernet: Trained in place; holds the weights that the search starts with.
+        start: Gives a supernet of the base model the weights that the search starts with.
         run: Where checkpoints stand.
     """
 
     def __init__(
-        self, config: ExperimentConfig, /, *, settings: RobustTrainingSettings, supernet: Supernet, run: RunDirectory
+        self,
+        config: ExperimentConfig,
+        /,
+        *,
+        settings: RobustTrainingSettings,
+        supernet: Supernet,
+        start: Callable[[Supernet], None],
+        run: RunDirectory,
     ) -> None:
         self._config, self._settings, self._supernet, self._run = config, settings, supernet, run
+        self._start = start
+        self._held = FIRST  # digest of the weights that the supernet holds
+        self._places: dict[str, tuple[int, int]] = {}  # (round, job) by the digest of what it gave
 
     def train(
-        self, number: int, /, *, architecture: Architecture, recovering: bool, on_step: Callable[[int, int], None]
-    ) -> TrainedRound:
-        """Train an architecture for one round and write its checkpoint.
+        self, job: Job, /, *, round_number: int, index: int = 0, on_step: Callable[[int, int], None]
+    ) -> TrainedJob:
+        """Do a job, or find that it was done, and write its checkpoint; the supernet holds its weights afterwards.
 
         Args:
-            number: The round.
-            architecture: The round's architecture; current in the supernet afterwards.
-            recovering: Train without skipping blocks, for `recovery_iterations`.
-            on_step: Called with (steps done, steps in all).
+            job: The job.
+            round_number: Of its step; part of the seed, which all jobs of a step share.
+            index: Of the job in its step.
+            on_step: Called with (training steps done, training steps in all).
         """
-        training = self._config.robust_training
-        iterations = training.recovery_iterations if recovering else training.iterations
-        self._supernet.switch(architecture)
+        assert isinstance(job.architecture, Architecture), "a supernet of a UNet trains architectures of one"
+        training, recovering = self._config.robust_training, job.recipe is Recipe.RECOVERY
+        iterations = round(job.share * (training.recovery_iterations if recovering else training.iterations))
         losses: list[float] = []
-        weights = self._run.read_weights(number)
+        weights = self._run.read_weights(round_number, job=index)
         if weights is not None:
-            self._supernet.load_weights(weights)
+            self._take(weights)
+            self._supernet.switch(job.architecture)
         else:
+            self.hold(job.parent)
+            self._supernet.switch(job.architecture)
             if iterations:
                 settings = _without_dropping(self._settings) if recovering else self._settings
-                losses = self._steps(settings, iterations, seed=1000 * self._config.seed + number, on_step=on_step)
-            self._run.write_checkpoint(number, architecture=architecture, weights=self._supernet.weights())
-        digest = weights_digest(self._supernet.weights())
-        return TrainedRound(iterations=iterations, losses=losses, weights_digest=digest)
+                losses = self._steps(
+                    settings, iterations, seed=1000 * self._config.seed + round_number, on_step=on_step
+                )
+            self._run.write_checkpoint(
+                round_number, architecture=job.architecture, weights=self._supernet.weights(), job=index
+            )
+        self._held = weights_digest(self._supernet.weights())
+        self._places.setdefault(self._held, (round_number, index))
+        return TrainedJob(iterations=iterations, losses=losses, weights_digest=self._held)
+
+    def hold(self, digest: str, /) -> None:
+        """Bring the supernet's weights to those of a digest that a training of this search gave, or to the first ones.
+
+        Raises:
+            ValueError: The checkpoint that holds them is gone.
+        """
+        if digest == self._held:
+            return
+        if digest == FIRST:
+            base = load_unet(self._config.model, variant=self._config.model_variant)
+            self._take(base.state_dict())
+            self._start(self._supernet)
+        else:
+            number, index = self._places[digest]
+            weights = self._run.read_weights(number, job=index)
+            if weights is None:
+                raise ValueError(
+                    f"the weights {digest} of round {number} must stand in {self._run.path / 'checkpoints'}, but are "
+                    "gone; run the same command again, which trains them again"
+                )
+            self._take(weights)
+        self._held = digest
+
+    def _take(self, weights: Mapping[str, torch.Tensor]) -> None:
+        """Weights of another branch of the search, with the copies that it made and no others."""
+        self._supernet.forget_copies()
+        self._supernet.load_weights(weights)
 
     def weights(self) -> Mapping[str, torch.Tensor]:
         """Every weight by name, sharing memory with the supernet."""

@@ -33,6 +33,21 @@ class Scorer:
         self._pool, self._store, self._prompts, self._protocol_digest = pool, store, prompts, protocol_digest
         self._prompts_digests = [digest_of_prompts(prompts.chunk(chunk)) for chunk in range(prompts.num_chunks)]
 
+    @property
+    def num_prompts(self) -> int:
+        """Prompts in all."""
+        return len(self._prompts.prompts)
+
+    @property
+    def num_chunks(self) -> int:
+        """Chunks that hold all prompts."""
+        return self._prompts.num_chunks
+
+    @property
+    def chunk_size(self) -> int:
+        """Prompts of a full chunk."""
+        return self._prompts.chunk_size
+
     def score(
         self,
         architectures: Sequence[Architecture],

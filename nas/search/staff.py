@@ -8,7 +8,7 @@ from nas.config.experiment import Experiment
 from nas.files.durable import sweep
 from nas.runs.directory import RunDirectory
 from nas.scores.store import ScoreStore
-from nas.search.round_training import RoundTrainer
+from nas.search.round_training import JobTrainer
 from nas.workers.pool import WorkerPool, make_pool
 from nas.workers.worker import load_supernet
 
@@ -23,7 +23,7 @@ def shared_store(folder: Path, /) -> ScoreStore:
 @contextmanager
 def staffed(
     experiment: Experiment, /, *, run: RunDirectory, log_folder: Path | None, on_start: Callable[[int, int], None]
-) -> Iterator[tuple[WorkerPool, RoundTrainer]]:
+) -> Iterator[tuple[WorkerPool, JobTrainer]]:
     """Workers and a trainer that share a config's model, for the time of a `with` block."""
     supernet = load_supernet(experiment.worker)
     pool = make_pool(
@@ -35,4 +35,13 @@ def staffed(
     )
     with closing(pool):
         experiment.start.give_weights(supernet)  # now, since workers know the base model's weights and nothing else
-        yield pool, RoundTrainer(experiment.config, settings=experiment.training, supernet=supernet, run=run)
+        yield (
+            pool,
+            JobTrainer(
+                experiment.config,
+                settings=experiment.training,
+                supernet=supernet,
+                start=experiment.start.give_weights,
+                run=run,
+            ),
+        )

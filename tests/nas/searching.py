@@ -17,7 +17,8 @@ from nas.config.loading import load_config
 from nas.runs.directory import RunDirectory
 from nas.runs.spec import FoundArchitecture
 from nas.runs.trace import read_trace
-from nas.search.driver import Search
+from nas.search import driver
+from nas.search.driver import Listeners
 from nas.search.progress import Progress
 from nas.workers.worker import EvaluationResult, EvaluationTask
 
@@ -37,7 +38,7 @@ def search(
 ) -> FoundArchitecture:
     """What `nas search CONFIG OVERRIDES --out OUT` does, without words."""
     loaded = load_config(config, overrides=[f"workers.num_workers={num_workers}", *overrides])
-    return Search(resolve(loaded), RunDirectory(out), **callbacks).run()
+    return driver.search(resolve(loaded), RunDirectory(out), listeners=Listeners(**callbacks))
 
 
 def search_until_killed(config: Path, out: Path, num_writes: int) -> None:

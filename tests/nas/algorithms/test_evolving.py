@@ -1,306 +1,215 @@
-"""Algorithm 1's laws on synthetic searches: additive latencies and scores drawn at random, no model."""
+"""Architecture evolving behind the door: every algorithm's laws, what is found, and how a finished search goes on."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from random import Random
+from dataclasses import replace
+from typing import Any
 
-import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from nas.algorithms.evolving import (
-    EvolvingSettings,
-    InfeasibleTargetError,
-    Proposal,
+from nas.algorithms.algorithm import OutcomeError, check
+from nas.algorithms.evolving import ArchitectureEvolving
+from nas.algorithms.problem import Problem
+from nas.algorithms.proposal import EvolvingSettings
+from nas.algorithms.steps import (
+    Estimate,
+    Extended,
+    Finish,
+    Recipe,
+    Result,
+    Score,
+    Scored,
     StopReason,
-    candidates,
-    check_feasible,
-    check_protected,
-    contest,
-    fastest,
-    propose,
+    Train,
+    Trained,
+    Verdict,
 )
-from nas.algorithms.value_score import ScoredAction, ranked
 from nas.scores.intervals import Interval
-from search_spaces import Action, Architecture, Sign, UNetSpace, space_from_config
-
-SPACE = space_from_config(
-    {
-        "sample_size": 8,
-        "block_out_channels": [8, 16, 16],
-        "layers_per_block": 1,
-        "down_block_types": ["CrossAttnDownBlock2D", "CrossAttnDownBlock2D", "DownBlock2D"],
-        "up_block_types": ["UpBlock2D", "CrossAttnUpBlock2D", "CrossAttnUpBlock2D"],
-        "attention_head_dim": 2,
-        "cross_attention_dim": 8,
-        "norm_num_groups": 4,
-    },
-    max_copies=1,
-)
-BLOCKS = tuple(action.block for action in SPACE.removals(SPACE.base))
-FIXED_MS = 1.0
+from nas.testing.algorithms import SMALL_UNET, AlgorithmLaws, MacsMs, made_up, play
+from search_spaces import Sign, space_from_config
+from tests.depth_space import depth_space
 
 
-@dataclass(frozen=True, kw_only=True)
-class Model:
-    """What each block costs and is worth; a search over it is arithmetic."""
-
-    ms: dict[str, float]
-    worth: dict[str, float]
-    space: UNetSpace = SPACE
-
-    def _sum(self, architecture: Architecture, each: dict[str, float]) -> float:
-        return sum(
-            position.resnets * each.get(f"resnet[{place},{position.source}]", 0)
-            + position.cross_attentions * each.get(f"cross_attention[{place},{position.source}]", 0)
-            for place, position in architecture.positions()
-        )
-
-    def price_ms(self, architecture: Architecture, /) -> float:
-        return FIXED_MS + self._sum(architecture, self.ms)
-
-    def ranking(self, architecture: Architecture, settings: EvolvingSettings) -> tuple[ScoredAction, ...]:
-        actions = candidates(self.space, architecture, protected=settings.protected, keep_copies=settings.keep_copies)
-        return ranked(
-            scored(action, self.worth[action.block], self.price_ms(architecture) - self.price_ms(option))
-            for action in actions
-            for option in [action.apply(architecture)]
-        )
+class TestArchitectureEvolving(AlgorithmLaws):
+    @pytest.fixture
+    def algorithm(self) -> ArchitectureEvolving:
+        return ArchitectureEvolving(EvolvingSettings(removals_per_round=2, max_copies=2, overshoot=True))
 
 
-def scored(action: Action, d_clip: float, d_latency_ms: float) -> ScoredAction:
-    interval = Interval(mean=d_clip, low=d_clip, high=d_clip, num_prompts=8, confidence=0.95)
-    return ScoredAction(action=action, d_clip=interval, d_latency_ms=d_latency_ms)
+class TestInAnotherFamily(AlgorithmLaws):
+    @pytest.fixture
+    def algorithm(self) -> ArchitectureEvolving:
+        return ArchitectureEvolving(EvolvingSettings(removals_per_round=3))
+
+    @pytest.fixture
+    def problem(self, algorithm: ArchitectureEvolving) -> Problem[Any]:
+        space = depth_space()
+        price_ms = MacsMs(space)
+        target_ms = 0.5 * price_ms(space.base)
+        return Problem(space=space, price_ms=price_ms, target_latency_ms=target_ms, settings=algorithm.settings)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Step:
-    before: Architecture
-    after: Architecture
-    proposal: Proposal
-
-
-def evolve(model: Model, settings: EvolvingSettings) -> list[Step]:
-    """The search's loop, without training."""
-    architecture, num_copies, steps = model.space.base, 0, list[Step]()
-    while not steps or steps[-1].proposal.stop is None:
-        assert len(steps) <= settings.max_rounds, "a search ends at the latest with round `max_rounds`"
-        proposal = propose(
-            architecture,
-            ranking=model.ranking(architecture, settings),
-            space=model.space,
-            settings=settings,
-            price_ms=model.price_ms,
-            num_rounds=len(steps),
-            num_copies=num_copies,
-        )
-        before = architecture
-        for action in proposal.actions:
-            architecture = action.apply(architecture)
-        num_copies += sum(action.sign is Sign.COPY for action in proposal.actions)
-        steps.append(Step(before=before, after=architecture, proposal=proposal))
-    return steps
-
-
-@st.composite
-def models(draw: st.DrawFn) -> Model:
-    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    free = draw(st.sampled_from([0.0, 0.2]))  # share of blocks that cost no time
-    ms = {block: 0.0 if rng.random() < free else round(rng.uniform(0.1, 2), 3) for block in BLOCKS}
-    return Model(ms=ms, worth={block: round(rng.normal(0.05, 0.05), 4) for block in BLOCKS})
-
-
-@st.composite
-def searches(draw: st.DrawFn) -> tuple[Model, EvolvingSettings]:
-    model = draw(models())
-    settings = EvolvingSettings(
-        target_latency_ms=draw(st.floats(0.05, 1.1)) * model.price_ms(SPACE.base),
-        removals_per_round=draw(st.integers(1, 5)),
-        max_copies=draw(st.integers(0, 3)),
-        overshoot=draw(st.booleans()),
-        keep_copies=draw(st.booleans()),
-        max_rounds=draw(st.integers(1, 20)),
-        protected=draw(st.frozensets(st.sampled_from(BLOCKS), max_size=5)),
-    )
-    return model, settings
-
-
-@given(searches())
-def test_a_search_ends_with_its_target_met_or_with_the_reason_why_not(search: tuple[Model, EvolvingSettings]) -> None:
-    model, settings = search
-    steps = evolve(model, settings)
-    last = steps[-1].after
-    last_ms = model.price_ms(last)
-    match steps[-1].proposal.stop:
-        case StopReason.CONVERGED:
-            assert last_ms <= settings.target_latency_ms
-        case StopReason.BUDGET_SPENT:
-            assert len(steps) == settings.max_rounds + 1
-        case StopReason.INFEASIBLE:
-            assert last_ms > settings.target_latency_ms
-            assert all(s.d_latency_ms <= 0 for s in model.ranking(last, settings))
-
-
-@given(searches())
-def test_a_reachable_target_is_met_when_there_are_rounds_enough(search: tuple[Model, EvolvingSettings]) -> None:
-    model, settings = search
-    settings = replace(settings, max_rounds=2 * len(BLOCKS), max_copies=0)
-    reachable_ms = model.price_ms(fastest(SPACE, SPACE.base, protected=settings.protected, price_ms=model.price_ms))
-    stop = evolve(model, settings)[-1].proposal.stop
-    assert stop is (StopReason.CONVERGED if reachable_ms <= settings.target_latency_ms else StopReason.INFEASIBLE)
-
-
-@given(searches())
-def test_a_group_of_removals_spares_protected_blocks_and_is_no_larger_than_it_must(
-    search: tuple[Model, EvolvingSettings],
-) -> None:
-    model, settings = search
-    for step in evolve(model, settings):
-        group = [action for action in step.proposal.actions if action.sign is Sign.REMOVE]
-        assert len(group) <= settings.removals_per_round
-        assert settings.protected.isdisjoint(action.block for action in group)
-        architecture = step.before
-        for action in group:
-            assert model.price_ms(architecture) > settings.target_latency_ms, (
-                "the target was met before the group ended"
-            )
-            architecture = action.apply(architecture)
-
-
-@given(searches())
-def test_a_group_holds_the_cheapest_losses_that_save_time(search: tuple[Model, EvolvingSettings]) -> None:
-    model, settings = search
-    for step in evolve(model, settings):
-        if group := [action for action in step.proposal.actions if action.sign is Sign.REMOVE]:
-            ranking = [s.action for s in model.ranking(step.before, settings) if s.d_latency_ms > 0]
-            assert group == ranking[: len(group)]
-
-
-@given(searches())
-def test_copies_come_one_at_a_time_after_the_target_is_met_and_stay_below_it(
-    search: tuple[Model, EvolvingSettings],
-) -> None:
-    model, settings = search
-    num_copies = 0
-    for step in evolve(model, settings):
-        if any(action.sign is Sign.COPY for action in step.proposal.actions):
-            num_copies += 1
-            assert len(step.proposal.actions) == 1
-            assert model.price_ms(step.before) <= settings.target_latency_ms
-            assert settings.overshoot or model.price_ms(step.after) <= settings.target_latency_ms
-            assert model.worth[step.proposal.actions[0].block] > 0, "a block that is worth nothing was copied"
-            SPACE.check(step.after)
-    assert num_copies <= settings.max_copies
-
-
-@given(searches(), st.randoms(use_true_random=False))
-def test_a_round_needs_to_know_no_more_than_its_contest(search: tuple[Model, EvolvingSettings], random: Random) -> None:
-    """Whoever finds the contest's winners, and knows nothing else, decides as the full ranking does."""
-    model, settings = search
-    num_copies = 0
-    for number, step in enumerate(evolve(model, settings)):
-        full = model.ranking(step.before, settings)
-        wanted = contest(
-            step.before,
-            options=[s.action for s in full],
-            space=SPACE,
-            settings=settings,
-            price_ms=model.price_ms,
-        )
-        contestants = [s for s in full if s.action in wanted.actions]
-        winners = contestants[-wanted.num :] if wanted.highest else contestants[: wanted.num]
-        others = [s for s in full if s not in winners]
-        random.shuffle(others)
-        if not wanted.ordered:
-            random.shuffle(winners)
-        proposal = propose(
-            step.before,
-            ranking=[*others, *winners] if wanted.highest else [*winners, *others],
-            space=SPACE,
-            settings=settings,
-            price_ms=model.price_ms,
-            num_rounds=number,
-            num_copies=num_copies,
-        )
-        assert set(proposal.actions) == set(step.proposal.actions)
-        assert proposal.stop is step.proposal.stop
-        num_copies += sum(action.sign is Sign.COPY for action in proposal.actions)
-
-
-def test_overshooting_copies_first_and_removes_again() -> None:
-    ms = dict.fromkeys(BLOCKS, 1.0)
-    worth = {block: 0.01 * (index + 1) for index, block in enumerate(BLOCKS)}
-    model = Model(ms=ms, worth=worth)
-    base_ms = model.price_ms(SPACE.base)
-    tight = EvolvingSettings(target_latency_ms=base_ms, max_copies=1)
-    literal = replace(tight, overshoot=True)
-
-    assert [step.proposal for step in evolve(model, tight)] == [Proposal(stop=StopReason.CONVERGED)]
-    copied, removed, stopped = evolve(model, literal)
-    assert model.price_ms(copied.after) == base_ms + 1
-    assert removed.proposal.actions == (model.ranking(copied.after, literal)[0].action,)
-    assert stopped.proposal.stop is StopReason.CONVERGED
-
-
-def test_kept_copies_are_no_candidates_and_their_blocks_neither() -> None:
-    copy = Action.parse("+cross_attention[up.2,1]")
-    copied = copy.apply(SPACE.base)
-    kept = candidates(SPACE, copied, protected=frozenset())
-    assert set(candidates(SPACE, copied, protected=frozenset(), keep_copies=False)) - set(kept) == {copy.inverse}
-
-
-def test_the_copy_goes_to_the_most_valuable_block_that_can_be_copied() -> None:
-    worth = {block: 0.5 if block == "cross_attention[up.1,0]" else 0.1 for block in BLOCKS}
-    worth["resnet[up.0,0]"] = 0.9  # changes its channels: no copy fits behind it
-    model = Model(ms=dict.fromkeys(BLOCKS, 1.0), worth=worth)
-    settings = EvolvingSettings(target_latency_ms=2 * model.price_ms(SPACE.base))
-    assert evolve(model, settings)[0].proposal.actions == (Action.parse("+cross_attention[up.1,0]"),)
-
-
-@given(models(), st.frozensets(st.sampled_from(BLOCKS), max_size=5))
-def test_no_single_removal_makes_the_fastest_architecture_faster(model: Model, protected: frozenset[str]) -> None:
-    quickest = fastest(SPACE, SPACE.base, protected=protected, price_ms=model.price_ms)
-    for action in candidates(SPACE, quickest, protected=protected):
-        assert model.price_ms(action.apply(quickest)) >= model.price_ms(quickest)
-    # With additive latencies that is the global minimum: the fixed share and the protected blocks.
-    assert model.price_ms(quickest) == pytest.approx(FIXED_MS + sum(model.ms[block] for block in protected))
-
-
-@given(models(), st.floats(0.05, 1.0))
-def test_a_target_is_refused_exactly_when_nothing_reaches_it(model: Model, ratio: float) -> None:
-    settings = EvolvingSettings(target_latency_ms=ratio * model.price_ms(SPACE.base), protected=frozenset(BLOCKS[:2]))
-    reachable_ms = FIXED_MS + model.ms[BLOCKS[0]] + model.ms[BLOCKS[1]]
-    if reachable_ms > settings.target_latency_ms + 1e-9:
-        with pytest.raises(InfeasibleTargetError, match=f"at least {reachable_ms:.3f}, the fastest reachable"):
-            check_feasible(SPACE, settings, price_ms=model.price_ms)
-    elif reachable_ms < settings.target_latency_ms - 1e-9:
-        check_feasible(SPACE, settings, price_ms=model.price_ms)
-
-
-def test_the_refusal_of_a_target_says_what_is_reachable_and_what_to_do() -> None:
-    model = Model(ms=dict.fromkeys(BLOCKS, 1.0), worth=dict.fromkeys(BLOCKS, 0.1))
-    settings = EvolvingSettings(target_latency_ms=1.5, protected=frozenset({"resnet[mid,0]"}))
-    with pytest.raises(InfeasibleTargetError) as refusal:
-        check_feasible(SPACE, settings, price_ms=model.price_ms)
-    assert str(refusal.value) == (
-        "`target_latency_ms` must be at least 2.000, the fastest reachable (0 cross-attentions, 1 ResNets, "
-        f"1 protected blocks; the base model takes {1 + len(BLOCKS):.3f} ms), but got 1.500; "
-        "raise the target or protect fewer blocks"
+def problem(*, ratio: float = 0.6, recovers: bool = False, **settings: Any) -> Problem[EvolvingSettings]:
+    space = space_from_config(SMALL_UNET, max_copies=1)
+    price_ms = MacsMs(space)
+    return Problem(
+        space=space,
+        price_ms=price_ms,
+        target_latency_ms=ratio * price_ms(space.base),
+        settings=EvolvingSettings(**settings),
+        recovers=recovers,
     )
 
 
-def test_protected_blocks_must_exist() -> None:
-    check_protected(SPACE, frozenset(BLOCKS))
-    with pytest.raises(ValueError, match=r"does not have: \['resnet\[mid,7\]', 'resnet\[up\.9,0\]'\]; choose among"):
-        check_protected(SPACE, frozenset({"resnet[mid,0]", "resnet[mid,7]", "resnet[up.9,0]"}))
+def evolve(given: Problem[EvolvingSettings], **kwargs: Any) -> list[tuple[Any, Any]]:
+    return play(ArchitectureEvolving(given.settings), given, **kwargs)
 
 
-@pytest.mark.parametrize(
-    ("field", "value"),
-    [("target_latency_ms", 0.0), ("removals_per_round", 0), ("max_rounds", 0), ("max_copies", -1)],
-)
-def test_settings_that_break_a_law_do_not_exist(field: str, value: float) -> None:
-    settings: Callable[..., EvolvingSettings] = EvolvingSettings
-    with pytest.raises(ValueError, match=f"`{field}` must be .* but got {value}"):
-        settings(**{"target_latency_ms": 1.0, field: value})
+def test_rounds_train_then_score_on_the_weights_that_came_of_it() -> None:
+    transcript = evolve(problem(recovers=True, max_copies=0))
+    steps = [step for step, _ in transcript]
+    assert [type(step) for step in steps[:-1]] == [Train, Score] * ((len(steps) - 1) // 2)
+    assert [step.round for step in steps[:-1:2]] == list(range(len(steps) // 2))
+    recipes = [step.jobs[0].recipe for step in steps if isinstance(step, Train)]
+    assert recipes == [Recipe.ROBUST] * (len(recipes) - 1) + [Recipe.RECOVERY]
+    weights = ""
+    for step, outcome in transcript[:-1]:
+        if isinstance(step, Train):
+            assert step.jobs[0].parent == weights
+            (weights,) = outcome.digests
+        else:
+            assert {subject.weights for subject in (step.reference, *step.subjects)} == {weights}
+
+
+def test_a_recovery_scores_the_architecture_alone_and_decides_nothing() -> None:
+    steps = [step for step, _ in evolve(problem(recovers=True, max_copies=0))]
+    last = steps[-2]
+    assert isinstance(last, Score)
+    assert (last.subjects, last.contest) == ((), None)
+    assert steps[-1].decision is not None
+    assert (steps[-1].decision.actions, steps[-1].decision.stop) == ((), StopReason.CONVERGED)
+
+
+def test_decisions_travel_with_the_step_that_follows() -> None:
+    steps = [step for step, _ in evolve(problem())]
+    assert steps[0].decision is None
+    decisions = [step.decision for step in steps[2::2]]
+    assert [decision.round for decision in decisions] == list(range(len(decisions)))
+    assert all(step.decision is None for step in steps[1::2])
+
+
+@pytest.mark.parametrize("raced", [False, True])
+@pytest.mark.parametrize("higher_is_better", [False, True])
+def test_the_best_round_that_meets_the_target_is_found(raced: bool, higher_is_better: bool) -> None:
+    given = replace(problem(max_copies=2, overshoot=True), higher_is_better=higher_is_better)
+    transcript = evolve(given, raced=raced)
+    rounds = {
+        step.round: (step.reference.architecture, outcome.reference.score.mean)
+        for step, outcome in transcript
+        if isinstance(step, Score) and step.reference is not None
+    }
+    meeting = {number: score for number, (architecture, score) in rounds.items() if given.meets(architecture)}
+    pick = max if higher_is_better else min
+    (found,) = transcript[-1][0].results
+    assert found.round == pick(meeting, key=lambda number: meeting[number])
+    assert found.subject.architecture == rounds[found.round][0]
+    architecture = given.first
+    for action in found.actions:
+        architecture = action.apply(architecture)
+    assert architecture == found.subject.architecture
+
+
+def test_a_verdict_counts_and_the_means_of_a_race_do_not() -> None:
+    """A contestant that was left with few prompts may look better than the chosen ones."""
+    given = problem(removals_per_round=1, max_copies=0)
+    algorithm = ArchitectureEvolving(given.settings)
+    state = algorithm.start(given)
+    train = algorithm.step(state)
+    state = algorithm.told(state, train, Trained(digests=("w",)))
+    score = algorithm.step(state)
+    assert isinstance(score, Score)
+    assert score.contest is not None
+    chosen = max(score.contest.saved_ms)
+    outcome = Scored(
+        reference=estimate(0.5),
+        estimates=tuple(estimate(0.5, loss=0.4 if index == chosen else 0.0) for index in range(len(score.subjects))),
+        verdict=Verdict(chosen=(chosen,)),
+    )
+    following = algorithm.step(algorithm.told(state, score, outcome))
+    assert isinstance(following, Train)
+    assert following.jobs[0].architecture == score.subjects[chosen].architecture
+
+
+def estimate(score: float, *, loss: float | None = None) -> Estimate:
+    def interval(mean: float) -> Interval:
+        return Interval(mean=mean, low=mean, high=mean, num_prompts=4, confidence=0.95)
+
+    return Estimate(score=interval(score), loss=None if loss is None else interval(loss))
+
+
+@pytest.mark.parametrize("recovers", [False, True])
+def test_a_finished_search_goes_on_with_a_tighter_target(recovers: bool) -> None:
+    given = problem(ratio=0.8, recovers=recovers, max_copies=0)
+    algorithm = ArchitectureEvolving(given.settings)
+    state, transcript = algorithm.start(given), evolve(given)
+    for step, outcome in transcript[:-1]:
+        state = algorithm.told(state, step, outcome)
+    tighter = replace(given, target_latency_ms=0.5 * given.target_latency_ms)
+    state = algorithm.told(state, transcript[-1][0], Extended(problem=tighter))
+    number = transcript[-2][0].round + 1
+    for _ in range(algorithm.max_steps(tighter)):
+        step = algorithm.step(state)
+        if isinstance(step, Finish):
+            break
+        assert step.round >= number
+        assert step.round > number or step.decision is None, "the first round has no decision of its own to tell"
+        state = algorithm.told(state, step, made_up(step, number=step.round))
+    assert isinstance(step, Finish)
+    assert not step.results[0].missed_by
+    assert step.base == transcript[-1][0].base, "the base is that of the whole search"
+
+
+def test_kept_copies_survive_an_overshooting_search() -> None:
+    """`keep_copies` reaches the candidates: without it a copy may be taken back in the round after."""
+    taken_back = {}
+    for keep in (True, False):
+        given = problem(ratio=1.0, max_copies=2, overshoot=True, keep_copies=keep)
+        algorithm = ArchitectureEvolving(given.settings)
+        copied = given.space.copies(given.first)[0]
+        state = replace(algorithm.start(given), architecture=copied.apply(given.first), actions=(copied,))
+        state = algorithm.told(state, algorithm.step(state), Trained(digests=("w",)))
+        step = algorithm.step(state)
+        assert isinstance(step, Score)
+        taken_back[keep] = copied.inverse in {subject.action for subject in step.subjects}
+    assert taken_back == {True: False, False: True}
+
+
+def test_an_outcome_must_answer_its_step() -> None:
+    given = problem()
+    algorithm = ArchitectureEvolving(given.settings)
+    state = algorithm.start(given)
+    train = algorithm.step(state)
+    assert isinstance(train, Train)
+    for wrong in (Trained(digests=()), Trained(digests=("a", "b")), Trained(digests=("",)), Extended(problem=given)):
+        with pytest.raises(OutcomeError, match="round 0"):
+            check(train, wrong)
+    score = algorithm.step(algorithm.told(state, train, Trained(digests=("w",))))
+    assert isinstance(score, Score)
+    sound = made_up(score, number=1, raced=True)
+    assert isinstance(sound, Scored)
+    check(score, sound)
+    not_finite = estimate(float("nan"))
+    for wrong_scores, law in (
+        (replace(sound, estimates=sound.estimates[1:]), "an estimate per subject"),
+        (replace(sound, reference=None), "the reference must be scored"),
+        (replace(sound, estimates=(not_finite, *sound.estimates[1:])), "subject 0 must be finite"),
+        (replace(sound, verdict=Verdict(chosen=(99,))), r"\[99\] are none"),
+    ):
+        with pytest.raises(OutcomeError, match=law):
+            check(score, wrong_scores)
+
+
+def test_results_say_by_how_much_a_target_is_missed() -> None:
+    given = problem(ratio=0.01)
+    (found,) = evolve(given)[-1][0].results
+    assert isinstance(found, Result)
+    assert found.missed_by == {"latency_ms": given.price_ms(found.subject.architecture) - given.target_latency_ms}
+    assert not [action for action in found.actions if action.sign is Sign.COPY]

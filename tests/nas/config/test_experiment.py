@@ -29,9 +29,9 @@ def test_an_architecture_costs_what_its_blocks_do(resolved: Experiment) -> None:
 
 
 def test_a_target_is_a_share_of_the_base_or_milliseconds(experiment: Path, resolved: Experiment) -> None:
-    assert resolved.rules.settings.target_latency_ms == pytest.approx(0.94 * resolved.price_ms(resolved.space.base))
+    assert resolved.problem.target_latency_ms == pytest.approx(0.94 * resolved.price_ms(resolved.space.base))
     overrides = ["search.target_ratio=null", "search.target_latency_ms=8"]
-    assert resolve(load_config(experiment, overrides=overrides)).rules.settings.target_latency_ms == 8
+    assert resolve(load_config(experiment, overrides=overrides)).problem.target_latency_ms == 8
 
 
 def test_prices_are_computed_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,5 +78,5 @@ def test_captions_are_the_validation(experiment: Path, resolved: Experiment, tmp
 
 
 def test_protected_blocks_are_spared_by_training_too(resolved: Experiment) -> None:
-    assert resolved.training.protected == resolved.rules.settings.protected
-    assert len(resolved.rules.settings.protected) == 33
+    assert resolved.training.protected == resolved.problem.protected
+    assert len(resolved.problem.protected) == 33

@@ -6,10 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nas.algorithms.evolving import EvolvingSettings
-from nas.config.extension import EXTENDING, ChangedConfigError, check_extension
+from nas.algorithms.evolving import DECLARATION
+from nas.algorithms.problem import Problem
+from nas.algorithms.proposal import EvolvingSettings
+from nas.config.extension import ChangedConfigError, check_extension
 from nas.config.sections import SearchConfig
 from nas.runs.changes import changed_keys
+from tests.depth_space import depth_space
 
 BASE_MS = 10.0
 CONFIG: dict[str, Any] = {
@@ -20,13 +23,18 @@ CONFIG: dict[str, Any] = {
 }
 
 
-def settings_of(config: Any) -> EvolvingSettings:
+def problem_of(config: Any) -> Problem[EvolvingSettings]:
     search = config["search"]
-    return EvolvingSettings(
+    return Problem(
+        space=depth_space(),
+        price_ms=lambda architecture: BASE_MS,
         target_latency_ms=search["target_latency_ms"] or search["target_ratio"] * BASE_MS,
-        max_rounds=search["max_rounds"],
-        max_copies=search["max_copies"],
+        settings=EvolvingSettings(max_rounds=search["max_rounds"], max_copies=search["max_copies"]),
     )
+
+
+def check(old: Any, new: Any, *, problem_of: Any = problem_of) -> None:
+    check_extension(old, new, extends=DECLARATION.extends, problem_of=problem_of)
 
 
 def with_search(**changes: Any) -> dict[str, Any]:
@@ -43,7 +51,7 @@ def with_search(**changes: Any) -> dict[str, Any]:
     ],
 )
 def test_more_of_the_same_search_extends_it(changes: dict[str, Any]) -> None:
-    check_extension(CONFIG, with_search(**changes), settings_of=settings_of)
+    check(CONFIG, with_search(**changes))
 
 
 @pytest.mark.parametrize(
@@ -58,7 +66,7 @@ def test_more_of_the_same_search_extends_it(changes: dict[str, Any]) -> None:
 )
 def test_anything_else_is_shown_and_refused(changes: dict[str, Any], law: str) -> None:
     with pytest.raises(ChangedConfigError) as refusal:
-        check_extension(CONFIG, with_search(**changes), settings_of=settings_of)
+        check(CONFIG, with_search(**changes))
     assert law in str(refusal.value)
     assert "\n-" in str(refusal.value), "the difference is shown"
     assert "\n+" in str(refusal.value)
@@ -68,7 +76,7 @@ def test_anything_else_is_shown_and_refused(changes: dict[str, Any], law: str) -
 def test_every_foreign_change_is_named_before_targets_are_compared() -> None:
     changed = with_search(target_ratio=0.5) | {"seed": 1, "model": "elsewhere"}
     with pytest.raises(ChangedConfigError, match="`model` may not change; `seed` may not change"):
-        check_extension(CONFIG, changed, settings_of=lambda config: pytest.fail("too early"))
+        check(CONFIG, changed, problem_of=lambda config: pytest.fail("too early"))
 
 
 def test_changed_keys_are_dotted_and_whole_tables_are_one_setting() -> None:
@@ -83,7 +91,7 @@ def test_no_two_different_configs_extend_each_other(ratio: float, rounds: int, c
 
     def extends(old: Any, new: Any) -> bool:
         try:
-            check_extension(old, new, settings_of=settings_of)
+            check(old, new)
         except ChangedConfigError:
             return False
         return True
@@ -92,4 +100,4 @@ def test_no_two_different_configs_extend_each_other(ratio: float, rounds: int, c
 
 
 def test_the_settings_that_extend_exist() -> None:
-    assert {key.removeprefix("search.") for key in EXTENDING} <= set(SearchConfig.model_fields)
+    assert set(DECLARATION.extends) <= set(SearchConfig.model_fields)

@@ -19,7 +19,7 @@ from safetensors.torch import load_file, save_file
 import nas.export.verify
 import nas.export.write
 import search_spaces.stock_unet
-from nas.algorithms.evolving import StopReason
+from nas.algorithms.steps import StopReason
 from nas.config.loading import load_config
 from nas.config.sections import ExperimentConfig
 from nas.drawing.draw import DrawingSettings, draw

@@ -7,8 +7,8 @@ import pytest
 from nas.config.experiment import resolve
 from nas.config.loading import load_config
 from nas.runs.trace import read_trace
-from nas.search.cost import CostEstimate, Pace, Work, foresee
-from nas.search.driver import estimate_cost
+from nas.search.cost import CostEstimate, Pace, Work
+from nas.search.driver import estimate_cost, expected_work
 from tests.nas.searching import comparable_trace, search
 from tests.nas.synthetic import FREE_BLOCKS, small_config, write_experiment
 
@@ -16,7 +16,7 @@ NUM_PROMPTS = 3
 
 
 def test_a_search_does_what_was_foreseen(run: Path, experiment: Path) -> None:
-    least, most = foresee(resolve(load_config(experiment)))
+    least, most = expected_work(resolve(load_config(experiment)))
     events = read_trace(run / "trace.jsonl")
     trained = [event for event in events if event["event"] == "trained"]
     num_pictures = NUM_PROMPTS * sum(event["event"] == "evaluation" for event in events)
@@ -27,14 +27,14 @@ def test_a_search_does_what_was_foreseen(run: Path, experiment: Path) -> None:
 
 def test_exhaustive_pictures_are_counted_by_hand(tmp_path: Path) -> None:
     config = small_config(removals_per_round=5, target_ratio=0.999) | {"racing": {"enabled": False}}
-    least, most = foresee(resolve(load_config(write_experiment(tmp_path, config))))
+    least, most = expected_work(resolve(load_config(write_experiment(tmp_path, config))))
     first, recovery = NUM_PROMPTS * (1 + len(FREE_BLOCKS)), NUM_PROMPTS
     assert least == most == Work(num_rounds=2, num_pictures=first + recovery, num_training_steps=2 + 2)
 
 
 def test_racing_can_be_cheaper_and_never_dearer(experiment: Path) -> None:
-    exhaustive = foresee(resolve(load_config(experiment, overrides=["racing.enabled=false"])))
-    raced = foresee(resolve(load_config(experiment, overrides=["racing.min_prompts=2"])))
+    exhaustive = expected_work(resolve(load_config(experiment, overrides=["racing.enabled=false"])))
+    raced = expected_work(resolve(load_config(experiment, overrides=["racing.min_prompts=2"])))
     assert raced[0].num_pictures < exhaustive[0].num_pictures
     assert raced[1] == exhaustive[1]
 

@@ -3,18 +3,20 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from nas.algorithms.course import Course, Round
+from nas.algorithms.evolving import ArchitectureEvolving
+from nas.algorithms.steps import Score, Scored, Subject, Trained
 from nas.config.experiment import Experiment, resolve
 from nas.config.loading import load_config
 from nas.racing.race import RacingSettings
 from nas.scores.prompts import ValidationSet
 from nas.scores.store import ScoreStore
-from nas.search.round_scoring import RoundScorer, RoundScores
+from nas.search.round_scoring import StepScorer
 from nas.search.scorer import Scorer
 from nas.workers.worker import EvaluationResult, EvaluationTask
 from tests.nas.synthetic import small_config, write_experiment
@@ -57,38 +59,65 @@ def wide(tmp_path_factory: pytest.TempPathFactory) -> Experiment:
     """An experiment in which all 38 removals compete on many prompts."""
     config = small_config(protected=[], target_ratio=0.8, removals_per_round=3)
     resolved = resolve(load_config(write_experiment(tmp_path_factory.mktemp("wide"), config)))
-    return replace(resolved, worker=replace(resolved.worker, validation=PROMPTS), latency_error=0.0)
+    return replace(resolved, problem=replace(resolved.problem, latency_error=0.0))
+
+
+def first_scoring(experiment: Experiment) -> tuple[Any, Score]:
+    """The state after the first training, and the scoring that it asks for."""
+    algorithm = ArchitectureEvolving(experiment.problem.settings)
+    state = algorithm.start(experiment.problem)
+    state = algorithm.told(state, algorithm.step(state), Trained(digests=("w",)))
+    step = algorithm.step(state)
+    assert isinstance(step, Score)
+    return state, step
+
+
+def step_scorer(
+    pool: ArithmeticPool, folder: Path, racing: RacingSettings | None, *, held: list[str] | None = None
+) -> StepScorer:
+    return StepScorer(
+        Scorer(pool, store=ScoreStore(folder), prompts=PROMPTS, protocol_digest="p"),
+        hold=lambda weights: None if held is None else held.append(weights),
+        confidence=0.95,
+        higher_is_better=True,
+        racing=racing,
+        latency_error=0.0,
+    )
 
 
 def scored(
     experiment: Experiment, folder: Path, racing: RacingSettings | None, *, told: list[tuple[int, int]] | None = None
-) -> tuple[Round, RoundScores, ArithmeticPool]:
-    pool = ArithmeticPool()
-    scorer = Scorer(pool, store=ScoreStore(folder), prompts=PROMPTS, protocol_digest="p")
-    each = Course(architecture=experiment.space.base).round(experiment.rules)
-    scores = RoundScorer(replace(experiment, racing=racing), scorer).score(
-        each, weights_digest="w", on_chunk=lambda *done: None if told is None else told.append(done)
+) -> tuple[Score, Scored, ArithmeticPool]:
+    pool, (_, step) = ArithmeticPool(), first_scoring(experiment)
+    outcome = step_scorer(pool, folder, racing).score(
+        step, on_chunk=lambda *done: None if told is None else told.append(done)
     )
-    return each, scores, pool
+    return step, outcome, pool
 
 
 def test_racing_decides_like_exhaustive_scoring_with_fewer_pictures(wide: Experiment, tmp_path: Path) -> None:
-    each, exhaustive, all_of_them = scored(wide, tmp_path / "exhaustive", None)
+    step, exhaustive, all_of_them = scored(wide, tmp_path / "exhaustive", None)
     _, raced, some = scored(wide, tmp_path / "raced", RacingSettings())
-    assert all_of_them.num_pictures == NUM_PROMPTS * (1 + len(each.options))
+    assert all_of_them.num_pictures == NUM_PROMPTS * (1 + len(step.subjects))
     assert some.num_pictures < 0.7 * all_of_them.num_pictures
-    assert exhaustive.clip == raced.clip
-    course = Course(architecture=wide.space.base)
-    proposals = [course.decide(scores.ranking, wide.rules)[0] for scores in (exhaustive, raced)]
-    assert set(proposals[0].actions) == set(proposals[1].actions)
+    assert exhaustive.reference == raced.reference
+    algorithm = ArchitectureEvolving(wide.problem.settings)
+    state, _ = first_scoring(wide)
+    decisions = [algorithm.step(algorithm.told(state, step, outcome)).decision for outcome in (exhaustive, raced)]
+    assert decisions[0] is not None
+    assert decisions[1] is not None
+    assert set(decisions[0].actions) == set(decisions[1].actions) != set()
+    assert exhaustive.verdict is None
     assert raced.verdict is not None
-    assert {s.action: s.d_clip.num_prompts for s in raced.ranking} == dict(raced.verdict.num_prompts)
+    assert step.contest is not None
+    for index, estimate in enumerate(raced.estimates):
+        assert (estimate is None) == (index not in step.contest.saved_ms)
 
 
 def test_a_store_that_was_raced_gives_its_pictures_to_exhaustive_scoring(wide: Experiment, tmp_path: Path) -> None:
-    each, raced, some = scored(wide, tmp_path, RacingSettings())
+    step, raced, some = scored(wide, tmp_path, RacingSettings())
     _, _, others = scored(wide, tmp_path, None)
-    assert some.num_pictures + others.num_pictures == NUM_PROMPTS * (1 + len(each.options))
+    assert some.num_pictures + others.num_pictures == NUM_PROMPTS * (1 + len(step.subjects))
     _, again, none = scored(wide, tmp_path, RacingSettings())
     assert none.num_pictures == 0
     assert again == raced
@@ -97,17 +126,45 @@ def test_a_store_that_was_raced_gives_its_pictures_to_exhaustive_scoring(wide: E
 def test_progress_ends_where_it_said_it_would(wide: Experiment, tmp_path: Path) -> None:
     for name, racing in (("raced", RacingSettings()), ("exhaustive", None)):
         told: list[tuple[int, int]] = []
-        each, _, pool = scored(wide, tmp_path / name, racing, told=told)
+        step, _, pool = scored(wide, tmp_path / name, racing, told=told)
         done, total = zip(*told, strict=True)
         assert list(done) == sorted(done)
         assert told[-1][0] * CHUNK_SIZE == pool.num_pictures
         assert done[-1] == total[-1]
-        assert max(total) <= PROMPTS.num_chunks * (1 + len(each.options))
+        assert max(total) <= PROMPTS.num_chunks * (1 + len(step.subjects))
 
 
-def test_a_round_that_decides_nothing_scores_its_architecture_alone(wide: Experiment, tmp_path: Path) -> None:
+def test_a_step_without_subjects_scores_its_reference_alone(wide: Experiment, tmp_path: Path) -> None:
     pool = ArithmeticPool()
-    scorer = Scorer(pool, store=ScoreStore(tmp_path), prompts=PROMPTS, protocol_digest="p")
-    each = Round(number=3, architecture=wide.space.base, recovering=True, options=(), contest=None)
-    scores = RoundScorer(wide, scorer).score(each, weights_digest="w", on_chunk=lambda *done: None)
-    assert (scores.ranking, scores.verdict, pool.num_pictures) == ((), None, NUM_PROMPTS)
+    step = Score(round=3, subjects=(), reference=Subject(architecture=wide.space.base, weights="w"))
+    outcome = step_scorer(pool, tmp_path, RacingSettings()).score(step, on_chunk=lambda *done: None)
+    assert (outcome.estimates, outcome.verdict, pool.num_pictures) == ((), None, NUM_PROMPTS)
+    assert outcome.reference is not None
+
+
+def test_subjects_without_a_reference_have_scores_and_no_losses(wide: Experiment, tmp_path: Path) -> None:
+    pool, (_, step) = ArithmeticPool(), first_scoring(wide)
+    subjects = step.subjects[:3]
+    outcome = step_scorer(pool, tmp_path, RacingSettings()).score(
+        Score(round=0, subjects=subjects), on_chunk=lambda *done: None
+    )
+    assert pool.num_pictures == 3 * NUM_PROMPTS
+    assert [estimate.loss for estimate in outcome.estimates if estimate is not None] == [None] * 3
+
+
+def test_weights_are_held_one_after_the_other(wide: Experiment, tmp_path: Path) -> None:
+    """Subjects may come with weights of several trainings: each group is scored while the workers hold its own."""
+    pool, (_, step), held = ArithmeticPool(), first_scoring(wide), list[str]()
+    subjects = tuple(replace(s, weights=weights) for s, weights in zip(step.subjects, "vuvu", strict=False))
+    scorer = step_scorer(pool, tmp_path, None, held=held)
+    told: list[tuple[int, int]] = []
+    outcome = scorer.score(
+        Score(round=0, subjects=subjects, reference=step.reference), on_chunk=lambda *done: told.append(done)
+    )
+    assert held == ["w", "v", "u"]
+    assert told[-1] == (5 * PROMPTS.num_chunks,) * 2
+    alone = [
+        scorer.score(Score(round=0, subjects=(s,), reference=step.reference), on_chunk=lambda *d: None)
+        for s in subjects
+    ]
+    assert [estimate for one in alone for estimate in one.estimates] == list(outcome.estimates)

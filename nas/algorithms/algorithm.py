@@ -1,0 +1,128 @@
+"""The door of algorithms: the next step is a function of the problem and of the outcomes so far, and of nothing else.
+
+    state = algorithm.start(problem)
+    step = algorithm.step(state)
+    state = algorithm.told(state, step, outcome)
+
+Resuming folds the outcomes again; so does estimating the cost, with made-up outcomes. Batches are part of an algorithm,
+workers are not; its randomness comes from the problem's seed and the number of the step. A plugin's author inherits the
+laws from `nas.testing.AlgorithmLaws`. Pure.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from math import isfinite
+from typing import Any, Protocol, TypeVar
+
+from nas.algorithms.problem import Problem
+from nas.algorithms.steps import Extended, Finish, Outcome, Score, Scored, Step, Train, Trained
+
+State = TypeVar("State")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declaration:
+    """What an algorithm says of itself.
+
+    Attributes:
+        name: As in `search.algorithm`.
+        paper: Where it comes from, with the section.
+        cost: Its cost law in words: how many scorings, of how many subjects.
+        trains: Whether it asks for training.
+        assumes_additivity: Whether it takes the losses of edits to add up.
+        extends: What a finished search may go on with, settings or "target_latency_ms", each with its direction:
+            "lower" or "higher".
+    """
+
+    name: str
+    paper: str
+    cost: str
+    trains: bool = True
+    assumes_additivity: bool = False
+    extends: Mapping[str, str] = field(default_factory=dict)
+
+
+class Algorithm(Protocol[State]):
+    """A search algorithm: a fold over outcomes."""
+
+    @property
+    def declaration(self) -> Declaration:
+        """What it says of itself."""
+        ...
+
+    @property
+    def settings(self) -> Any:
+        """Its settings, a frozen value; `Problem.settings` of its problems."""
+        ...
+
+    def start(self, problem: Problem[Any], /) -> State:
+        """The state before the first step: a frozen value that pickles small.
+
+        Raises:
+            ValueError: Settings that the problem cannot have.
+        """
+        ...
+
+    def step(self, state: State, /) -> Step:
+        """What has to happen next; may be expensive, and is the same however often it is asked."""
+        ...
+
+    def told(self, state: State, step: Step, outcome: Outcome, /) -> State:
+        """The state after an outcome: a new value; never calls `step`."""
+        ...
+
+    def max_steps(self, problem: Problem[Any], /) -> int:
+        """A bound on the steps until `Finish`, whatever the outcomes."""
+        ...
+
+
+class OutcomeError(ValueError):
+    """An outcome that does not answer its step; algorithms would swallow it."""
+
+
+def check(step: Step, outcome: Outcome, /) -> None:
+    """Check that an outcome answers its step, before it is told.
+
+    Raises:
+        OutcomeError: Another kind of outcome, a missing or foreign part, or a number that is not finite.
+    """
+    wrong = list(_wrong(step, outcome))
+    if wrong:
+        raise OutcomeError(f"the outcome of {type(step).__name__} in round {_round(step)}: " + "; ".join(wrong))
+
+
+def _round(step: Step) -> int:
+    return step.results[0].round if isinstance(step, Finish) else step.round
+
+
+def _wrong(step: Step, outcome: Outcome) -> list[str]:
+    match step, outcome:
+        case Train(), Trained():
+            if len(outcome.digests) != len(step.jobs) or not all(outcome.digests):
+                return [f"every job must have a digest of weights, but {len(step.jobs)} jobs got {outcome.digests}"]
+            return []
+        case Score(), Scored():
+            return _wrong_scores(step, outcome)
+        case Finish(), Extended():
+            return []
+    return [f"must be another one, but got {type(outcome).__name__}"]
+
+
+def _wrong_scores(step: Score, outcome: Scored) -> list[str]:
+    wrong = []
+    if len(outcome.estimates) != len(step.subjects):
+        wrong.append(f"must hold an estimate per subject, but got {len(outcome.estimates)} of {len(step.subjects)}")
+    if (step.reference is None) != (outcome.reference is None):
+        wrong.append("the reference must be scored where there is one, and only there")
+    named = [("the reference", outcome.reference), *((f"subject {i}", e) for i, e in enumerate(outcome.estimates))]
+    for name, estimate in named:
+        if estimate is None:
+            continue
+        means = [estimate.score.mean, *([estimate.loss.mean] if estimate.loss is not None else [])]
+        if not all(map(isfinite, means)):
+            wrong.append(f"scores of {name} must be finite, but got {means}")
+    if outcome.verdict is not None:
+        foreign = [i for i in outcome.verdict.chosen if step.contest is None or i not in step.contest.saved_ms]
+        if foreign:
+            wrong.append(f"only contestants can be chosen, but {foreign} are none")
+    return wrong

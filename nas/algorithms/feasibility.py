@@ -1,0 +1,65 @@
+"""Whether a target can be reached at all, before anything is scored: by the fastest architecture of all. Pure."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from nas.algorithms.problem import Problem
+from search_spaces.search_space import SearchSpace
+
+
+class InfeasibleTargetError(ValueError):
+    """The target lies below the fastest architecture that the space and the protected blocks allow."""
+
+
+def check_protected(space: SearchSpace, protected: Iterable[str], /) -> None:
+    """Check that every protected block exists.
+
+    Raises:
+        ValueError: Blocks that the model does not have.
+    """
+    known = space.block_names
+    if unknown := sorted(set(protected) - known):
+        raise ValueError(
+            f"`protected` names blocks that the model does not have: {unknown}; choose among {sorted(known)}"
+        )
+
+
+def allowed_removals(problem: Problem[Any], architecture: Any, /, *, keep_copies: bool = False) -> tuple[Any, ...]:
+    """The removals that touch no protected block and, if copies are kept, take none away; sorted."""
+    space = problem.space
+    return tuple(
+        sorted(
+            action
+            for action in space.removals(architecture)
+            if not space.touched(action) & problem.protected
+            and not (keep_copies and space.takes_copy(action, architecture=architecture))
+        )
+    )
+
+
+def fastest(problem: Problem[Any], architecture: Any, /, *, keep_copies: bool = True) -> Any:
+    """The fastest architecture that removals can reach: every removal that saves time is executed."""
+    price_ms = problem.price_ms
+    while True:
+        removals = allowed_removals(problem, architecture, keep_copies=keep_copies)
+        options = [action.apply(architecture) for action in removals]
+        faster = [option for option in options if price_ms(option) < price_ms(architecture)]
+        if not faster:
+            return architecture
+        architecture = min(faster, key=price_ms)
+
+
+def check_feasible(problem: Problem[Any], /) -> None:
+    """Check that the target can be reached at all.
+
+    Raises:
+        InfeasibleTargetError: It cannot; the message says what is the fastest reachable.
+    """
+    quickest, price_ms = fastest(problem, problem.first), problem.price_ms
+    if (reachable_ms := price_ms(quickest)) > problem.target_latency_ms:
+        raise InfeasibleTargetError(
+            f"`target_latency_ms` must be at least {reachable_ms:.3f}, the fastest reachable "
+            f"({problem.space.summary(quickest)}, {len(problem.protected)} protected blocks; the base model takes "
+            f"{price_ms(problem.space.base):.3f} ms), but got {problem.target_latency_ms:.3f}; raise the target or "
+            "protect fewer blocks"
+        )

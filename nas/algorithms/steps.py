@@ -1,0 +1,227 @@
+"""What an algorithm asks for and what it is told: steps and their outcomes, as values. Pure.
+
+Three steps make every search: `Train` weights, `Score` architectures with them, `Finish`. An outcome holds estimates;
+the scores of single prompts stay in the store.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Final, TypeAlias
+
+from nas.algorithms.problem import Problem
+from nas.scores.intervals import Interval
+from search_spaces.search_space import Edit
+
+FIRST: Final = ""  # the weights that a search starts with, before anything was trained
+
+
+class Recipe(StrEnum):
+    """How weights are trained; lengths and rates are the experiment's."""
+
+    ROBUST = "robust"
+    RECOVERY = "recovery"
+
+
+class StopReason(StrEnum):
+    """Why a search ended."""
+
+    CONVERGED = "converged"
+    BUDGET_SPENT = "budget_spent"
+    INFEASIBLE = "infeasible"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What an outcome led to, for the record: it travels with the step that follows.
+
+    Attributes:
+        round: Whose outcome.
+        actions: What is executed.
+        stop: Why nothing more is.
+    """
+
+    round: int
+    actions: tuple[Edit, ...] = ()
+    stop: StopReason | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One training.
+
+    Attributes:
+        architecture: Whose weights; of the problem's space (`search_spaces.search_space.Candidate`).
+        recipe: How.
+        parent: Digest of the weights to start from, as a training of this search gave it; `FIRST` = the search's own.
+        share: Of the recipe's steps.
+    """
+
+    architecture: Any
+    recipe: Recipe = Recipe.ROBUST
+    parent: str = FIRST
+    share: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Train:
+    """Train weights: jobs that do not depend on each other, with equal seeds.
+
+    Attributes:
+        round: Counts the trainings from 0; part of the seed and of the checkpoint's name.
+        jobs: At least one.
+        decision: What led here.
+    """
+
+    round: int
+    jobs: tuple[Job, ...]
+    decision: Decision | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trained:
+    """Outcome of `Train`: a digest of weights per job."""
+
+    digests: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """What is scored: an architecture with weights.
+
+    Attributes:
+        architecture: Of the problem's space (`search_spaces.search_space.Candidate`).
+        weights: Digest of weights that a training of this search gave.
+        action: What made it out of the step's reference, if one action did.
+    """
+
+    architecture: Any
+    weights: str
+    action: Edit | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contest:
+    """What scores have to find out: which `num` of the subjects lose least, or most, for a millisecond that they save.
+
+    Attributes:
+        saved_ms: By each contestant, by its index among the subjects; positive, and 1 where plain losses count.
+        num: Places.
+        highest: Whether the highest values win, instead of the lowest.
+        ordered: Whether the order among the `num` matters too.
+    """
+
+    saved_ms: Mapping[int, float]
+    num: int
+    highest: bool = False
+    ordered: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Score:
+    """Score subjects, each on every prompt unless a contest is decided sooner.
+
+    Attributes:
+        round: The latest training's.
+        subjects: What is scored; may be none where the reference alone is asked for.
+        reference: What the subjects' losses are paired with; None = scores without losses.
+        contest: What is to be decided; None = every subject gets every prompt.
+        decision: What led here.
+    """
+
+    round: int
+    subjects: tuple[Subject, ...]
+    reference: Subject | None = None
+    contest: Contest | None = None
+    decision: Decision | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """What is known of one subject.
+
+    Attributes:
+        score: Mean over the prompts that it got.
+        loss: Paired loss to the reference on these prompts, positive = worse; None without one.
+    """
+
+    score: Interval
+    loss: Interval | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """How a contest was settled before every contestant had every prompt.
+
+    Attributes:
+        chosen: Indices of the subjects, best first. Never rank by means after a race: contestants were left with
+            different numbers of prompts.
+        ties: Pairs (chosen, displaced) within the tolerance.
+    """
+
+    chosen: tuple[int, ...]
+    ties: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scored:
+    """Outcome of `Score`.
+
+    Attributes:
+        estimates: One per subject; None for one that no prompt was spent on.
+        reference: Of the reference, on every prompt; None without one.
+        verdict: None where nothing was raced.
+    """
+
+    estimates: tuple[Estimate | None, ...]
+    reference: Estimate | None = None
+    verdict: Verdict | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """One architecture that a search hands over.
+
+    Attributes:
+        subject: The architecture with its weights.
+        round: The training that gave the weights.
+        score: Its score.
+        actions: What led there from the start, in order, if actions did.
+        label: Tells results of one search apart; names files.
+        missed_by: By how much each limit is missed, such as {"latency_ms": 0.3}; empty where all are kept.
+    """
+
+    subject: Subject
+    round: int
+    score: Interval
+    actions: tuple[Any, ...] = ()
+    label: str = "found"
+    missed_by: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finish:
+    """The search is over, unless it is extended.
+
+    Attributes:
+        results: The first is what the search found; more where a front or several targets were asked for.
+        reason: Why it ended.
+        base: Score of the architecture that it started with.
+        decision: What led here.
+    """
+
+    results: tuple[Result, ...]
+    reason: StopReason
+    base: Interval
+    decision: Decision | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extended:
+    """Outcome of `Finish` when a finished search goes on: the problem from now on."""
+
+    problem: Problem[object]
+
+
+Step: TypeAlias = Train | Score | Finish
+Outcome: TypeAlias = Trained | Scored | Extended

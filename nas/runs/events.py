@@ -1,0 +1,248 @@
+"""The events of a trace, each a frozen value: their names and fields stand here and nowhere else.
+
+A field that is None where its comment says so is left out of the line. What may differ between two runs of one search
+(clock times, losses) is no field: it stands under the line's key `runtime`.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from math import isfinite
+from typing import Any, ClassVar
+
+from nas.algorithms.problem import Problem
+from nas.algorithms.steps import Decision, Estimate, Finish, Score, Scored, Subject
+from nas.algorithms.value_score import ScoredAction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Something that happened in a search."""
+
+    name: ClassVar[str]
+    optional: ClassVar[frozenset[str]] = frozenset()  # left out where they are None
+
+    def fields(self) -> dict[str, Any]:
+        """Plain values by their key."""
+        return {key: value for key, value in asdict(self).items() if value is not None or key not in self.optional}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchStarted(Event):
+    """A search begins: its target, the base model, where it starts (None = at the base), digests of what it depends on.
+
+    Attributes:
+        target_latency_ms: The objective.
+        base_latency_ms: Predicted for the base model.
+        base: The base model's architecture.
+        digests: By name; `config` covers the settings.
+        start: The architecture that it starts with.
+    """
+
+    name: ClassVar[str] = "search_started"
+    optional: ClassVar[frozenset[str]] = frozenset({"start"})
+
+    target_latency_ms: float
+    base_latency_ms: float
+    base: Mapping[str, Any]
+    digests: Mapping[str, str]
+    start: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchExtended(SearchStarted):
+    """A finished search goes on with another config; the fields are those of `SearchStarted`."""
+
+    name: ClassVar[str] = "search_extended"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WeightsTrained(Event):
+    """A training is done, or was found done.
+
+    Attributes:
+        round: Counts trainings from 0.
+        iterations: Training steps.
+        recovering: Whether no block was skipped.
+        weights_digest: What it gave.
+        job: Index of the training, where a round has several.
+    """
+
+    name: ClassVar[str] = "trained"
+    optional: ClassVar[frozenset[str]] = frozenset({"job"})
+
+    round: int
+    iterations: int
+    recovering: bool
+    weights_digest: str
+    job: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArchitectureEvaluated(Event):
+    """An architecture is scored: a round's own, or one that no action made.
+
+    Attributes:
+        round: Whose weights.
+        action: None.
+        arch_id: Digest of the architecture.
+        clip: Its score: mean, low, high, num_prompts, confidence.
+        predicted_latency_ms: Of one forward pass.
+        num_params: Parameters.
+        stages: Its genes, stage by stage; another family's architecture stands under `architecture`.
+        architecture: See `stages`.
+        d_clip: Paired loss to the round's reference, where there is one and no action leads there.
+    """
+
+    name: ClassVar[str] = "evaluation"
+    optional: ClassVar[frozenset[str]] = frozenset({"stages", "architecture", "d_clip"})
+
+    round: int
+    action: None = None
+    arch_id: str
+    clip: Mapping[str, Any]
+    predicted_latency_ms: float
+    num_params: int
+    stages: Any = None
+    architecture: Mapping[str, Any] | None = None
+    d_clip: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionEvaluated(Event):
+    """An action on a round's architecture is scored.
+
+    Attributes:
+        round: Whose architecture and weights.
+        action: Such as "-resnet[mid,0]".
+        arch_id: Of the architecture after it.
+        clip: Score after it.
+        d_clip: Paired loss, positive = worse.
+        d_latency_ms: Milliseconds saved.
+        value: d_clip / d_latency_ms; None where nothing is saved.
+    """
+
+    name: ClassVar[str] = "evaluation"
+
+    round: int
+    action: str
+    arch_id: str
+    clip: Mapping[str, Any]
+    d_clip: Mapping[str, Any]
+    d_latency_ms: float
+    value: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContestRaced(Event):
+    """A round's contest is settled by racing.
+
+    Attributes:
+        round: The round.
+        chosen: Actions, best first; architectures' digests where no action made them.
+        ties: Pairs (chosen, displaced) within the tolerance.
+        num_pictures: Pictures that the round took.
+        num_pictures_exhaustive: Pictures that it would have taken without racing.
+    """
+
+    name: ClassVar[str] = "race"
+
+    round: int
+    chosen: list[str]
+    ties: list[list[str]]
+    num_pictures: int
+    num_pictures_exhaustive: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decided(Event):
+    """What a round's scores led to: actions to execute, or the reason to stop."""
+
+    name: ClassVar[str] = "decision"
+
+    round: int
+    actions: list[str]
+    stop: str | None
+
+    @classmethod
+    def of(cls, decision: Decision, /) -> "Decided":
+        """The event of a decision."""
+        return cls(round=decision.round, actions=[str(action) for action in decision.actions], stop=decision.stop)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchFinished(Event):
+    """A search is over: the round and architecture that it found, why it ended, whether the target is met."""
+
+    name: ClassVar[str] = "search_finished"
+
+    round: int
+    arch_id: str
+    stop: str
+    target_met: bool
+
+    @classmethod
+    def of(cls, finish: Finish, /) -> "SearchFinished":
+        """The event of the last step."""
+        found = finish.results[0]
+        arch_id = found.subject.architecture.arch_id
+        return cls(round=found.round, arch_id=arch_id, stop=finish.reason, target_met=not found.missed_by)
+
+
+def evaluations(step: Score, outcome: Scored, /, *, problem: Problem[Any]) -> Iterator[Event]:
+    """The events of a scoring: the reference first, then every subject that was scored."""
+    if step.reference is not None and outcome.reference is not None:
+        yield _of_architecture(step, step.reference, outcome.reference, problem)
+    for subject, estimate in zip(step.subjects, outcome.estimates, strict=True):
+        if estimate is not None:
+            of_action = step.reference is not None and subject.action is not None
+            yield (_of_action if of_action else _of_architecture)(step, subject, estimate, problem)
+
+
+def _of_architecture(step: Score, subject: Subject, estimate: Estimate, problem: Problem[Any]) -> Event:
+    architecture = subject.architecture
+    plain = architecture.to_dict()
+    genes = {"stages": plain["stages"]} if "stages" in plain else {"architecture": plain}
+    return ArchitectureEvaluated(
+        round=step.round,
+        arch_id=architecture.arch_id,
+        clip=asdict(estimate.score),
+        predicted_latency_ms=problem.price_ms(architecture),
+        num_params=problem.space.num_params(architecture),
+        d_clip=None if estimate.loss is None else asdict(estimate.loss),
+        **genes,
+    )
+
+
+def _of_action(step: Score, subject: Subject, estimate: Estimate, problem: Problem[Any]) -> Event:
+    assert step.reference is not None
+    assert subject.action is not None
+    assert estimate.loss is not None
+    saved_ms = problem.price_ms(step.reference.architecture) - problem.price_ms(subject.architecture)
+    value = ScoredAction(action=subject.action, d_clip=estimate.loss, d_latency_ms=saved_ms).value
+    return ActionEvaluated(
+        round=step.round,
+        action=str(subject.action),
+        arch_id=subject.architecture.arch_id,
+        clip=asdict(estimate.score),
+        d_clip=asdict(estimate.loss),
+        d_latency_ms=saved_ms,
+        value=value if isfinite(value) else None,
+    )
+
+
+def contest_raced(step: Score, outcome: Scored, /, *, num_prompts: int) -> ContestRaced:
+    """The event of a race."""
+    assert outcome.verdict is not None
+
+    def named(index: int) -> str:
+        subject = step.subjects[index]
+        return subject.architecture.arch_id if subject.action is None else str(subject.action)
+
+    spent = sum(estimate.score.num_prompts for estimate in outcome.estimates if estimate is not None)
+    return ContestRaced(
+        round=step.round,
+        chosen=[named(index) for index in outcome.verdict.chosen],
+        ties=[[named(one), named(other)] for one, other in outcome.verdict.ties],
+        num_pictures=num_prompts + spent,
+        num_pictures_exhaustive=num_prompts * (1 + len(step.subjects)),
+    )

@@ -1,0 +1,261 @@
+"""The laws of search algorithms: inherit `AlgorithmLaws` and give it one fixture.
+
+    class TestMine(AlgorithmLaws):
+        @pytest.fixture
+        def algorithm(self):
+            return Mine(MySettings())
+
+`problem` may be overridden too; the default is a small UNet's space whose prices are its multiply-accumulates. Outcomes
+are made up: every architecture has a score by the digest of its content, so that a law needs no model.
+"""
+
+import hashlib
+import pickle
+from collections.abc import Iterator
+from dataclasses import replace
+from io import BytesIO
+from math import isfinite
+from typing import Any, Final
+
+import pytest
+
+from nas.algorithms.algorithm import Algorithm, Declaration, check
+from nas.algorithms.feasibility import fastest
+from nas.algorithms.problem import Problem
+from nas.algorithms.steps import Estimate, Finish, Outcome, Score, Scored, Step, Train, Trained, Verdict
+from nas.scores.intervals import Interval
+from search_spaces import UNetSpace, space_from_config
+
+MAX_STATE_BYTES: Final = 1_000_000
+FRAMEWORKS: Final = (b"torch", b"diffusers", b"ray.")
+SMALL_UNET: Final[dict[str, Any]] = {
+    "sample_size": 8,
+    "block_out_channels": [8, 16],
+    "layers_per_block": 1,
+    "down_block_types": ["CrossAttnDownBlock2D", "CrossAttnDownBlock2D"],
+    "up_block_types": ["CrossAttnUpBlock2D", "CrossAttnUpBlock2D"],
+    "attention_head_dim": 2,
+    "cross_attention_dim": 8,
+    "norm_num_groups": 4,
+}
+NUM_PROMPTS: Final = 16
+Transcript = list[tuple[Step, Outcome | None]]
+
+
+class MacsMs:
+    """A price that every space has: a millisecond per million multiply-accumulates."""
+
+    def __init__(self, space: Any, /) -> None:
+        self._space = space
+
+    def __call__(self, architecture: Any, /) -> float:
+        """Milliseconds of an architecture."""
+        return float(self._space.num_macs(architecture)) / 1e6
+
+
+class AlgorithmLaws:
+    """Laws of the door `nas.algorithms.algorithm.Algorithm`."""
+
+    @pytest.fixture
+    def algorithm(self) -> Algorithm[Any]:
+        """The algorithm under test."""
+        raise NotImplementedError("a class of laws needs the fixture `algorithm`")
+
+    @pytest.fixture
+    def problem(self, algorithm: Algorithm[Any]) -> Problem[Any]:
+        """What it is given: six tenths of the base's price, with a recovery."""
+        space: UNetSpace = space_from_config(SMALL_UNET, max_copies=1)
+        price_ms = MacsMs(space)
+        target_ms = 0.6 * price_ms(space.base)
+        return Problem(
+            space=space, price_ms=price_ms, target_latency_ms=target_ms, settings=algorithm.settings, recovers=True
+        )
+
+    def test_it_says_what_it_is(self, algorithm: Algorithm[Any]) -> None:
+        """A name, a paper and a cost law, and directions of what a finished search may go on with."""
+        declaration = algorithm.declaration
+        assert isinstance(declaration, Declaration)
+        assert declaration.name.isidentifier()
+        assert declaration.paper
+        assert declaration.cost
+        assert set(declaration.extends.values()) <= {"lower", "higher"}
+
+    @pytest.mark.parametrize("raced", [False, True])
+    def test_folding_the_outcomes_again_gives_equal_steps(
+        self, algorithm: Algorithm[Any], problem: Problem[Any], raced: bool
+    ) -> None:
+        """The next step is a function of the problem and of the outcomes, so that resuming is folding again."""
+        transcript = play(algorithm, problem, raced=raced)
+        state = algorithm.start(problem)
+        for step, outcome in transcript:
+            assert algorithm.step(state) == step
+            assert algorithm.step(state) == step, "asking twice changes nothing"
+            if outcome is not None:
+                state = algorithm.told(state, step, outcome)
+
+    def test_two_outcomes_told_to_one_state_do_not_disturb_each_other(
+        self, algorithm: Algorithm[Any], problem: Problem[Any]
+    ) -> None:
+        """States are values: whoever forks a search gets two."""
+        state = algorithm.start(problem)
+        for step, outcome in play(algorithm, problem):
+            if outcome is None:
+                continue
+            other = made_up(step, number=0, salt="another")
+            algorithm.told(state, step, other)
+            assert algorithm.step(state) == step
+            state = algorithm.told(state, step, outcome)
+
+    def test_states_and_steps_pickle_small_and_hold_no_framework(
+        self, algorithm: Algorithm[Any], problem: Problem[Any]
+    ) -> None:
+        """A state, its problem aside, can lie in a trace or travel to another process."""
+        state = algorithm.start(problem)
+        for step, outcome in play(algorithm, problem):
+            content = _pickled(state, problem) + _pickled(step, problem)
+            assert len(content) < MAX_STATE_BYTES
+            assert not [name for name in FRAMEWORKS if name in content]
+            if outcome is not None:
+                state = algorithm.told(state, step, outcome)
+
+    def test_what_it_asks_for_lies_in_the_space(self, algorithm: Algorithm[Any], problem: Problem[Any]) -> None:
+        """Architectures are of the space, and weights of a training that was told before."""
+        known = {""}
+        for step, outcome in play(algorithm, problem):
+            for architecture, weights in _asked(step):
+                problem.space.check(architecture)
+                assert weights in known, f"nobody gave the weights {weights!r}"
+            if isinstance(outcome, Trained):
+                known |= set(outcome.digests)
+
+    def test_nothing_is_scored_twice(self, algorithm: Algorithm[Any], problem: Problem[Any]) -> None:
+        """The same architecture with the same weights is scored once; references are free."""
+        seen = set[tuple[Any, str]]()
+        for step, _ in play(algorithm, problem):
+            if isinstance(step, Score):
+                subjects = [(subject.architecture, subject.weights) for subject in step.subjects]
+                assert len(set(subjects)) == len(subjects)
+                assert seen.isdisjoint(subjects)
+                seen |= set(subjects)
+
+    @pytest.mark.parametrize("salt", ["a", "b", "c"])
+    def test_it_ends_within_its_bound_and_says_the_truth(
+        self, algorithm: Algorithm[Any], problem: Problem[Any], salt: str
+    ) -> None:
+        """The first result keeps its limits exactly when it says so."""
+        transcript = play(algorithm, problem, salt=salt)
+        assert len(transcript) <= algorithm.max_steps(problem)
+        finish = transcript[-1][0]
+        assert isinstance(finish, Finish)
+        assert finish.results
+        assert len({result.label for result in finish.results}) == len(finish.results)
+        for result in finish.results:
+            assert isfinite(result.score.mean)
+            assert problem.meets(result.subject.architecture) == (not result.missed_by)
+
+    def test_a_target_out_of_reach_ends_with_the_fastest(
+        self, algorithm: Algorithm[Any], problem: Problem[Any]
+    ) -> None:
+        """Whatever the algorithm, an impossible target is answered by the nearest architecture that there is."""
+        nearest = fastest(problem, problem.first)
+        impossible = replace(problem, target_latency_ms=problem.price_ms(nearest) / 2)
+        finish = play(algorithm, impossible)[-1][0]
+        assert isinstance(finish, Finish)
+        assert problem.price_ms(finish.results[0].subject.architecture) == problem.price_ms(nearest)
+        assert finish.results[0].missed_by
+
+    def test_protected_blocks_stay(self, algorithm: Algorithm[Any], problem: Problem[Any]) -> None:
+        """No architecture that is asked for has lost a protected block."""
+        protected = frozenset(sorted(problem.space.block_names)[:2])
+        careful = replace(problem, protected=protected, target_latency_ms=0.9 * problem.price_ms(problem.space.base))
+        left = {
+            action for action in problem.space.removals(problem.space.base) if problem.space.touched(action) & protected
+        }
+        for step, _ in play(algorithm, careful):
+            for architecture, _weights in _asked(step):
+                assert left <= set(problem.space.removals(architecture)), "a protected block is gone"
+
+
+def play(algorithm: Algorithm[Any], problem: Problem[Any], /, *, raced: bool = False, salt: str = "") -> Transcript:
+    """The steps of a search with made-up outcomes; the last one is `Finish`, without an outcome."""
+    state, transcript = algorithm.start(problem), Transcript()
+    for number in range(algorithm.max_steps(problem)):
+        step = algorithm.step(state)
+        if isinstance(step, Finish):
+            return [*transcript, (step, None)]
+        outcome = made_up(step, number=number, raced=raced, salt=salt)
+        check(step, outcome)
+        transcript.append((step, outcome))
+        state = algorithm.told(state, step, outcome)
+    raise AssertionError(f"no `Finish` within the {algorithm.max_steps(problem)} steps of `max_steps`")
+
+
+def made_up(step: Step, /, *, number: int, raced: bool = False, salt: str = "") -> Outcome:
+    """An outcome by the content of its step.
+
+    Args:
+        step: A training or a scoring.
+        number: Of the step; digests of weights hold it.
+        raced: Decide a contest by a verdict, and give only the chosen all prompts.
+        salt: Another one gives other scores.
+    """
+    if isinstance(step, Train):
+        return Trained(digests=tuple(f"{salt}w{number}.{index}" for index in range(len(step.jobs))))
+    assert isinstance(step, Score), "`Finish` has no outcome but an extension"
+    before = None if step.reference is None else _score(step.reference.architecture, salt)
+    scores = [_score(subject.architecture, salt) for subject in step.subjects]
+    verdict = None
+    if raced and step.contest is not None and before is not None:
+        contest, sign = step.contest, -1 if step.contest.highest else 1
+        order = sorted(contest.saved_ms, key=lambda i: sign * (before - scores[i]) / contest.saved_ms[i])
+        verdict = Verdict(chosen=tuple(order[: contest.num]))
+    return Scored(
+        reference=None if before is None else Estimate(score=_interval(before)),
+        estimates=tuple(
+            Estimate(
+                score=_interval(score, few=verdict is not None and index not in verdict.chosen),
+                loss=None if before is None else _interval(before - score),
+            )
+            for index, score in enumerate(scores)
+        ),
+        verdict=verdict,
+    )
+
+
+def _score(architecture: Any, salt: str) -> float:
+    digest = hashlib.sha256(f"{salt}|{architecture.arch_id}".encode()).digest()
+    return int.from_bytes(digest[:4], "big") / 2**32
+
+
+def _interval(mean: float, *, few: bool = False) -> Interval:
+    num_prompts = NUM_PROMPTS // 2 if few else NUM_PROMPTS
+    return Interval(mean=mean, low=mean - 0.1, high=mean + 0.1, num_prompts=num_prompts, confidence=0.95)
+
+
+def _asked(step: Step) -> Iterator[tuple[Any, str]]:
+    """Architectures and weights that a step names."""
+    if isinstance(step, Train):
+        yield from ((job.architecture, job.parent) for job in step.jobs)
+    elif isinstance(step, Score):
+        subjects = (*step.subjects, *([step.reference] if step.reference is not None else []))
+        yield from ((subject.architecture, subject.weights) for subject in subjects)
+    else:
+        yield from ((result.subject.architecture, result.subject.weights) for result in step.results)
+
+
+class _WithoutProblem(pickle.Pickler):
+    """Leaves the problem out: its space and prices are the experiment's."""
+
+    def __init__(self, file: BytesIO, problem: Problem[Any]) -> None:
+        super().__init__(file)
+        self._apart = (problem, problem.space, problem.price_ms)
+
+    def persistent_id(self, obj: object) -> str | None:
+        """A name for what is not pickled."""
+        return "problem" if any(obj is part for part in self._apart) else None
+
+
+def _pickled(value: object, problem: Problem[Any]) -> bytes:
+    file = BytesIO()
+    _WithoutProblem(file, problem).dump(value)
+    return file.getvalue()
