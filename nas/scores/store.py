@@ -17,7 +17,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -79,6 +79,20 @@ class ScoreStore:
     def __init__(self, folder: Path, /) -> None:
         self._folder = folder
         _check_schema(folder)
+
+    @classmethod
+    def existing(cls, folder: Path, /) -> Self:
+        """A store that is there already; reading it makes no folder.
+
+        Raises:
+            ScoreStoreError: There is none.
+        """
+        if not (folder / _MARKER).is_file():
+            raise ScoreStoreError(
+                f"there is no score store {folder}; a run keeps its scores in its own `scores`, unless `score_store` "
+                "named another folder: then give that one"
+            )
+        return cls(folder)
 
     def get(self, key: ScoreKey, /) -> tuple[float, ...] | None:
         """The scores under a key, one per prompt; None when there are none yet.

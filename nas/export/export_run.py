@@ -1,0 +1,43 @@
+"""One call that exports: from a finished run to something that loads, checked in a clean process."""
+
+from os import PathLike
+from pathlib import Path
+
+from nas.export.form import ExportForm
+from nas.export.report import ExportReport
+from nas.export.source import source_of_run
+from nas.export.write import export
+from nas.runs.run import Run
+
+
+def export_run(
+    run: Run | str | PathLike[str],
+    /,
+    *,
+    out: str | PathLike[str] | None = None,
+    form: ExportForm | str = ExportForm.DIFFUSERS,
+    dtype: str | None = None,
+    measure: bool = True,
+) -> ExportReport:
+    """Export what a search found.
+
+    Args:
+        run: A finished run, or its directory.
+        out: Folder to write; None = `export` in the run, or `export-FORM` for another form than diffusers' own.
+        form: "diffusers", "diffusers-neutral", "onnx", "executorch" or "coreml".
+        dtype: Of the weights, such as "float16"; None = the narrowest that loses nothing.
+        measure: Whether to measure latencies here.
+
+    Returns:
+        What the export found out about itself: differences, parameters, latencies.
+
+    Raises:
+        ValueError: No such form, an unfinished run, or a check that failed; nothing was written.
+    """
+    path = run.path if isinstance(run, Run) else Path(run).expanduser()
+    form = ExportForm(form)
+    name = "export" if form is ExportForm.DIFFUSERS else f"export-{form}"
+    return export(
+        source_of_run(path), out=path / name if out is None else Path(out).expanduser(), form=form, dtype=dtype,
+        measure=measure,
+    )  # fmt: skip

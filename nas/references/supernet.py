@@ -1,0 +1,38 @@
+"""A supernet of whatever a reference means: one UNet that computes every architecture of its space."""
+
+from os import PathLike
+
+from nas.pipelines.source import model_folder
+from search_spaces.diffusers_config import space_from_config
+from search_spaces.folders.loading import load_unet, read_unet_config
+from search_spaces.stock_space import SpaceForm
+from search_spaces.supernet import CopyStart, Supernet
+
+
+def load_supernet(
+    model: str | PathLike[str],
+    /,
+    *,
+    variant: str | None = None,
+    max_copies: int = 2,
+    space: SpaceForm | str = SpaceForm.ANY,
+    copy_start: CopyStart | str = CopyStart.NEUTRAL,
+) -> Supernet:
+    """Load a model's UNet as a supernet, with the model's own weights, on the CPU.
+
+    Args:
+        model: A pipeline folder, or "hub:ORG/NAME".
+        variant: Of its weight files, such as "fp16".
+        max_copies: How many copies one block may get.
+        space: "any" or "stock".
+        copy_start: How the weights of a copy start: "neutral" or "same".
+
+    Raises:
+        ValueError: No such model, or no UNet that this package understands.
+    """
+    folder = model_folder(str(model), variant=variant)
+    return Supernet(
+        load_unet(folder, variant=variant),
+        space=space_from_config(read_unet_config(folder), max_copies=max_copies, form=SpaceForm(space)),
+        copy_start=CopyStart(copy_start),
+    )
