@@ -13,21 +13,18 @@ from nas.config.digests import result_digests
 from nas.config.extension import check_extension
 from nas.config.sections import ExperimentConfig, SearchConfig
 from nas.evaluation.clip_model import check_clip_name
-from nas.pipelines.execution import Execution, Precision
 from nas.pipelines.index import check_pipeline_folder
 from nas.pipelines.source import model_folder
 from nas.racing.race import RacingSettings
 from nas.references.start import Start, find_start
 from nas.scores.prompts import ValidationSet, read_captions
+from nas.settings import read
 from nas.training.captioned_pictures import read_metadata
 from nas.training.dropping import check_stages
-from nas.training.robust import RobustTrainingSettings
-from nas.workers.settings import RaySettings
 from nas.workers.worker import WorkerSpec
 from search_spaces.diffusers_config import space_from_config
 from search_spaces.folders.loading import SEARCHED, read_context_tokens, read_unet_config
 from search_spaces.stock_space import SpaceForm
-from search_spaces.supernet import CopyStart
 from search_spaces.unet_space import UNetSpace
 
 
@@ -42,13 +39,11 @@ class Experiment:
         price_ms: Predicted latency of an architecture.
         worker: What each worker loads.
         rules: What the search's course follows: space, prices and Algorithm 1's settings.
-        training: Robust training's settings.
         racing: How scoring races; None = exhaustive.
         latency_error: Relative error of the table's rows; values that differ by less are ties.
         digests: Content of all that a result depends on; `protocol` is how pictures are made and judged, whatever the
             prompts (`validation`).
         start: Where the search starts.
-        workers: Who scores.
     """
 
     config: ExperimentConfig
@@ -57,27 +52,24 @@ class Experiment:
     price_ms: Pricer
     worker: WorkerSpec
     rules: Rules
-    training: RobustTrainingSettings
     racing: RacingSettings | None
     latency_error: float
     digests: dict[str, str]
     start: Start
-    workers: RaySettings
 
-    def rules_of(self, identity: Mapping[str, Any], /) -> Rules:
-        """The rules of a config of the same run that differs in what may be extended."""
-        search = SearchConfig.model_validate(identity["search"])
+    def rules_of(self, config: Mapping[str, Any], /) -> Rules:
+        """The rules of a config of the same run, as plain values, that differs in what may be extended."""
+        search = read(SearchConfig, config["search"], name="search")
         settings = evolving_settings(search, base_ms=self.price_ms(self.space.base))
         return replace(self.rules, settings=settings)
 
-    def check_extends(self, identity: Mapping[str, Any], /) -> None:
-        """Check that a run of another config can be continued with this one.
+    def check_extends(self, config: Mapping[str, Any], /) -> None:
+        """Check that a run of another config, as plain values, can be continued with this one.
 
         Raises:
             ChangedConfigError: It cannot; the message shows every change.
         """
-        mine = self.config.identity()
-        check_extension(identity, mine, settings_of=lambda config: self.rules_of(config).settings)
+        check_extension(config, self.config.plain(), settings_of=lambda each: self.rules_of(each).settings)
 
 
 def resolve(config: ExperimentConfig, /) -> Experiment:
@@ -97,9 +89,7 @@ def resolve(config: ExperimentConfig, /) -> Experiment:
     unet_config = read_unet_config(config.model)
     if unet_config["_class_name"] == SEARCHED:
         raise ValueError(f"`model` must be a base model, but {config.model} holds a searched UNet; give its base")
-    space = space_from_config(
-        unet_config, max_copies=config.search.max_copies_per_block, form=SpaceForm(config.search.space)
-    )
+    space = space_from_config(unet_config, max_copies=config.search.max_copies_per_block, form=config.search.space)
     table = read_table(config.latency_table)
     context_tokens = read_context_tokens(config.model)
     assert context_tokens is not None, "a pipeline folder has a tokenizer"
@@ -124,27 +114,15 @@ def resolve(config: ExperimentConfig, /) -> Experiment:
         clip=config.clip.model,
         clip_pretrained=config.clip.pretrained,
         validation=validation,
-        protocol=config.sampling.protocol(),
+        protocol=config.sampling,
         latent_size=space.sample_size,
         max_copies=config.search.max_copies_per_block,
-        copy_start=CopyStart(config.search.copy_start),
+        copy_start=config.search.copy_start,
         num_threads=config.num_threads,
-        execution=Execution(
-            device=config.execution.device,
-            precision=Precision(config.execution.precision),
-            channels_last=config.execution.channels_last,
-            compile_blocks=config.execution.compile_blocks,
-        ),
+        execution=config.execution,
         model_variant=config.model_variant,
     )
     worker.execution.check()
-    training = RobustTrainingSettings(
-        drop_probability=config.robust_training.drop_probability,
-        drop_probability_by_stage=config.robust_training.drop_probability_by_stage,
-        batch_size=config.robust_training.batch_size,
-        learning_rate=config.robust_training.learning_rate,
-        protected=protected,
-    )
     digests = result_digests(config, table=table, worker=worker, unet_config=unet_config, index=index)
     return Experiment(
         config=config,
@@ -153,12 +131,10 @@ def resolve(config: ExperimentConfig, /) -> Experiment:
         price_ms=price_ms,
         worker=worker,
         rules=rules,
-        training=training,
         racing=_racing(config),
         latency_error=table.relative_error,
         digests=digests | start.digests,
         start=start,
-        workers=RaySettings(**config.workers.model_dump()),
     )
 
 
@@ -181,9 +157,4 @@ def _racing(config: ExperimentConfig) -> RacingSettings | None:
     Actions of the stock space may exclude each other: a group then needs the order of its members and of those that
     come after it, which no race has settled.
     """
-    racing = config.racing
-    if not racing.enabled or config.search.space == "stock":
-        return None
-    return RacingSettings(
-        confidence=racing.confidence, min_prompts=racing.min_prompts, indifference=racing.indifference
-    )
+    return config.racing if config.racing.enabled and config.search.space is SpaceForm.ANY else None

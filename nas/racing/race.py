@@ -8,12 +8,14 @@ of Maron and Moore (1994), "Hoeffding races". What is guaranteed, and what is no
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Annotated, Any, Generic, Protocol, TypeVar
 
 import numpy as np
+from pydantic import Field
 
 from nas.racing.comparisons import Floats, Tolerance, look_schedule, surely_no_worse
 from nas.racing.standings import Standings
+from nas.settings import settings
 
 
 class Contestant(Hashable, Protocol):
@@ -33,32 +35,30 @@ class Direction(StrEnum):
     HIGHEST = "highest"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@settings
 class RacingSettings:
-    """How sure a race must be, and how often it looks.
+    """How soon an action gets no more prompts: how sure a race must be, and how often it looks; see docs/racing.md."""
 
-    Attributes:
-        confidence: Chance that no comparison of a race is wrong, over all its contestants and looks.
-        min_prompts: Prompts before the first look. Nothing protects from what hits fewer prompts than these show.
-        growth: Ratio of the prompts at one look to those at the look before.
-        indifference: CLIP score that a chosen action may lose more than a displaced one would for the same saving.
-            0 looks for exhaustive scoring's own choice.
-    """
-
-    confidence: float = 0.95
-    min_prompts: int = 16
-    growth: float = 1.3
-    indifference: float = 0.0
-
-    def __post_init__(self) -> None:
-        if not 0 < self.confidence < 1:
-            raise ValueError(f"`confidence` must lie between 0 and 1, but got {self.confidence}")
-        if self.min_prompts < 2:
-            raise ValueError(f"`min_prompts` must be at least 2, since a spread needs two, but got {self.min_prompts}")
-        if self.growth < 1:
-            raise ValueError(f"`growth` must be at least 1, but got {self.growth}")
-        if self.indifference < 0:
-            raise ValueError(f"`indifference` must be at least 0, but got {self.indifference}")
+    enabled: Annotated[bool, Field(description="false = exhaustive scoring, as always in the stock space")] = True
+    confidence: Annotated[
+        float,
+        Field(gt=0, lt=1, description="chance that no comparison of a race is wrong, over all contestants and looks"),
+    ] = 0.95
+    min_prompts: Annotated[
+        int,
+        Field(ge=2, description="prompts before the first look; nothing protects from what hits fewer than these show"),
+    ] = 16
+    growth: Annotated[
+        float, Field(ge=1, description="ratio of the prompts at one look to those at the look before")
+    ] = 1.3
+    indifference: Annotated[
+        float,
+        Field(
+            ge=0,
+            description="CLIP score that a chosen action may lose more than a displaced one would for the same saving; "
+            "0 looks for exhaustive scoring's own choice",
+        ),
+    ] = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

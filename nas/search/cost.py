@@ -73,7 +73,7 @@ def foresee(experiment: Experiment, /) -> tuple[Work, Work]:
 
 def measure_pace(experiment: Experiment, /, *, pool: WorkerPool, trainer: RoundTrainer) -> Pace:
     """Warm up with a chunk per worker, then time another and, where the search trains, a training step."""
-    validation, workers = experiment.worker.validation, experiment.workers
+    validation, workers = experiment.worker.validation, experiment.config.workers
     base = EvaluationTask(architecture=experiment.space.base, chunk=0)
     list(pool.evaluate([base] * workers.num_workers))
     start = time.perf_counter()

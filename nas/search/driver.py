@@ -17,6 +17,8 @@ from latency.trust.calibration import distrust
 from nas.algorithms.course import Course, Round, Rules
 from nas.algorithms.evolving import Proposal
 from nas.config.experiment import Experiment
+from nas.config.loading import stored_values
+from nas.config.sections import identity
 from nas.drawing.grid import write_grid
 from nas.files.digests import digest_of
 from nas.runs.directory import RunDirectory
@@ -79,7 +81,9 @@ class Search:
         """
         experiment, folder = self._experiment, self._experiment.config.score_store
         with (
-            self._run.opened(experiment.config.identity(), may_follow=experiment.check_extends) as earlier,
+            self._run.opened(
+                experiment.config.plain(), may_follow=experiment.check_extends, read=stored_values
+            ) as earlier,
             closing(Trace(self._run.trace_path)) as trace,
         ):
             store = self._run.scores if folder is None else shared_store(folder)
@@ -97,14 +101,14 @@ class Search:
                     protocol_digest=experiment.digests["protocol"],
                 )
                 self._round_scorer = RoundScorer(experiment, self._scorer)
-                return self._search([*earlier, experiment.config.identity()])
+                return self._search([*earlier, experiment.config.plain()])
 
     def _search(self, configs: list[dict[str, Any]]) -> FoundArchitecture:
         """The searches of a run's configs, each going on where the one before ended."""
         base, course = self._experiment.space.base, Course.of(self._experiment.rules)
         for number, config in enumerate(configs):
             rules = self._rules = self._experiment.rules_of(config)
-            digests = self._experiment.digests | {"config": digest_of(config)}
+            digests = self._experiment.digests | {"config": digest_of(identity(config))}
             self._emit(
                 "search_extended" if number else "search_started",
                 runtime={"distrust": distrust(self._experiment.table)},

@@ -14,7 +14,8 @@ from nas.runs.directory import RunDirectory
 from nas.training.captioned_pictures import encode_pictures, read_metadata
 from nas.training.latent_set import LatentSet
 from nas.training.noise_schedule import NoiseSchedule
-from nas.training.robust import RobustTrainingSettings, time_step, train
+from nas.training.robust import time_step, train
+from nas.training.settings import RobustTrainingSettings
 from search_spaces.architecture import Architecture
 from search_spaces.supernet import Supernet
 
@@ -41,15 +42,15 @@ class RoundTrainer:
 
     Args:
         config: The experiment.
-        settings: Robust training's settings.
+        protected: Blocks that are never skipped.
         supernet: Trained in place.
         run: Where checkpoints stand.
     """
 
     def __init__(
-        self, config: ExperimentConfig, /, *, settings: RobustTrainingSettings, supernet: Supernet, run: RunDirectory
+        self, config: ExperimentConfig, /, *, protected: frozenset[str], supernet: Supernet, run: RunDirectory
     ) -> None:
-        self._config, self._settings, self._supernet, self._run = config, settings, supernet, run
+        self._config, self._protected, self._supernet, self._run = config, protected, supernet, run
 
     def train(
         self, number: int, /, *, architecture: Architecture, recovering: bool, on_step: Callable[[int, int], None]
@@ -71,7 +72,7 @@ class RoundTrainer:
             self._supernet.load_weights(weights)
         else:
             if iterations:
-                settings = _without_dropping(self._settings) if recovering else self._settings
+                settings = _without_dropping(training) if recovering else training
                 losses = self._steps(settings, iterations, seed=1000 * self._config.seed + number, on_step=on_step)
             self._run.write_checkpoint(number, architecture=architecture, weights=self._supernet.weights())
         digest = weights_digest(self._supernet.weights())
@@ -89,7 +90,11 @@ class RoundTrainer:
         torch.set_num_threads(self._config.num_threads)
         with torch.compiler.set_stance("force_eager"):
             return time_step(
-                self._supernet, data=self._data.pictures, schedule=self._data.schedule, settings=self._settings
+                self._supernet,
+                data=self._data.pictures,
+                schedule=self._data.schedule,
+                settings=training,
+                protected=self._protected,
             )
 
     def _steps(
@@ -102,6 +107,7 @@ class RoundTrainer:
                 data=self._data.pictures,
                 schedule=self._data.schedule,
                 settings=settings,
+                protected=self._protected,
                 num_iterations=iterations,
                 seed=seed,
                 on_step=lambda step, loss: on_step(step, iterations),

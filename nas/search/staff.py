@@ -29,10 +29,13 @@ def staffed(
     pool = make_pool(
         experiment.worker,
         supernet=supernet,
-        settings=experiment.workers,
+        settings=experiment.config.workers,
         log_folder=log_folder,
         on_start=on_start,
     )
     with closing(pool):
         experiment.start.give_weights(supernet)  # now, since workers know the base model's weights and nothing else
-        yield pool, RoundTrainer(experiment.config, settings=experiment.training, supernet=supernet, run=run)
+        yield (
+            pool,
+            RoundTrainer(experiment.config, protected=experiment.rules.settings.protected, supernet=supernet, run=run),
+        )

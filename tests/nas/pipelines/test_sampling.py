@@ -8,9 +8,8 @@ from diffusers import StableDiffusionPipeline, UNet2DConditionModel
 
 from nas.pipelines.conditioning import Conditioning
 from nas.pipelines.folder import PipelineParts
+from nas.pipelines.protocol import DETERMINISTIC_SCHEDULERS, SamplingProtocol
 from nas.pipelines.sampling import (
-    DETERMINISTIC_SCHEDULERS,
-    SamplingProtocol,
     initial_noise,
     make_scheduler,
     sample_latents,
