@@ -8,7 +8,7 @@ only error is a `SettingsError` that names every problem with its place.
 import functools
 import json
 import reprlib
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence, Set
 from dataclasses import field, fields, is_dataclass
 from enum import Enum
 from typing import Any, Final, TypeVar, cast, dataclass_transform
@@ -62,7 +62,7 @@ def read(kind: type[T], values: Mapping[str, Any], /, *, name: str) -> T:
         SettingsError: They break laws.
     """
     try:
-        made: T = _adapter(kind).validate_json(json.dumps(values))
+        made: T = _adapter(cast(Hashable, kind)).validate_json(json.dumps(values))
     except ValidationError as error:
         raise _told(kind, error, name=name) from None
     return made

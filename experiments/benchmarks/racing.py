@@ -24,7 +24,8 @@ from experiments.shapes.train_clip import held_out_scenes
 from latency import read_table
 from nas.files.digests import digest_of
 from nas.pipelines.protocol import SamplingProtocol
-from nas.racing.race import Direction, Race, RacingSettings, exhaustive
+from nas.racing.race import Direction, Race, exhaustive
+from nas.racing.settings import RacingSettings
 from nas.scores.prompts import ValidationSet
 from nas.scores.store import ScoreStore
 from nas.search.scorer import Scorer

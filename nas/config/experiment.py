@@ -15,7 +15,7 @@ from nas.config.sections import ExperimentConfig, SearchConfig
 from nas.evaluation.clip_model import check_clip_name
 from nas.pipelines.index import check_pipeline_folder
 from nas.pipelines.source import model_folder
-from nas.racing.race import RacingSettings
+from nas.racing.settings import RacingSettings
 from nas.references.start import Start, find_start
 from nas.scores.prompts import ValidationSet, read_captions
 from nas.settings import read

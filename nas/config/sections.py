@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 from nas.evaluation.settings import ClipSettings
 from nas.pipelines.execution import Execution
 from nas.pipelines.protocol import SamplingProtocol
-from nas.racing.race import RacingSettings
+from nas.racing.settings import RacingSettings
 from nas.scores.prompts import ValidationSettings
 from nas.settings import plain, settings
 from nas.training.settings import RobustTrainingSettings
@@ -71,9 +71,9 @@ class SearchConfig:
 class ExperimentConfig:
     """One search."""
 
-    model: Annotated[Path, Field(description="pipeline folder, or hub:ORG/NAME[@REVISION]; see checkpoints.md")]
+    model: Annotated[Path, Field(description="pipeline folder, or hub:ORG/NAME[@REVISION]; docs/checkpoints.md")]
     clip: ClipSettings
-    latency_table: Annotated[Path, Field(description="latency table of the target device; see latency_tables.md")]
+    latency_table: Annotated[Path, Field(description="latency table of the target device; docs/latency_tables.md")]
     validation: ValidationSettings
     sampling: SamplingProtocol = SamplingProtocol()
     robust_training: RobustTrainingSettings = RobustTrainingSettings()

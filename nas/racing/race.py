@@ -8,14 +8,13 @@ of Maron and Moore (1994), "Hoeffding races". What is guaranteed, and what is no
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated, Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
-from pydantic import Field
 
 from nas.racing.comparisons import Floats, Tolerance, look_schedule, surely_no_worse
+from nas.racing.settings import RacingSettings
 from nas.racing.standings import Standings
-from nas.settings import settings
 
 
 class Contestant(Hashable, Protocol):
@@ -33,32 +32,6 @@ class Direction(StrEnum):
 
     LOWEST = "lowest"
     HIGHEST = "highest"
-
-
-@settings
-class RacingSettings:
-    """How soon an action gets no more prompts: how sure a race must be, and how often it looks; see docs/racing.md."""
-
-    enabled: Annotated[bool, Field(description="false = exhaustive scoring, as always in the stock space")] = True
-    confidence: Annotated[
-        float,
-        Field(gt=0, lt=1, description="chance that no comparison of a race is wrong, over all contestants and looks"),
-    ] = 0.95
-    min_prompts: Annotated[
-        int,
-        Field(ge=2, description="prompts before the first look; nothing protects from what hits fewer than these show"),
-    ] = 16
-    growth: Annotated[
-        float, Field(ge=1, description="ratio of the prompts at one look to those at the look before")
-    ] = 1.3
-    indifference: Annotated[
-        float,
-        Field(
-            ge=0,
-            description="CLIP score that a chosen action may lose more than a displaced one would for the same saving; "
-            "0 looks for exhaustive scoring's own choice",
-        ),
-    ] = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

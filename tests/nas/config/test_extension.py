@@ -10,6 +10,7 @@ from nas.algorithms.evolving import EvolvingSettings
 from nas.config.extension import EXTENDING, ChangedConfigError, check_extension
 from nas.config.sections import SearchConfig
 from nas.runs.changes import changed_keys
+from nas.settings import described
 
 BASE_MS = 10.0
 CONFIG: dict[str, Any] = {
@@ -92,4 +93,4 @@ def test_no_two_different_configs_extend_each_other(ratio: float, rounds: int, c
 
 
 def test_the_settings_that_extend_exist() -> None:
-    assert {key.removeprefix("search.") for key in EXTENDING} <= set(SearchConfig.model_fields)
+    assert {key.removeprefix("search.") for key in EXTENDING} <= set(described(SearchConfig))

@@ -11,7 +11,7 @@ import torch
 from nas.algorithms.course import Course, Round
 from nas.config.experiment import Experiment, resolve
 from nas.config.loading import load_config
-from nas.racing.race import RacingSettings
+from nas.racing.settings import RacingSettings
 from nas.scores.prompts import ValidationSet
 from nas.scores.store import ScoreStore
 from nas.search.round_scoring import RoundScorer, RoundScores

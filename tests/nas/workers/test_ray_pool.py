@@ -19,6 +19,7 @@ from ray.exceptions import ActorUnavailableError
 
 import nas.workers.ray_cluster
 import nas.workers.ray_pool
+from nas.settings import SettingsError
 from nas.workers.ray_actor import RayWorker
 from nas.workers.ray_cluster import connect
 from nas.workers.ray_errors import TaskFailedError, WorkersUnavailableError
@@ -144,8 +145,14 @@ def test_another_ray_than_the_one_in_use_is_refused(cluster: Cluster) -> None:
 
 
 def test_settings_out_of_range_are_all_named() -> None:
-    with pytest.raises(ValueError, match=r"`num_workers` = 0, `gpus_per_worker` = -1"):
+    with pytest.raises(SettingsError) as error:
         WorkerSettings(num_workers=0, gpus_per_worker=-1)
+    head, *problems = str(error.value).split("\n  ")
+    assert head == "WorkerSettings has 2 problems:"
+    assert problems == [
+        "num_workers: must be greater than or equal to 1, but got 0",
+        "gpus_per_worker: must be greater than or equal to 0, but got -1",
+    ]
 
 
 @pytest.mark.parametrize(
