@@ -3,7 +3,7 @@
 Importing this package does not import torch; the supernet stands in `search_spaces.supernet`.
 """
 
-from search_spaces.actions import Action, AnyAction, CompoundAction, Sign, parse_action
+from search_spaces.actions import Action, AnyAction, CompoundAction, CopyStart, Sign, parse_action
 from search_spaces.architecture import Architecture, ArchitectureError, Position, Stage
 from search_spaces.blocks import BlockKind, BlockSignature
 from search_spaces.diffusers_config import StockConfig, UnsupportedConfigError, space_from_config, stock_config
@@ -19,6 +19,7 @@ __all__ = [
     "BlockKind",
     "BlockSignature",
     "CompoundAction",
+    "CopyStart",
     "Position",
     "Sign",
     "Site",

@@ -33,6 +33,17 @@ class Sign(StrEnum):
         return Sign.COPY if self is Sign.REMOVE else Sign.REMOVE
 
 
+class CopyStart(StrEnum):
+    """How the weights of a copied block start.
+
+    The paper leaves it open. `NEUTRAL` copies the block and zeroes its output projections, so that the function is
+    unchanged at birth and training decides; `SAME` keeps every weight, so that the block runs twice.
+    """
+
+    NEUTRAL = "neutral"
+    SAME = "same"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class Action:
     """One step of the evolution, such as "-cross_attention[up.3,0]".

@@ -8,7 +8,6 @@ import copy
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from enum import StrEnum
 from typing import Any, TypeVar
 
 import torch
@@ -18,23 +17,13 @@ from diffusers.models.resnet import ResnetBlock2D
 from diffusers.models.transformers.transformer_2d import Transformer2DModel
 from torch import nn
 
+from search_spaces.actions import CopyStart
 from search_spaces.architecture import Architecture
 from search_spaces.diffusers_config import space_from_config
 from search_spaces.unet_space import UNetSpace
 from search_spaces.wiring import last_down, module_prefix
 
 M = TypeVar("M", bound=nn.Module)
-
-
-class CopyStart(StrEnum):
-    """How the weights of a copied block start.
-
-    The paper leaves it open. `NEUTRAL` copies the block and zeroes its output projections, so that the function is
-    unchanged at birth and training decides; `SAME` keeps every weight, so that the block runs twice.
-    """
-
-    NEUTRAL = "neutral"
-    SAME = "same"
 
 
 class SkippedResnet(nn.Module):

@@ -22,7 +22,8 @@ from torchmetrics.multimodal import CLIPScore
 from nas.evaluation.clip_evaluator import ClipEvaluator
 from nas.evaluation.clip_model import ClipModel
 from nas.pipelines.folder import PipelineParts, load_pipeline
-from nas.pipelines.sampling import SamplingProtocol, initial_noise
+from nas.pipelines.protocol import SamplingProtocol
+from nas.pipelines.sampling import initial_noise
 from nas.scores.prompts import ValidationSet, read_captions
 from search_spaces import Action, BlockKind
 from search_spaces.folders.loading import load_unet

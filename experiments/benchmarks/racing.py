@@ -23,18 +23,20 @@ from rich.progress import Progress
 from experiments.shapes.train_clip import held_out_scenes
 from latency import read_table
 from nas.files.digests import digest_of
-from nas.pipelines.sampling import SamplingProtocol
-from nas.racing.race import Direction, Race, RacingSettings, exhaustive
+from nas.pipelines.protocol import SamplingProtocol
+from nas.racing.race import Direction, Race, exhaustive
+from nas.racing.settings import RacingSettings
 from nas.scores.prompts import ValidationSet
 from nas.scores.store import ScoreStore
 from nas.search.scorer import Scorer
 from nas.workers.pool import InProcessPool
 from nas.workers.worker import WorkerSpec, load_supernet
 from search_spaces import AnyAction
+from search_spaces.actions import CopyStart
 from search_spaces.folders.loading import read_context_tokens
 from search_spaces.shapes import OPEN_CLIP_DIR, PIPELINE_DIR
 from search_spaces.shapes.scenes import caption_of
-from search_spaces.supernet import CopyStart, Supernet
+from search_spaces.supernet import Supernet
 
 TABLE = Path(__file__).parents[2] / "latency" / "tables" / "shapes_cpu_torch_eager.json"
 PROTOCOL = SamplingProtocol(num_steps=2, guidance_scale=1.0)

@@ -19,17 +19,17 @@ from typing import Any
 
 import ray
 
-from nas.pipelines.sampling import SamplingProtocol
+from nas.pipelines.protocol import SamplingProtocol
 from nas.scores.prompts import ValidationSet, read_captions
 from nas.workers.ray_actor import ResultT, TaskT
 from nas.workers.ray_cluster import connect
 from nas.workers.ray_pool import RayPool
-from nas.workers.settings import RaySettings
+from nas.workers.settings import WorkerSettings
 from nas.workers.worker import EvaluationTask, EvaluationWorker, WorkerSpec
+from search_spaces.actions import CopyStart
 from search_spaces.diffusers_config import space_from_config
 from search_spaces.folders.loading import read_unet_config
 from search_spaces.shapes import OPEN_CLIP_DIR, PIPELINE_DIR
-from search_spaces.supernet import CopyStart
 
 POOL_SIZES = (1, 8, 64)
 NUM_SINGLE_TASKS, NUM_EMPTY_TASKS = 50, 2000
@@ -81,8 +81,8 @@ def main() -> None:
     ray.shutdown()
 
 
-def settings(num_workers: int) -> RaySettings:
-    return RaySettings(num_workers=num_workers, cpus_per_worker=1 / 64)
+def settings(num_workers: int) -> WorkerSettings:
+    return WorkerSettings(num_workers=num_workers, cpus_per_worker=1 / 64)
 
 
 def measure_empty(num_workers: int) -> None:

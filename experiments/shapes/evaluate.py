@@ -21,7 +21,7 @@ from nas.drawing.grid import write_grid
 from nas.evaluation.clip_evaluator import ClipEvaluator
 from nas.evaluation.clip_model import ClipModel
 from nas.pipelines.folder import PipelineParts
-from nas.pipelines.sampling import SamplingProtocol
+from nas.pipelines.protocol import SamplingProtocol
 from nas.scores.intervals import mean_interval
 from nas.scores.prompts import ValidationSet
 from search_spaces.folders.loading import load_unet

@@ -13,7 +13,7 @@ from rich.progress import track
 
 from experiments.shapes.evaluate import evaluator, load
 from experiments.shapes.train_clip import held_out_scenes
-from nas.pipelines.sampling import SamplingProtocol
+from nas.pipelines.protocol import SamplingProtocol
 from nas.scores.intervals import mean_interval, paired_loss
 from search_spaces.architecture import Architecture
 from search_spaces.supernet import Supernet

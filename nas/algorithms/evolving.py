@@ -10,7 +10,8 @@ from typing import Any, Final
 
 from nas.algorithms.algorithm import Declaration
 from nas.algorithms.problem import Problem
-from nas.algorithms.proposal import EvolvingSettings, Proposal, candidates, contest, propose
+from nas.algorithms.proposal import Proposal, candidates, contest, propose
+from nas.algorithms.settings import EvolvingSettings
 from nas.algorithms.steps import (
     FIRST,
     Decision,

@@ -1,8 +1,8 @@
 """One round of Algorithm 1: which removals are scored, what their scores must tell, and what is then executed. Pure.
 
 While the latency objective is not met, remove the blocks whose loss is cheapest; once it is, copy the block that is
-most valuable (SnapFusion, arXiv 2306.00980, section 3.2). What the paper leaves open is a setting of
-`EvolvingSettings`, with the default and its reason.
+most valuable (SnapFusion, arXiv 2306.00980, section 3.2).
+What the paper leaves open is a setting of `EvolvingSettings`.
 """
 
 from collections.abc import Sequence
@@ -11,38 +11,11 @@ from typing import Any
 
 from nas.algorithms.feasibility import allowed_removals
 from nas.algorithms.problem import Problem
+from nas.algorithms.settings import EvolvingSettings
 from nas.algorithms.steps import Contest, StopReason
 from nas.algorithms.value_score import ScoredAction
 from search_spaces.actions import Sign
 from search_spaces.search_space import Edit
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EvolvingSettings:
-    """The open points of Algorithm 1.
-
-    Attributes:
-        removals_per_round: Size of a group of A-; the group ends early once the target is met.
-        max_copies: A+ to execute in all, one a round. Copies start when the target is met. 0 = removals only.
-        overshoot: Whether an A+ may lift the latency above the target, so that later rounds remove again (the
-            paper's literal reading), or must fit below it.
-        keep_copies: Whether a block that was copied is safe from removal. A neutral copy costs nothing to remove until
-            it is trained, so that an overshooting A+ would be undone in the next round.
-        max_rounds: Bound on rounds, each with a training and a scoring.
-    """
-
-    removals_per_round: int = 4
-    max_copies: int = 1
-    overshoot: bool = False
-    keep_copies: bool = True
-    max_rounds: int = 20
-
-    def __post_init__(self) -> None:
-        for name in ("removals_per_round", "max_rounds"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"`{name}` must be at least 1, but got {getattr(self, name)}")
-        if self.max_copies < 0:
-            raise ValueError(f"`max_copies` must be at least 0, but got {self.max_copies}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,15 +39,15 @@ def contest(problem: Problem[EvolvingSettings], architecture: Any, /, *, options
         architecture: The current one.
         options: Its `candidates`, by whose indices the contest names its contestants.
     """
-    price_ms, settings = problem.price_ms, problem.settings
+    price_ms, num_removals = problem.price_ms, problem.settings.removals_per_round
     now_ms = price_ms(architecture)
     saved_ms = {index: now_ms - price_ms(action.apply(architecture)) for index, action in enumerate(options)}
     useful = {index: ms for index, ms in saved_ms.items() if ms > 0}
     if now_ms > problem.target_latency_ms:
-        quickest = sorted(useful.values(), reverse=True)[: settings.removals_per_round - 1]
+        quickest = sorted(useful.values(), reverse=True)[: num_removals - 1]
         # A group may end early because the target is met: then the order among its members matters.
         ordered = sum(quickest) >= now_ms - problem.target_latency_ms
-        return Contest(saved_ms=useful, num=settings.removals_per_round, ordered=ordered)
+        return Contest(saved_ms=useful, num=num_removals, ordered=ordered)
     copyable = {
         index: ms for index, ms in useful.items() if _can_be_copied(problem, architecture, options[index].inverse)
     }
@@ -99,15 +72,14 @@ def propose(
         num_rounds: Rounds finished before this one.
         num_copies: A+ executed before this one.
     """
-    settings = problem.settings
     if not problem.meets(architecture):
-        if num_rounds >= settings.max_rounds:
+        if num_rounds >= problem.settings.max_rounds:
             return Proposal(stop=StopReason.BUDGET_SPENT)
         group = _removals(problem, architecture, ranking)
         return Proposal(actions=group) if group else Proposal(stop=StopReason.INFEASIBLE)
-    if num_copies >= settings.max_copies:
+    if num_copies >= problem.settings.max_copies:
         return Proposal(stop=StopReason.CONVERGED)
-    if num_rounds >= settings.max_rounds:
+    if num_rounds >= problem.settings.max_rounds:
         return Proposal(stop=StopReason.BUDGET_SPENT)
     copy = _copy(problem, architecture, ranking)
     return Proposal(actions=(copy,)) if copy is not None else Proposal(stop=StopReason.CONVERGED)

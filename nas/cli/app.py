@@ -1,4 +1,4 @@
-"""The command line: `nas search`, `status`, `export`, `generate`, `convert`, `space ...`, `latency ...`.
+"""The command line: `nas search`, `status`, `export`, `generate`, `convert`, `settings`, `space ...`, `latency ...`.
 
 Knows how to talk to a person; every answer comes from the modules that it calls, which are imported only when their
 command runs, so that `nas --help` is quick.
@@ -14,6 +14,7 @@ from nas.cli.errors import user_errors
 from nas.cli.export import export
 from nas.cli.generate import generate
 from nas.cli.latency.app import app as latency_app
+from nas.cli.settings import settings
 from nas.cli.space import app as space_app
 
 app = typer.Typer(
@@ -29,6 +30,7 @@ app.add_typer(space_app, name="space")
 app.command()(export)
 app.command()(generate)
 app.command()(convert)
+app.command()(settings)
 app.add_typer(latency_app, name="latency")
 
 

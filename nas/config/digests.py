@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from latency.pricing.table import LatencyTable
-from nas.config.sections import ExperimentConfig
+from nas.config.sections import ExperimentConfig, part_identity
 from nas.files.digests import digest_of, folder_digest
 from nas.pipelines.index import PipelineClass, PipelineIndex
 from nas.workers.worker import WorkerSpec
@@ -40,8 +40,8 @@ def result_digests(
     if config.model_variant is not None:
         model["variant"] = config.model_variant
     protocol = {
-        "sampling": config.sampling.model_dump(),
-        "execution": config.execution.model_dump(),
+        "sampling": part_identity("sampling", config.sampling),
+        "execution": part_identity("execution", config.execution),
         "num_threads": config.num_threads,
         "latent_size": worker.latent_size,
         "clip": clip,

@@ -9,29 +9,25 @@ from latency.pricing.pricer import Pricer
 from latency.pricing.table import LatencyTable, check_workload
 from latency.trust.calibration import distrust
 from nas.algorithms.algorithm import Algorithm
-from nas.algorithms.evolving import ArchitectureEvolving
 from nas.algorithms.feasibility import check_feasible, check_protected
 from nas.algorithms.problem import Problem
-from nas.algorithms.proposal import EvolvingSettings
+from nas.config.algorithms import make_algorithm
 from nas.config.digests import result_digests
 from nas.config.extension import check_extension
 from nas.config.sections import ExperimentConfig, SearchConfig
 from nas.evaluation.clip_model import check_clip_name
-from nas.pipelines.execution import Execution, Precision
 from nas.pipelines.index import check_pipeline_folder
 from nas.pipelines.source import model_folder
-from nas.racing.race import RacingSettings
+from nas.racing.settings import RacingSettings
 from nas.references.start import Start, find_start
 from nas.scores.prompts import ValidationSet, read_captions
+from nas.settings import read
 from nas.training.captioned_pictures import read_metadata
 from nas.training.dropping import check_stages
-from nas.training.robust import RobustTrainingSettings
-from nas.workers.settings import RaySettings
 from nas.workers.worker import WorkerSpec
 from search_spaces.diffusers_config import space_from_config
 from search_spaces.folders.loading import SEARCHED, read_context_tokens, read_unet_config
 from search_spaces.stock_space import SpaceForm
-from search_spaces.supernet import CopyStart
 from search_spaces.unet_space import UNetSpace
 
 
@@ -47,12 +43,10 @@ class Experiment:
         worker: What each worker loads.
         algorithm: What decides.
         problem: What it is given: space, prices, target, settings.
-        training: Robust training's settings.
         racing: How scoring races; None = exhaustive.
         digests: Content of all that a result depends on; `protocol` is how pictures are made and judged, whatever the
             prompts (`validation`).
         start: Where the search starts.
-        workers: Who scores.
     """
 
     config: ExperimentConfig
@@ -62,11 +56,9 @@ class Experiment:
     worker: WorkerSpec
     algorithm: Algorithm[Any]
     problem: Problem[Any]
-    training: RobustTrainingSettings
     racing: RacingSettings | None
     digests: dict[str, str]
     start: Start
-    workers: RaySettings
 
     @property
     def distrust(self) -> str | None:
@@ -78,23 +70,23 @@ class Experiment:
         """Model and device, for names: "shapes_cpu"."""
         return "_".join(filter(None, (self.table.workload.base_model, self.table.device.compute_unit)))
 
-    def problem_of(self, identity: Mapping[str, Any], /) -> Problem[Any]:
-        """The problem of a config of the same run that differs in what may be extended."""
-        search = SearchConfig.model_validate(identity["search"])
+    def problem_of(self, config: Mapping[str, Any], /) -> Problem[Any]:
+        """The problem of a config of the same run, as plain values, that differs in what may be extended."""
+        search = read(SearchConfig, config["search"], name="search")
         return replace(
             self.problem,
             target_latency_ms=target_latency_ms(search, base_ms=self.price_ms(self.space.base)),
-            settings=evolving_settings(search),
+            settings=make_algorithm(search).settings,
         )
 
-    def check_extends(self, identity: Mapping[str, Any], /) -> None:
-        """Check that a run of another config can be continued with this one.
+    def check_extends(self, config: Mapping[str, Any], /) -> None:
+        """Check that a run of another config, as plain values, can be continued with this one.
 
         Raises:
             ChangedConfigError: It cannot; the message shows every change.
         """
-        mine = self.config.identity()
-        check_extension(identity, mine, extends=self.algorithm.declaration.extends, problem_of=self.problem_of)
+        mine = self.config.plain()
+        check_extension(config, mine, extends=self.algorithm.declaration.extends, problem_of=self.problem_of)
 
 
 def resolve(config: ExperimentConfig, /) -> Experiment:
@@ -114,9 +106,7 @@ def resolve(config: ExperimentConfig, /) -> Experiment:
     unet_config = read_unet_config(config.model)
     if unet_config["_class_name"] == SEARCHED:
         raise ValueError(f"`model` must be a base model, but {config.model} holds a searched UNet; give its base")
-    space = space_from_config(
-        unet_config, max_copies=config.search.max_copies_per_block, form=SpaceForm(config.search.space)
-    )
+    space = space_from_config(unet_config, max_copies=config.search.max_copies_per_block, form=config.search.space)
     table = read_table(config.latency_table)
     context_tokens = read_context_tokens(config.model)
     assert context_tokens is not None, "a pipeline folder has a tokenizer"
@@ -128,7 +118,7 @@ def resolve(config: ExperimentConfig, /) -> Experiment:
     protected = frozenset(config.search.protected)
     check_protected(space, protected)
     check_stages(space, config.robust_training.drop_probability_by_stage)
-    algorithm = ArchitectureEvolving(evolving_settings(config.search))
+    algorithm = make_algorithm(config.search)
     problem = Problem(
         space=space,
         price_ms=price_ms,
@@ -146,27 +136,15 @@ def resolve(config: ExperimentConfig, /) -> Experiment:
         clip=config.clip.model,
         clip_pretrained=config.clip.pretrained,
         validation=validation,
-        protocol=config.sampling.protocol(),
+        protocol=config.sampling,
         latent_size=space.sample_size,
         max_copies=config.search.max_copies_per_block,
-        copy_start=CopyStart(config.search.copy_start),
+        copy_start=config.search.copy_start,
         num_threads=config.num_threads,
-        execution=Execution(
-            device=config.execution.device,
-            precision=Precision(config.execution.precision),
-            channels_last=config.execution.channels_last,
-            compile_blocks=config.execution.compile_blocks,
-        ),
+        execution=config.execution,
         model_variant=config.model_variant,
     )
     worker.execution.check()
-    training = RobustTrainingSettings(
-        drop_probability=config.robust_training.drop_probability,
-        drop_probability_by_stage=config.robust_training.drop_probability_by_stage,
-        batch_size=config.robust_training.batch_size,
-        learning_rate=config.robust_training.learning_rate,
-        protected=protected,
-    )
     digests = result_digests(config, table=table, worker=worker, unet_config=unet_config, index=index)
     return Experiment(
         config=config,
@@ -176,11 +154,9 @@ def resolve(config: ExperimentConfig, /) -> Experiment:
         worker=worker,
         algorithm=algorithm,
         problem=problem,
-        training=training,
         racing=_racing(config),
         digests=digests | start.digests,
         start=start,
-        workers=RaySettings(**config.workers.model_dump()),
     )
 
 
@@ -189,26 +165,10 @@ def target_latency_ms(search: SearchConfig, /, *, base_ms: float) -> float:
     return search.target_latency_ms or (search.target_ratio or 1) * base_ms
 
 
-def evolving_settings(search: SearchConfig, /) -> EvolvingSettings:
-    """Algorithm 1's settings."""
-    return EvolvingSettings(
-        removals_per_round=search.removals_per_round,
-        max_copies=search.max_copies,
-        overshoot=search.overshoot,
-        keep_copies=search.keep_copies,
-        max_rounds=search.max_rounds,
-    )
-
-
 def _racing(config: ExperimentConfig) -> RacingSettings | None:
     """How scoring races; None = exhaustive.
 
     Actions of the stock space may exclude each other: a group then needs the order of its members and of those that
     come after it, which no race has settled.
     """
-    racing = config.racing
-    if not racing.enabled or config.search.space == "stock":
-        return None
-    return RacingSettings(
-        confidence=racing.confidence, min_prompts=racing.min_prompts, indifference=racing.indifference
-    )
+    return config.racing if config.racing.enabled and config.search.space is SpaceForm.ANY else None

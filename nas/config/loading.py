@@ -1,74 +1,84 @@
-"""Reading an experiment: YAML, overrides, paths, every problem at once."""
+"""Reading an experiment: YAML, overrides, paths, every problem at once. No framework is imported for it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import fields, is_dataclass, replace
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
-import yaml
-from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
-
-from nas.config.sections import ExperimentConfig
+from nas.config.sections import ExperimentConfig, with_before
+from nas.files.strict_yaml import YamlError, parse_yaml, read_yaml
 from nas.pipelines.source import is_hub_reference, model_folder
+from nas.settings import SettingsError, read
+from search_spaces.known.architectures import BASE_CONFIGS, KNOWN_ARCHITECTURES
 
 
 class ConfigError(ValueError):
     """A config that cannot be read; the message lists every problem with its place."""
 
 
-def load_config(path: Path, /, *, overrides: Sequence[str] = ()) -> ExperimentConfig:
+def load_config(path: str | PathLike[str], /, *, overrides: Sequence[str] = ()) -> ExperimentConfig:
     """Read an experiment.
 
     Args:
-        path: YAML file.
-        overrides: "search.target_ratio=0.5" and the like; values are YAML.
+        path: YAML file. Its relative paths are relative to its folder.
+        overrides: "search.target_ratio=0.5" and the like; values are YAML. Their relative paths are relative to the
+            working directory, where they are typed.
 
     Raises:
         ConfigError: The file is missing or breaks a law; the message lists every problem.
     """
+    path = Path(path).expanduser()
     if not path.is_file():
         raise ConfigError(f"there is no config {path}; `experiments/` holds examples")
+    typed: set[str] = set()
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path} is not YAML: {error}") from error
-    if not isinstance(data, dict):
-        raise ConfigError(f"{path} must hold a mapping of settings, but holds {type(data).__name__}")
-    for override in overrides:
-        _apply(data, override)
+        data = read_yaml(path)
+        for override in overrides:
+            typed.add(_apply(data, override))
+        config = read(ExperimentConfig, data, name=str(path))
+    except (YamlError, SettingsError) as error:
+        raise ConfigError(str(error)) from None
+
+    def absolute(key: str, given: Path) -> Path:
+        """What a setting's path means."""
+        folder = Path.cwd() if any(key == each or key.startswith(f"{each}.") for each in typed) else path.parent
+        try:
+            found = (folder / given.expanduser()).resolve()
+            found.exists()  # raises for names that no file system takes
+        except (OSError, RuntimeError) as error:  # RuntimeError: ~somebody who is unknown here
+            raise ConfigError(f"{path}: {key}: {str(given)!r} is no path: {error}") from None
+        return found
+
+    return _resolved(config, absolute)
+
+
+def stored_config(path: Path, /) -> ExperimentConfig:
+    """The config of a run, or one that it had before; settings that an older run did not know are as it had them.
+
+    Args:
+        path: `config.yaml` of a run, or a file of `earlier/`.
+
+    Raises:
+        ConfigError: It cannot be read.
+    """
     try:
-        config = ExperimentConfig.model_validate(data)
-    except ValidationError as error:
-        lines = [f"  {_sentence(problem)}" for problem in error.errors()]
-        raise ConfigError("\n".join([f"{path} has {len(lines)} problem{'s'[: len(lines) > 1]}:", *lines])) from error
-    return _resolved(config, path.parent)
+        return read(ExperimentConfig, with_before(read_yaml(path)), name=str(path))
+    except (YamlError, SettingsError) as error:
+        raise ConfigError(str(error)) from None
 
 
-def _sentence(problem: ErrorDetails) -> str:
-    place, given = ".".join(map(str, problem["loc"])) or "config", problem["input"]
-    match problem["type"]:
-        case "missing":
-            return f"{place}: must be given, but is missing"
-        case "extra_forbidden":
-            return f"{place}: there is no such setting; choose among {', '.join(_settings(problem['loc'][:-1]))}"
-        case "value_error":
-            return f"{place}: {problem['msg'].removeprefix('Value error, ')}"
-        case _:
-            return f"{place}: {problem['msg'].replace('Input should', 'must')}, but got {given!r}"
+def stored_values(path: Path, /) -> dict[str, Any]:
+    """The same as plain values, every setting there, so that two configs can be compared.
+
+    Raises:
+        ConfigError: It cannot be read.
+    """
+    return stored_config(path).plain()
 
 
-def _settings(sections: Sequence[int | str]) -> list[str]:
-    """Names of the settings in a section."""
-    model: type[BaseModel] = ExperimentConfig
-    for section in sections:
-        kind = model.model_fields[str(section)].annotation
-        assert isinstance(kind, type), "every section is a model of its own"
-        assert issubclass(kind, BaseModel)
-        model = kind
-    return list(model.model_fields)
-
-
-def _apply(data: dict[str, Any], override: str) -> None:
+def _apply(data: dict[str, Any], override: str) -> str:
+    """Change a setting of a config; its key."""
     key, equals, value = override.partition("=")
     if not equals or not key:
         raise ConfigError(f"an override is written key=value, such as search.target_ratio=0.5, but got {override!r}")
@@ -77,37 +87,32 @@ def _apply(data: dict[str, Any], override: str) -> None:
         data = data.setdefault(section, {})
         if not isinstance(data, dict):
             raise ConfigError(f"{override!r} cannot be applied: {section} is not a section")
-    try:
-        data[last] = yaml.safe_load(value)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"the value of the override {override!r} is not YAML: {error}") from error
+    data[last] = parse_yaml(value, name=f"the value of the override {override!r}")
+    return key
 
 
-def _resolved(config: ExperimentConfig, folder: Path) -> ExperimentConfig:
-    def absolute(path: Path) -> Path:
-        return (folder / path).resolve()
-
-    clip = config.clip
+def _resolved(config: ExperimentConfig, absolute: Callable[[str, Path], Path]) -> ExperimentConfig:
+    """Every path absolute, and a model of the hub fetched: what a run stores means the same from everywhere."""
+    if is_hub_reference(config.model):
+        config = replace(config, model=model_folder(config.model, variant=config.model_variant))
+    clip, search = config.clip, config.search
     if clip.pretrained is None:
-        clip = clip.model_copy(update={"model": str(absolute(Path(clip.model)))})
-    training = config.robust_training
-    if training.pictures is not None:
-        training = training.model_copy(update={"pictures": absolute(training.pictures)})
-    captions = absolute(config.validation.captions)
-    model = config.model
-    if is_hub_reference(model):
-        model = model_folder(model, variant=config.model_variant)
-    search = config.search
-    if search.start is not None and absolute(Path(search.start)).exists():
-        search = search.model_copy(update={"start": str(absolute(Path(search.start)))})
-    return config.model_copy(
-        update={
-            "search": search,
-            "model": absolute(model),
-            "latency_table": absolute(config.latency_table),
-            "score_store": config.score_store and absolute(config.score_store),
-            "clip": clip,
-            "robust_training": training,
-            "validation": config.validation.model_copy(update={"captions": captions}),
-        }
-    )
+        clip = replace(clip, model=str(absolute("clip.model", Path(clip.model))))
+    if search.start is not None and not is_hub_reference(search.start):
+        start = absolute("search.start", Path(search.start))
+        if start.exists() or search.start not in {*BASE_CONFIGS, *KNOWN_ARCHITECTURES}:
+            search = replace(search, start=str(start))
+    resolved: ExperimentConfig = _with_paths(replace(config, clip=clip, search=search), absolute)
+    return resolved
+
+
+def _with_paths(section: Any, absolute: Callable[[str, Path], Path], prefix: str = "") -> Any:
+    """Settings whose paths are absolute, those of all sections below included."""
+    changed: dict[str, Any] = {}
+    for each in fields(section):
+        value, key = getattr(section, each.name), prefix + each.name
+        if isinstance(value, Path):
+            changed[each.name] = absolute(key, value)
+        elif is_dataclass(value):
+            changed[each.name] = _with_paths(value, absolute, f"{key}.")
+    return replace(section, **changed)

@@ -1,103 +1,74 @@
-"""One experiment: a strict, frozen model read from YAML; unknown keys and wrong types are errors, all at once.
+"""One experiment: the settings of every room as sections of a YAML file, and what makes two experiments the same.
 
-Paths are relative to the file that names them. Overrides come as `key=value` with dotted keys.
+A section is the frozen value that its room takes; see `nas.settings` and docs/settings.md. Paths are relative to the
+file that names them, those of `key=value` overrides to the folder that the command runs in.
 """
 
+from collections.abc import Mapping
+from dataclasses import field
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from nas.pipelines.sampling import SamplingProtocol
+from nas.algorithms.settings import EvolvingSettings
+from nas.evaluation.settings import ClipSettings
+from nas.pipelines.execution import Execution
+from nas.pipelines.protocol import SamplingProtocol
+from nas.racing.settings import RacingSettings
+from nas.scores.prompts import ValidationSettings
+from nas.settings import described, plain, settings
+from nas.training.settings import RobustTrainingSettings
+from nas.workers.settings import WorkerSettings
+from search_spaces.actions import CopyStart
+from search_spaces.stock_space import SpaceForm
 
+EVOLVING: Final = "evolving"  # the algorithm whose settings stand in `search` itself
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+# Never change a result: no run's config.yaml holds them.
+RESULT_FREE: Final = ("workers", "score_store")
 
-
-class ClipConfig(_Section):
-    """The judge."""
-
-    model: str = Field(description="OpenCLIP folder (with open_clip_config.json), or a model name such as ViT-g-14")
-    pretrained: str | None = Field(None, description="OpenCLIP's tag of the weights; with a model name only")
-
-
-class ValidationConfig(_Section):
-    """The prompts that every architecture is scored on."""
-
-    captions: Path = Field(description="text file, one caption a line", strict=False)
-    num_prompts: int = Field(24, ge=2, description="the first so many captions")
-    chunk_size: int = Field(8, ge=1, description="prompts per batch and task; part of the protocol")
-    confidence: float = Field(0.95, gt=0, lt=1, description="of the intervals around scores")
-
-
-class SamplingConfig(_Section):
-    """How pictures are made."""
-
-    num_steps: int = Field(8, ge=1, description="denoising steps")
-    guidance_scale: float = Field(7.5, ge=1, description="classifier-free guidance; 1 = none", strict=False)
-    scheduler: str = Field("DDIMScheduler", description="a deterministic diffusers scheduler")
-
-    def protocol(self) -> SamplingProtocol:
-        """The same as a value."""
-        return SamplingProtocol(num_steps=self.num_steps, guidance_scale=self.guidance_scale, scheduler=self.scheduler)
+# What 0.1.0 did where later versions have a setting. A config's digest leaves such a setting out while it has this
+# value, and a config.yaml without it means this value, so that runs keep their digests whatever defaults become.
+BEFORE: Final[Mapping[str, Any]] = {
+    "model_variant": None,
+    "racing.growth": 1.3,
+    "robust_training.caption_dropout": 0.1,
+    "robust_training.max_grad_norm": 1.0,
+    "robust_training.weight_decay": 0.01,
+    "search.algorithm": EVOLVING,
+    "search.settings": {},
+    "search.space": "any",
+    "search.start": None,
+}
 
 
-class ExecutionConfig(_Section):
-    """Where and how UNet, VAE and CLIP compute; part of the protocol. See `nas.pipelines.execution.Execution`."""
+@settings
+class SearchConfig(EvolvingSettings):
+    """What is searched, and by which algorithm; exactly one of `target_latency_ms` and `target_ratio` must be given.
 
-    device: str = Field("cpu", pattern=r"^(cpu|cuda(:\d+)?)$", description="cpu, cuda or cuda:1")
-    precision: Literal["float32", "bfloat16", "float16"] = Field("float32", description="of matrix products")
-    channels_last: bool = Field(False, description="memory format of feature maps; GPUs like it")
-    compile_blocks: bool = Field(False, description="torch.compile each block once; pays on long searches")
+    The settings of Algorithm 1 stand here themselves, those of another algorithm in `settings`.
+    """
 
-
-class RacingConfig(_Section):
-    """How soon an action gets no more prompts; see docs/racing.md."""
-
-    enabled: bool = Field(True, description="false = exhaustive, as always in the stock space")
-    confidence: float = Field(0.95, gt=0, lt=1, description="of a round's whole decision")
-    min_prompts: int = Field(16, ge=2, description="prompts before the first look")
-    indifference: float = Field(0.0, ge=0, description="CLIP score that a wrong choice may cost", strict=False)
-
-
-class RobustTrainingConfig(_Section):
-    """Training before each round; `iterations: 0` turns it off."""
-
-    pictures: Path | None = Field(None, description="folder of captioned pictures (metadata.jsonl)", strict=False)
-    iterations: int = Field(0, ge=0, description="training steps per round")
-    recovery_iterations: int = Field(0, ge=0, description="steps without skipping once the target is met")
-    drop_probability: float = Field(0.1, ge=0, lt=1, description="chance of each block to be skipped in a step")
-    drop_probability_by_stage: dict[str, Annotated[float, Field(ge=0, lt=1)]] = Field(
-        default_factory=dict, description='other chances for a kind and stage, such as {"cross_attention[down.0]": 0.5}'
+    algorithm: Annotated[
+        str, Field(description="evolving (Algorithm 1), or a plugin's name; `nas plugins` lists them")
+    ] = EVOLVING
+    settings: Annotated[Mapping[str, Any], Field(description="of another algorithm than evolving")] = field(
+        default_factory=dict
     )
-    batch_size: int = Field(32, ge=1)
-    learning_rate: float = Field(1e-4, gt=0, strict=False, description="peak of AdamW's rate; YAML reads 1e-4 as text")
-
-    @model_validator(mode="after")
-    def _needs_pictures(self) -> Self:
-        if self.pictures is None and (self.iterations or self.recovery_iterations):
-            raise ValueError("`pictures` must name a folder of captioned pictures when there are training iterations")
-        return self
-
-
-class SearchConfig(_Section):
-    """Algorithm 1 and its open points; see `nas.algorithms.evolving.EvolvingSettings`."""
-
-    space: Literal["any", "stock"] = Field(
-        "any", description="any architecture, or what a stock diffusers config builds"
+    space: Annotated[SpaceForm, Field(description="any architecture, or what a stock diffusers config builds")] = (
+        SpaceForm.ANY
     )
-    start: str | None = Field(None, description="a run, spec, export, stock folder or known name; none = the model")
-    target_latency_ms: float | None = Field(None, gt=0, description="milliseconds per UNet forward pass", strict=False)
-    target_ratio: float | None = Field(None, gt=0, lt=1, description="or: as a share of the base model's latency")
-    removals_per_round: int = Field(4, ge=1, description="size of a group of A-")
-    max_copies: int = Field(1, ge=0, description="A+ to execute in all")
-    max_copies_per_block: int = Field(2, ge=0, description="copies that one block may get")
-    copy_start: Literal["neutral", "same"] = Field("neutral", description="how a copy's weights start")
-    overshoot: bool = Field(False, description="may an A+ lift the latency above the target for a while?")
-    keep_copies: bool = Field(True, description="is a copied block safe from removal?")
-    max_rounds: int = Field(20, ge=1, description="bound on rounds")
-    protected: tuple[str, ...] = Field((), description='blocks that stay, such as "resnet[mid,0]"', strict=False)
+    start: Annotated[
+        str | None, Field(description="a run, spec, export, stock folder or known name; null = the model")
+    ] = None
+    target_latency_ms: Annotated[float | None, Field(gt=0, description="milliseconds per UNet forward pass")] = None
+    target_ratio: Annotated[
+        float | None, Field(gt=0, lt=1, description="or: as a share of the base model's latency")
+    ] = None
+    max_copies_per_block: Annotated[int, Field(ge=0, description="copies that one block may get")] = 2
+    copy_start: Annotated[CopyStart, Field(description="how a copy's weights start")] = CopyStart.NEUTRAL
+    protected: Annotated[tuple[str, ...], Field(description='blocks that stay, such as "resnet[mid,0]"')] = ()
 
     @model_validator(mode="after")
     def _one_target(self) -> Self:
@@ -105,44 +76,81 @@ class SearchConfig(_Section):
             raise ValueError("give exactly one of `target_latency_ms` and `target_ratio`")
         return self
 
+    @model_validator(mode="after")
+    def _settings_of_one_algorithm(self) -> Self:
+        if self.algorithm == EVOLVING and self.settings:
+            raise ValueError(f"`settings` are those of another algorithm, but `algorithm` is {EVOLVING}")
+        own = {name: info.default for name, info in described(EvolvingSettings).items()}
+        changed = [name for name, default in own.items() if getattr(self, name) != default]
+        if self.algorithm != EVOLVING and changed:
+            raise ValueError(
+                f"{', '.join(changed)} are settings of {EVOLVING}, but `algorithm` is {self.algorithm!r}; give its own "
+                "under `settings`"
+            )
+        return self
 
-class WorkersConfig(_Section):
-    """Who scores; never changes a result."""
 
-    num_workers: int = Field(1, ge=1, description="1 = in this process; more = Ray actors")
-    address: str | None = Field(None, description="address of a Ray cluster; none = this machine")
-    cpus_per_worker: float = Field(1, gt=0, description="processors that Ray sets aside for each", strict=False)
-    gpus_per_worker: float = Field(0, ge=0, description="GPUs, or shares of one, for each", strict=False)
-    placement: Literal["pack", "spread"] = Field("pack", description="fill one machine first, or use all evenly")
-    max_attempts: int = Field(3, ge=1, description="a task that fails so often ends the search")
-    start_timeout_s: float = Field(300, gt=0, description="a worker must have loaded its models by then", strict=False)
-
-
-class ExperimentConfig(_Section):
+@settings
+class ExperimentConfig:
     """One search."""
 
-    model: Path = Field(description="pipeline folder, or hub:ORG/NAME[@REVISION]; docs/checkpoints.md", strict=False)
-    clip: ClipConfig
-    latency_table: Path = Field(description="latency table of the target device", strict=False)
-    validation: ValidationConfig
-    sampling: SamplingConfig = SamplingConfig()
-    robust_training: RobustTrainingConfig = RobustTrainingConfig()
+    model: Annotated[Path, Field(description="pipeline folder, or hub:ORG/NAME[@REVISION]; docs/checkpoints.md")]
+    clip: ClipSettings
+    latency_table: Annotated[Path, Field(description="latency table of the target device; docs/latency_tables.md")]
+    validation: ValidationSettings
+    sampling: SamplingProtocol = SamplingProtocol()
+    robust_training: RobustTrainingSettings = RobustTrainingSettings()
     search: SearchConfig
-    racing: RacingConfig = RacingConfig()
-    execution: ExecutionConfig = ExecutionConfig()
-    workers: WorkersConfig = WorkersConfig()
-    score_store: Path | None = Field(None, description="folder shared by runs; none = the run's own", strict=False)
-    num_threads: int = Field(1, ge=1, description="threads per worker; part of the protocol")
-    model_variant: str | None = Field(None, description="of the model's weight files, such as fp16; none = plain ones")
-    seed: int = Field(0, ge=0)
+    racing: RacingSettings = RacingSettings()
+    execution: Execution = Execution()
+    workers: WorkerSettings = WorkerSettings()
+    score_store: Annotated[Path | None, Field(description="folder shared by runs; null = the run's own")] = None
+    num_threads: Annotated[int, Field(ge=1, description="threads per worker; part of the protocol")] = 1
+    model_variant: Annotated[
+        str | None, Field(description="of the model's weight files, such as fp16; null = plain ones")
+    ] = None
+    seed: Annotated[int, Field(ge=0, description="of prompts' noise and of training")] = 0
+
+    def plain(self) -> dict[str, Any]:
+        """Every setting that can change a result, as plain values: what a run's config.yaml holds."""
+        return {name: value for name, value in plain(self).items() if name not in RESULT_FREE}
 
     def identity(self) -> dict[str, Any]:
-        """The config as plain values, without what never changes a result."""
-        plain = self.model_dump(mode="json", exclude={"workers", "score_store"})
-        if self.model_variant is None:  # as in runs that knew no variants
-            del plain["model_variant"]
-        if self.search.space == "any":  # nor another space
-            del plain["search"]["space"]
-        if self.search.start is None:
-            del plain["search"]["start"]
-        return plain
+        """What the config's digest is made of."""
+        return identity(self.plain())
+
+
+def identity(config: Mapping[str, Any], /) -> dict[str, Any]:
+    """A config's plain values without those that were no settings in 0.1.0 and are as they were there.
+
+    Args:
+        config: As `ExperimentConfig.plain` gives it.
+    """
+    return _without_before(config, "")
+
+
+def part_identity(section: str, value: Any, /) -> dict[str, Any]:
+    """The same of one section, by its name."""
+    return _without_before(plain(value), f"{section}.")
+
+
+def _without_before(values: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+    kept = {}
+    for name, value in values.items():
+        key = prefix + name
+        if key in BEFORE and value == BEFORE[key]:
+            continue
+        kept[name] = _without_before(value, f"{key}.") if isinstance(value, Mapping) and not prefix else value
+    return kept
+
+
+def with_before(config: Mapping[str, Any], /) -> dict[str, Any]:
+    """A stored config's plain values, with what 0.1.0 did where it lacks a setting."""
+    full = dict(config)
+    for key, value in BEFORE.items():
+        section, _, name = key.rpartition(".")
+        if not section:
+            full.setdefault(name, value)
+        elif isinstance(part := full.setdefault(section, {}), Mapping):
+            full[section] = {name: value, **part}
+    return full

@@ -11,7 +11,8 @@ import torch
 from nas.evaluation.clip_model import ClipModel
 from nas.pipelines.execution import Execution
 from nas.pipelines.folder import PipelineParts
-from nas.pipelines.sampling import SamplingProtocol, initial_noise, make_scheduler, sample_latents
+from nas.pipelines.protocol import SamplingProtocol
+from nas.pipelines.sampling import initial_noise, make_scheduler, sample_latents
 from nas.scores.prompts import ValidationSet
 
 

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from latency.documents.store import read_table
 from latency.pricing.table import LatencyTable
+from nas.config.loading import stored_config
 from nas.config.sections import ExperimentConfig
 from nas.files.digests import folder_digest
 from nas.pipelines.index import check_pipeline_folder
@@ -20,7 +19,7 @@ from nas.runs.spec import describe, read_spec
 from search_spaces.architecture import Architecture
 from search_spaces.diffusers_config import space_from_config
 from search_spaces.folders.loading import SEARCHED, load_unet, read_context_tokens, read_unet_config
-from search_spaces.supernet import CopyStart, Supernet
+from search_spaces.supernet import Supernet
 
 
 class ExportError(ValueError):
@@ -61,7 +60,8 @@ def source_of_run(run_path: Path, /, *, table: Path | None = None) -> ExportSour
         ValueError: The run is unfinished, its base model has changed, or its weights are gone.
     """
     run = RunDirectory(run_path)
-    config = ExperimentConfig.model_validate(yaml.safe_load(run.read_config()), strict=False)
+    run.read_config()
+    config = stored_config(run.path / "config.yaml")
     architecture, spec = read_spec(run.spec_path)
     model = model_folder(config.model, variant=config.model_variant)
     if folder_digest(model) != spec["digests"]["model"]:
@@ -75,7 +75,7 @@ def source_of_run(run_path: Path, /, *, table: Path | None = None) -> ExportSour
     supernet = Supernet(
         load_unet(model, variant=config.model_variant),
         space=space_from_config(read_unet_config(model), max_copies=config.search.max_copies_per_block),
-        copy_start=CopyStart(config.search.copy_start),
+        copy_start=config.search.copy_start,
     )
     supernet.load_weights(weights)
     if table is None and config.latency_table.is_file():

@@ -1,21 +1,21 @@
 """Execution: on which device, in which precision and memory format UNet, VAE and CLIP compute.
 
-All of it changes the last bits of a score, so all of it belongs to the protocol.
+All of it changes the last bits of a score, so all of it belongs to the protocol. Importing this module does not import
+torch, so that a config is quickly read.
 """
 
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
-import torch
-from diffusers.models.attention import BasicTransformerBlock
-from diffusers.models.resnet import ResnetBlock2D
-from torch import nn
+from pydantic import Field
 
-from nas.pipelines.compute_check import check_dtype
+from nas.settings import settings
 
-M = TypeVar("M", bound=nn.Module)
+if TYPE_CHECKING:
+    from torch import nn
+
+M = TypeVar("M", bound="nn.Module")
 
 
 class Precision(StrEnum):
@@ -26,22 +26,28 @@ class Precision(StrEnum):
     FLOAT16 = "float16"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@settings
 class Execution:
-    """How modules run.
+    """Where and how UNet, VAE and CLIP compute; part of the protocol."""
 
-    Attributes:
-        device: "cpu", "cuda" or "cuda:1".
-        precision: Of matrix products, by autocast; the UNet's weights stay in float32 for robust training.
-        channels_last: Store feature maps with their channels together; convolutions on GPUs and some CPUs like it.
-        compile_blocks: Compile each ResNet and transformer layer by itself. An architecture is then put together from
-            compiled blocks, where a compiled UNet would have to be compiled again for every architecture.
-    """
-
-    device: str = "cpu"
-    precision: Precision = Precision.FLOAT32
-    channels_last: bool = False
-    compile_blocks: bool = False
+    device: Annotated[str, Field(pattern=r"^(cpu|cuda(:\d+)?)$", description="cpu, cuda or cuda:1")] = "cpu"
+    precision: Annotated[
+        Precision,
+        Field(description="of matrix products, by autocast; the UNet's weights stay in float32 for robust training"),
+    ] = Precision.FLOAT32
+    channels_last: Annotated[
+        bool,
+        Field(
+            description="store feature maps with their channels together; convolutions on GPUs and some CPUs like it"
+        ),
+    ] = False
+    compile_blocks: Annotated[
+        bool,
+        Field(
+            description="compile each ResNet and transformer layer by itself, once for all architectures; pays on long "
+            "searches"
+        ),
+    ] = False
 
     def check(self) -> None:
         """Check that the device exists here and computes in the precision.
@@ -49,6 +55,10 @@ class Execution:
         Raises:
             ValueError: It does not.
         """
+        import torch
+
+        from nas.pipelines.compute_check import check_dtype
+
         if torch.device(self.device).type == "cuda" and not torch.cuda.is_available():
             raise ValueError(
                 f"`execution.device` is {self.device!r}, but torch {torch.__version__} sees no CUDA device here; "
@@ -59,13 +69,18 @@ class Execution:
 
     def place(self, module: M, /) -> M:
         """Bring a module to the device and into the memory format, in place."""
+        import torch
+
         module.to(self.device)
         if self.channels_last:
             module.to(memory_format=torch.channels_last)
         return module
 
-    def compile(self, unet: nn.Module, /) -> None:
+    def compile(self, unet: "nn.Module", /) -> None:
         """Compile the blocks of a UNet in place, if wanted; each costs its time at its first call."""
+        from diffusers.models.attention import BasicTransformerBlock
+        from diffusers.models.resnet import ResnetBlock2D
+
         if self.compile_blocks:
             for module in unet.modules():
                 if isinstance(module, (ResnetBlock2D, BasicTransformerBlock)):
@@ -73,6 +88,8 @@ class Execution:
 
     def autocast(self) -> AbstractContextManager[object]:
         """What evaluation runs in."""
+        import torch
+
         if self.precision is Precision.FLOAT32:
             return nullcontext()
         return torch.autocast(torch.device(self.device).type, dtype=getattr(torch, self.precision))

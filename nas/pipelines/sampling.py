@@ -1,44 +1,12 @@
-"""SamplingProtocol and the denoising loop: latents from noise and text, the same for every worker."""
+"""The denoising loop: latents from noise and text, the same for every worker."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import torch
 
 from nas.pipelines.conditioning import Conditioning
-
-# Schedulers without noise of their own: a picture depends on its first noise alone.
-DETERMINISTIC_SCHEDULERS: Final = (
-    "DDIMScheduler",
-    "DPMSolverMultistepScheduler",
-    "EulerDiscreteScheduler",
-    "HeunDiscreteScheduler",
-    "PNDMScheduler",
-    "UniPCMultistepScheduler",
-)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SamplingProtocol:
-    """How a picture is made.
-
-    Attributes:
-        num_steps: Denoising steps.
-        guidance_scale: Classifier-free guidance w in w*eps(c) - (w-1)*eps(null); 1 = none, at half the cost.
-        scheduler: Class name of a diffusers scheduler; its settings come from the pipeline folder.
-    """
-
-    num_steps: int = 8
-    guidance_scale: float = 7.5
-    scheduler: str = "DDIMScheduler"
-
-    def __post_init__(self) -> None:
-        if self.num_steps < 1:
-            raise ValueError(f"`num_steps` must be at least 1, but got {self.num_steps}")
-        if self.guidance_scale < 1:
-            raise ValueError(f"`guidance_scale` must be at least 1 (1 = no guidance), but got {self.guidance_scale}")
-        check_scheduler(self.scheduler)
+from nas.pipelines.protocol import DETERMINISTIC_SCHEDULERS, SamplingProtocol
 
 
 def check_scheduler(name: str, /) -> None:

@@ -13,6 +13,7 @@ from typing import Any, Generic, Protocol, TypeVar
 import numpy as np
 
 from nas.racing.comparisons import Floats, Tolerance, look_schedule, surely_no_worse
+from nas.racing.settings import RacingSettings
 from nas.racing.standings import Standings
 
 
@@ -31,34 +32,6 @@ class Direction(StrEnum):
 
     LOWEST = "lowest"
     HIGHEST = "highest"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RacingSettings:
-    """How sure a race must be, and how often it looks.
-
-    Attributes:
-        confidence: Chance that no comparison of a race is wrong, over all its contestants and looks.
-        min_prompts: Prompts before the first look. Nothing protects from what hits fewer prompts than these show.
-        growth: Ratio of the prompts at one look to those at the look before.
-        indifference: CLIP score that a chosen action may lose more than a displaced one would for the same saving.
-            0 looks for exhaustive scoring's own choice.
-    """
-
-    confidence: float = 0.95
-    min_prompts: int = 16
-    growth: float = 1.3
-    indifference: float = 0.0
-
-    def __post_init__(self) -> None:
-        if not 0 < self.confidence < 1:
-            raise ValueError(f"`confidence` must lie between 0 and 1, but got {self.confidence}")
-        if self.min_prompts < 2:
-            raise ValueError(f"`min_prompts` must be at least 2, since a spread needs two, but got {self.min_prompts}")
-        if self.growth < 1:
-            raise ValueError(f"`growth` must be at least 1, but got {self.growth}")
-        if self.indifference < 0:
-            raise ValueError(f"`indifference` must be at least 0, but got {self.indifference}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,10 +3,11 @@
 from os import PathLike
 
 from nas.pipelines.source import model_folder
+from search_spaces.actions import CopyStart
 from search_spaces.diffusers_config import space_from_config
 from search_spaces.folders.loading import load_unet, read_unet_config
 from search_spaces.stock_space import SpaceForm
-from search_spaces.supernet import CopyStart, Supernet
+from search_spaces.supernet import Supernet
 
 
 def load_supernet(

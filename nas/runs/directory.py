@@ -17,9 +17,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import yaml
-
 from nas.files.durable import is_part, storage_errors, sweep, write_text
+from nas.files.strict_yaml import dumped, read_yaml
 from nas.runs.changes import config_diff
 from nas.scores.store import ScoreStore
 from search_spaces.architecture import Architecture
@@ -86,6 +85,7 @@ class RunDirectory:
         /,
         *,
         may_follow: Callable[[Mapping[str, Any]], None] | None = None,
+        read: Callable[[Path], dict[str, Any]] = read_yaml,
     ) -> Iterator[list[dict[str, Any]]]:
         """Make the directory, or continue in one, holding its lock.
 
@@ -93,6 +93,8 @@ class RunDirectory:
             config: The config to run with.
             may_follow: Raises unless a run of the config that it is given may be continued with `config`; None = a run
                 keeps its config.
+            read: Reads a stored config so that it can be compared with `config`: a run of an older version may lack
+                settings. Configs are compared by value, so that a comment or another order is no change.
 
         Yields:
             The configs that the run had before this one, oldest first, kept in `earlier/`.
@@ -109,10 +111,10 @@ class RunDirectory:
             raise RunDirectoryError(f"{self.path} is not empty and not a run directory; give another --out")
         with self._locked():
             sweep(self.path)
-            self._follow(dict(config), may_follow)
+            self._follow(dict(config), may_follow, read)
             if not (described := self.path / "environment.json").is_file():
                 write_text(described, json.dumps(environment(), indent=2) + "\n")
-            yield [read_yaml(earlier) for earlier in self._earlier()]
+            yield [each for each in map(read, self._earlier()) if each != config]  # a killed extension leaves its own
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -128,21 +130,28 @@ class RunDirectory:
                 ) from None
             yield
 
-    def _follow(self, config: dict[str, Any], may_follow: Callable[[Mapping[str, Any]], None] | None) -> None:
+    def _follow(
+        self,
+        config: dict[str, Any],
+        may_follow: Callable[[Mapping[str, Any]], None] | None,
+        read: Callable[[Path], dict[str, Any]],
+    ) -> None:
         """Write the config; one that differs from the run's is checked, and the run's own is kept."""
-        path, text = self.path / "config.yaml", yaml.safe_dump(config, sort_keys=False)
-        if path.is_file() and (old := path.read_text(encoding="utf-8")) != text:
+        path = self.path / "config.yaml"
+        if path.is_file():
+            if (old := read(path)) == config:
+                return
             if may_follow is None:
                 raise RunDirectoryError(
-                    f"{self.path} holds the run of another config:\n{config_diff(read_yaml(path), config)}\n"
+                    f"{self.path} holds the run of another config:\n{config_diff(old, config)}\n"
                     "give another --out, or the config of that run"
                 )
-            may_follow(read_yaml(path))
+            may_follow(old)
             earlier = self._earlier()
-            if not earlier or earlier[-1].read_text(encoding="utf-8") != old:  # a killed process may have kept it
-                write_text(self.path / "earlier" / f"config-{len(earlier):03d}.yaml", old)
-        if not path.is_file() or old != text:
-            write_text(path, text)
+            if not earlier or read(earlier[-1]) != old:  # a killed process may have kept it
+                text = path.read_text(encoding="utf-8")
+                write_text(self.path / "earlier" / f"config-{len(earlier):03d}.yaml", text)
+        write_text(path, dumped(config))
 
     def _earlier(self) -> list[Path]:
         return sorted((self.path / "earlier").glob("config-*.yaml"))
@@ -183,13 +192,6 @@ class RunDirectory:
 def is_run(path: Path, /) -> bool:
     """Whether a path is a run directory, finished or not."""
     return (path / "config.yaml").is_file()
-
-
-def read_yaml(path: Path, /) -> dict[str, Any]:
-    """The mapping in a YAML file of ours."""
-    content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    assert isinstance(content, dict)
-    return content
 
 
 def _is_unborn(path: Path) -> bool:

@@ -8,7 +8,21 @@ file has, the first n are a random sample of them all, which racing relies on.
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Self
+
+from pydantic import Field
+
+from nas.settings import settings
+
+
+@settings
+class ValidationSettings:
+    """The prompts that every architecture is scored on."""
+
+    captions: Annotated[Path, Field(description="text file, one caption a line; # begins a comment")]
+    num_prompts: Annotated[int, Field(ge=2, description="the first so many captions")] = 24
+    chunk_size: Annotated[int, Field(ge=1, description="prompts per batch and task; part of the protocol")] = 8
+    confidence: Annotated[float, Field(gt=0, lt=1, description="of the intervals around scores")] = 0.95
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,12 +15,12 @@ from nas.algorithms.algorithm import Algorithm
 from nas.algorithms.problem import Problem
 from nas.algorithms.steps import Estimate, Finish, Recipe, Score, Scored, Train, Trained
 from nas.racing.comparisons import look_schedule
-from nas.racing.race import RacingSettings
+from nas.racing.settings import RacingSettings
 from nas.scores.intervals import Interval
 from nas.scores.prompts import ValidationSet
 from nas.search.round_training import JobTrainer
 from nas.workers.pool import WorkerPool
-from nas.workers.settings import RaySettings
+from nas.workers.settings import WorkerSettings
 from nas.workers.worker import EvaluationTask
 from search_spaces.architecture import Architecture
 
@@ -105,7 +105,7 @@ def measure_pace(
     *,
     base: Architecture,
     num_prompts: int,
-    workers: RaySettings,
+    workers: WorkerSettings,
     on_gpu: bool,
 ) -> Pace:
     """Warm up with a chunk per worker, then time another and, where the search trains, a training step.

@@ -16,6 +16,8 @@ from nas.algorithms.algorithm import Algorithm, check
 from nas.algorithms.problem import Problem
 from nas.algorithms.steps import Extended, Finish, Outcome, Recipe, Score, Step, Train, Trained
 from nas.config.experiment import Experiment
+from nas.config.loading import stored_values
+from nas.config.sections import identity
 from nas.drawing.grid import write_grid
 from nas.files.digests import digest_of
 from nas.runs.directory import RunDirectory
@@ -74,7 +76,7 @@ def search(experiment: Experiment, run: RunDirectory, /, *, listeners: Listeners
     """
     config = experiment.config
     with (
-        run.opened(config.identity(), may_follow=experiment.check_extends) as earlier,
+        run.opened(config.plain(), may_follow=experiment.check_extends, read=stored_values) as earlier,
         closing(Trace(run.trace_path)) as trace,
     ):
         store = run.scores if config.score_store is None else shared_store(config.score_store)
@@ -89,7 +91,7 @@ def search(experiment: Experiment, run: RunDirectory, /, *, listeners: Listeners
             )
             session = _Session(experiment, run=run, trace=trace, pool=pool, trainer=trainer, scorer=scorer,
                                on_progress=listeners.on_progress)  # fmt: skip
-            return session.search([*earlier, config.identity()])
+            return session.search([*earlier, config.plain()])
 
 
 def estimate_cost(experiment: Experiment, /, *, on_start: Started = _silent) -> CostEstimate:
@@ -118,7 +120,7 @@ def _estimated(experiment: Experiment, pool: WorkerPool, trainer: JobTrainer) ->
         trainer,
         base=experiment.space.base,
         num_prompts=len(experiment.worker.validation.chunk(0)),
-        workers=experiment.workers,
+        workers=experiment.config.workers,
         on_gpu=experiment.worker.execution.device != "cpu",
     )
     return CostEstimate(least=least, most=most, pace=pace)
@@ -267,7 +269,7 @@ class _Session:
         return specs[0]
 
     def _digests(self, config: Mapping[str, Any]) -> dict[str, str]:
-        return self._experiment.digests | {"config": digest_of(config)}
+        return self._experiment.digests | {"config": digest_of(identity(config))}
 
     def _reporter(
         self, phase: str, step: Train | Score, architecture: Any, problem: Problem[Any]

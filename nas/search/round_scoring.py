@@ -9,7 +9,8 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 
 from nas.algorithms.steps import Contest, Estimate, Score, Scored, Subject, Verdict
-from nas.racing.race import Direction, Race, RacingSettings
+from nas.racing.race import Direction, Race
+from nas.racing.settings import RacingSettings
 from nas.scores.intervals import Interval, losses, mean_interval
 from nas.search.scorer import Scorer
 

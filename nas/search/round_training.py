@@ -15,7 +15,8 @@ from nas.runs.directory import RunDirectory
 from nas.training.captioned_pictures import encode_pictures, read_metadata
 from nas.training.latent_set import LatentSet
 from nas.training.noise_schedule import NoiseSchedule
-from nas.training.robust import RobustTrainingSettings, time_step, train
+from nas.training.robust import time_step, train
+from nas.training.settings import RobustTrainingSettings
 from search_spaces.architecture import Architecture
 from search_spaces.folders.loading import load_unet
 from search_spaces.supernet import Supernet
@@ -43,7 +44,7 @@ class JobTrainer:
 
     Args:
         config: The experiment.
-        settings: Robust training's settings.
+        protected: Blocks that are never skipped.
         supernet: Trained in place; holds the weights that the search starts with.
         start: Gives a supernet of the base model the weights that the search starts with.
         run: Where checkpoints stand.
@@ -54,12 +55,12 @@ class JobTrainer:
         config: ExperimentConfig,
         /,
         *,
-        settings: RobustTrainingSettings,
+        protected: frozenset[str],
         supernet: Supernet,
         start: Callable[[Supernet], None],
         run: RunDirectory,
     ) -> None:
-        self._config, self._settings, self._supernet, self._run = config, settings, supernet, run
+        self._config, self._protected, self._supernet, self._run = config, protected, supernet, run
         self._start = start
         self._held = FIRST  # digest of the weights that the supernet holds
         self._places: dict[str, tuple[int, int]] = {}  # (round, job) by the digest of what it gave
@@ -87,7 +88,7 @@ class JobTrainer:
             self.hold(job.parent)
             self._supernet.switch(job.architecture)
             if iterations:
-                settings = _without_dropping(self._settings) if recovering else self._settings
+                settings = _without_dropping(training) if recovering else training
                 losses = self._steps(
                     settings, iterations, seed=1000 * self._config.seed + round_number, on_step=on_step
                 )
@@ -138,7 +139,11 @@ class JobTrainer:
         torch.set_num_threads(self._config.num_threads)
         with torch.compiler.set_stance("force_eager"):
             return time_step(
-                self._supernet, data=self._data.pictures, schedule=self._data.schedule, settings=self._settings
+                self._supernet,
+                data=self._data.pictures,
+                schedule=self._data.schedule,
+                settings=training,
+                protected=self._protected,
             )
 
     def _steps(
@@ -151,6 +156,7 @@ class JobTrainer:
                 data=self._data.pictures,
                 schedule=self._data.schedule,
                 settings=settings,
+                protected=self._protected,
                 num_iterations=iterations,
                 seed=seed,
                 on_step=lambda step, loss: on_step(step, iterations),

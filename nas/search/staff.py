@@ -29,7 +29,7 @@ def staffed(
     pool = make_pool(
         experiment.worker,
         supernet=supernet,
-        settings=experiment.workers,
+        settings=experiment.config.workers,
         log_folder=log_folder,
         on_start=on_start,
     )
@@ -39,7 +39,7 @@ def staffed(
             pool,
             JobTrainer(
                 experiment.config,
-                settings=experiment.training,
+                protected=experiment.problem.protected,
                 supernet=supernet,
                 start=experiment.start.give_weights,
                 run=run,

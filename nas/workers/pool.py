@@ -6,7 +6,7 @@ from typing import Protocol
 
 import torch
 
-from nas.workers.settings import RaySettings
+from nas.workers.settings import WorkerSettings
 from nas.workers.worker import EvaluationResult, EvaluationTask, EvaluationWorker, WorkerSpec
 from search_spaces.supernet import Supernet
 
@@ -51,7 +51,7 @@ def make_pool(
     /,
     *,
     supernet: Supernet,
-    settings: RaySettings,
+    settings: WorkerSettings,
     log_folder: Path | None,
     on_start: Callable[[int, int], None],
 ) -> WorkerPool:

@@ -16,7 +16,7 @@ from ray.exceptions import RayError
 from ray.util.placement_group import PlacementGroup, placement_group, placement_group_table
 
 from nas.workers.ray_errors import WorkersUnavailableError
-from nas.workers.settings import RaySettings
+from nas.workers.settings import WorkerSettings
 
 REACHABLE_WITHIN_S: Final = 10.0
 _HTTP2_GREETING: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, 4, 0, 0, 0, 0, 0))  # RFC 9113, 3.4
@@ -28,7 +28,7 @@ def connect(address: str | None, /) -> bool:
     A Ray that this process has already started or joined is used as it is.
 
     Args:
-        address: As in `RaySettings`.
+        address: As in `WorkerSettings`.
 
     Returns:
         Whether this call made the connection, so that it is the caller's to end by `ray.shutdown()`.
@@ -90,7 +90,7 @@ def _check_reachable(address: str) -> None:
         ) from error
 
 
-def check_capacity(settings: RaySettings, /) -> None:
+def check_capacity(settings: WorkerSettings, /) -> None:
     """Whether all workers could run at once if nobody else took anything.
 
     Raises:
@@ -111,7 +111,7 @@ def check_capacity(settings: RaySettings, /) -> None:
         )
 
 
-def reserve(settings: RaySettings, /) -> PlacementGroup:
+def reserve(settings: WorkerSettings, /) -> PlacementGroup:
     """A place for every worker, taken as soon as all are free; lost places are looked for again by Ray."""
     bundles = [settings.resources_per_worker] * settings.num_workers
     places: PlacementGroup = placement_group(bundles, strategy=settings.placement.upper())

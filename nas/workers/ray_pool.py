@@ -24,7 +24,7 @@ from nas.workers.ray_actor import RayWorker, ResultT, TaskT, Worker
 from nas.workers.ray_cluster import check_capacity, connect, free_resources, is_reserved, reserve
 from nas.workers.ray_errors import MEMORY_REMEDY, TaskFailedError, WorkersUnavailableError, brief, is_loss, plain
 from nas.workers.ray_weights import WeightsHistory
-from nas.workers.settings import RaySettings
+from nas.workers.settings import WorkerSettings
 
 _log = logging.getLogger(__name__)
 
@@ -80,7 +80,7 @@ class RayPool(Generic[TaskT, ResultT]):
         /,
         *,
         worker_class: Callable[..., Worker[TaskT, ResultT]],
-        settings: RaySettings,
+        settings: WorkerSettings,
         base_weights: Mapping[str, torch.Tensor] | None = None,
         log_folder: Path | None = None,
         on_start: Callable[[int, int], None] = lambda num_ready, num_workers: None,

@@ -1,44 +1,34 @@
-"""What is asked of Ray: how many workers, where, and with what."""
+"""Who scores: how many workers, where, and with what of a machine."""
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from nas.settings import settings
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RaySettings:
-    """What is asked of Ray.
+@settings
+class WorkerSettings:
+    """Who scores; never changes a result. One worker without an address is this process, others are Ray actors."""
 
-    Attributes:
-        num_workers: Number of actors.
-        address: "host:port" of a Ray cluster, or "auto" for the one that runs on this machine; None = start Ray here.
-        cpus_per_worker: Processors that Ray sets aside for each; a bookkeeping figure, it may be a fraction.
-        gpus_per_worker: GPUs, or shares of one, for each.
-        placement: "pack" fills one machine before the next, "spread" uses all evenly.
-        max_attempts: Failures in a row after which a task, or the start of a worker, is given up.
-        start_timeout_s: A worker must answer for the first time so many seconds after it was asked for.
-
-    Raises:
-        ValueError: A number is out of its range; the message lists all that are.
-    """
-
-    num_workers: int
-    address: str | None = None
-    cpus_per_worker: float = 1.0
-    gpus_per_worker: float = 0.0
-    placement: Literal["pack", "spread"] = "pack"
-    max_attempts: int = 3
-    start_timeout_s: float = 300.0
-
-    def __post_init__(self) -> None:
-        laws = {
-            "num_workers": self.num_workers >= 1,
-            "cpus_per_worker": self.cpus_per_worker > 0,
-            "gpus_per_worker": self.gpus_per_worker >= 0,
-            "max_attempts": self.max_attempts >= 1,
-            "start_timeout_s": self.start_timeout_s > 0,
-        }
-        if broken := [f"`{name}` = {getattr(self, name)}" for name, kept in laws.items() if not kept]:
-            raise ValueError(f"settings of Ray must be positive (GPUs may be 0), but got {', '.join(broken)}")
+    num_workers: Annotated[int, Field(ge=1, description="1 = in this process; more = Ray actors")] = 1
+    address: Annotated[
+        str | None,
+        Field(description='"host:port" of a Ray cluster, "auto" for the one that runs here; null = start Ray here'),
+    ] = None
+    cpus_per_worker: Annotated[
+        float, Field(gt=0, description="processors that Ray sets aside for each; a bookkeeping figure")
+    ] = 1.0
+    gpus_per_worker: Annotated[float, Field(ge=0, description="GPUs, or shares of one, for each")] = 0.0
+    placement: Annotated[
+        Literal["pack", "spread"], Field(description="pack fills one machine before the next, spread uses all evenly")
+    ] = "pack"
+    max_attempts: Annotated[
+        int, Field(ge=1, description="failures in a row after which a task, or the start of a worker, is given up")
+    ] = 3
+    start_timeout_s: Annotated[
+        float, Field(gt=0, description="seconds in which a worker must have loaded its models")
+    ] = 300.0
 
     @property
     def resources_per_worker(self) -> dict[str, float]:

@@ -18,12 +18,13 @@ from nas.evaluation.clip_evaluator import ClipEvaluator
 from nas.evaluation.clip_model import ClipModel
 from nas.pipelines.execution import Execution
 from nas.pipelines.folder import PipelineParts
-from nas.pipelines.sampling import SamplingProtocol
+from nas.pipelines.protocol import SamplingProtocol
 from nas.scores.prompts import ValidationSet
+from search_spaces.actions import CopyStart
 from search_spaces.architecture import Architecture
 from search_spaces.diffusers_config import space_from_config
 from search_spaces.folders.loading import load_unet
-from search_spaces.supernet import CopyStart, Supernet
+from search_spaces.supernet import Supernet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,11 +14,11 @@ from safetensors.torch import load_file
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from search_spaces import Architecture, ArchitectureError, space_from_config
-from search_spaces.actions import Action
+from search_spaces.actions import Action, CopyStart
 from search_spaces.folders.loading import load_unet, read_unet_config
 from search_spaces.searched_unet import SearchedUNet
 from search_spaces.shapes import PIPELINE_DIR
-from search_spaces.supernet import CopyStart, Supernet
+from search_spaces.supernet import Supernet
 from tests.search_spaces.conftest import CONFIG, Forward
 from tests.search_spaces.drawing import draw
 from tests.strategies import architectures

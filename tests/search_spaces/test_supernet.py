@@ -12,8 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from torch import nn
 
 from search_spaces import Action, Architecture, ArchitectureError, BlockKind, Position, Stage, UNetSpace, parse_action
+from search_spaces.actions import CopyStart
 from search_spaces.diffusers_config import space_from_config, stock_config
-from search_spaces.supernet import CopyStart, ResnetChain, Supernet, neutralise
+from search_spaces.supernet import ResnetChain, Supernet, neutralise
 from search_spaces.wiring import module_prefix
 from tests.search_spaces.conftest import CONFIG, Forward
 from tests.strategies import architectures

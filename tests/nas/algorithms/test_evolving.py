@@ -8,7 +8,7 @@ import pytest
 from nas.algorithms.algorithm import OutcomeError, check
 from nas.algorithms.evolving import ArchitectureEvolving
 from nas.algorithms.problem import Problem
-from nas.algorithms.proposal import EvolvingSettings
+from nas.algorithms.settings import EvolvingSettings
 from nas.algorithms.steps import (
     Estimate,
     Extended,

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from nas.algorithms.feasibility import InfeasibleTargetError, check_feasible, check_protected, fastest
 from nas.algorithms.problem import Problem
-from nas.algorithms.proposal import EvolvingSettings, Proposal, candidates, contest, propose
+from nas.algorithms.proposal import Proposal, candidates, contest, propose
+from nas.algorithms.settings import EvolvingSettings
 from nas.algorithms.steps import StopReason
 from nas.algorithms.value_score import ScoredAction, ranked
 from nas.scores.intervals import Interval

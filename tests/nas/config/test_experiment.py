@@ -77,6 +77,6 @@ def test_captions_are_the_validation(experiment: Path, resolved: Experiment, tmp
     assert changed(experiment, resolved, f"validation.captions={captions}") == {"config", "validation"}
 
 
-def test_protected_blocks_are_spared_by_training_too(resolved: Experiment) -> None:
-    assert resolved.training.protected == resolved.problem.protected
+def test_protected_blocks_are_the_problems(resolved: Experiment) -> None:
+    assert resolved.problem.protected == frozenset(resolved.config.search.protected)
     assert len(resolved.problem.protected) == 33

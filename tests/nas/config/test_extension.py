@@ -8,10 +8,11 @@ from hypothesis import strategies as st
 
 from nas.algorithms.evolving import DECLARATION
 from nas.algorithms.problem import Problem
-from nas.algorithms.proposal import EvolvingSettings
+from nas.algorithms.settings import EvolvingSettings
 from nas.config.extension import ChangedConfigError, check_extension
 from nas.config.sections import SearchConfig
 from nas.runs.changes import changed_keys
+from nas.settings import described
 from tests.depth_space import depth_space
 
 BASE_MS = 10.0
@@ -100,4 +101,4 @@ def test_no_two_different_configs_extend_each_other(ratio: float, rounds: int, c
 
 
 def test_the_settings_that_extend_exist() -> None:
-    assert set(DECLARATION.extends) <= set(SearchConfig.model_fields)
+    assert set(DECLARATION.extends) <= set(described(SearchConfig))

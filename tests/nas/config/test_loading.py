@@ -1,13 +1,17 @@
 """Experiments as YAML: every problem named with its place, overrides, paths, and what makes two searches the same."""
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from nas.config.loading import ConfigError, load_config
-from nas.config.sections import ExperimentConfig
+from nas.config.loading import ConfigError, load_config, stored_config, stored_values
+from nas.config.sections import BEFORE, RESULT_FREE, ExperimentConfig, identity
+from nas.files.strict_yaml import dumped
+from nas.settings import described, plain
 
 MINIMAL: dict[str, Any] = {
     "model": "model",
@@ -128,7 +132,7 @@ def test_an_override_that_cannot_be_read_is_named(tmp_path: Path, override: str,
         ("model: [", r"experiment\.yaml is not YAML"),
         ("- a\n- b\n", "must hold a mapping of settings, but holds list"),
         ("", "must hold a mapping of settings, but holds NoneType"),
-        ("model: !!python/object/apply:os.getcwd []\n", r"experiment\.yaml is not YAML"),
+        ("model: !!python/object/apply:os.getcwd []\n", "line 1, column 8: must be a plain value, but is tagged"),
     ],
 )
 def test_a_file_that_is_no_config_is_named(tmp_path: Path, content: str, law: str) -> None:
@@ -148,12 +152,111 @@ def test_the_identity_leaves_out_only_what_never_changes_a_result(tmp_path: Path
     one, two = load_config(path), load_config(path, overrides=["workers.num_workers=2", "score_store=elsewhere"])
     assert one.identity() == two.identity()
     absent = {"workers", "score_store", "model_variant"}  # the last only while there is none, as in runs of old
-    assert set(ExperimentConfig.model_fields) - set(one.identity()) == absent
+    assert set(described(ExperimentConfig)) - set(one.identity()) == absent
     assert load_config(path, overrides=["model_variant=fp16"]).identity()["model_variant"] == "fp16"
     assert load_config(path, overrides=["num_threads=2"]).identity() != one.identity()
 
 
-def test_the_identity_survives_yaml(tmp_path: Path) -> None:
+def test_a_run_keeps_every_setting_that_can_change_a_result(tmp_path: Path) -> None:
+    config = load_config(write(tmp_path))
+    assert config.plain() == {name: value for name, value in plain(config).items() if name not in RESULT_FREE}
+
+
+def test_what_a_run_keeps_is_read_back_as_it_was(tmp_path: Path) -> None:
     config = load_config(write(tmp_path, search={"target_ratio": 0.5, "protected": ["resnet[mid,0]"]}))
-    back = ExperimentConfig.model_validate(yaml.safe_load(yaml.safe_dump(config.identity())), strict=False)
-    assert back == config
+    kept = tmp_path / "config.yaml"
+    kept.write_text(dumped(config.plain()), encoding="utf-8")
+    assert stored_config(kept) == config
+    assert stored_values(kept) == config.plain()
+    assert load_config(kept) == config
+
+
+def test_an_older_run_means_what_its_version_did(tmp_path: Path) -> None:
+    config = load_config(write(tmp_path))
+    kept = tmp_path / "config.yaml"
+    kept.write_text(dumped(config.identity()), encoding="utf-8")
+    assert stored_config(kept) == config
+    assert identity(stored_values(kept)) == config.identity()
+    for key, value in BEFORE.items():
+        section, _, name = key.rpartition(".")
+        part = stored_values(kept)[section] if section else stored_values(kept)
+        assert part[name] == value
+
+
+def test_a_kept_config_that_breaks_a_law_is_named(tmp_path: Path) -> None:
+    kept = tmp_path / "config.yaml"
+    kept.write_text(dumped(load_config(write(tmp_path)).plain() | {"sed": 3, "search": 7}), encoding="utf-8")
+    with pytest.raises(ConfigError) as error:
+        stored_config(kept)
+    head, *lines = str(error.value).splitlines()
+    assert head == f"{kept} has 2 problems:"
+    assert sorted(line.partition(":")[0].strip() for line in lines) == ["search", "sed"]
+
+
+# --- paths: those of a file are the file's, those that are typed are the shell's, and none that is kept is relative
+
+
+@pytest.fixture
+def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working directory, which is not the config's folder."""
+    folder = tmp_path / "shell"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return folder
+
+
+PATHS = ["model", "clip.model", "latency_table", "validation.captions", "robust_training.pictures", "score_store"]
+
+
+def value_of(config: ExperimentConfig, key: str) -> str:
+    value: Any = config
+    for name in key.split("."):
+        value = getattr(value, name)
+    return str(value)
+
+
+@pytest.mark.parametrize("key", [*PATHS, "search.start"])
+def test_typed_paths_are_relative_to_the_shell(tmp_path: Path, shell: Path, key: str) -> None:
+    path = write(tmp_path)
+    assert value_of(load_config(path, overrides=[f"{key}=boards/x"]), key) == str(shell / "boards" / "x")
+    assert value_of(load_config(path, overrides=[f"{key}=/boards/x"]), key) == "/boards/x"
+    others = [each for each in PATHS if each != key and value_of(load_config(path), each) != "None"]
+    assert all(str(shell) not in value_of(load_config(path, overrides=[f"{key}=x"]), each) for each in others)
+
+
+def test_a_typed_section_is_the_shells_and_the_last_word_counts(tmp_path: Path, shell: Path) -> None:
+    config = load_config(write(tmp_path), overrides=["validation={captions: a.txt}", "validation.num_prompts=5"])
+    assert config.validation.captions == shell / "a.txt"
+    assert config.clip.model == str(tmp_path / "judge")
+
+
+@pytest.mark.parametrize("key", [*PATHS, "search.start"])
+def test_home_is_home_in_a_file_and_in_the_shell(
+    tmp_path: Path, shell: Path, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    expected = str(tmp_path / "home" / "x")
+    assert value_of(load_config(write(tmp_path), overrides=[f"{key}=~/x"]), key) == expected
+    section, _, name = key.rpartition(".")
+    sections = {section: {**MINIMAL.get(section, {}), name: "~/x"}} if section else {name: "~/x"}
+    assert value_of(load_config(write(tmp_path, **sections)), key) == expected
+
+
+def test_a_known_name_and_the_hub_are_no_paths(tmp_path: Path, shell: Path) -> None:
+    for start in ("bk-sdm-small", "hub:someone/unet"):
+        assert load_config(write(tmp_path), overrides=[f"search.start={start}"]).search.start == start
+    (shell / "bk-sdm-small").mkdir()
+    config = load_config(write(tmp_path), overrides=["search.start=bk-sdm-small"])
+    assert config.search.start == str(shell / "bk-sdm-small"), "what is there goes first"
+
+
+@pytest.mark.parametrize("given", ["x" * 300, "~nobody-of-this-name/x"])
+@pytest.mark.parametrize("key", [*PATHS, "search.start"])
+def test_a_path_that_no_disk_takes_is_named(tmp_path: Path, key: str, given: str) -> None:
+    with pytest.raises(ConfigError, match=rf"experiment\.yaml: {key}: '.*' is no path"):
+        load_config(write(tmp_path), overrides=[f"{key}={given}"])
+
+
+def test_reading_a_config_imports_no_framework() -> None:
+    code = "import sys, nas.config.loading; print({'torch', 'diffusers', 'ray', 'scipy'} & set(sys.modules))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "set()\n"

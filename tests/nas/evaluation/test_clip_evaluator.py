@@ -7,7 +7,7 @@ from diffusers import UNet2DConditionModel
 from nas.evaluation.clip_evaluator import ClipEvaluator
 from nas.evaluation.clip_model import ClipModel
 from nas.pipelines.folder import PipelineParts
-from nas.pipelines.sampling import SamplingProtocol
+from nas.pipelines.protocol import SamplingProtocol
 from nas.scores.prompts import ValidationSet
 
 CAPTIONS = ["a red circle", "a small blue square", "a green ring", "a yellow cross on a black background", "a ring"]

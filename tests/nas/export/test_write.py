@@ -34,10 +34,11 @@ from nas.runs.directory import RunDirectory
 from nas.runs.spec import FoundArchitecture, read_spec, write_spec
 from nas.scores.intervals import mean_interval
 from search_spaces import Action, Architecture, SpaceForm, space_from_config, stock_config
+from search_spaces.actions import CopyStart
 from search_spaces.folders.loading import load_unet, read_unet_config
 from search_spaces.known.architectures import KNOWN_ARCHITECTURES
 from search_spaces.shapes import PIPELINE_DIR
-from search_spaces.supernet import CopyStart, Supernet
+from search_spaces.supernet import Supernet
 from tests.folders import write_pipeline
 from tests.nas.searching import read_json
 from tests.nas.synthetic import shapes_space, write_wanted

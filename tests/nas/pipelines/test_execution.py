@@ -12,7 +12,7 @@ from nas.evaluation.clip_evaluator import ClipEvaluator
 from nas.evaluation.clip_model import ClipModel
 from nas.pipelines.execution import Execution, Precision
 from nas.pipelines.folder import PipelineParts
-from nas.pipelines.sampling import SamplingProtocol
+from nas.pipelines.protocol import SamplingProtocol
 from nas.scores.prompts import ValidationSet
 from search_spaces.shapes import OPEN_CLIP_DIR, PIPELINE_DIR
 

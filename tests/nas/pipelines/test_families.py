@@ -18,7 +18,8 @@ from nas.pipelines.conditioning import Conditioning
 from nas.pipelines.convert import convert_checkpoint
 from nas.pipelines.folder import PipelineParts, load_pipeline
 from nas.pipelines.index import check_pipeline_folder, read_pipeline_index
-from nas.pipelines.sampling import DETERMINISTIC_SCHEDULERS, SamplingProtocol, initial_noise, sample_latents
+from nas.pipelines.protocol import DETERMINISTIC_SCHEDULERS, SamplingProtocol
+from nas.pipelines.sampling import initial_noise, sample_latents
 from nas.pipelines.sampling import make_scheduler as make
 from nas.scores.prompts import ValidationSet
 from search_spaces.folders.loading import ModelFolderError, load_unet, read_unet_config

@@ -8,9 +8,8 @@ from diffusers import StableDiffusionPipeline, UNet2DConditionModel
 
 from nas.pipelines.conditioning import Conditioning
 from nas.pipelines.folder import PipelineParts
+from nas.pipelines.protocol import DETERMINISTIC_SCHEDULERS, SamplingProtocol
 from nas.pipelines.sampling import (
-    DETERMINISTIC_SCHEDULERS,
-    SamplingProtocol,
     initial_noise,
     make_scheduler,
     sample_latents,
@@ -129,9 +128,9 @@ def test_no_scheduler_adds_noise_of_its_own(unet: UNet2DConditionModel, parts: P
 @pytest.mark.parametrize(
     ("field", "value", "law"),
     [
-        ("num_steps", 0, "`num_steps` must be at least 1, but got 0"),
-        ("guidance_scale", 0.5, r"`guidance_scale` must be at least 1 \(1 = no guidance\), but got 0.5"),
-        ("scheduler", "DDPMScheduler", "`scheduler` must be one of DDIMScheduler, .* but got 'DDPMScheduler'"),
+        ("num_steps", 0, "num_steps: must be greater than or equal to 1, but got 0"),
+        ("guidance_scale", 0.5, "guidance_scale: must be greater than or equal to 1, but got 0.5"),
+        ("scheduler", "DDPMScheduler", "scheduler: must be 'DDIMScheduler', .* but got 'DDPMScheduler'"),
     ],
 )
 def test_a_protocol_that_breaks_a_law_does_not_exist(field: str, value: Any, law: str) -> None:

@@ -167,4 +167,4 @@ def test_a_search_of_a_single_file_says_how_to_make_a_folder(tmp_path: Path) -> 
     path = write_experiment(tmp_path)
     (tmp_path / "model.safetensors").touch()
     with pytest.raises(ModelFolderError, match=r"`nas convert \S+model\.safetensors FOLDER --config CONFIG`"):
-        resolve(load_config(path, overrides=["model=model.safetensors"]))
+        resolve(load_config(path, overrides=[f"model={tmp_path / 'model.safetensors'}"]))

@@ -18,7 +18,8 @@ from nas.runs.spec import read_spec
 from nas.runs.trace import read_trace
 from nas.training.captioned_pictures import encode_pictures, read_metadata
 from nas.training.noise_schedule import NoiseSchedule
-from nas.training.robust import RobustTrainingSettings, train
+from nas.training.robust import train
+from nas.training.settings import RobustTrainingSettings
 from search_spaces import space_from_config
 from search_spaces.folders.loading import ModelFolderError, load_unet, read_unet_config
 from search_spaces.supernet import Supernet

@@ -16,7 +16,8 @@ from scipy import stats
 
 from nas.algorithms.value_score import ScoredAction, ranked
 from nas.racing.comparisons import POOLED_PROMPTS, Floats, Tolerance, look_schedule, surely_no_worse
-from nas.racing.race import Direction, Race, RacingSettings, Verdict, exhaustive
+from nas.racing.race import Direction, Race, Verdict, exhaustive
+from nas.racing.settings import RacingSettings
 from nas.scores.intervals import paired_loss
 from search_spaces import Action
 from tests.nas.synthetic import shapes_space
@@ -356,10 +357,10 @@ def test_looks_are_whole_chunks_and_end_with_all() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"confidence": 1.0}, "`confidence` must lie between 0 and 1, but got 1.0"),
-        ({"min_prompts": 1}, "`min_prompts` must be at least 2"),
-        ({"growth": 0.9}, "`growth` must be at least 1, but got 0.9"),
-        ({"indifference": -0.1}, "`indifference` must be at least 0, but got -0.1"),
+        ({"confidence": 1.0}, "confidence: must be less than 1, but got 1.0"),
+        ({"min_prompts": 1}, "min_prompts: must be greater than or equal to 2, but got 1"),
+        ({"growth": 0.9}, "growth: must be greater than or equal to 1, but got 0.9"),
+        ({"indifference": -0.1}, "indifference: must be greater than or equal to 0, but got -0.1"),
     ],
 )
 def test_settings_are_checked(options: Mapping[str, Any], message: str) -> None:

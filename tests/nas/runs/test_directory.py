@@ -41,6 +41,42 @@ def test_the_same_config_continues(run: RunDirectory) -> None:
         assert (run.path / "trace.jsonl").read_text() == "{}\n"
 
 
+@pytest.mark.parametrize(
+    "edit", ["# a remark\n{}", "{}\n\n# more\n", "seed: 0\nsearch: {{target_ratio: 0.50}}\nmodel: somewhere\n"]
+)
+def test_a_remark_or_another_order_is_no_other_config(run: RunDirectory, edit: str) -> None:
+    with run.opened(CONFIG):
+        pass
+    path = run.path / "config.yaml"
+    path.write_text(edit.format(path.read_text()))
+    before = path.read_bytes()
+    with run.opened(CONFIG) as earlier:
+        assert earlier == []
+    assert path.read_bytes() == before
+    assert not (run.path / "earlier").exists()
+
+
+def test_an_extension_killed_between_its_two_files_is_none(run: RunDirectory) -> None:
+    with run.opened(CONFIG):
+        pass
+    longer = CONFIG | {"search": {"target_ratio": 0.4}}
+    (run.path / "earlier").mkdir()
+    (run.path / "earlier" / "config-000.yaml").write_bytes((run.path / "config.yaml").read_bytes())
+    with run.opened(CONFIG) as earlier:
+        assert earlier == []
+    with run.opened(longer, may_follow=lambda old: None) as earlier:
+        assert earlier == [CONFIG]
+
+
+@pytest.mark.parametrize("content", ["", "[1]", "a: [", "a: " + "[" * 3000, "a: 1\na: 2\n"])
+def test_a_config_that_cannot_be_read_is_named(run: RunDirectory, content: str) -> None:
+    with run.opened(CONFIG):
+        pass
+    (run.path / "config.yaml").write_text(content)
+    with pytest.raises(ValueError, match=r"config\.yaml"), run.opened(CONFIG):
+        pass
+
+
 def test_another_config_is_shown_as_a_diff_and_refused(run: RunDirectory) -> None:
     with run.opened(CONFIG):
         pass

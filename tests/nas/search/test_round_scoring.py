@@ -13,7 +13,7 @@ from nas.algorithms.evolving import ArchitectureEvolving
 from nas.algorithms.steps import Score, Scored, Subject, Trained
 from nas.config.experiment import Experiment, resolve
 from nas.config.loading import load_config
-from nas.racing.race import RacingSettings
+from nas.racing.settings import RacingSettings
 from nas.scores.prompts import ValidationSet
 from nas.scores.store import ScoreStore
 from nas.search.round_scoring import StepScorer

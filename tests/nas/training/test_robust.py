@@ -14,7 +14,8 @@ from nas.pipelines.conditioning import Conditioning
 from nas.training.dropping import check_stages, drop_blocks
 from nas.training.latent_set import LatentSet
 from nas.training.noise_schedule import NoiseSchedule
-from nas.training.robust import RobustTrainingSettings, train
+from nas.training.robust import train
+from nas.training.settings import RobustTrainingSettings
 from search_spaces import Action, Architecture, space_from_config
 from search_spaces.supernet import Supernet
 from tests.nas.synthetic import shapes_space

@@ -19,12 +19,13 @@ from ray.exceptions import ActorUnavailableError
 
 import nas.workers.ray_cluster
 import nas.workers.ray_pool
+from nas.settings import SettingsError
 from nas.workers.ray_actor import RayWorker
 from nas.workers.ray_cluster import connect
 from nas.workers.ray_errors import TaskFailedError, WorkersUnavailableError
 from nas.workers.ray_pool import RayPool
 from nas.workers.ray_weights import WeightsHistory
-from nas.workers.settings import RaySettings
+from nas.workers.settings import WorkerSettings
 from tests.nas.tiny_worker import TinyResult, TinySpec, TinyTask, TinyWorker
 
 STORE_BYTES = 100 * 2**20
@@ -48,7 +49,7 @@ def make_pool(cluster: Cluster, tmp_path: Path) -> Iterator[MakePool]:
 
     def make(*, broken: bool = False, slow_starts: tuple[float, ...] = (), **kwargs: Any) -> Any:
         options = {key: kwargs.pop(key) for key in ("base_weights", "log_folder", "on_start") if key in kwargs}
-        settings = RaySettings(**{"num_workers": 2, "cpus_per_worker": 0.5, "start_timeout_s": 60} | kwargs)
+        settings = WorkerSettings(**{"num_workers": 2, "cpus_per_worker": 0.5, "start_timeout_s": 60} | kwargs)
         spec = TinySpec(markers=tmp_path, broken=broken, slow_starts=slow_starts)
         pools.append(RayPool(spec, worker_class=TinyWorker, settings=settings, **options))
         return pools[-1]
@@ -97,7 +98,7 @@ def test_ray_is_started_on_this_machine_guarded_and_left(tmp_path: Path, monkeyp
     for name in ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"):
         monkeypatch.delenv(name, raising=False)
     assert not ray.is_initialized()
-    settings = RaySettings(num_workers=1)
+    settings = WorkerSettings(num_workers=1)
     with closing(RayPool(TinySpec(markers=tmp_path), worker_class=TinyWorker, settings=settings)) as pool:
         assert squares(list(pool.evaluate(tasks(3)))) == expected(3)
         assert os.environ["RAY_USAGE_STATS_ENABLED"] == "0"
@@ -144,8 +145,14 @@ def test_another_ray_than_the_one_in_use_is_refused(cluster: Cluster) -> None:
 
 
 def test_settings_out_of_range_are_all_named() -> None:
-    with pytest.raises(ValueError, match=r"`num_workers` = 0, `gpus_per_worker` = -1"):
-        RaySettings(num_workers=0, gpus_per_worker=-1)
+    with pytest.raises(SettingsError) as error:
+        WorkerSettings(num_workers=0, gpus_per_worker=-1)
+    head, *problems = str(error.value).split("\n  ")
+    assert head == "WorkerSettings has 2 problems:"
+    assert problems == [
+        "num_workers: must be greater than or equal to 1, but got 0",
+        "gpus_per_worker: must be greater than or equal to 0, but got -1",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,33 @@
+"""How sure a race must be, and how often it looks."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from nas.settings import settings
+
+
+@settings
+class RacingSettings:
+    """How soon an action gets no more prompts: how sure a race must be, and how often it looks; see docs/racing.md."""
+
+    enabled: Annotated[bool, Field(description="false = exhaustive scoring, as always in the stock space")] = True
+    confidence: Annotated[
+        float,
+        Field(gt=0, lt=1, description="chance that no comparison of a race is wrong, over all contestants and looks"),
+    ] = 0.95
+    min_prompts: Annotated[
+        int,
+        Field(ge=2, description="prompts before the first look; nothing protects from what hits fewer than these show"),
+    ] = 16
+    growth: Annotated[
+        float, Field(ge=1, description="ratio of the prompts at one look to those at the look before")
+    ] = 1.3
+    indifference: Annotated[
+        float,
+        Field(
+            ge=0,
+            description="CLIP score that a chosen action may lose more than a displaced one would for the same saving; "
+            "0 looks for exhaustive scoring's own choice",
+        ),
+    ] = 0.0

@@ -1,0 +1,204 @@
+"""Laws that hold for every setting of every section, whichever are added."""
+
+from collections.abc import Iterator
+from enum import Enum
+from pathlib import Path
+from types import NoneType
+from typing import Any, get_args
+
+import pytest
+import yaml
+from annotated_types import Ge, Gt, Le, Lt
+from pydantic.fields import FieldInfo
+
+from nas.config.loading import ConfigError, load_config
+from nas.config.sections import BEFORE, RESULT_FREE, ExperimentConfig, SearchConfig, identity
+from nas.files.digests import digest_of
+from nas.files.strict_yaml import dumped, parse_yaml
+from nas.settings import SettingsError, described, plain, read
+
+GIVEN: dict[str, Any] = {
+    "model": "/model",
+    "clip": {"model": "/judge"},
+    "latency_table": "/table.json",
+    "validation": {"captions": "/captions.txt"},
+    "search": {"target_ratio": 0.5},
+}
+
+
+def leaves(kind: type = ExperimentConfig, prefix: str = "") -> Iterator[tuple[str, type, FieldInfo]]:
+    """Every setting: its dotted name, its class, and what is known of it."""
+    for name, info in described(kind).items():
+        if isinstance(info.annotation, type) and described(info.annotation):
+            yield from leaves(info.annotation, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", kind, info
+
+
+LEAVES = {key: (kind, info) for key, kind, info in leaves()}
+SECTIONS = {name: info.annotation for name, info in described(ExperimentConfig).items() if described(info.annotation)}
+
+
+def config(**changed: Any) -> ExperimentConfig:
+    return read(ExperimentConfig, with_values(changed), name="test")
+
+
+def with_values(changed: dict[str, Any]) -> dict[str, Any]:
+    """`GIVEN` with settings by their dotted names."""
+    data = {name: dict(part) if isinstance(part, dict) else part for name, part in GIVEN.items()}
+    for key, value in changed.items():
+        section, _, name = key.rpartition(".")
+        (data.setdefault(section, {}) if section else data)[name] = value
+    return data
+
+
+def bare(info: FieldInfo) -> Any:
+    """Its type, without null."""
+    parts = [part for part in get_args(info.annotation) if part is not NoneType]
+    return parts[0] if NoneType in get_args(info.annotation) else info.annotation
+
+
+def lawless(info: FieldInfo) -> list[Any]:
+    """Plain values that break a setting's law or are of another kind; text is never a number, and 1 is no truth."""
+    kind = bare(info)
+    values: list[Any] = [[[1]]] if Any in get_args(kind) else [{"a": {"b": []}}, [[1]]]
+    if kind in (bool, int, float):
+        values += ["1", "yes"]
+    if kind in (int, bool):
+        values += [1.5, float("inf")]
+    if kind is int:
+        values.append(True)
+    if kind is float:
+        values += [float("nan"), float("inf"), True]
+    if kind in (str, Path) or (isinstance(kind, type) and issubclass(kind, Enum)):
+        values.append(3)
+    if (get_args(kind) and all(isinstance(each, str) for each in get_args(kind))) or getattr(kind, "__members__", None):
+        values.append("something else")
+    if kind in (bool, int, float) and NoneType not in get_args(info.annotation):
+        values.append(None)
+    for bound in info.metadata:
+        match bound:
+            case Ge():
+                values.append(bound.ge - 1)
+            case Gt():
+                values.append(bound.gt)
+            case Le():
+                values.append(bound.le + 1)
+            case Lt():
+                values.append(bound.lt)
+            case _:
+                values.append("no such device")
+    return values
+
+
+def test_there_are_settings_in_every_section() -> None:
+    assert len(SECTIONS) == len({key.partition(".")[0] for key in LEAVES if "." in key}) >= 8
+    assert len(LEAVES) > 40
+
+
+@pytest.mark.parametrize("key", LEAVES)
+def test_what_breaks_a_law_is_refused_by_name_from_a_file(key: str, tmp_path: Path) -> None:
+    for value in lawless(LEAVES[key][1]):
+        path = tmp_path / "experiment.yaml"
+        path.write_text(dumped(with_values({key: value})), encoding="utf-8")
+        with pytest.raises(ConfigError) as error:
+            load_config(path)
+        head, *problems = str(error.value).splitlines()
+        assert head.startswith(f"{path} has ")
+        assert problems[0].startswith(f"  {key}"), (value, problems)
+        assert "pydantic" not in str(error.value)
+
+
+@pytest.mark.parametrize("key", LEAVES)
+def test_what_breaks_a_law_is_refused_by_name_from_python(key: str) -> None:
+    kind, info = LEAVES[key]
+    section, _, name = key.rpartition(".")
+    valid = config()
+    of_section = getattr(valid, section) if section else valid
+    values = {each: getattr(of_section, each) for each in described(kind)}
+    for value in lawless(info):
+        with pytest.raises(SettingsError, match=rf"{kind.__name__} has .*\n  {name}") as error:
+            kind(**values | {name: value})
+        assert "pydantic" not in str(error.value)
+
+
+@pytest.mark.parametrize("section", ["", *SECTIONS])
+def test_a_stranger_is_refused_with_the_names_that_there_are(section: str) -> None:
+    kind = SECTIONS[section] if section else ExperimentConfig
+    with pytest.raises(SettingsError) as error:
+        config(**{f"{section}.strange" if section else "strange": 1})
+    (line,) = str(error.value).splitlines()[1:]
+    place = f"{section}.strange" if section else "strange"
+    assert line == f"  {place}: there is no such setting; choose among {', '.join(described(kind))}"
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+@pytest.mark.parametrize("value", [None, 3, "text", []])
+def test_a_section_is_a_section(section: str, value: Any) -> None:
+    with pytest.raises(SettingsError, match=rf"  {section}: must be a section with settings, but got"):
+        read(ExperimentConfig, GIVEN | {section: value}, name="test")
+
+
+def test_what_is_dumped_is_read_back() -> None:
+    one = config(**{"search.protected": ["resnet[mid,0]"], "robust_training.drop_probability_by_stage": {"a": 0.25}})
+    assert read(ExperimentConfig, plain(one), name="test") == one
+    for reader in (yaml.safe_load, lambda text: parse_yaml(text, name="test")):
+        assert read(ExperimentConfig, reader(dumped(plain(one))), name="test") == one
+
+
+def test_a_config_of_all_defaults_is_the_defaults() -> None:
+    defaults = {
+        key: plain(info.get_default(call_default_factory=True))
+        for key, (_, info) in LEAVES.items()
+        if not info.is_required() and key != "search.target_ratio"
+    }
+    assert config(**defaults) == config()
+
+
+def another(key: str) -> dict[str, Any]:
+    """Settings in which this one differs from `GIVEN`."""
+    special = {
+        "search.target_latency_ms": {"search.target_latency_ms": 3.0, "search.target_ratio": None},
+        "robust_training.iterations": {"robust_training.iterations": 3, "robust_training.pictures": "/pictures"},
+        "robust_training.recovery_iterations": {
+            "robust_training.recovery_iterations": 3,
+            "robust_training.pictures": "/pictures",
+        },
+        "execution.device": {"execution.device": "cuda:1"},
+        "robust_training.drop_probability_by_stage": {"robust_training.drop_probability_by_stage": {"a": 0.5}},
+        "search.protected": {"search.protected": ["a"]},
+        "search.settings": {"search.settings": {"a": 1}, "search.algorithm": "another"},
+    }
+    if key in special:
+        return special[key]
+    section, _, name = key.rpartition(".")
+    now = plain(getattr(getattr(config(), section), name) if section else getattr(config(), name))
+    kind = bare(LEAVES[key][1])
+    if kind is bool:
+        return {key: not now}
+    if kind in (int, float):
+        return {key: now * 0.9 if now and kind is float and now < 1 else now + 1}
+    choices = [member.value for member in kind] if isinstance(kind, type) and issubclass(kind, Enum) else get_args(kind)
+    return {key: next(each for each in choices if each != now) if choices else "/another"}
+
+
+@pytest.mark.parametrize("key", LEAVES)
+def test_a_setting_changes_the_digest_unless_no_result_depends_on_it(key: str) -> None:
+    free = key.partition(".")[0] in RESULT_FREE
+    assert (digest_of(config(**another(key)).identity()) == digest_of(config().identity())) is free
+
+
+@pytest.mark.parametrize("key", BEFORE)
+def test_a_later_setting_is_in_no_digest_while_it_is_as_it_was(key: str) -> None:
+    assert key in LEAVES
+    was = config(**{key: BEFORE[key]})
+    section, _, name = key.rpartition(".")
+    for given, expected in (({key: BEFORE[key]}, False), (another(key), True)):
+        found = identity(config(**given).plain())
+        assert (name in (found[section] if section else found)) is expected
+    assert was.plain()[section][name] == BEFORE[key] if section else was.plain()[name] == BEFORE[key]
+
+
+def test_a_target_is_given_once() -> None:
+    with pytest.raises(SettingsError, match="SearchConfig has 1 problem:\n  settings: give exactly one of"):
+        SearchConfig()

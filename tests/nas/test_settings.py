@@ -1,0 +1,92 @@
+"""Settings as values: they are checked however they are made, travel, and are plain values when asked."""
+
+import copy
+import pickle
+from dataclasses import FrozenInstanceError, replace
+from pathlib import Path
+from typing import Annotated
+
+import pytest
+from pydantic import Field
+
+from nas.settings import MAX_PROBLEMS, SettingsError, plain, read, settings
+
+
+@settings
+class Inner:
+    """A section."""
+
+    num: Annotated[int, Field(ge=1)] = 3
+    names: frozenset[str] = frozenset()
+
+
+@settings
+class Outer:
+    """A file."""
+
+    path: Path
+    inner: Inner = Inner()
+    many: tuple[int, ...] = ()
+
+
+@settings
+class Derived(Inner):
+    """A section with more in it."""
+
+    more: Annotated[float, Field(lt=1)] = 0.5
+
+
+def test_they_are_frozen_equal_and_hashable() -> None:
+    one = Outer(path=Path("a"), inner=Inner(num=2))
+    assert one == Outer(path=Path("a"), inner=Inner(num=2)) != Outer(path=Path("a"))
+    assert len({one, Outer(path=Path("a"), inner=Inner(num=2))}) == 1
+    assert not hasattr(one, "__dict__")
+    with pytest.raises(FrozenInstanceError):
+        one.path = Path("b")  # type: ignore[misc]
+
+
+def test_they_travel() -> None:
+    one = Outer(path=Path("a"), inner=Inner(names=frozenset({"x"})))
+    assert pickle.loads(pickle.dumps(one)) == copy.deepcopy(one) == one
+
+
+def test_a_change_is_checked_too() -> None:
+    assert replace(Inner(), num=7) == Inner(num=7)
+    with pytest.raises(
+        SettingsError, match="Inner has 1 problem:\n  num: must be greater than or equal to 1, but got 0"
+    ):
+        replace(Inner(), num=0)
+
+
+def test_every_problem_is_told_at_once() -> None:
+    with pytest.raises(SettingsError) as error:
+        Outer(inner=3, many=["1"], strange=None)  # type: ignore[arg-type, call-arg]
+    assert str(error.value).splitlines() == [
+        "Outer has 4 problems:",
+        "  path: must be given, but is missing",
+        "  inner: must be an instance of Inner, but got 3",
+        "  many: must be a valid tuple, but got ['1']",
+        "  strange: there is no such setting; choose among path, inner, many",
+    ]
+
+
+def test_settings_can_have_heirs() -> None:
+    assert replace(Derived(num=4), more=0.25) == Derived(num=4, more=0.25)
+    with pytest.raises(SettingsError, match=r"Derived has 2 problems:\n  num: .*\n  more: must be less than 1"):
+        Derived(num=0, more=1.0)
+
+
+def test_plain_values_are_read_back() -> None:
+    one = Outer(path=Path("/a"), inner=Inner(names=frozenset({"b", "a", "c"})), many=(1, 2))
+    assert plain(one) == {"path": "/a", "inner": {"num": 3, "names": ["a", "b", "c"]}, "many": [1, 2]}
+    assert read(Outer, plain(one), name="a file") == one
+
+
+def test_a_flood_of_problems_stays_readable() -> None:
+    with pytest.raises(SettingsError) as error:
+        read(Outer, {"path": "x" * 10**6, "many": ["x" * 10**6] * 1000, "inner": {"num": "y" * 10**6}}, name="a file")
+    head, *lines = str(error.value).splitlines()
+    assert head == "a file has 1001 problems:"
+    assert len(lines) == MAX_PROBLEMS + 1
+    assert lines[-1] == f"  and {1001 - MAX_PROBLEMS} more"
+    assert max(map(len, lines)) < 200
