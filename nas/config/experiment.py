@@ -12,7 +12,8 @@ from nas.algorithms.evolving import EvolvingSettings, check_feasible, check_prot
 from nas.config.digests import result_digests
 from nas.config.extension import check_extension
 from nas.config.sections import ExperimentConfig, SearchConfig
-from nas.evaluation.clip_model import check_clip_name
+from nas.evaluation.door import CLIP, Declaration
+from nas.evaluation.registry import ScoreSpec, make_score
 from nas.pipelines.execution import Execution, Precision
 from nas.pipelines.index import check_pipeline_folder
 from nas.pipelines.source import model_folder
@@ -41,6 +42,7 @@ class Experiment:
         table: Latency table of the target device; it covers the space.
         price_ms: Predicted latency of an architecture.
         worker: What each worker loads.
+        score: What the score says of itself.
         rules: What the search's course follows: space, prices and Algorithm 1's settings.
         training: Robust training's settings.
         racing: How scoring races; None = exhaustive.
@@ -56,6 +58,7 @@ class Experiment:
     table: LatencyTable
     price_ms: Pricer
     worker: WorkerSpec
+    score: Declaration
     rules: Rules
     training: RobustTrainingSettings
     racing: RacingSettings | None
@@ -89,7 +92,6 @@ def resolve(config: ExperimentConfig, /) -> Experiment:
     """
     model_folder(config.model)
     index = check_pipeline_folder(config.model, variant=config.model_variant)
-    check_clip_name(config.clip.model, pretrained=config.clip.pretrained)
     if config.robust_training.pictures is not None:
         read_metadata(config.robust_training.pictures)
     captions = read_captions(config.validation.captions, num=config.validation.num_prompts)
@@ -121,8 +123,7 @@ def resolve(config: ExperimentConfig, /) -> Experiment:
     check_feasible(space, rules.settings, price_ms=price_ms, start=start.architecture)
     worker = WorkerSpec(
         model=config.model,
-        clip=config.clip.model,
-        clip_pretrained=config.clip.pretrained,
+        score=_score(config),
         validation=validation,
         protocol=config.sampling.protocol(),
         latent_size=space.sample_size,
@@ -138,6 +139,7 @@ def resolve(config: ExperimentConfig, /) -> Experiment:
         model_variant=config.model_variant,
     )
     worker.execution.check()
+    score = Declaration.of(make_score(worker.score.name, settings=worker.score.settings, setting=worker.setting))
     training = RobustTrainingSettings(
         drop_probability=config.robust_training.drop_probability,
         drop_probability_by_stage=config.robust_training.drop_probability_by_stage,
@@ -145,13 +147,14 @@ def resolve(config: ExperimentConfig, /) -> Experiment:
         learning_rate=config.robust_training.learning_rate,
         protected=protected,
     )
-    digests = result_digests(config, table=table, worker=worker, unet_config=unet_config, index=index)
+    digests = result_digests(config, table=table, worker=worker, score=score, unet_config=unet_config, index=index)
     return Experiment(
         config=config,
         space=space,
         table=table,
         price_ms=price_ms,
         worker=worker,
+        score=score,
         rules=rules,
         training=training,
         racing=_racing(config),
@@ -173,6 +176,14 @@ def evolving_settings(search: SearchConfig, /, *, base_ms: float) -> EvolvingSet
         max_rounds=search.max_rounds,
         protected=frozenset(search.protected),
     )
+
+
+def _score(config: ExperimentConfig) -> ScoreSpec:
+    """The score that a config names; the settings of CLIP's have a section of their own."""
+    if config.score.name != CLIP:
+        return ScoreSpec(name=config.score.name, settings=config.score.settings)
+    assert config.clip is not None, "the config asks for it"
+    return ScoreSpec(name=CLIP, settings=config.clip.model_dump())
 
 
 def _racing(config: ExperimentConfig) -> RacingSettings | None:

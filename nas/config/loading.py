@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -61,10 +61,12 @@ def _settings(sections: Sequence[int | str]) -> list[str]:
     """Names of the settings in a section."""
     model: type[BaseModel] = ExperimentConfig
     for section in sections:
-        kind = model.model_fields[str(section)].annotation
-        assert isinstance(kind, type), "every section is a model of its own"
-        assert issubclass(kind, BaseModel)
-        model = kind
+        annotation = model.model_fields[str(section)].annotation
+        (model,) = (  # one, beside None where it may be left out
+            kind
+            for kind in (get_args(annotation) or (annotation,))
+            if isinstance(kind, type) and issubclass(kind, BaseModel)
+        )
     return list(model.model_fields)
 
 
@@ -88,7 +90,7 @@ def _resolved(config: ExperimentConfig, folder: Path) -> ExperimentConfig:
         return (folder / path).resolve()
 
     clip = config.clip
-    if clip.pretrained is None:
+    if clip is not None and clip.pretrained is None:
         clip = clip.model_copy(update={"model": str(absolute(Path(clip.model)))})
     training = config.robust_training
     if training.pictures is not None:

@@ -6,7 +6,8 @@ Paths are relative to the file that names them. Overrides come as `key=value` wi
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
 from nas.pipelines.sampling import SamplingProtocol
 
@@ -15,8 +16,23 @@ class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
+class ScoreConfig(_Section):
+    """What architectures are scored by; see docs/scores.md."""
+
+    name: str = Field("clip", description="clip, output_change, or the score of a plugin (entry points nas.scores)")
+    settings: dict[str, Any] = Field(
+        default_factory=dict, description="the score's own; those of clip stand in the section `clip`"
+    )
+
+    @model_validator(mode="after")
+    def _clip_has_a_section(self) -> Self:
+        if self.name == "clip" and self.settings:
+            raise ValueError("`settings` of the score clip stand in the section `clip`; move them there")
+        return self
+
+
 class ClipConfig(_Section):
-    """The judge."""
+    """The judge of the score `clip`."""
 
     model: str = Field(description="OpenCLIP folder (with open_clip_config.json), or a model name such as ViT-g-14")
     pretrained: str | None = Field(None, description="OpenCLIP's tag of the weights; with a model name only")
@@ -122,7 +138,8 @@ class ExperimentConfig(_Section):
     """One search."""
 
     model: Path = Field(description="pipeline folder, or hub:ORG/NAME[@REVISION]; docs/checkpoints.md", strict=False)
-    clip: ClipConfig
+    score: ScoreConfig = ScoreConfig()
+    clip: ClipConfig | None = Field(None, description="needed by the score clip alone", validate_default=True)
     latency_table: Path = Field(description="latency table of the target device", strict=False)
     validation: ValidationConfig
     sampling: SamplingConfig = SamplingConfig()
@@ -136,6 +153,14 @@ class ExperimentConfig(_Section):
     model_variant: str | None = Field(None, description="of the model's weight files, such as fp16; none = plain ones")
     seed: int = Field(0, ge=0)
 
+    @field_validator("clip", mode="before")
+    @classmethod
+    def _needed_by_its_score(cls, clip: object, info: ValidationInfo) -> object:
+        score = info.data.get("score")  # none when it is wrong itself
+        if clip is None and score is not None and score.name == "clip":
+            raise PydanticCustomError("missing", "Field required")
+        return clip
+
     def identity(self) -> dict[str, Any]:
         """The config as plain values, without what never changes a result."""
         plain = self.model_dump(mode="json", exclude={"workers", "score_store"})
@@ -143,6 +168,10 @@ class ExperimentConfig(_Section):
             del plain["model_variant"]
         if self.search.space == "any":  # nor another space
             del plain["search"]["space"]
+        if self.score == ScoreConfig():  # nor another score
+            del plain["score"]
+        if self.clip is None:
+            del plain["clip"]
         if self.search.start is None:
             del plain["search"]["start"]
         return plain

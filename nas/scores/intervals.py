@@ -53,8 +53,16 @@ def mean_interval(values: Sequence[float], /, *, confidence: float = 0.95) -> In
     return Interval(mean=mean, low=mean - half, high=mean + half, num_prompts=num, confidence=confidence)
 
 
-def paired_loss(before: Sequence[float], after: Sequence[float], /, *, confidence: float = 0.95) -> Interval:
-    """CLIP lost from `before` to `after` (positive = worse), prompt by prompt with the same noise.
+def losses(before: Sequence[float], after: Sequence[float], /, *, higher_is_better: bool = True) -> list[float]:
+    """What is lost of a score from `before` to `after` (positive = worse), prompt by prompt."""
+    sign = 1.0 if higher_is_better else -1.0
+    return [sign * (b - a) for b, a in zip(before, after, strict=True)]
+
+
+def paired_loss(
+    before: Sequence[float], after: Sequence[float], /, *, higher_is_better: bool = True, confidence: float = 0.95
+) -> Interval:
+    """Score lost from `before` to `after` (positive = worse), prompt by prompt with the same noise.
 
     Pairing removes what makes some captions easier than others: only the change itself varies.
 
@@ -63,4 +71,4 @@ def paired_loss(before: Sequence[float], after: Sequence[float], /, *, confidenc
     """
     if len(before) != len(after):
         raise ValueError(f"paired scores need the same prompts, but got {len(before)} and {len(after)}")
-    return mean_interval([b - a for b, a in zip(before, after, strict=True)], confidence=confidence)
+    return mean_interval(losses(before, after, higher_is_better=higher_is_better), confidence=confidence)

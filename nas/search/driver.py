@@ -18,6 +18,7 @@ from nas.algorithms.course import Course, Round, Rules
 from nas.algorithms.evolving import Proposal
 from nas.config.experiment import Experiment
 from nas.drawing.grid import write_grid
+from nas.evaluation.door import CLIP
 from nas.files.digests import digest_of
 from nas.runs.directory import RunDirectory
 from nas.runs.spec import FoundArchitecture, write_spec
@@ -95,6 +96,7 @@ class Search:
                     store=store,
                     prompts=experiment.worker.validation,
                     protocol_digest=experiment.digests["protocol"],
+                    score_name=experiment.score.name,
                 )
                 self._round_scorer = RoundScorer(experiment, self._scorer)
                 return self._search([*earlier, experiment.config.identity()])
@@ -113,6 +115,7 @@ class Search:
                 base=base.to_dict(),
                 **({"start": rules.start.to_dict()} if rules.start is not None else {}),
                 digests=digests,
+                **self._named_score(),
             )
             following: Course | None = course
             while following is not None:
@@ -230,7 +233,12 @@ class Search:
         assert proposal.stop is not None
         target_ms, table = rules.settings.target_latency_ms, self._experiment.table
         meeting = [result for result in self._rounds if result.latency_ms <= target_ms]
-        best = max(meeting, key=lambda r: r.clip.mean) if meeting else min(self._rounds, key=lambda r: r.latency_ms)
+        better = self._experiment.score.better
+        best = (
+            max(meeting, key=lambda r: better(r.clip.mean))
+            if meeting
+            else min(self._rounds, key=lambda r: r.latency_ms)
+        )
         return FoundArchitecture(
             architecture=best.architecture,
             round=best.round,
@@ -246,6 +254,13 @@ class Search:
             digests={**digests, "weights": best.weights_digest},
             scenario="_".join(filter(None, (table.workload.base_model, table.device.compute_unit))),
         )
+
+    def _named_score(self) -> dict[str, object]:
+        """What the trace says of a score that is not CLIP; runs of CLIP stay as they were without others."""
+        score = self._experiment.score
+        if score.name == CLIP:
+            return {}
+        return {"score": {"name": score.name, "unit": score.unit, "higher_is_better": score.higher_is_better}}
 
     def _report(self, phase: str, each: Round, done: int, total: int) -> None:
         self._on_progress(

@@ -12,7 +12,7 @@ from nas.algorithms.course import Round
 from nas.algorithms.value_score import ScoredAction, ranked
 from nas.config.experiment import Experiment
 from nas.racing.race import Direction, Race, Verdict
-from nas.scores.intervals import Interval, mean_interval, paired_loss
+from nas.scores.intervals import Interval, losses, mean_interval, paired_loss
 from nas.search.scorer import Scorer
 from search_spaces.actions import AnyAction
 from search_spaces.architecture import Architecture
@@ -62,11 +62,14 @@ class RoundScorer:
         else:
             verdict, after = None, scoring.extend(each.options, self._validation.num_chunks)
         confidence, price_ms = self._experiment.config.validation.confidence, self._experiment.rules.price_ms
+        higher_is_better = self._experiment.score.higher_is_better
         now_ms = price_ms(each.architecture)
         scored = [
             ScoredAction(
                 action=action,
-                d_clip=paired_loss(before[: len(scores)], scores, confidence=confidence),
+                d_clip=paired_loss(
+                    before[: len(scores)], scores, higher_is_better=higher_is_better, confidence=confidence
+                ),
                 d_latency_ms=now_ms - price_ms(action.apply(each.architecture)),
             )
             for action, scores in after.items()
@@ -101,7 +104,12 @@ class RoundScorer:
             latest = scoring.extend(look.contestants, num_chunks)
             after |= latest
             race.observe(
-                {action: [b - a for b, a in zip(before, scores, strict=False)] for action, scores in latest.items()}
+                {
+                    action: losses(
+                        before[: len(scores)], scores, higher_is_better=self._experiment.score.higher_is_better
+                    )
+                    for action, scores in latest.items()
+                }
             )
         return race.verdict, after
 
