@@ -1,1 +1,1 @@
-"""Law kits: pytest classes that the author of a plugin inherits, with one fixture; docs/plugins_scores.md."""
+"""Law kits: pytest classes that the author of a plugin inherits, with one fixture; docs/plugins.md."""

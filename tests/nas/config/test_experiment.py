@@ -80,3 +80,15 @@ def test_captions_are_the_validation(experiment: Path, resolved: Experiment, tmp
 def test_protected_blocks_are_spared_by_training_too(resolved: Experiment) -> None:
     assert resolved.training.protected == resolved.rules.settings.protected
     assert len(resolved.rules.settings.protected) == 33
+
+
+def test_another_score_has_another_protocol_and_says_what_it_is(experiment: Path, resolved: Experiment) -> None:
+    def digests(*overrides: str) -> dict[str, str]:
+        return resolve(load_config(experiment, overrides=overrides)).digests
+
+    probe = digests("score.name=output_change")
+    more = digests("score.name=output_change", "score.settings.num_timesteps=2")
+    assert len({resolved.digests["protocol"], probe["protocol"], more["protocol"]}) == 3
+    assert resolved.digests.keys() - probe.keys() == {"clip"}
+    assert probe.keys() - resolved.digests.keys() == {"score"}
+    assert resolve(load_config(experiment, overrides=["score.name=output_change"])).score.higher_is_better is False

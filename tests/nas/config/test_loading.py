@@ -157,3 +157,27 @@ def test_the_identity_survives_yaml(tmp_path: Path) -> None:
     config = load_config(write(tmp_path, search={"target_ratio": 0.5, "protected": ["resnet[mid,0]"]}))
     back = ExperimentConfig.model_validate(yaml.safe_load(yaml.safe_dump(config.identity())), strict=False)
     assert back == config
+
+
+def test_clip_is_needed_by_its_own_score_alone(tmp_path: Path) -> None:
+    without = {name: section for name, section in MINIMAL.items() if name != "clip"}
+    assert problems(write(tmp_path, without)) == ["clip: must be given, but is missing"]
+    config = load_config(write(tmp_path, without | {"score": {"name": "output_change"}}))
+    assert config.clip is None
+    assert "clip" not in config.identity()
+    assert config.identity()["score"] == {"name": "output_change", "settings": {}}
+
+
+def test_a_section_that_may_be_left_out_names_its_settings_all_the_same(tmp_path: Path) -> None:
+    path = write(tmp_path, clip={"model": "judge", "tag": "openai"})
+    assert problems(path) == ["clip.tag: there is no such setting; choose among model, pretrained"]
+
+
+def test_the_settings_of_clip_have_a_section_of_their_own(tmp_path: Path) -> None:
+    path = write(tmp_path, score={"settings": {"model": "judge"}})
+    assert problems(path) == ["score: `settings` of the score clip stand in the section `clip`; move them there"]
+
+
+def test_a_scores_settings_are_overridden_by_name(tmp_path: Path) -> None:
+    config = load_config(write(tmp_path), overrides=["score.name=mine", "score.settings.tolerance=0.3"])
+    assert (config.score.name, config.score.settings) == ("mine", {"tolerance": 0.3})
