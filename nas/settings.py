@@ -11,7 +11,7 @@ import reprlib
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence, Set
 from dataclasses import field, fields, is_dataclass
 from enum import Enum
-from typing import Any, Final, TypeVar, cast, dataclass_transform
+from typing import Any, Final, TypeVar, cast, dataclass_transform, get_args
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
@@ -124,10 +124,18 @@ def _sentence(kind: type, problem: ErrorDetails) -> str:
             return f"{place}: {f'must {law}' if should else problem['msg']}, but got {given}"
 
 
+def section_of(info: FieldInfo, /) -> type | None:
+    """The class of a setting that is a section, which may be left out; None for another one."""
+    for kind in (info.annotation, *get_args(info.annotation)):
+        if isinstance(kind, type) and described(kind):
+            return kind
+    return None
+
+
 def _names(kind: type, sections: Iterable[int | str]) -> list[str]:
     """Names of the settings in a section."""
     for section in sections:
-        annotation = described(kind)[str(section)].annotation
-        assert isinstance(annotation, type), "a section is a class of its own"
-        kind = annotation
+        found = section_of(described(kind)[str(section)])
+        assert found is not None, "a section is a class of its own"
+        kind = found
     return list(described(kind))

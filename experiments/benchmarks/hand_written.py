@@ -19,9 +19,10 @@ import torch
 from PIL import Image
 from torchmetrics.multimodal import CLIPScore
 
-from nas.evaluation.clip_evaluator import ClipEvaluator
-from nas.evaluation.clip_model import ClipModel
-from nas.pipelines.folder import PipelineParts, load_pipeline
+from nas.evaluation.clip_judge import ClipJudge
+from nas.evaluation.evaluator import Evaluator
+from nas.evaluation.setting import ScoreSetting
+from nas.pipelines.folder import load_pipeline
 from nas.pipelines.protocol import SamplingProtocol
 from nas.pipelines.sampling import initial_noise
 from nas.scores.prompts import ValidationSet, read_captions
@@ -44,17 +45,13 @@ def main() -> None:
     torch.set_num_threads(1)
     metric = CLIPScore(model_name_or_path=open_clip_suit)
     supernet = Supernet(load_unet(PIPELINE_DIR).requires_grad_(False))
-    evaluator = ClipEvaluator(
-        parts=PipelineParts.load(PIPELINE_DIR),
-        clip=ClipModel(str(OPEN_CLIP_DIR)),
-        validation=VALIDATION,
-        protocol=PROTOCOL,
-        latent_shape=LATENT_SHAPE,
-    )
+    setting = ScoreSetting(model=PIPELINE_DIR, validation=VALIDATION, protocol=PROTOCOL, latent_shape=LATENT_SHAPE)
+    clip = ClipJudge(setting, model=str(OPEN_CLIP_DIR))
+    evaluator = Evaluator(setting, score=clip, reference=supernet.unet)
 
     def ours(action: Action) -> float:
         with supernet.switched(action.apply(supernet.space.base)) as unet:
-            return statistics.fmean(evaluator.evaluate(unet, chunk=0))
+            return statistics.fmean(evaluator.evaluate(unet, chunk=0).scores)
 
     ways: dict[str, Callable[[Action], float]] = {
         "by hand, caption after caption": lambda action: by_hand(action, metric, batch_size=1),

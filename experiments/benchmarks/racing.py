@@ -22,6 +22,7 @@ from rich.progress import Progress
 
 from experiments.shapes.train_clip import held_out_scenes
 from latency import read_table
+from nas.evaluation.registry import ScoreSpec
 from nas.files.digests import digest_of
 from nas.pipelines.protocol import SamplingProtocol
 from nas.racing.race import Direction, Race, exhaustive
@@ -93,8 +94,7 @@ def worker_spec(seed: int) -> WorkerSpec:
     captions = [caption_of(scene) for scene in held_out_scenes(np.random.default_rng(seed), NUM_PROMPTS)]
     return WorkerSpec(
         model=PIPELINE_DIR,
-        clip=str(OPEN_CLIP_DIR),
-        clip_pretrained=None,
+        score=ScoreSpec(name="clip", settings={"model": str(OPEN_CLIP_DIR)}),
         validation=ValidationSet.from_captions(captions, seed=seed, chunk_size=CHUNK_SIZE),
         protocol=PROTOCOL,
         latent_size=(12, 12),
@@ -118,7 +118,7 @@ def prices(supernet: Supernet) -> tuple[dict[AnyAction, float], float]:
 
 def score(spec: WorkerSpec, supernet: Supernet, actions: list[AnyAction], store: ScoreStore, seed: int) -> Losses:
     """CLIP lost by every removal on every prompt."""
-    protocol = digest_of({"sampling": repr(spec.protocol), "clip": spec.clip})
+    protocol = digest_of({"sampling": repr(spec.protocol), "clip": spec.score.settings["model"]})
     scorer = Scorer(
         InProcessPool(spec, supernet=supernet), store=store, prompts=spec.validation, protocol_digest=protocol
     )

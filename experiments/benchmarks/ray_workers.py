@@ -19,6 +19,7 @@ from typing import Any
 
 import ray
 
+from nas.evaluation.registry import ScoreSpec
 from nas.pipelines.protocol import SamplingProtocol
 from nas.scores.prompts import ValidationSet, read_captions
 from nas.workers.ray_actor import ResultT, TaskT
@@ -112,8 +113,7 @@ def measure_model() -> None:
     captions = read_captions(PIPELINE_DIR.parent / "validation_captions.txt", num=CHUNK_SIZE)
     spec = WorkerSpec(
         model=PIPELINE_DIR,
-        clip=str(OPEN_CLIP_DIR),
-        clip_pretrained=None,
+        score=ScoreSpec(name="clip", settings={"model": str(OPEN_CLIP_DIR)}),
         validation=ValidationSet.from_captions(captions, seed=0, chunk_size=CHUNK_SIZE),
         protocol=PROTOCOL,
         latent_size=space.sample_size,

@@ -12,8 +12,9 @@ from collections.abc import Callable
 
 import torch
 
-from nas.evaluation.clip_evaluator import ClipEvaluator
-from nas.evaluation.clip_model import ClipModel
+from nas.evaluation.clip_judge import ClipJudge
+from nas.evaluation.evaluator import Evaluator
+from nas.evaluation.setting import ScoreSetting
 from nas.pipelines.folder import PipelineParts
 from nas.pipelines.protocol import SamplingProtocol
 from nas.scores.prompts import ValidationSet, read_captions
@@ -34,14 +35,15 @@ def main() -> None:
 def measure(protocol: SamplingProtocol) -> None:
     """Time the whole and its parts in turn."""
     captions = read_captions(PIPELINE_DIR.parent / "validation_captions.txt", num=NUM_PICTURES)
-    parts, clip, unet = PipelineParts.load(PIPELINE_DIR), ClipModel(str(OPEN_CLIP_DIR)), load_unet(PIPELINE_DIR)
-    evaluator = ClipEvaluator(
-        parts=parts,
-        clip=clip,
+    parts, unet = PipelineParts.load(PIPELINE_DIR), load_unet(PIPELINE_DIR)
+    setting = ScoreSetting(
+        model=PIPELINE_DIR,
         validation=ValidationSet.from_captions(captions, seed=0, chunk_size=NUM_PICTURES),
         protocol=protocol,
         latent_shape=LATENT_SHAPE,
     )
+    clip = ClipJudge(setting, model=str(OPEN_CLIP_DIR))
+    evaluator = Evaluator(setting, score=clip, reference=unet)
     latents = torch.randn(2 * NUM_PICTURES, *LATENT_SHAPE)
     context = parts.embed(captions, size_px=(48, 48)).embeddings.repeat(2, 1, 1)
     pictures = evaluator.pictures(unet, chunk=0)
@@ -55,7 +57,7 @@ def measure(protocol: SamplingProtocol) -> None:
         "bare UNet passes": bare_passes,
         "whole evaluation": lambda: evaluator.evaluate(unet, chunk=0),
         "decoding": lambda: parts.decode(latents[:NUM_PICTURES]),
-        "CLIP": lambda: evaluator.score(pictures, chunk=0),
+        "CLIP": lambda: clip.judge(pictures, chunk=0),
     }
     samples: dict[str, list[float]] = {name: [] for name in tasks}
     for _ in range(NUM_ROUNDS):

@@ -18,9 +18,9 @@ from experiments.shapes import checkpoint
 from experiments.shapes.train_clip import held_out_scenes, pictures, retrieval
 from experiments.shapes.train_unet import CONFIG
 from nas.drawing.grid import write_grid
-from nas.evaluation.clip_evaluator import ClipEvaluator
-from nas.evaluation.clip_model import ClipModel
-from nas.pipelines.folder import PipelineParts
+from nas.evaluation.clip_judge import ClipJudge
+from nas.evaluation.pictures import Drawer
+from nas.evaluation.setting import ScoreSetting
 from nas.pipelines.protocol import SamplingProtocol
 from nas.scores.intervals import mean_interval
 from nas.scores.prompts import ValidationSet
@@ -40,11 +40,10 @@ def load(path: Path) -> UNet2DConditionModel:
     return unet.eval()
 
 
-def evaluator(scenes: list[Scene], protocol: SamplingProtocol, chunk_size: int = 16) -> ClipEvaluator:
-    """An evaluator of the small model on the captions of scenes."""
-    return ClipEvaluator(
-        parts=PipelineParts.load(PIPELINE_DIR),
-        clip=ClipModel(str(OPEN_CLIP_DIR)),
+def setting_of(scenes: list[Scene], protocol: SamplingProtocol, chunk_size: int = 16) -> ScoreSetting:
+    """The small model's parts and the captions of scenes."""
+    return ScoreSetting(
+        model=PIPELINE_DIR,
         validation=ValidationSet.from_captions([caption_of(s) for s in scenes], seed=0, chunk_size=chunk_size),
         protocol=protocol,
         latent_shape=(4, 12, 12),
@@ -66,19 +65,20 @@ def main() -> None:
     rng = np.random.default_rng(11)
     scenes = held_out_scenes(rng, args.num)
     protocol = SamplingProtocol(num_steps=args.steps, guidance_scale=args.guidance, scheduler=args.scheduler)
-    judge = evaluator(scenes, protocol)
+    setting = setting_of(scenes, protocol)
     by_caption = {caption_of(scene): scene for scene in scenes}
-    scenes = [by_caption[prompt.caption] for prompt in judge.validation.prompts]
+    scenes = [by_caption[prompt.caption] for prompt in setting.validation.prompts]
     real = (pictures(scenes, rng) + 1) / 2
     unet = load(args.unet)
+    judge, drawer = ClipJudge(setting, model=str(OPEN_CLIP_DIR)), Drawer(setting)
+    judge.start(unet)
     real_scores: list[float] = []
     scores: list[float] = []
     made: list[torch.Tensor] = []
-    for chunk in range(judge.validation.num_chunks):
-        size = judge.validation.chunk_size
-        real_scores += judge.score(real[chunk * size : (chunk + 1) * size], chunk=chunk)
-        drawn = judge.pictures(unet, chunk=chunk)
-        scores += judge.score(drawn, chunk=chunk)
+    for chunk in range(setting.validation.num_chunks):
+        real_scores += judge.judge(real[setting.rows(chunk)], chunk=chunk)
+        drawn = drawer.pictures(unet, chunk=chunk)
+        scores += judge.judge(drawn, chunk=chunk)
         made.append(drawn)
     real_mean, mean = mean_interval(real_scores), mean_interval(scores)
     print(f"CLIP retrieval@1 among 500 held-out captions: {top1:.3f}")

@@ -11,11 +11,14 @@ import pandas as pd
 import torch
 from rich.progress import track
 
-from experiments.shapes.evaluate import evaluator, load
+from experiments.shapes.evaluate import load, setting_of
 from experiments.shapes.train_clip import held_out_scenes
+from nas.evaluation.clip_judge import ClipJudge
+from nas.evaluation.evaluator import Evaluator
 from nas.pipelines.protocol import SamplingProtocol
 from nas.scores.intervals import mean_interval, paired_loss
 from search_spaces.architecture import Architecture
+from search_spaces.shapes import OPEN_CLIP_DIR
 from search_spaces.supernet import Supernet
 
 
@@ -29,13 +32,16 @@ def main() -> None:
     args = parser.parse_args()
     torch.set_num_threads(1)
     scenes = held_out_scenes(np.random.default_rng(11), args.num)
-    judge = evaluator(scenes, SamplingProtocol(num_steps=args.steps, guidance_scale=args.guidance))
+    setting = setting_of(scenes, SamplingProtocol(num_steps=args.steps, guidance_scale=args.guidance))
     supernet = Supernet(load(args.unet))
+    clip = ClipJudge(setting, model=str(OPEN_CLIP_DIR))
+    evaluator = Evaluator(setting, score=clip, reference=supernet.unet)
     space = supernet.space
 
     def scores(architecture: Architecture) -> list[float]:
         with supernet.switched(architecture) as unet:
-            return [s for chunk in range(judge.validation.num_chunks) for s in judge.evaluate(unet, chunk=chunk)]
+            chunks = range(setting.validation.num_chunks)
+            return [score for chunk in chunks for score in evaluator.evaluate(unet, chunk=chunk).scores]
 
     base = scores(space.base)
     rows = []

@@ -14,3 +14,8 @@ class Format(StrEnum):
 
 
 FormatOption = Annotated[Format, typer.Option("--format", help="a table to read, or JSON with stable keys")]
+
+
+def score_label(name: str, /) -> str:
+    """A score's name as people write it."""
+    return "CLIP" if name == "clip" else name

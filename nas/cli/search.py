@@ -15,6 +15,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from nas.cli.formats import score_label
 from nas.config.experiment import Experiment, resolve
 from nas.config.sections import ExperimentConfig
 from nas.runs.directory import RunDirectory
@@ -51,7 +52,7 @@ def run_search(config: ExperimentConfig, out: Path, /) -> None:
     quiet = not sys.stdout.isatty()
     with Progress(*columns, console=console, disable=quiet, transient=True) as bar:
         try:
-            shown = _Bar(bar, console, quiet)
+            shown = _Bar(bar, console, quiet, score=score_label(experiment.score.name))
             listeners = Listeners(
                 on_progress=shown,
                 on_start=shown.start,
@@ -67,8 +68,8 @@ def run_search(config: ExperimentConfig, out: Path, /) -> None:
 class _Bar:
     """Shows a search's progress: one bar per phase, or one line per phase where nobody looks at a terminal."""
 
-    def __init__(self, bar: Progress, console: Console, quiet: bool) -> None:
-        self._bar, self._console, self._quiet = bar, console, quiet
+    def __init__(self, bar: Progress, console: Console, quiet: bool, *, score: str) -> None:
+        self._bar, self._console, self._quiet, self._score = bar, console, quiet, score
         self._phase: tuple[int, str] | None = None
         self._task: Any = None
 
@@ -78,7 +79,7 @@ class _Bar:
 
     def __call__(self, progress: SearchProgress) -> None:
         """Show where the search stands."""
-        clip = "" if progress.clip is None else f", CLIP {progress.clip:.4f}"
+        clip = "" if progress.clip is None else f", {self._score} {progress.clip:.4f}"
         text = (
             f"round {progress.round}: {progress.phase} ({progress.latency_ms:.2f} ms, "
             f"target {progress.target_latency_ms:.2f} ms{clip})"
@@ -163,7 +164,8 @@ def _conclude(console: Console, experiment: Experiment, found: FoundArchitecture
         f"predicted latency {found.base_latency_ms:.3f} -> {found.predicted_latency_ms:.3f} ms ({saved:.0%} less)"
     )
     console.print(
-        f"CLIP {found.base_clip.mean:.4f} -> {found.clip.mean:.4f} [{found.clip.low:.4f}, {found.clip.high:.4f}]"
+        f"{score_label(experiment.score.name)} {found.base_clip.mean:.4f} -> {found.clip.mean:.4f} "
+        f"[{found.clip.low:.4f}, {found.clip.high:.4f}]"
     )
     console.print(
         f"parameters {space.num_params(space.base):,} -> {space.num_params(found.architecture):,}, "

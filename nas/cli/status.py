@@ -10,12 +10,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from nas.cli.app import app
 from nas.cli.errors import user_errors
-from nas.cli.formats import Format, FormatOption
+from nas.cli.formats import Format, FormatOption, score_label
 
 
-@app.command()
 @user_errors
 def status(
     run: Annotated[Path, typer.Argument(help="run directory; may be in progress")], format: FormatOption = Format.TABLE
@@ -39,6 +37,7 @@ def status(
             "target_met": finished and finished["target_met"],
             "target_latency_ms": started.get("target_latency_ms"),
             "base_latency_ms": started.get("base_latency_ms"),
+            **({"score": started["score"]} if "score" in started else {}),
             "table_distrust": started.get("runtime", {}).get("distrust"),
             "num_events": len(events),
             "rounds": json.loads(rounds.to_json(orient="records")),
@@ -47,7 +46,8 @@ def status(
         return
     state = f"finished, {finished['stop']}" if finished else "unfinished"
     table = Table(title=f"{run}: {state}", box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
-    for name in ("round", "ms", "CLIP", "interval", "params", "then"):
+    score = score_label(started.get("score", {}).get("name", "clip"))
+    for name in ("round", "ms", score, "interval", "params", "then"):
         table.add_column(name, justify="left" if name == "then" else "right", no_wrap=name != "then")
     for row in rounds.to_dict(orient="records"):
         table.add_row(

@@ -1,11 +1,12 @@
 """What a result depends on, as digests."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from latency.pricing.table import LatencyTable
 from nas.config.sections import ExperimentConfig, part_identity
+from nas.evaluation.door import Declaration
+from nas.evaluation.settings import CLIP
 from nas.files.digests import digest_of, folder_digest
 from nas.pipelines.index import PipelineClass, PipelineIndex
 from nas.workers.worker import WorkerSpec
@@ -17,6 +18,7 @@ def result_digests(
     *,
     table: LatencyTable,
     worker: WorkerSpec,
+    score: Declaration,
     unet_config: Mapping[str, Any],
     index: PipelineIndex,
 ) -> dict[str, str]:
@@ -26,14 +28,10 @@ def result_digests(
         config: The experiment.
         table: Its latency table.
         worker: What its workers load.
+        score: What their score says of itself.
         unet_config: Config of its UNet.
         index: What its model folder says of itself.
     """
-    clip = (
-        folder_digest(Path(config.clip.model))
-        if config.clip.pretrained is None
-        else f"{config.clip.model}/{config.clip.pretrained}"
-    )
     model: dict[str, Any] = {part: folder_digest(config.model / part) for part in index.parts if part != "unet"}
     if index.pipeline_class is not PipelineClass.SD:
         model["zero_empty_prompt"] = index.zero_empty_prompt
@@ -44,13 +42,17 @@ def result_digests(
         "execution": part_identity("execution", config.execution),
         "num_threads": config.num_threads,
         "latent_size": worker.latent_size,
-        "clip": clip,
         "model": {**model, "unet_config": {key: unet_config[key] for key in unet_config if key[0] != "_"}},
     }
+    if score.name == CLIP:
+        protocol[CLIP] = score.digest
+    else:
+        protocol["score"] = {"name": score.name, "settings": dict(worker.score.settings), "digest": score.digest}
+        protocol["reference"] = folder_digest(config.model / "unet")  # which any score may look at when it starts
     digests = {
         "config": digest_of(config.identity()),
         "model": folder_digest(config.model),
-        "clip": clip,
+        CLIP if score.name == CLIP else "score": score.digest,
         "latency_table": table.digest,
         "protocol": digest_of(protocol),
         "validation": digest_of(

@@ -15,13 +15,15 @@ from nas.config.algorithms import make_algorithm
 from nas.config.digests import result_digests
 from nas.config.extension import check_extension
 from nas.config.sections import ExperimentConfig, SearchConfig
-from nas.evaluation.clip_model import check_clip_name
+from nas.evaluation.door import Declaration
+from nas.evaluation.registry import ScoreSpec, make_score
+from nas.evaluation.settings import CLIP
 from nas.pipelines.index import check_pipeline_folder
 from nas.pipelines.source import model_folder
 from nas.racing.settings import RacingSettings
 from nas.references.start import Start, find_start
 from nas.scores.prompts import ValidationSet, read_captions
-from nas.settings import read
+from nas.settings import plain, read
 from nas.training.captioned_pictures import read_metadata
 from nas.training.dropping import check_stages
 from nas.workers.worker import WorkerSpec
@@ -41,6 +43,7 @@ class Experiment:
         table: Latency table of the target device; it covers the space.
         price_ms: Predicted latency of an architecture.
         worker: What each worker loads.
+        score: What the score says of itself.
         algorithm: What decides.
         problem: What it is given: space, prices, target, settings.
         racing: How scoring races; None = exhaustive.
@@ -54,6 +57,7 @@ class Experiment:
     table: LatencyTable
     price_ms: Pricer
     worker: WorkerSpec
+    score: Declaration
     algorithm: Algorithm[Any]
     problem: Problem[Any]
     racing: RacingSettings | None
@@ -98,7 +102,6 @@ def resolve(config: ExperimentConfig, /) -> Experiment:
     """
     model_folder(config.model)
     index = check_pipeline_folder(config.model, variant=config.model_variant)
-    check_clip_name(config.clip.model, pretrained=config.clip.pretrained)
     if config.robust_training.pictures is not None:
         read_metadata(config.robust_training.pictures)
     captions = read_captions(config.validation.captions, num=config.validation.num_prompts)
@@ -118,23 +121,9 @@ def resolve(config: ExperimentConfig, /) -> Experiment:
     protected = frozenset(config.search.protected)
     check_protected(space, protected)
     check_stages(space, config.robust_training.drop_probability_by_stage)
-    algorithm = make_algorithm(config.search)
-    problem = Problem(
-        space=space,
-        price_ms=price_ms,
-        target_latency_ms=target_latency_ms(config.search, base_ms=price_ms(space.base)),
-        settings=algorithm.settings,
-        protected=protected,
-        recovers=config.robust_training.recovery_iterations > 0,
-        start=start.architecture if config.search.start is not None else None,
-        latency_error=table.relative_error,
-        seed=config.seed,
-    )
-    check_feasible(problem)
     worker = WorkerSpec(
         model=config.model,
-        clip=config.clip.model,
-        clip_pretrained=config.clip.pretrained,
+        score=_score(config),
         validation=validation,
         protocol=config.sampling,
         latent_size=space.sample_size,
@@ -145,13 +134,29 @@ def resolve(config: ExperimentConfig, /) -> Experiment:
         model_variant=config.model_variant,
     )
     worker.execution.check()
-    digests = result_digests(config, table=table, worker=worker, unet_config=unet_config, index=index)
+    score = Declaration.of(make_score(worker.score.name, settings=worker.score.settings, setting=worker.setting))
+    algorithm = make_algorithm(config.search)
+    problem = Problem(
+        space=space,
+        price_ms=price_ms,
+        target_latency_ms=target_latency_ms(config.search, base_ms=price_ms(space.base)),
+        settings=algorithm.settings,
+        protected=protected,
+        recovers=config.robust_training.recovery_iterations > 0,
+        start=start.architecture if config.search.start is not None else None,
+        higher_is_better=score.higher_is_better,
+        latency_error=table.relative_error,
+        seed=config.seed,
+    )
+    check_feasible(problem)
+    digests = result_digests(config, table=table, worker=worker, score=score, unet_config=unet_config, index=index)
     return Experiment(
         config=config,
         space=space,
         table=table,
         price_ms=price_ms,
         worker=worker,
+        score=score,
         algorithm=algorithm,
         problem=problem,
         racing=_racing(config),
@@ -163,6 +168,14 @@ def resolve(config: ExperimentConfig, /) -> Experiment:
 def target_latency_ms(search: SearchConfig, /, *, base_ms: float) -> float:
     """The objective; one given as a share is turned into milliseconds."""
     return search.target_latency_ms or (search.target_ratio or 1) * base_ms
+
+
+def _score(config: ExperimentConfig) -> ScoreSpec:
+    """The score that a config names; the settings of CLIP's have a section of their own."""
+    if config.score.name != CLIP:
+        return ScoreSpec(name=config.score.name, settings=config.score.settings)
+    assert config.clip is not None, "the config asks for it"
+    return ScoreSpec(name=CLIP, settings=plain(config.clip))
 
 
 def _racing(config: ExperimentConfig) -> RacingSettings | None:

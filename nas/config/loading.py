@@ -96,7 +96,7 @@ def _resolved(config: ExperimentConfig, absolute: Callable[[str, Path], Path]) -
     if is_hub_reference(config.model):
         config = replace(config, model=model_folder(config.model, variant=config.model_variant))
     clip, search = config.clip, config.search
-    if clip.pretrained is None:
+    if clip is not None and clip.pretrained is None:
         clip = replace(clip, model=str(absolute("clip.model", Path(clip.model))))
     if search.start is not None and not is_hub_reference(search.start):
         start = absolute("search.start", Path(search.start))

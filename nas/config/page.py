@@ -13,7 +13,7 @@ from annotated_types import Ge, Gt, Le, Lt
 from pydantic.fields import FieldInfo
 
 from nas.config.sections import BEFORE, RESULT_FREE, ExperimentConfig
-from nas.settings import described, plain
+from nas.settings import described, plain, section_of
 
 _HEAD: Final = """\
 # Settings
@@ -102,9 +102,9 @@ def _row(each: Setting) -> str:
 
 def _settings(kind: type, section: str) -> Iterator[Setting]:
     for name, info in described(kind).items():
-        if isinstance(info.annotation, type) and described(info.annotation):
+        if (kind_below := section_of(info)) is not None:
             assert not section, "sections hold no sections"
-            yield from _settings(info.annotation, name)
+            yield from _settings(kind_below, name)
             continue
         assert info.description, f"{section}.{name} says what it means"
         yield Setting(

@@ -9,10 +9,11 @@ from dataclasses import field
 from pathlib import Path
 from typing import Annotated, Any, Final, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
 from nas.algorithms.settings import EvolvingSettings
-from nas.evaluation.settings import ClipSettings
+from nas.evaluation.settings import CLIP, ClipSettings, ScoreSettings
 from nas.pipelines.execution import Execution
 from nas.pipelines.protocol import SamplingProtocol
 from nas.racing.settings import RacingSettings
@@ -32,6 +33,8 @@ RESULT_FREE: Final = ("workers", "score_store")
 # value, and a config.yaml without it means this value, so that runs keep their digests whatever defaults become.
 BEFORE: Final[Mapping[str, Any]] = {
     "model_variant": None,
+    "score.name": CLIP,
+    "score.settings": {},
     "racing.growth": 1.3,
     "robust_training.caption_dropout": 0.1,
     "robust_training.max_grad_norm": 1.0,
@@ -95,7 +98,8 @@ class ExperimentConfig:
     """One search."""
 
     model: Annotated[Path, Field(description="pipeline folder, or hub:ORG/NAME[@REVISION]; docs/checkpoints.md")]
-    clip: ClipSettings
+    score: ScoreSettings = ScoreSettings()
+    clip: Annotated[ClipSettings | None, Field(validate_default=True)] = None
     latency_table: Annotated[Path, Field(description="latency table of the target device; docs/latency_tables.md")]
     validation: ValidationSettings
     sampling: SamplingProtocol = SamplingProtocol()
@@ -114,6 +118,14 @@ class ExperimentConfig:
     def plain(self) -> dict[str, Any]:
         """Every setting that can change a result, as plain values: what a run's config.yaml holds."""
         return {name: value for name, value in plain(self).items() if name not in RESULT_FREE}
+
+    @field_validator("clip", mode="before")
+    @classmethod
+    def _needed_by_its_score(cls, clip: object, info: ValidationInfo) -> object:
+        score = info.data.get("score")  # none when it is wrong itself
+        if clip is None and score is not None and score.name == CLIP:
+            raise PydanticCustomError("missing", "Field required")
+        return clip
 
     def identity(self) -> dict[str, Any]:
         """What the config's digest is made of."""

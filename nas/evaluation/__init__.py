@@ -1,1 +1,1 @@
-"""What a UNet is worth: validation captions, seeded sampling, CLIP scores."""
+"""What a UNet is worth: numbers per prompt, by judging its pictures or by probing the network."""

@@ -1,15 +1,37 @@
-"""Which judge looks at pictures."""
+"""By what architectures are scored, and which judge looks at pictures."""
 
-from typing import Annotated
+from collections.abc import Mapping
+from dataclasses import field
+from typing import Annotated, Any, Final, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from nas.settings import settings
+
+CLIP: Final = "clip"  # the score of the paper, and of every run that names none
+
+
+@settings
+class ScoreSettings:
+    """What architectures are scored by; see docs/scores.md."""
+
+    name: Annotated[
+        str, Field(description="clip, output_change, or the score of a plugin; `nas plugins` lists them")
+    ] = CLIP
+    settings: Annotated[
+        Mapping[str, Any], Field(description="the score's own; those of clip stand in the section `clip`")
+    ] = field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _clip_has_a_section(self) -> Self:
+        if self.name == CLIP and self.settings:
+            raise ValueError("`settings` of the score clip stand in the section `clip`; move them there")
+        return self
 
 
 @settings
 class ClipSettings:
-    """The judge: an OpenCLIP model."""
+    """The judge of the score `clip`, which alone needs this section: an OpenCLIP model."""
 
     model: Annotated[
         str, Field(description="OpenCLIP folder (with open_clip_config.json), or a model name such as ViT-g-14")

@@ -36,16 +36,18 @@ class SearchStarted(Event):
         base: The base model's architecture.
         digests: By name; `config` covers the settings.
         start: The architecture that it starts with.
+        score: Name, unit and direction of what is scored by; None = CLIP's score.
     """
 
     name: ClassVar[str] = "search_started"
-    optional: ClassVar[frozenset[str]] = frozenset({"start"})
+    optional: ClassVar[frozenset[str]] = frozenset({"start", "score"})
 
     target_latency_ms: float
     base_latency_ms: float
     base: Mapping[str, Any]
     digests: Mapping[str, str]
     start: Mapping[str, Any] | None = None
+    score: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,8 +6,8 @@ that it shares, and many searches may use one store at once. The first value wri
 
     store.json <weights>/<architecture>-<protocol>-<prompts>.scores.parquet (and .pictures.parquet)
 
-Each file is sealed and stands whole or not at all; one that was damaged nevertheless is set aside with a warning and
-made again.
+The numbers stand in a column that is named after their score. Each file is sealed and stands whole or not at all; one
+that was damaged nevertheless is set aside with a warning and made again.
 """
 
 import io
@@ -33,18 +33,16 @@ from nas.scores.prompts import Prompt
 SCHEMA_VERSION: Final = 1
 _MARKER: Final = "store.json"
 _SCORES, _PICTURES = "scores", "pictures"
-_COLUMNS: Final = pa.schema(
-    {
-        "weights_digest": pa.string(),
-        "arch_id": pa.string(),
-        "protocol_digest": pa.string(),
-        "prompts_digest": pa.string(),
-        "prompt_id": pa.string(),
-        "caption": pa.string(),
-        "noise_seed": pa.int64(),
-        "clip": pa.float64(),
-    }
-)
+CLIP_COLUMN: Final = "clip"  # of the scores of every run that names no other
+_KEY_COLUMNS: Final = {
+    "weights_digest": pa.string(),
+    "arch_id": pa.string(),
+    "protocol_digest": pa.string(),
+    "prompts_digest": pa.string(),
+    "prompt_id": pa.string(),
+    "caption": pa.string(),
+    "noise_seed": pa.int64(),
+}
 
 
 class ScoreStoreError(ValueError):
@@ -94,14 +92,24 @@ class ScoreStore:
             )
         return cls(folder)
 
-    def get(self, key: ScoreKey, /) -> tuple[float, ...] | None:
-        """The scores under a key, one per prompt; None when there are none yet.
+    def get(self, key: ScoreKey, /, *, score: str = CLIP_COLUMN) -> tuple[float, ...] | None:
+        """The numbers of a score under a key, one per prompt; None when there are none yet.
+
+        Raises:
+            ScoreStoreError: The file under this key holds another score.
 
         Warns:
             ScoreStoreWarning: They were damaged and set aside.
         """
         table = self._read(self._path(key, _SCORES))
-        return None if table is None else tuple(table["clip"].to_pylist())
+        if table is None:
+            return None
+        if score not in table.column_names:
+            raise ScoreStoreError(
+                f"{self._path(key, _SCORES)} must hold the score {score!r}, but its columns are "
+                f"{', '.join(table.column_names)}; two scores never share a protocol's digest: give another store"
+            )
+        return tuple(table[score].to_pylist())
 
     def pictures(self, key: ScoreKey, /) -> npt.NDArray[np.uint8] | None:
         """The pictures under a key, uint8 (n, h, w, 3), bit for bit; None when none were kept.
@@ -122,6 +130,7 @@ class ScoreStore:
         prompts: Sequence[Prompt],
         scores: Sequence[float],
         pictures: npt.NDArray[np.uint8] | None = None,
+        score: str = CLIP_COLUMN,
     ) -> tuple[float, ...]:
         """Keep scores, and pictures beside them.
 
@@ -130,6 +139,7 @@ class ScoreStore:
             prompts: The chunk; `key` holds its digest.
             scores: One per prompt.
             pictures: uint8 (n, h, w, 3), or None.
+            score: Name of the score, which names the column.
 
         Returns:
             The scores that are stored: the first ones written for the key, by whichever process.
@@ -139,41 +149,47 @@ class ScoreStore:
             StorageError: The disk refuses.
         """
         assert key.prompts_digest == digest_of_prompts(prompts)
-        if broken := sum(not math.isfinite(score) for score in scores):
+        schema = _columns(score)
+        if broken := sum(not math.isfinite(number) for number in scores):
             raise ScoreStoreError(
                 f"scores must be finite, but {broken} of {len(scores)} of architecture {key.arch_id} are not; "
                 "the model overflows: use a wider dtype, or protect the block whose removal does it"
             )
         if pictures is not None:
             self._write(self._path(key, _PICTURES), pa.table({"png": [_png(picture) for picture in pictures]}))
-        if (known := self.get(key)) is None:
+        if (known := self.get(key, score=score)) is None:
             rows = [
                 {
                     **asdict(key),
                     "prompt_id": prompt.prompt_id,
                     "caption": prompt.caption,
                     "noise_seed": prompt.noise_seed,
-                    "clip": score,
+                    score: number,
                 }
-                for prompt, score in zip(prompts, scores, strict=True)
+                for prompt, number in zip(prompts, scores, strict=True)
             ]
             path = self._path(key, _SCORES)
-            self._write(path, pa.Table.from_pylist(rows, schema=_COLUMNS))
-            known = self.get(key)
+            self._write(path, pa.Table.from_pylist(rows, schema=schema))
+            known = self.get(key, score=score)
             if known is None:
                 raise ScoreStoreError(f"{path} must read as it was written, but does not; check the disk")
         return known
 
-    def frame(self, *, weights_digest: str = "*", protocol_digest: str = "*") -> pd.DataFrame:
-        """Scores for notebooks, one row per prompt with all that it was scored under.
+    def frame(self, *, score: str = CLIP_COLUMN, weights_digest: str = "*", protocol_digest: str = "*") -> pd.DataFrame:
+        """The numbers of one score for notebooks, one row per prompt with all that it was scored under.
 
         Args:
+            score: Which score; the last column has its name.
             weights_digest: Only those of these weights.
             protocol_digest: Only those of this protocol.
         """
         paths = sorted(self._folder.glob(f"{weights_digest}/*-{protocol_digest}-*.{_SCORES}.parquet"))
-        tables = [table.replace_schema_metadata(None) for path in paths if (table := self._read(path)) is not None]
-        frame: pd.DataFrame = pa.concat_tables([_COLUMNS.empty_table(), *tables]).to_pandas()
+        tables = [
+            table.replace_schema_metadata(None)
+            for path in paths
+            if (table := self._read(path)) is not None and score in table.column_names
+        ]
+        frame: pd.DataFrame = pa.concat_tables([_columns(score).empty_table(), *tables]).to_pandas()
         return frame
 
     def _path(self, key: ScoreKey, kind: str) -> Path:
@@ -197,6 +213,16 @@ class ScoreStore:
                 stacklevel=3,
             )
             return None
+
+
+def _columns(score: str) -> pa.Schema:
+    """The columns of a file of some score."""
+    if not score.isidentifier() or score in _KEY_COLUMNS:
+        raise ScoreStoreError(
+            f"the name of a score must be an identifier and none of {', '.join(_KEY_COLUMNS)}, but got {score!r}; "
+            "rename the score"
+        )
+    return pa.schema(_KEY_COLUMNS | {score: pa.float64()})
 
 
 def _name(path: Path) -> str:

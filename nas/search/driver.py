@@ -19,6 +19,8 @@ from nas.config.experiment import Experiment
 from nas.config.loading import stored_values
 from nas.config.sections import identity
 from nas.drawing.grid import write_grid
+from nas.evaluation.door import Declaration
+from nas.evaluation.settings import CLIP
 from nas.files.digests import digest_of
 from nas.runs.directory import RunDirectory
 from nas.runs.events import (
@@ -88,6 +90,7 @@ def search(experiment: Experiment, run: RunDirectory, /, *, listeners: Listeners
                 store=store,
                 prompts=experiment.worker.validation,
                 protocol_digest=experiment.digests["protocol"],
+                score_name=experiment.score.name,
             )
             session = _Session(experiment, run=run, trace=trace, pool=pool, trainer=trainer, scorer=scorer,
                                on_progress=listeners.on_progress)  # fmt: skip
@@ -124,6 +127,13 @@ def _estimated(experiment: Experiment, pool: WorkerPool, trainer: JobTrainer) ->
         on_gpu=experiment.worker.execution.device != "cpu",
     )
     return CostEstimate(least=least, most=most, pace=pace)
+
+
+def _named(score: Declaration) -> dict[str, object] | None:
+    """What a trace says of a score that is not CLIP; traces of CLIP are as they were before there were others."""
+    if score.name == CLIP:
+        return None
+    return {"name": score.name, "unit": score.unit, "higher_is_better": score.higher_is_better}
 
 
 class _Session:
@@ -175,6 +185,7 @@ class _Session:
             base=base.to_dict(),
             digests=self._digests(config),
             start=None if problem.start is None else problem.start.to_dict(),
+            score=_named(self._experiment.score),
         )
         self._emit(event, distrust=self._experiment.distrust)
 

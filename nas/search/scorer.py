@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nas.scores.prompts import ValidationSet
-from nas.scores.store import ScoreKey, ScoreStore, digest_of_prompts
+from nas.scores.store import CLIP_COLUMN, ScoreKey, ScoreStore, digest_of_prompts
 from nas.workers.pool import WorkerPool
 from nas.workers.worker import EvaluationResult, EvaluationTask
 from search_spaces.architecture import Architecture
@@ -20,17 +20,28 @@ PICTURED_CHUNK: Final = 0  # the prompts whose pictures are kept: the same ones 
 
 
 class Scorer:
-    """Per-prompt CLIP scores of architectures, and pictures of some, generated at most once each.
+    """Per-prompt scores of architectures, and pictures of some, generated at most once each.
 
     Args:
         pool: Who generates.
         store: What has been generated.
         prompts: On what.
         protocol_digest: How; part of the store's key.
+        score_name: By which score; names the store's column.
     """
 
-    def __init__(self, pool: WorkerPool, /, *, store: ScoreStore, prompts: ValidationSet, protocol_digest: str) -> None:
+    def __init__(
+        self,
+        pool: WorkerPool,
+        /,
+        *,
+        store: ScoreStore,
+        prompts: ValidationSet,
+        protocol_digest: str,
+        score_name: str = CLIP_COLUMN,
+    ) -> None:
         self._pool, self._store, self._prompts, self._protocol_digest = pool, store, prompts, protocol_digest
+        self._score_name = score_name
         self._prompts_digests = [digest_of_prompts(prompts.chunk(chunk)) for chunk in range(prompts.num_chunks)]
 
     @property
@@ -108,7 +119,7 @@ class Scorer:
         key = self._key(task, weights_digest)
         if task.with_pictures and self._store.pictures(key) is None:
             return None
-        return self._store.get(key)
+        return self._store.get(key, score=self._score_name)
 
     def _keep(self, result: EvaluationResult, weights_digest: str) -> tuple[float, ...]:
         """The scores that the store holds from now on."""
@@ -117,6 +128,7 @@ class Scorer:
             prompts=self._prompts.chunk(result.task.chunk),
             scores=result.scores,
             pictures=result.pictures,
+            score=self._score_name,
         )
 
     def _key(self, task: EvaluationTask, weights_digest: str) -> ScoreKey:

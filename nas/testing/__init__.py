@@ -1,1 +1,1 @@
-"""Laws that every plugin keeps, as pytest classes that its author inherits with one fixture."""
+"""Law kits: pytest classes that the author of a plugin inherits, with one fixture; docs/plugins.md."""

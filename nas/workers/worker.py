@@ -14,16 +14,16 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from nas.evaluation.clip_evaluator import ClipEvaluator
-from nas.evaluation.clip_model import ClipModel
+from nas.evaluation.evaluator import Evaluator
+from nas.evaluation.registry import ScoreSpec, make_score
+from nas.evaluation.setting import ScoreSetting
 from nas.pipelines.execution import Execution
-from nas.pipelines.folder import PipelineParts
 from nas.pipelines.protocol import SamplingProtocol
 from nas.scores.prompts import ValidationSet
 from search_spaces.actions import CopyStart
 from search_spaces.architecture import Architecture
 from search_spaces.diffusers_config import space_from_config
-from search_spaces.folders.loading import load_unet
+from search_spaces.folders.loading import load_unet, read_unet_config
 from search_spaces.supernet import Supernet
 
 
@@ -32,8 +32,7 @@ class WorkerSpec:
     """All that a worker needs to load itself, on any machine that sees the same folders."""
 
     model: Path
-    clip: str
-    clip_pretrained: str | None
+    score: ScoreSpec
     validation: ValidationSet
     protocol: SamplingProtocol
     latent_size: tuple[int, int]
@@ -42,6 +41,19 @@ class WorkerSpec:
     num_threads: int
     execution: Execution = Execution()  # noqa: RUF009  frozen
     model_variant: str | None = None
+
+    @property
+    def setting(self) -> ScoreSetting:
+        """What its score is made in; a fresh one, which holds no model yet."""
+        channels = space_from_config(read_unet_config(self.model)).in_channels
+        return ScoreSetting(
+            model=self.model,
+            variant=self.model_variant,
+            validation=self.validation,
+            protocol=self.protocol,
+            latent_shape=(channels, *self.latent_size),
+            execution=self.execution,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +67,7 @@ class EvaluationTask:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class EvaluationResult:
-    """CLIP scores of a task's pictures, in the order of the chunk's prompts, and the pictures if they were wanted.
+    """Scores of a task, in the order of the chunk's prompts, and the pictures if they were wanted.
 
     Attributes:
         task: What was asked.
@@ -79,11 +91,12 @@ def load_supernet(spec: WorkerSpec, /) -> Supernet:
 
 
 class EvaluationWorker:
-    """Holds supernet, VAE, text embeddings and CLIP for as long as it lives.
+    """Holds a supernet and an evaluator, with what its score has loaded, for as long as it lives.
 
     Args:
         spec: What to load.
-        supernet: A supernet to share, whose weights somebody else keeps up to date; None = load one.
+        supernet: A supernet to share, whose weights somebody else keeps up to date; None = load one. It holds the base
+            model's weights now: a score may take it for its reference.
         name: Shown in results.
     """
 
@@ -93,15 +106,10 @@ class EvaluationWorker:
         self._supernet = supernet if supernet is not None else load_supernet(spec)
         spec.execution.compile(self._supernet.unet)
         self._name = name
-        space = self._supernet.space
-        self._evaluator = ClipEvaluator(
-            parts=PipelineParts.load(spec.model, variant=spec.model_variant),
-            clip=ClipModel(spec.clip, pretrained=spec.clip_pretrained),
-            validation=spec.validation,
-            protocol=spec.protocol,
-            latent_shape=(space.in_channels, *spec.latent_size),
-            execution=spec.execution,
-        )
+        setting = spec.setting
+        score = make_score(spec.score.name, settings=spec.score.settings, setting=setting)
+        with self._supernet.switched(self._supernet.space.base) as base:
+            self._evaluator = Evaluator(setting, score=score, reference=base)
 
     def update_weights(self, changed: Mapping[str, npt.NDArray[np.generic]], /) -> None:
         """Take over those weights of the driver's supernet that changed, copies of blocks included."""
@@ -111,16 +119,21 @@ class EvaluationWorker:
         self._supernet.update_weights(views)
 
     def evaluate(self, task: EvaluationTask, /) -> EvaluationResult:
-        """Make and score the pictures of one task."""
+        """Score one task."""
         start = time.perf_counter()
         with self._supernet.switched(task.architecture) as unet:
-            pictures = self._evaluator.pictures(unet, chunk=task.chunk)
+            found = self._evaluator.evaluate(
+                unet,
+                chunk=task.chunk,
+                with_pictures=task.with_pictures,
+                of=f"architecture {task.architecture.arch_id}",
+            )
         return EvaluationResult(
             task=task,
-            scores=self._evaluator.score(pictures, chunk=task.chunk),
+            scores=found.scores,
             seconds=time.perf_counter() - start,
             worker=self._name,
-            pictures=_as_bytes(pictures) if task.with_pictures else None,
+            pictures=_as_bytes(found.pictures) if task.with_pictures and found.pictures is not None else None,
         )
 
 

@@ -184,7 +184,7 @@ def test_generate_draws_a_grid(tmp_path: Path) -> None:
 
 # The issue of bad input: (what is broken, how, what the message must say).
 BROKEN_CONFIGS = [
-    ("unknown key", {"serach": {}}, "serach: there is no such setting; choose among model, clip"),
+    ("unknown key", {"serach": {}}, "serach: there is no such setting; choose among model, score, clip"),
     ("wrong type", {"seed": "one"}, "seed: must be a valid integer, but got 'one'"),
     ("missing model", {"model": "nowhere"}, "there is no model folder"),
     ("missing table", {"latency_table": "nowhere.json"}, "there is no latency table"),

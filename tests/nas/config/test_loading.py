@@ -68,7 +68,7 @@ def test_every_problem_is_named_with_its_place_and_value_at_once(tmp_path: Path)
         "search": {"target_ratio": 1.5, "copy_start": "random"},
     }
     found = "\n".join(problems(write(tmp_path, config)))
-    assert "serach: there is no such setting; choose among model, clip, latency_table, validation" in found
+    assert "serach: there is no such setting; choose among model, score, clip, latency_table, validation" in found
     assert "seed: must be a valid integer, but got 'one'" in found
     assert "validation.captions: must be given, but is missing" in found
     assert "validation.num_prompts: must be greater than or equal to 2, but got 1" in found
@@ -151,7 +151,7 @@ def test_the_identity_leaves_out_only_what_never_changes_a_result(tmp_path: Path
     path = write(tmp_path)
     one, two = load_config(path), load_config(path, overrides=["workers.num_workers=2", "score_store=elsewhere"])
     assert one.identity() == two.identity()
-    absent = {"workers", "score_store", "model_variant"}  # the last only while there is none, as in runs of old
+    absent = {"workers", "score_store", "model_variant", "score"}  # the last two only while default, as in runs of old
     assert set(described(ExperimentConfig)) - set(one.identity()) == absent
     assert load_config(path, overrides=["model_variant=fp16"]).identity()["model_variant"] == "fp16"
     assert load_config(path, overrides=["num_threads=2"]).identity() != one.identity()
@@ -260,3 +260,27 @@ def test_a_path_that_no_disk_takes_is_named(tmp_path: Path, key: str, given: str
 def test_reading_a_config_imports_no_framework() -> None:
     code = "import sys, nas.config.loading; print({'torch', 'diffusers', 'ray', 'scipy'} & set(sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "set()\n"
+
+
+def test_clip_is_needed_by_its_own_score_alone(tmp_path: Path) -> None:
+    without = {name: section for name, section in MINIMAL.items() if name != "clip"}
+    assert problems(write(tmp_path, without)) == ["clip: must be given, but is missing"]
+    config = load_config(write(tmp_path, without | {"score": {"name": "output_change"}}))
+    assert config.clip is None
+    assert "clip" not in config.identity()
+    assert config.identity()["score"] == {"name": "output_change"}
+
+
+def test_a_section_that_may_be_left_out_names_its_settings_all_the_same(tmp_path: Path) -> None:
+    path = write(tmp_path, clip={"model": "judge", "tag": "openai"})
+    assert problems(path) == ["clip.tag: there is no such setting; choose among model, pretrained"]
+
+
+def test_the_settings_of_clip_have_a_section_of_their_own(tmp_path: Path) -> None:
+    path = write(tmp_path, score={"settings": {"model": "judge"}})
+    assert problems(path) == ["score: `settings` of the score clip stand in the section `clip`; move them there"]
+
+
+def test_a_scores_settings_are_overridden_by_name(tmp_path: Path) -> None:
+    config = load_config(write(tmp_path), overrides=["score.name=mine", "score.settings.tolerance=0.3"])
+    assert (config.score.name, config.score.settings) == ("mine", {"tolerance": 0.3})

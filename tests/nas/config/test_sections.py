@@ -15,7 +15,7 @@ from nas.config.loading import ConfigError, load_config
 from nas.config.sections import BEFORE, RESULT_FREE, ExperimentConfig, SearchConfig, identity
 from nas.files.digests import digest_of
 from nas.files.strict_yaml import dumped, parse_yaml
-from nas.settings import SettingsError, described, plain, read
+from nas.settings import SettingsError, described, plain, read, section_of
 
 GIVEN: dict[str, Any] = {
     "model": "/model",
@@ -29,14 +29,14 @@ GIVEN: dict[str, Any] = {
 def leaves(kind: type = ExperimentConfig, prefix: str = "") -> Iterator[tuple[str, type, FieldInfo]]:
     """Every setting: its dotted name, its class, and what is known of it."""
     for name, info in described(kind).items():
-        if isinstance(info.annotation, type) and described(info.annotation):
-            yield from leaves(info.annotation, f"{prefix}{name}.")
+        if (section := section_of(info)) is not None:
+            yield from leaves(section, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}", kind, info
 
 
 LEAVES = {key: (kind, info) for key, kind, info in leaves()}
-SECTIONS = {name: info.annotation for name, info in described(ExperimentConfig).items() if described(info.annotation)}
+SECTIONS = {name: kind for name, info in described(ExperimentConfig).items() if (kind := section_of(info)) is not None}
 
 
 def config(**changed: Any) -> ExperimentConfig:
@@ -167,6 +167,7 @@ def another(key: str) -> dict[str, Any]:
         "execution.device": {"execution.device": "cuda:1"},
         "robust_training.drop_probability_by_stage": {"robust_training.drop_probability_by_stage": {"a": 0.5}},
         "search.protected": {"search.protected": ["a"]},
+        "score.settings": {"score.settings": {"a": 1}, "score.name": "another"},
         "search.settings": {"search.settings": {"a": 1}, "search.algorithm": "another"},
     }
     if key in special:

@@ -8,26 +8,27 @@ from diffusers import UNet2DConditionModel
 from diffusers.models.attention import BasicTransformerBlock
 from diffusers.models.resnet import ResnetBlock2D
 
-from nas.evaluation.clip_evaluator import ClipEvaluator
-from nas.evaluation.clip_model import ClipModel
+from nas.evaluation.clip_judge import ClipJudge
+from nas.evaluation.evaluator import Evaluator
+from nas.evaluation.setting import ScoreSetting
 from nas.pipelines.execution import Execution, Precision
-from nas.pipelines.folder import PipelineParts
 from nas.pipelines.protocol import SamplingProtocol
 from nas.scores.prompts import ValidationSet
 from search_spaces.shapes import OPEN_CLIP_DIR, PIPELINE_DIR
 
 
 def scores(unet: UNet2DConditionModel, execution: Execution) -> list[float]:
-    """Scores of two captions; evaluators place what they hold, so each gets models of its own."""
-    evaluator = ClipEvaluator(
-        parts=PipelineParts.load(PIPELINE_DIR),
-        clip=ClipModel(str(OPEN_CLIP_DIR)),
+    """Scores of two captions; evaluators place what they hold, and each loads models of its own."""
+    setting = ScoreSetting(
+        model=PIPELINE_DIR,
         validation=ValidationSet.from_captions(["a red circle", "a small blue square"], seed=0, chunk_size=2),
         protocol=SamplingProtocol(num_steps=2, guidance_scale=1),
         latent_shape=(4, 12, 12),
         execution=execution,
     )
-    return list(evaluator.evaluate(execution.place(copy.deepcopy(unet)), chunk=0))
+    placed = execution.place(copy.deepcopy(unet))
+    clip = ClipJudge(setting, model=str(OPEN_CLIP_DIR))
+    return list(Evaluator(setting, score=clip, reference=placed).evaluate(placed, chunk=0).scores)
 
 
 def test_another_memory_format_moves_the_last_bits_only(unet: UNet2DConditionModel) -> None:

@@ -12,8 +12,8 @@ import torch
 from diffusers import DiffusionPipeline
 from safetensors.torch import load_file, save_file
 
-from nas.evaluation.clip_evaluator import ClipEvaluator
-from nas.evaluation.clip_model import ClipModel
+from nas.evaluation.pictures import Drawer
+from nas.evaluation.setting import ScoreSetting
 from nas.pipelines.conditioning import Conditioning
 from nas.pipelines.convert import convert_checkpoint
 from nas.pipelines.folder import PipelineParts, load_pipeline
@@ -294,20 +294,25 @@ def test_damaged_small_parts_are_named(folders: dict[str, Path], tmp_path: Path)
         PipelineParts.load(folder)
 
 
-def test_text_encoders_may_go_once_captions_are_embedded(folders: dict[str, Path], clip: ClipModel) -> None:
-    parts = PipelineParts.load(folders["sdxl"])
-    alive = [weakref.ref(model) for model in parts.text_encoders.models]
-    evaluator = ClipEvaluator(
-        parts=parts,
-        clip=clip,
+def test_text_encoders_go_once_captions_are_embedded(folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    alive, load = [], PipelineParts.load
+
+    def watched(folder: Path, **kwargs: Any) -> PipelineParts:
+        parts = load(folder, **kwargs)
+        alive.extend(weakref.ref(model) for model in parts.text_encoders.models)
+        return parts
+
+    monkeypatch.setattr(PipelineParts, "load", watched)
+    setting = ScoreSetting(
+        model=folders["sdxl"],
         validation=ValidationSet.from_captions(CAPTIONS, seed=0, chunk_size=2),
         protocol=SamplingProtocol(num_steps=1, guidance_scale=2),
         latent_shape=(4, 8, 8),
     )
-    del parts
+    drawer = Drawer(setting)
     gc.collect()
     assert [reference() for reference in alive] == [None, None]
-    assert evaluator.pictures(load_unet(folders["sdxl"]), chunk=0).shape == (2, 3, 64, 64)
+    assert drawer.pictures(load_unet(folders["sdxl"]), chunk=0).shape == (2, 3, 64, 64)
 
 
 def test_a_folder_as_published_in_2022_loads(folders: dict[str, Path], tmp_path: Path) -> None:

@@ -58,6 +58,11 @@ def test_a_loss_is_positive_when_scores_fall() -> None:
     assert paired_loss([0.8, 0.9], [0.7, 0.6]).mean == pytest.approx(0.2)
 
 
+def test_of_a_score_of_which_less_is_better_what_was_added_is_lost() -> None:
+    before, after = [0.8, 0.9], [0.7, 0.6]
+    assert paired_loss(after, before, higher_is_better=False) == paired_loss(before, after)
+
+
 def test_unpaired_scores_are_refused() -> None:
     with pytest.raises(ValueError, match="same prompts, but got 3 and 2"):
         paired_loss([1, 2, 3], [1, 2])

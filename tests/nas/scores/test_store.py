@@ -247,3 +247,24 @@ def test_an_empty_frame_has_its_columns(tmp_path: Path, folder: Path) -> None:
 def test_a_digest_depends_on_content_not_on_order() -> None:
     assert digest_of({"a": 1, "b": [1, 2]}) == digest_of({"b": [1, 2], "a": 1})
     assert digest_of({"a": 1, "b": [1, 2]}) != digest_of({"a": 1, "b": [2, 1]})
+
+
+def test_another_score_names_its_own_column(folder: Path) -> None:
+    store, other = ScoreStore(folder), replace(KEY, protocol_digest="p1")
+    store.put(other, prompts=PROMPTS, scores=[3.0, 4.0], score="output_change")
+    assert store.get(other, score="output_change") == (3.0, 4.0)
+    frame = store.frame(score="output_change")
+    assert list(frame) == [*asdict(KEY), "prompt_id", "caption", "noise_seed", "output_change"]
+    assert list(frame["output_change"]) == [3.0, 4.0]
+    assert list(store.frame()["clip"]) == [0.1, 0.2]
+
+
+def test_a_key_of_one_score_gives_no_other(folder: Path) -> None:
+    with pytest.raises(ScoreStoreError, match=r"must hold the score 'output_change', but .*, clip; two"):
+        ScoreStore(folder).get(KEY, score="output_change")
+
+
+@pytest.mark.parametrize("name", ["arch_id", "caption", "two words", ""])
+def test_a_name_that_names_no_column_is_refused(folder: Path, name: str) -> None:
+    with pytest.raises(ScoreStoreError, match="the name of a score must be an identifier and none of weights_digest, "):
+        ScoreStore(folder).put(replace(KEY, arch_id="a1"), prompts=PROMPTS, scores=[1, 2], score=name)

@@ -1,0 +1,60 @@
+"""CLIP score: the cosine between CLIP's view of a picture and of its caption (SnapFusion, section 3.2).
+
+Text features are computed once, at the start.
+"""
+
+from functools import cached_property
+from pathlib import Path
+
+import torch
+
+from nas.evaluation.clip_model import ClipModel, check_clip_name
+from nas.evaluation.setting import ScoreSetting
+from nas.evaluation.settings import CLIP
+from nas.files.digests import folder_digest
+
+
+class ClipJudge:
+    """CLIP scores of pictures.
+
+    Args:
+        setting: The prompts, and where CLIP runs.
+        model: A local OpenCLIP folder, or an OpenCLIP model name such as "ViT-g-14".
+        pretrained: OpenCLIP's tag of the weights; needed with a name, none with a folder.
+
+    Raises:
+        ValueError: The folder is not an OpenCLIP folder, or a name comes without a tag.
+    """
+
+    name = CLIP
+    unit = "cosine"
+    higher_is_better = True
+    is_distance = False
+
+    def __init__(self, setting: ScoreSetting, /, *, model: str, pretrained: str | None = None) -> None:
+        check_clip_name(model, pretrained=pretrained)
+        self._setting, self._model, self._pretrained = setting, model, pretrained
+
+    @property
+    def passes_per_prompt(self) -> int:
+        """Those of the picture."""
+        return self._setting.passes_per_picture
+
+    @cached_property
+    def digest(self) -> str:
+        """Content of the folder, or name and tag."""
+        if self._pretrained is None:
+            return folder_digest(Path(self._model))
+        return f"{self._model}/{self._pretrained}"
+
+    def start(self, reference: torch.nn.Module, /) -> None:
+        """Load CLIP and embed the captions."""
+        self._clip = ClipModel(self._model, pretrained=self._pretrained)
+        self._setting.execution.place(self._clip.model)
+        self._text_features = self._clip.embed_captions([p.caption for p in self._setting.validation.prompts])
+
+    def judge(self, pictures: torch.Tensor, /, *, chunk: int) -> tuple[float, ...]:
+        """CLIP score of every picture of a chunk."""
+        with self._setting.execution.autocast():
+            features = self._clip.embed_pictures(pictures).float()
+        return tuple((features * self._text_features[self._setting.rows(chunk)]).sum(1).tolist())

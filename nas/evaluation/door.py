@@ -1,0 +1,190 @@
+"""The door of scores: a UNet on a chunk of prompts to one number per prompt; docs/scores.md.
+
+Two families enter here. A *picture judge* is handed the pictures that a UNet made; the drawing is shared by all judges
+of a chunk. A *probe* is handed the UNet itself. Both are paired by construction, since noise belongs to the prompt, and
+both obey the laws of `nas.testing.scores`.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol, Self, TypeAlias, TypeGuard
+
+import torch
+
+
+class ScoreError(ValueError):
+    """A score that does not keep its laws, or numbers and pictures that are not finite."""
+
+
+class DeclaresScore(Protocol):
+    """What every score says of itself, without loading a model.
+
+    Attributes:
+        name: A Python identifier: that of its entry point, and of its column in score stores.
+        unit: Of its numbers, in words; "" for pure numbers.
+        higher_is_better: Whether a UNet with a higher number is a better one.
+        is_distance: Whether it is a distance to the reference: 0 for the unchanged network, never negative.
+        passes_per_prompt: UNet passes that one number costs, the drawing included; `setting.passes_per_picture` for a
+            judge that asks for no more.
+        digest: Content of all that its numbers depend on beside what `ScoreSetting` holds: its settings, the files that
+            it reads, a version of its own rule.
+    """
+
+    @property
+    def name(self) -> str:
+        """See above."""
+
+    @property
+    def unit(self) -> str:
+        """See above."""
+
+    @property
+    def higher_is_better(self) -> bool:
+        """See above."""
+
+    @property
+    def is_distance(self) -> bool:
+        """See above."""
+
+    @property
+    def passes_per_prompt(self) -> int:
+        """See above."""
+
+    @property
+    def digest(self) -> str:
+        """See above."""
+
+    def start(self, reference: torch.nn.Module, /) -> None:
+        """Load what the numbers need; called once, in every worker, before the first chunk.
+
+        Args:
+            reference: The base model's UNet in the weights of the model folder, where UNets run. It is the reference
+                during this call only: it is the one that is switched and trained afterwards.
+        """
+
+
+class PictureJudge(DeclaresScore, Protocol):
+    """Numbers from pictures."""
+
+    def judge(self, pictures: torch.Tensor, /, *, chunk: int) -> tuple[float, ...]:
+        """One number per prompt of a chunk, in its order.
+
+        Args:
+            pictures: Float (n, 3, h, w) in [0, 1], on the device where UNets run; shared, so not to be written to.
+            chunk: Which prompts they show.
+        """
+
+
+class Probe(DeclaresScore, Protocol):
+    """Numbers from the network itself."""
+
+    def probe(self, unet: torch.nn.Module, /, *, chunk: int) -> tuple[float, ...]:
+        """One number per prompt of a chunk, in its order.
+
+        Args:
+            unet: A diffusers UNet, placed; left as it was found.
+            chunk: Which prompts to probe it with.
+        """
+
+
+Score: TypeAlias = PictureJudge | Probe
+
+
+# What an entry point of `nas.scores` names: a class or function that is called with a ScoreSetting and, by keyword,
+# with what `score.settings` of a config holds, and makes a score without loading a model. No type can say "settings of
+# its own", so this is what it comes down to.
+ScoreFactory: TypeAlias = Callable[..., Score]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declaration:
+    """What a score says of itself, as a value; see `DeclaresScore`."""
+
+    name: str
+    unit: str
+    higher_is_better: bool
+    is_distance: bool
+    passes_per_prompt: int
+    digest: str
+
+    @classmethod
+    def of(cls, score: Score, /) -> Self:
+        """Read and check what a score declares.
+
+        Raises:
+            ScoreError: Declarations that are missing or of a wrong type, all at once.
+        """
+        kinds = {
+            "name": str,
+            "unit": str,
+            "higher_is_better": bool,
+            "is_distance": bool,
+            "passes_per_prompt": int,
+            "digest": str,
+        }
+        wrong = [
+            f"`{field}` must be {kind.__name__}, but is {getattr(score, field, 'missing')!r}"
+            for field, kind in kinds.items()
+            if type(getattr(score, field, None)) is not kind
+        ]
+        if judges_pictures(score) == probes_network(score):
+            wrong.append("it must have exactly one of `judge` (of pictures) and `probe` (of a network)")
+        if not wrong:
+            wrong += _against_laws(score)
+        if wrong:
+            raise ScoreError(f"the score {type(score).__name__} breaks the door's laws: {'; '.join(wrong)}")
+        return cls(**{field: getattr(score, field) for field in kinds})
+
+    def better(self, value: float, /) -> float:
+        """A number as one of which more is better, to compare by."""
+        return value if self.higher_is_better else -value
+
+
+def judges_pictures(score: Score, /) -> TypeGuard[PictureJudge]:
+    """Whether a score is a picture judge."""
+    return callable(getattr(score, "judge", None))
+
+
+def probes_network(score: Score, /) -> TypeGuard[Probe]:
+    """Whether a score is a probe."""
+    return callable(getattr(score, "probe", None))
+
+
+def check_numbers(numbers: Sequence[float], /, *, score: str, num_prompts: int, of: str) -> tuple[float, ...]:
+    """The numbers of a chunk, if there is a finite one for every prompt.
+
+    Args:
+        numbers: What a score gave.
+        score: Its name.
+        num_prompts: Of the chunk.
+        of: What was scored, in words.
+
+    Raises:
+        ScoreError: There is not.
+    """
+    if len(numbers) != num_prompts:
+        raise ScoreError(
+            f"a score must give one number per prompt, but `{score}` gave {len(numbers)} for {num_prompts} prompts of "
+            f"{of}; correct the score, since its laws are checked by nas.testing.scores"
+        )
+    if broken := sum(not math.isfinite(number) for number in numbers):
+        raise ScoreError(
+            f"scores must be finite, but {broken} of {num_prompts} by `{score}` of {of} are not; the model overflows: "
+            "use a wider dtype, or protect the block whose removal does it"
+        )
+    return tuple(numbers)
+
+
+def _against_laws(score: Score) -> list[str]:
+    """Declarations of the right types that cannot be meant."""
+    wrong = []
+    if not score.name.isidentifier():
+        wrong.append(f"`name` must be an identifier, such as output_change, but is {score.name!r}")
+    if score.passes_per_prompt < 0:
+        wrong.append(f"`passes_per_prompt` must be at least 0, but is {score.passes_per_prompt}")
+    if score.is_distance and score.higher_is_better:
+        wrong.append("a distance to the reference is better when it is lower, but `higher_is_better` is True")
+    if not score.digest:
+        wrong.append("`digest` must not be empty")
+    return wrong

@@ -1,0 +1,83 @@
+"""Evaluator: the numbers of a chunk for whatever UNet it is handed, by a score of either family, pictures if wanted.
+
+Nothing here depends on who calls: the same UNet weights, chunk and number of threads give the same bits.
+"""
+
+from dataclasses import dataclass
+
+import torch
+
+from nas.evaluation.door import Score, ScoreError, check_numbers, judges_pictures, probes_network
+from nas.evaluation.pictures import Drawer
+from nas.evaluation.setting import ScoreSetting
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Evaluation:
+    """One chunk of one UNet.
+
+    Attributes:
+        scores: One finite number per prompt, in the order of the chunk.
+        pictures: Float (n, 3, h, w) in [0, 1]; None from a probe that was not asked for them.
+    """
+
+    scores: tuple[float, ...]
+    pictures: torch.Tensor | None
+
+
+class Evaluator:
+    """Scores UNets on the prompts of a setting.
+
+    Args:
+        setting: Prompts, protocol, execution.
+        score: The judge or probe, made in this setting; it is started here.
+        reference: The base model's UNet in its own weights; needed during this call only.
+    """
+
+    def __init__(self, setting: ScoreSetting, /, *, score: Score, reference: torch.nn.Module) -> None:
+        self._setting, self._score = setting, score
+        self._drawer = Drawer(setting)
+        score.start(reference)
+
+    def evaluate(
+        self, unet: torch.nn.Module, /, *, chunk: int, with_pictures: bool = False, of: str = "this UNet"
+    ) -> Evaluation:
+        """Score a UNet on a chunk of prompts.
+
+        Args:
+            unet: A diffusers UNet, placed.
+            chunk: Which prompts.
+            with_pictures: Draw even where the score needs no pictures.
+            of: What the UNet is, in words, for errors.
+
+        Raises:
+            ScoreError: Pictures or numbers that are not finite, or not one number per prompt.
+        """
+        score, pictures = self._score, None
+        if with_pictures or judges_pictures(score):
+            pictures = self.pictures(unet, chunk=chunk, of=of)
+        if judges_pictures(score):
+            assert pictures is not None
+            numbers = score.judge(pictures, chunk=chunk)
+        else:
+            assert probes_network(score)
+            numbers = score.probe(unet, chunk=chunk)
+        num_prompts = len(self._setting.prompts(chunk))
+        return Evaluation(
+            scores=check_numbers(numbers, score=score.name, num_prompts=num_prompts, of=of), pictures=pictures
+        )
+
+    def pictures(self, unet: torch.nn.Module, /, *, chunk: int, of: str = "this UNet") -> torch.Tensor:
+        """Pictures (n, 3, h, w) in [0, 1] of a chunk's prompts.
+
+        Raises:
+            ScoreError: Pictures that are not finite.
+        """
+        pictures = self._drawer.pictures(unet, chunk=chunk)
+        broken = int((~torch.isfinite(pictures).flatten(1).all(dim=1)).sum())
+        if broken:
+            raise ScoreError(
+                f"pictures must be finite, but {broken} of {len(pictures)} in chunk {chunk} of {of} are not; the model "
+                "overflows: use a wider dtype, or protect the block whose removal does it"
+            )
+        return pictures

@@ -1,0 +1,31 @@
+"""Drawer: the pictures that a UNet makes of a chunk's prompts, the same bits for the same UNet, chunk and threads."""
+
+import torch
+
+from nas.evaluation.setting import ScoreSetting
+from nas.pipelines.sampling import sample_latents
+
+
+class Drawer:
+    """Draws by a setting's protocol; captions are embedded once, before the first picture."""
+
+    def __init__(self, setting: ScoreSetting, /) -> None:
+        self._setting, self._scheduler = setting, setting.scheduler()
+
+    def latents(self, unet: torch.nn.Module, /, *, chunk: int) -> torch.Tensor:
+        """Latents (n, c, h, w) of a chunk's pictures."""
+        with self._setting.execution.autocast():
+            return sample_latents(
+                unet,
+                scheduler=self._scheduler,
+                protocol=self._setting.protocol,
+                noise=self._setting.noise(chunk),
+                text=self._setting.conditioning(chunk),
+                empty=self._setting.empty,
+            )
+
+    def pictures(self, unet: torch.nn.Module, /, *, chunk: int) -> torch.Tensor:
+        """Pictures (n, 3, h, w) in [0, 1] of a chunk's prompts."""
+        latents = self.latents(unet, chunk=chunk)
+        with self._setting.execution.autocast():
+            return self._setting.autoencoder.decode(latents).float()

@@ -1,0 +1,105 @@
+"""ScoreSetting: what a score may use beside the UNet that it is asked about: prompts, noise, conditioning, protocol.
+
+It is a value until something heavy is asked of it: scores are made, and declare themselves, without loading a model.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from nas.pipelines.autoencoder import Autoencoder
+from nas.pipelines.conditioning import Conditioning
+from nas.pipelines.execution import Execution
+from nas.pipelines.folder import PipelineParts
+from nas.pipelines.index import read_part_config
+from nas.pipelines.protocol import SamplingProtocol
+from nas.pipelines.sampling import initial_noise, make_scheduler
+from nas.scores.prompts import Prompt, ValidationSet
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Loaded:
+    """What stays of a pipeline's parts: not the text encoders, which may go once the captions are embedded."""
+
+    autoencoder: Autoencoder
+    scheduler_config: Mapping[str, Any]
+    captions: Conditioning
+    empty: Conditioning
+
+
+@dataclass(frozen=True, kw_only=True)  # without slots, since it keeps what it has loaded
+class ScoreSetting:
+    """Where scores are made.
+
+    Attributes:
+        model: Pipeline folder of the base model.
+        variant: Of its weight files; None = plain ones.
+        validation: The prompts, in chunks.
+        protocol: How pictures are made.
+        latent_shape: (channels, height, width) of one picture's latents.
+        execution: Where and how modules run; UNets come placed.
+    """
+
+    model: Path
+    variant: str | None = None
+    validation: ValidationSet
+    protocol: SamplingProtocol
+    latent_shape: tuple[int, int, int]
+    execution: Execution = Execution()  # noqa: RUF009  frozen
+
+    @cached_property
+    def passes_per_picture(self) -> int:
+        """UNet passes of one picture: one per timestep of the scheduler, two where it is guided."""
+        scheduler = make_scheduler(self.protocol.scheduler, config=read_part_config(self.model, "scheduler"))
+        scheduler.set_timesteps(self.protocol.num_steps)
+        return len(scheduler.timesteps) * (1 if self.protocol.guidance_scale == 1 else 2)
+
+    def prompts(self, chunk: int, /) -> tuple[Prompt, ...]:
+        """The prompts of a chunk."""
+        return self.validation.chunk(chunk)
+
+    def rows(self, chunk: int, /) -> slice:
+        """Where a chunk's prompts stand among all."""
+        start = chunk * self.validation.chunk_size
+        return slice(start, start + len(self.validation.chunk(chunk)))
+
+    def noise(self, chunk: int, /) -> torch.Tensor:
+        """First noise (n, c, h, w) of a chunk's pictures, each prompt's own, on the device."""
+        noise = initial_noise([prompt.noise_seed for prompt in self.prompts(chunk)], shape=self.latent_shape)
+        return noise.to(self.execution.device)
+
+    def conditioning(self, chunk: int, /) -> Conditioning:
+        """What a UNet is told of a chunk's captions."""
+        return self._loaded.captions[self.rows(chunk)]
+
+    @property
+    def empty(self) -> Conditioning:
+        """What a UNet is told of one picture without text."""
+        return self._loaded.empty
+
+    @property
+    def autoencoder(self) -> Autoencoder:
+        """Between pictures and latents, placed."""
+        return self._loaded.autoencoder
+
+    def scheduler(self) -> Any:
+        """A fresh scheduler of the protocol's class with the pipeline's settings; it holds state, so share none."""
+        return make_scheduler(self.protocol.scheduler, config=dict(self._loaded.scheduler_config))
+
+    @cached_property
+    def _loaded(self) -> _Loaded:
+        parts = PipelineParts.load(self.model, variant=self.variant)
+        for module in parts.modules:
+            self.execution.place(module)
+        _, height, width = self.latent_shape
+        size_px = (height * parts.autoencoder.scale, width * parts.autoencoder.scale)
+        return _Loaded(
+            autoencoder=parts.autoencoder,
+            scheduler_config=parts.scheduler_config,
+            captions=parts.embed([prompt.caption for prompt in self.validation.prompts], size_px=size_px),
+            empty=parts.embed([""], size_px=size_px),
+        )

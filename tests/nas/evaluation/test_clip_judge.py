@@ -1,0 +1,65 @@
+"""CLIP score keeps the laws of scores; a prompt's number is that of its own caption, whatever the batch."""
+
+from collections.abc import Callable
+from functools import partial
+
+import pytest
+import torch
+from diffusers import UNet2DConditionModel
+
+from nas.evaluation.clip_judge import ClipJudge
+from nas.evaluation.clip_model import ClipModel
+from nas.evaluation.door import Score
+from nas.evaluation.evaluator import Evaluator
+from nas.evaluation.setting import ScoreSetting
+from nas.pipelines.protocol import SamplingProtocol
+from nas.scores.prompts import ValidationSet
+from nas.testing.scores import CAPTIONS, ScoreLaws
+from search_spaces.shapes import OPEN_CLIP_DIR, PIPELINE_DIR
+
+BATCH_TOLERANCE = 1e-4  # what docs/running_searches.md promises; seen: 3e-7
+BUNDLED = str(OPEN_CLIP_DIR)
+
+
+class TestClipJudge(ScoreLaws):
+    @pytest.fixture
+    def make(self) -> Callable[[ScoreSetting], Score]:
+        return partial(ClipJudge, model=BUNDLED)
+
+
+def setting_of(*, chunk_size: int, num_steps: int = 2) -> ScoreSetting:
+    return ScoreSetting(
+        model=PIPELINE_DIR,
+        validation=ValidationSet.from_captions(list(CAPTIONS), seed=0, chunk_size=chunk_size),
+        protocol=SamplingProtocol(num_steps=num_steps, guidance_scale=2),
+        latent_shape=(4, 12, 12),
+    )
+
+
+def test_the_batch_moves_the_last_bits_only(unet: UNet2DConditionModel) -> None:
+    def scores(chunk_size: int) -> dict[str, float]:
+        setting = setting_of(chunk_size=chunk_size, num_steps=4)
+        evaluator = Evaluator(setting, score=ClipJudge(setting, model=BUNDLED), reference=unet)
+        chunks = range(setting.validation.num_chunks)
+        found = (score for chunk in chunks for score in evaluator.evaluate(unet, chunk=chunk).scores)
+        return dict(zip((prompt.prompt_id for prompt in setting.validation.prompts), found, strict=True))
+
+    alone, together = scores(1), scores(5)
+    assert alone == pytest.approx(together, abs=BATCH_TOLERANCE)
+    assert alone.keys() == together.keys()
+
+
+def test_pictures_are_scored_with_their_own_captions(clip: ClipModel, unet: UNet2DConditionModel) -> None:
+    setting = setting_of(chunk_size=2)
+    judge = ClipJudge(setting, model=BUNDLED)
+    judge.start(unet)
+    pictures = torch.rand(2, 3, 48, 48, generator=torch.Generator().manual_seed(0))
+    captions = [prompt.caption for prompt in setting.prompts(1)]
+    expected = (clip.embed_pictures(pictures) * clip.embed_captions(captions)).sum(1)
+    assert judge.judge(pictures, chunk=1) == pytest.approx(expected.tolist(), abs=1e-6)
+
+
+def test_its_digest_is_the_content_of_its_folder_or_its_name_and_tag() -> None:
+    setting = setting_of(chunk_size=2)
+    assert len(ClipJudge(setting, model=BUNDLED).digest) == 16
+    assert ClipJudge(setting, model="ViT-B-32", pretrained="openai").digest == "ViT-B-32/openai"
