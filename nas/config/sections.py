@@ -152,7 +152,10 @@ def _without_before(values: Mapping[str, Any], prefix: str) -> dict[str, Any]:
         key = prefix + name
         if key in BEFORE and value == BEFORE[key]:
             continue
-        kept[name] = _without_before(value, f"{key}.") if isinstance(value, Mapping) and not prefix else value
+        is_section = isinstance(value, Mapping) and not prefix
+        part = _without_before(value, f"{key}.") if is_section else value
+        if part or not is_section:  # a section that came later goes with all its settings
+            kept[name] = part
     return kept
 
 

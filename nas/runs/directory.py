@@ -149,8 +149,7 @@ class RunDirectory:
             may_follow(old)
             earlier = self._earlier()
             if not earlier or read(earlier[-1]) != old:  # a killed process may have kept it
-                text = path.read_text(encoding="utf-8")
-                write_text(self.path / "earlier" / f"config-{len(earlier):03d}.yaml", text)
+                write_text(self.path / "earlier" / f"config-{len(earlier):03d}.yaml", dumped(read_yaml(path)))
         write_text(path, dumped(config))
 
     def _earlier(self) -> list[Path]:

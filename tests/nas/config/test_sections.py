@@ -12,7 +12,7 @@ from annotated_types import Ge, Gt, Le, Lt
 from pydantic.fields import FieldInfo
 
 from nas.config.loading import ConfigError, load_config
-from nas.config.sections import BEFORE, RESULT_FREE, ExperimentConfig, SearchConfig, identity
+from nas.config.sections import BEFORE, RESULT_FREE, ExperimentConfig, SearchConfig, identity, with_before
 from nas.files.digests import digest_of
 from nas.files.strict_yaml import dumped, parse_yaml
 from nas.settings import SettingsError, described, plain, read, section_of
@@ -197,7 +197,25 @@ def test_a_later_setting_is_in_no_digest_while_it_is_as_it_was(key: str) -> None
     for given, expected in (({key: BEFORE[key]}, False), (another(key), True)):
         found = identity(config(**given).plain())
         assert (name in (found[section] if section else found)) is expected
-    assert was.plain()[section][name] == BEFORE[key] if section else was.plain()[name] == BEFORE[key]
+    assert (was.plain()[section] if section else was.plain())[name] == BEFORE[key]
+
+
+def test_a_section_that_came_later_is_in_no_digest_while_it_is_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    old = config().plain()
+    monkeypatch.setitem(BEFORE, "sampling.num_steps", 8)
+    monkeypatch.setitem(BEFORE, "sampling.guidance_scale", 7.5)
+    monkeypatch.setitem(BEFORE, "sampling.scheduler", "DDIMScheduler")
+    assert set(old) - set(identity(old)) == {"sampling", "model_variant"}
+    without = {name: part for name, part in old.items() if name != "sampling"}
+    assert with_before(without)["sampling"] == old["sampling"]
+    assert identity(old | {"sampling": {**old["sampling"], "num_steps": 9}})["sampling"] == {"num_steps": 9}
+
+
+@pytest.mark.parametrize(
+    "path", sorted((Path(__file__).parents[3] / "experiments").glob("*.yaml")), ids=lambda path: path.name
+)
+def test_the_experiments_that_we_ship_can_be_read(path: Path) -> None:
+    assert load_config(path).model.is_absolute()
 
 
 def test_a_target_is_given_once() -> None:

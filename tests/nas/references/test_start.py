@@ -102,7 +102,7 @@ def test_a_start_is_read_by_the_variant_that_it_has(tmp_path: Path) -> None:
     ("start", "message"),
     [
         ("ssd-1b", "ssd-1b is an architecture of sdxl"),
-        ("nothing-there", "there is no architecture nothing-there"),
+        ("nothing-there", r"there is no architecture /\S+/nothing-there; give a run"),
         ("+resnet[down.0,0]", "no architecture"),
     ],
 )
