@@ -6,9 +6,9 @@ from typing import Any
 
 from latency.pricing.table import LatencyTable
 from nas.config.sections import ExperimentConfig
-from nas.files.digests import digest_of, folder_digest
 from nas.pipelines.index import PipelineClass, PipelineIndex
 from nas.workers.worker import WorkerSpec
+from search_spaces.files.digests import digest_of, folder_digest
 
 
 def result_digests(

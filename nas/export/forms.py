@@ -15,10 +15,11 @@ from latency.exporters.flat import FlatModule
 from latency.exporters.formats import Exporter
 from nas.export.form import ExportForm
 from nas.export.source import ExportSource
-from nas.files.durable import write_text
 from nas.pipelines.index import read_pipeline_index
 from search_spaces.architecture import Architecture
 from search_spaces.diffusers_config import stock_config
+from search_spaces.files.durable import write_text
+from search_spaces.files.strict_json import read_json_object
 from search_spaces.folders.loading import read_context_tokens, read_unet_config
 from search_spaces.searched_unet import SearchedUNet
 from search_spaces.stock_unet import neutral_unet
@@ -107,7 +108,7 @@ def _copy_other_parts(folder: Path, model: Path, unet_entry: list[str]) -> None:
     for name in read_pipeline_index(model).parts:
         if name != "unet":
             shutil.copytree(model / name, folder / name, ignore=shutil.ignore_patterns(*PICKLES))
-    index = json.loads((model / "model_index.json").read_text(encoding="utf-8"))
+    index = read_json_object(model / "model_index.json")
     write_text(folder / "model_index.json", json.dumps(index | {"unet": unet_entry}, indent=2) + "\n")
 
 

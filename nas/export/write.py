@@ -23,10 +23,10 @@ from nas.export.forms import Written, write_form
 from nas.export.report import ExportReport
 from nas.export.source import ExportError, ExportSource
 from nas.export.verify import PROBE, VerificationRequest
-from nas.files.durable import sweep_beside, whole, write_text
 from nas.runs.spec import SPEC_NAME, SpecError, read_spec
 from nas.scores.prompts import read_captions
 from search_spaces.architecture import Architecture
+from search_spaces.files.durable import sweep_beside, whole, write_text
 from search_spaces.folders.weight_files import stored_dtype
 
 # Largest difference of outputs, which are of the size of 1. Other runtimes sum in another order.

@@ -11,8 +11,8 @@ from diffusers.loaders.single_file_utils import SingleFileComponentError
 from diffusers.utils import logging as diffusers_logging
 from transformers.utils.logging import disable_progress_bar
 
-from nas.files.durable import sweep_beside, whole
 from nas.pipelines.index import PipelineClass, check_pipeline_folder, read_pipeline_index
+from search_spaces.files.durable import sweep_beside, whole
 from search_spaces.folders.loading import read_unet_config
 from search_spaces.folders.weight_files import ModelFolderError, read_header
 

@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import yaml
 
-from nas.files.durable import is_part, storage_errors, sweep, write_text
 from nas.runs.changes import config_diff
 from nas.scores.store import ScoreStore
 from search_spaces.architecture import Architecture
+from search_spaces.files.durable import is_part, storage_errors, sweep, write_text
 
 if TYPE_CHECKING:
     import torch

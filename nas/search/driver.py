@@ -18,7 +18,6 @@ from nas.algorithms.course import Course, Round, Rules
 from nas.algorithms.evolving import Proposal
 from nas.config.experiment import Experiment
 from nas.drawing.grid import write_grid
-from nas.files.digests import digest_of
 from nas.runs.directory import RunDirectory
 from nas.runs.spec import FoundArchitecture, write_spec
 from nas.runs.trace import Trace
@@ -32,6 +31,7 @@ from nas.search.staff import shared_store, staffed
 from nas.workers.pool import WorkerPool
 from search_spaces.actions import AnyAction
 from search_spaces.architecture import Architecture
+from search_spaces.files.digests import digest_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

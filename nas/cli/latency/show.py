@@ -1,6 +1,5 @@
 """`nas latency show`: a table's rows and how far to trust it, and what one architecture costs by it."""
 
-import json
 from collections import Counter
 from enum import StrEnum
 from pathlib import Path
@@ -87,12 +86,13 @@ def show(
 def _predicted(table: "LatencyTable", model: Path, spec: Path | None) -> "tuple[UNetSpace, LatencyPrediction]":
     from latency import check_workload
     from search_spaces import Architecture, space_from_config
+    from search_spaces.files.strict_json import read_json_object
 
     space = space_from_config(latency_model(model).config)
     check_workload(table, space=space, **table.workload.sizes)
     architecture = space.base
     if spec is not None:
-        architecture = Architecture.from_dict(json.loads(spec.read_text(encoding="utf-8")))
+        architecture = Architecture.from_dict(read_json_object(spec))
         space.check(architecture)
     return space, table.predict(space.sites(architecture, **table.workload.sizes))
 

@@ -28,12 +28,12 @@ from nas.export.report import ExportReport
 from nas.export.source import source_of_run, source_of_spec
 from nas.export.verify import VerificationRequest, verify
 from nas.export.write import ExportError, draw_before_after, export
-from nas.files.digests import folder_digest
 from nas.pipelines.folder import load_pipeline
 from nas.runs.directory import RunDirectory
 from nas.runs.spec import FoundArchitecture, read_spec, write_spec
 from nas.scores.intervals import mean_interval
 from search_spaces import Action, Architecture, SpaceForm, space_from_config, stock_config
+from search_spaces.files.digests import folder_digest
 from search_spaces.folders.loading import load_unet, read_unet_config
 from search_spaces.known.architectures import KNOWN_ARCHITECTURES
 from search_spaces.shapes import PIPELINE_DIR

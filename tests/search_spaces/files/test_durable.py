@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from safetensors import SafetensorError
 
-from nas.files.durable import (
+from search_spaces.files.durable import (
     LeftoverWarning,
     StorageError,
     append,
@@ -180,7 +180,7 @@ def test_what_is_set_aside_replaces_what_was_set_aside_before(tmp_path: Path) ->
 LEAVES_PARTS = """
 import os, signal, sys
 from pathlib import Path
-from nas.files.durable import whole, whole_once
+from search_spaces.files.durable import whole, whole_once
 with whole(Path(sys.argv[1]) / "a" / "file") as file, whole_once(Path(sys.argv[1]) / "b") as other:
     file.write_text("half"); other.write_text("half")
     with whole(Path(sys.argv[1]) / "folder") as folder:
