@@ -1,4 +1,4 @@
-"""Strict JSON: what can be read in two ways, or not at all, is refused with its place; the rest is read as it stands."""
+"""Strict JSON: what can be read in two ways, or not at all, is refused with its place; the rest is read."""
 
 import json
 from pathlib import Path
