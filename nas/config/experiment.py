@@ -6,6 +6,7 @@ from typing import Any
 
 from latency.documents.store import read_table
 from latency.pricing.pricer import Pricer
+from latency.pricing.scenario import Dtype
 from latency.pricing.table import LatencyTable, check_workload
 from nas.algorithms.course import Rules
 from nas.algorithms.evolving import EvolvingSettings, check_feasible, check_protected
@@ -13,7 +14,7 @@ from nas.config.digests import result_digests
 from nas.config.extension import check_extension
 from nas.config.sections import ExperimentConfig, SearchConfig
 from nas.evaluation.clip_model import check_clip_name
-from nas.pipelines.execution import Execution, Precision
+from nas.pipelines.execution import Execution
 from nas.pipelines.index import check_pipeline_folder
 from nas.pipelines.source import model_folder
 from nas.racing.race import RacingSettings
@@ -131,7 +132,7 @@ def resolve(config: ExperimentConfig, /) -> Experiment:
         num_threads=config.num_threads,
         execution=Execution(
             device=config.execution.device,
-            precision=Precision(config.execution.precision),
+            precision=Dtype(config.execution.precision),
             channels_last=config.execution.channels_last,
             compile_blocks=config.execution.compile_blocks,
         ),

@@ -5,7 +5,6 @@ All of it changes the last bits of a score, so all of it belongs to the protocol
 
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TypeVar
 
 import torch
@@ -13,17 +12,10 @@ from diffusers.models.attention import BasicTransformerBlock
 from diffusers.models.resnet import ResnetBlock2D
 from torch import nn
 
+from latency.pricing.scenario import Dtype
 from nas.pipelines.compute_check import check_dtype
 
 M = TypeVar("M", bound=nn.Module)
-
-
-class Precision(StrEnum):
-    """Floating-point type of the matrix products; weights stay as they are."""
-
-    FLOAT32 = "float32"
-    BFLOAT16 = "bfloat16"
-    FLOAT16 = "float16"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +31,7 @@ class Execution:
     """
 
     device: str = "cpu"
-    precision: Precision = Precision.FLOAT32
+    precision: Dtype = Dtype.FLOAT32
     channels_last: bool = False
     compile_blocks: bool = False
 
@@ -54,7 +46,7 @@ class Execution:
                 f"`execution.device` is {self.device!r}, but torch {torch.__version__} sees no CUDA device here; "
                 "choose cpu, or install torch for CUDA"
             )
-        if self.precision is not Precision.FLOAT32:
+        if self.precision is not Dtype.FLOAT32:
             check_dtype(getattr(torch, self.precision), device=self.device)
 
     def place(self, module: M, /) -> M:
@@ -73,6 +65,6 @@ class Execution:
 
     def autocast(self) -> AbstractContextManager[object]:
         """What evaluation runs in."""
-        if self.precision is Precision.FLOAT32:
+        if self.precision is Dtype.FLOAT32:
             return nullcontext()
         return torch.autocast(torch.device(self.device).type, dtype=getattr(torch, self.precision))
