@@ -24,6 +24,7 @@ PER_STAGE: Final = (
     "transformer_layers_per_block",
     "reverse_transformer_layers_per_block",
 )
+DEFAULT_SAMPLE_SIZE: Final = 64  # of latents, where a config says none: Stable Diffusion 1's
 BLOCK_OUT_CHANNELS: Final = (320, 640, 1280, 1280)  # diffusers' default
 # Settings that change the graph in a way the space does not describe, with the only value that it does.
 FIXED: Final[dict[str, Any]] = {
@@ -112,7 +113,7 @@ def space_from_config(
     conditioning = [channels[0]]
     if config.get("addition_embed_type") == "text_time":
         conditioning.append(config["projection_class_embeddings_input_dim"])
-    size = config.get("sample_size") or 64
+    size = config.get("sample_size") or DEFAULT_SAMPLE_SIZE
     scale_shift = config.get("resnet_time_scale_shift", "default") == "scale_shift"
     return {SpaceForm.ANY: UNetSpace, SpaceForm.STOCK: StockSpace}[form](
         stages=tuple(stages),

@@ -10,11 +10,17 @@ from typing import Any
 from search_spaces.actions import Action, Sign
 from search_spaces.architecture import Architecture, Position, Stage
 from search_spaces.blocks import BlockKind
-from search_spaces.unet_space import Site, UNetSpace
+from search_spaces.unet_space import DEFAULT_CONTEXT_TOKENS, Site, UNetSpace
 
 
 def describe_space(
-    space: UNetSpace, architecture: Architecture, /, *, height: int = 0, width: int = 0, context_tokens: int = 77
+    space: UNetSpace,
+    architecture: Architecture,
+    /,
+    *,
+    height: int | None = None,
+    width: int | None = None,
+    context_tokens: int = DEFAULT_CONTEXT_TOKENS,
 ) -> dict[str, Any]:
     """Everything about an architecture of a space, ready for JSON.
 
@@ -23,8 +29,8 @@ def describe_space(
     Args:
         space: The space of the base model.
         architecture: An architecture of it.
-        height: Latent height; 0 = the model's own.
-        width: Latent width; 0 = the model's own.
+        height: Latent height; None = the model's own.
+        width: Latent width; None = the model's own.
         context_tokens: Text tokens that cross-attentions read.
 
     Raises:
@@ -102,7 +108,9 @@ def _cost(sites: Iterable[Site]) -> dict[str, int]:
     return {"num_params": sum(s.num_params for s in signatures), "num_macs": sum(s.num_macs for s in signatures)}
 
 
-def _sizes(space: UNetSpace, architecture: Architecture, *, height: int, width: int) -> dict[str, tuple[int, int]]:
+def _sizes(
+    space: UNetSpace, architecture: Architecture, *, height: int | None, width: int | None
+) -> dict[str, tuple[int, int]]:
     """Latent height and width inside each stage, read off an architecture in which every position holds one ResNet."""
     whole = Architecture(
         stages=tuple(

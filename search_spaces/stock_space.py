@@ -13,7 +13,7 @@ from search_spaces.actions import Action, AnyAction, PositionAction, Sign, Steps
 from search_spaces.architecture import Architecture, ArchitectureError, Position
 from search_spaces.blocks import BlockKind, BlockSignature
 from search_spaces.stock_law import depths_of, innermost_down, mid_stage, stock_reasons
-from search_spaces.unet_space import UNetSpace
+from search_spaces.unet_space import DEFAULT_CONTEXT_TOKENS, UNetSpace
 from search_spaces.wiring import mirrored
 
 
@@ -59,7 +59,7 @@ class StockSpace(UNetSpace):
             raise ArchitectureError("no stock diffusers config builds this architecture: " + "; ".join(reasons))
 
     def reachable_signatures(
-        self, *, height: int = 0, width: int = 0, context_tokens: int = 77
+        self, *, height: int | None = None, width: int | None = None, context_tokens: int = DEFAULT_CONTEXT_TOKENS
     ) -> tuple[BlockSignature, ...]:
         """Every signature that some architecture of this space may hold, sorted: no skipped ResNets among them."""
         whole = UNetSpace(**{field.name: getattr(self, field.name) for field in fields(self)})

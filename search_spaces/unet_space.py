@@ -25,6 +25,7 @@ from search_spaces.wiring import (
     unpaired_skips,
 )
 
+DEFAULT_CONTEXT_TOKENS: Final = 77  # CLIP's
 KINDS: Final = (BlockKind.CROSS_ATTENTION, BlockKind.RESNET)
 COPYING: Final = 0.2  # share of copies among the steps to a random architecture
 
@@ -216,14 +217,20 @@ class UNetSpace:
             raise ArchitectureError("the architecture is not in this space: " + "; ".join(wrong))
 
     def sites(
-        self, architecture: Architecture, /, *, height: int = 0, width: int = 0, context_tokens: int = 77
+        self,
+        architecture: Architecture,
+        /,
+        *,
+        height: int | None = None,
+        width: int | None = None,
+        context_tokens: int = DEFAULT_CONTEXT_TOKENS,
     ) -> tuple[Site, ...]:
         """Every block of an architecture with its signature: what a latency table prices and parameters count.
 
         Args:
             architecture: An architecture of this space.
-            height: Latent height; 0 = the model's own.
-            width: Latent width; 0 = the model's own.
+            height: Latent height; None = the model's own.
+            width: Latent width; None = the model's own.
             context_tokens: Text tokens that cross-attentions read.
 
         Raises:
@@ -334,7 +341,7 @@ class UNetSpace:
             yield Site(name=attention, signature=signature, stage=place, position=source)
 
     def reachable_signatures(
-        self, *, height: int = 0, width: int = 0, context_tokens: int = 77
+        self, *, height: int | None = None, width: int | None = None, context_tokens: int = DEFAULT_CONTEXT_TOKENS
     ) -> tuple[BlockSignature, ...]:
         """Every signature that some architecture of this space with the base model's positions may hold, sorted.
 
@@ -365,7 +372,13 @@ class UNetSpace:
         return sum(site.signature.num_params for site in self.sites(architecture))
 
     def num_macs(
-        self, architecture: Architecture, /, *, height: int = 0, width: int = 0, context_tokens: int = 77
+        self,
+        architecture: Architecture,
+        /,
+        *,
+        height: int | None = None,
+        width: int | None = None,
+        context_tokens: int = DEFAULT_CONTEXT_TOKENS,
     ) -> int:
         """Multiply-accumulates of one forward pass at batch 1."""
         sites = self.sites(architecture, height=height, width=width, context_tokens=context_tokens)

@@ -12,7 +12,8 @@ import time
 
 import torch
 
-from nas.pipelines.execution import Execution, Precision
+from latency.pricing.scenario import Dtype
+from nas.pipelines.execution import Execution
 from search_spaces.folders.loading import load_unet
 from search_spaces.shapes import PIPELINE_DIR
 
@@ -26,8 +27,8 @@ def main(device: str) -> None:
     ways = {
         "float32": Execution(device=device),
         "channels_last": Execution(device=device, channels_last=True),
-        "bfloat16": Execution(device=device, precision=Precision.BFLOAT16),
-        "bfloat16, channels_last": Execution(device=device, precision=Precision.BFLOAT16, channels_last=True),
+        "bfloat16": Execution(device=device, precision=Dtype.BFLOAT16),
+        "bfloat16, channels_last": Execution(device=device, precision=Dtype.BFLOAT16, channels_last=True),
         "compile_blocks": Execution(device=device, compile_blocks=True),
     }
     unets = {}

@@ -13,8 +13,9 @@ from pathlib import Path
 import numpy as np
 
 from latency.backends.registry import BackendName, make_backend
-from latency.blocks.models import Attention, Dtype, latency_model
+from latency.blocks.models import Attention, latency_model
 from latency.measuring.measure import measure_table
+from latency.pricing.scenario import Dtype
 from latency.timing.interleaving import MeasureSettings
 from search_spaces.shapes import PIPELINE_DIR
 

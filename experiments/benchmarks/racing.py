@@ -23,7 +23,6 @@ from rich.progress import Progress
 from experiments.shapes.train_clip import held_out_scenes
 from latency import read_table
 from nas.evaluation.registry import ScoreSpec
-from nas.files.digests import digest_of
 from nas.pipelines.protocol import SamplingProtocol
 from nas.racing.race import Direction, Race, exhaustive
 from nas.racing.settings import RacingSettings
@@ -34,6 +33,7 @@ from nas.workers.pool import InProcessPool
 from nas.workers.worker import WorkerSpec, load_supernet
 from search_spaces import AnyAction
 from search_spaces.actions import CopyStart
+from search_spaces.files.digests import digest_of
 from search_spaces.folders.loading import read_context_tokens
 from search_spaces.shapes import OPEN_CLIP_DIR, PIPELINE_DIR
 from search_spaces.shapes.scenes import caption_of

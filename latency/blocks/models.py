@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
+
+from latency.pricing.scenario import Dtype
+from search_spaces.unet_space import DEFAULT_CONTEXT_TOKENS
 
 if TYPE_CHECKING:
     from search_spaces.supernet import Supernet
-
-DEFAULT_CONTEXT_TOKENS: Final = 77  # CLIP's
 
 
 class Attention(StrEnum):
@@ -20,14 +21,6 @@ class Attention(StrEnum):
 
     SDPA = "sdpa"
     EAGER = "eager"
-
-
-class Dtype(StrEnum):
-    """Types of weights and activations."""
-
-    FLOAT32 = "float32"
-    FLOAT16 = "float16"
-    BFLOAT16 = "bfloat16"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

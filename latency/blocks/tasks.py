@@ -45,7 +45,7 @@ class PrepareReport:
 
 
 def workload_of(
-    supernet: Supernet, /, *, base_model: str, batch: int, height: int, width: int, context_tokens: int
+    supernet: Supernet, /, *, base_model: str, batch: int, height: int | None, width: int | None, context_tokens: int
 ) -> Workload:
     """The workload of a supernet's base model, with its dtype and attention as they are.
 
@@ -53,8 +53,8 @@ def workload_of(
         supernet: The supernet.
         base_model: Name of the model, for the record.
         batch: Samples per forward pass.
-        height: Latent height; 0 = the model's own.
-        width: Latent width; 0 = the model's own.
+        height: Latent height; None = the model's own.
+        width: Latent width; None = the model's own.
         context_tokens: Text tokens that cross-attentions read.
     """
     space = supernet.space

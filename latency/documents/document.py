@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, fields
 from typing import Any, Final
 
-from latency.documents.strict_json import strangers, validated
+from latency.documents.plain_values import strangers, validated
 from latency.pricing.scenario import Check, Device, EndToEnd, LatencyTableError, Protocol, Runtime, Workload
 from latency.pricing.table import SCHEMA_VERSION, LatencyTable, TableRow, duplicates
 from search_spaces import BlockSignature

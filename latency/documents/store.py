@@ -6,16 +6,16 @@ What is written can be read; a file is replaced as a whole or not at all.
 import csv
 import io
 import json
-import os
 import warnings
 from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
 from latency.documents.document import KEY_FIELDS, VALUE_FIELDS, from_document, to_document
-from latency.documents.strict_json import parse_json
 from latency.pricing.scenario import LatencyTableError
 from latency.pricing.table import LatencyTable
+from search_spaces.files.durable import write_text
+from search_spaces.files.strict_json import JsonError, parse_json
 
 # Blocks measured alone summed to 0.94 .. 1.05 of the whole on every runtime tried; twice off is a wrong unit or batch.
 TRUSTED_SUM: Final = (0.90, 1.10)
@@ -42,7 +42,7 @@ def read_table(path: Path, /) -> LatencyTable:
         )
     try:
         table = from_document(parse_json(path.read_bytes()))
-    except LatencyTableError as error:
+    except (JsonError, LatencyTableError) as error:
         raise LatencyTableError(f"{path} is not a latency table that can be used:\n{error}") from error
     if table.check is not None:
         _check_possible(table.check.sum_over_end_to_end, path)
@@ -61,6 +61,7 @@ def write_table(table: LatencyTable, path: Path, /, *, allow_mismatch: bool = Fa
 
     Raises:
         LatencyTableError: They do not; nothing is written.
+        StorageError: The disk refuses; `path` is as it was.
     """
     if table.check is not None:
         _check_possible(table.check.sum_over_end_to_end, path)
@@ -69,12 +70,12 @@ def write_table(table: LatencyTable, path: Path, /, *, allow_mismatch: bool = Fa
                 f"{path} was not written: {_sum_law(table.check.sum_over_end_to_end)}; "
                 "measure on a calmer machine or with more rounds, or allow the mismatch (`--allow-mismatch`)"
             )
-    _replace(path, table_text(table))
+    write_text(path, table_text(table))
 
 
 def write_csv(table: LatencyTable, path: Path, /) -> None:
     """Write the rows as CSV, one line each; sites are joined by spaces. The scenario stays in the JSON document."""
-    _replace(path, csv_text(table))
+    write_text(path, csv_text(table))
 
 
 def table_text(table: LatencyTable, /) -> str:
@@ -111,13 +112,3 @@ def _within(ratio: float, bounds: tuple[float, float]) -> bool:
 def _sum_law(ratio: float) -> str:
     low, high = TRUSTED_SUM
     return f"blocks should sum to {low:.2f} .. {high:.2f} of the end-to-end latency, but got {ratio:.3f}"
-
-
-def _replace(path: Path, text: str) -> None:
-    """Write beside, then rename: a reader never sees half a file."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        beside.write_text(text, encoding="utf-8", newline="")
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)

@@ -10,6 +10,7 @@ import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import asdict
+from glob import escape
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,6 +20,7 @@ from torch import nn
 from latency.blocks.modules import ModuleCall
 from latency.exporters.flat import FlatModule
 from latency.exporters.formats import Converter, Exporter
+from search_spaces.files.durable import is_part, sweep_beside, whole_with_others
 
 DISTRIBUTION: Final = "snapfusion-nas"
 
@@ -39,6 +41,7 @@ class ExportCache:
         Files beside it whose names begin with its name belong to it: weights that the format keeps apart.
 
         Raises:
+            StorageError: The disk refuses; the folder is as it was.
             ValueError: The module is in a type that runtimes of exported files do not take from numpy.
         """
         flat = FlatModule(call).eval()
@@ -46,15 +49,9 @@ class ExportCache:
             raise ValueError("`dtype` of exported blocks must be float32 or float16, but got bfloat16")
         path = self._path(flat, exporter)
         if not path.exists():
-            part = self.folder / f".{path.name}.{os.getpid()}.part"
-            part.mkdir(parents=True, exist_ok=True)
-            try:
-                with torch.inference_mode(False), torch.no_grad():
-                    exporter.write(flat, flat.inputs, part / path.name)
-                for file in sorted(part.iterdir(), reverse=True):  # the file itself last: its weights stand by then
-                    file.replace(self.folder / file.name)
-            finally:
-                shutil.rmtree(part, ignore_errors=True)
+            sweep_beside(path)
+            with whole_with_others(path) as part, torch.inference_mode(False), torch.no_grad():
+                exporter.write(flat, flat.inputs, part)
         return path
 
     def remove(self, call: ModuleCall, exporter: Exporter, /) -> None:
@@ -72,7 +69,7 @@ class ExportCache:
 
 def weight_files(file: Path, /) -> tuple[Path, ...]:
     """The files beside an exported one that hold its weights."""
-    return tuple(sorted(other for other in file.parent.glob(f"{file.name}?*")))
+    return tuple(sorted(other for other in file.parent.glob(f"{escape(file.name)}?*") if not is_part(other)))
 
 
 def described(converter: Converter, /) -> str:

@@ -8,9 +8,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from latency.documents.strict_json import decoded, parse_json
 from latency.importers.reading import ReportError
-from latency.pricing.scenario import LatencyTableError
+from search_spaces.files.strict_json import JsonError, decoded, parse_json
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -39,7 +38,7 @@ class Report:
         """
         try:
             return decoded(self.data)
-        except LatencyTableError as error:
+        except JsonError as error:
             raise ReportError(str(error)) from error
 
     @property
@@ -58,7 +57,7 @@ class Report:
             return None
         try:
             return parse_json(self.text)
-        except LatencyTableError as error:
+        except JsonError as error:
             raise ReportError(str(error)) from error
 
     def events(self) -> list[dict[str, Any]]:

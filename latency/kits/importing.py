@@ -6,7 +6,6 @@ Nothing here touches a disk; `latency.documents.store.write_table` writes what c
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from enum import StrEnum
 
 from latency.importers import Importer, Reading, Report
 from latency.kits.manifest import BlockFile, Manifest, WholeModelFile
@@ -23,19 +22,12 @@ from latency.pricing.scenario import (
 )
 from latency.pricing.table import REST, LatencyTable, TableRow, described_missing
 from latency.trust.calibration import calibration_of, check_of
-from latency.trust.interpolation import Filled, InterpolationError, filled
+from latency.trust.interpolation import Fill, Filled, InterpolationError, filled
 from search_spaces import Architecture, BlockSignature
 
 
 class ImportingError(LatencyTableError):
     """Reports that do not make a table; the message holds all that is wrong."""
-
-
-class Fill(StrEnum):
-    """What to do about blocks without a report."""
-
-    NOTHING = "nothing"
-    INTERPOLATE = "interpolate"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

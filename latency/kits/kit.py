@@ -3,7 +3,6 @@
 One file per block and one per whole model, so that any tool which times a model file can make the table.
 """
 
-import os
 import shutil
 from collections import Counter
 from collections.abc import Iterable
@@ -20,13 +19,14 @@ from latency.kits.manifest import (
     Manifest,
     ManifestError,
     WholeModelFile,
-    digest_of,
     read_manifest,
     write_manifest,
 )
 from latency.kits.page import SCRIPT, SCRIPT_NAME, page
 from latency.pricing.scenario import Workload
 from search_spaces import Architecture, BlockSignature, UNetSpace
+from search_spaces.files.digests import sha256_of
+from search_spaces.files.durable import put_copy, sweep, write_text
 from search_spaces.supernet import Supernet
 
 BLOCKS: Final = "blocks"
@@ -69,6 +69,7 @@ def write_kit(
     files = file_names(tasks, suffix=exporter.suffix)
     _check_folder(folder, format=exporter.format, workload=workload, files=files)
     folder.mkdir(parents=True, exist_ok=True)
+    sweep(folder)
     _check_disk(folder, num_bytes=num_weights(tasks, space=space) * supernet.unet.dtype.itemsize)
     for task, call in task_calls(tasks, supernet, workload=workload, seed=seed, on_prepare=on_prepare):
         _place(cache.file_of(call, exporter), folder / files[task])
@@ -80,7 +81,7 @@ def write_kit(
         blocks=tuple(
             BlockFile(
                 file=files[task],
-                sha256=digest_of(folder / files[task]),
+                sha256=sha256_of(folder / files[task]),
                 signature=task,
                 sites=_base_sites(task, space=space, workload=workload),
             )
@@ -88,14 +89,14 @@ def write_kit(
             if isinstance(task, BlockSignature)
         ),
         whole_models=tuple(
-            WholeModelFile(file=files[task], sha256=digest_of(folder / files[task]), architecture=task)
+            WholeModelFile(file=files[task], sha256=sha256_of(folder / files[task]), architecture=task)
             for task in tasks
             if isinstance(task, Architecture)
         ),
     )
-    (folder / "README.md").write_text(page(manifest), encoding="utf-8")
+    write_text(folder / "README.md", page(manifest))
     if exporter.format is ModelFormat.ONNX:
-        (folder / SCRIPT_NAME).write_text(SCRIPT, encoding="utf-8")
+        write_text(folder / SCRIPT_NAME, SCRIPT)
     write_manifest(manifest, folder)
     return manifest
 
@@ -139,23 +140,9 @@ def _base_sites(signature: BlockSignature, *, space: UNetSpace, workload: Worklo
 
 def _place(file: Path, target: Path) -> None:
     """Put an exported file, and weights beside it, into the kit. Weights keep their names: the file knows them so."""
-    target.parent.mkdir(exist_ok=True)
-    if target.is_dir():
-        shutil.rmtree(target)
-    if file.is_dir():
-        shutil.copytree(file, target, copy_function=_link_or_copy)
-    else:
-        _link_or_copy(file, target)
     for weights in weight_files(file):
-        _link_or_copy(weights, target.parent / weights.name)
-
-
-def _link_or_copy(source: Path | str, target: Path | str) -> None:
-    Path(target).unlink(missing_ok=True)
-    try:
-        os.link(source, target)
-    except OSError:  # another disk, or a file system without hard links
-        shutil.copyfile(source, target)
+        put_copy(weights, target.parent / weights.name)
+    put_copy(file, target)
 
 
 def _check_folder(folder: Path, *, format: ModelFormat, workload: Workload, files: dict[Task, str]) -> None:

@@ -5,19 +5,21 @@ them, and `nas latency import` reads the reports with the manifest in hand: one 
 """
 
 import csv
-import hashlib
 import io
 import json
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
+from latency.documents.plain_values import strangers, validated
 from latency.documents.space_laws import wrong_space
-from latency.documents.strict_json import parse_json, strangers, validated
 from latency.exporters.formats import Converter, ModelFormat
 from latency.pricing.scenario import LatencyTableError, Workload
 from latency.pricing.table import cross_attention_dim
 from search_spaces import Architecture, ArchitectureError, BlockKind, BlockSignature, Site, UNetSpace
+from search_spaces.files.digests import sha256_of
+from search_spaces.files.durable import write_text
+from search_spaces.files.strict_json import JsonError, parse_json
 
 SCHEMA_VERSION: Final = 1
 MANIFEST_NAME: Final = "manifest.json"
@@ -35,7 +37,7 @@ class BlockFile:
 
     Attributes:
         file: Path from the manifest's folder, with "/"; a folder where the format's models are folders.
-        sha256: `digest_of` it.
+        sha256: By `search_spaces.files.digests.sha256_of`.
         signature: The key that its latency gets.
         sites: diffusers' module names of the base model's blocks that have this signature.
     """
@@ -159,16 +161,6 @@ class Manifest:
         return wrong
 
 
-def digest_of(path: Path, /) -> str:
-    """SHA-256 of a file's content; of a folder (Core ML packages are folders), of its files' names and digests."""
-    if path.is_dir():
-        inside = sorted((p.relative_to(path).as_posix(), p) for p in path.rglob("*") if p.is_file())
-        lines = "".join(f"{digest_of(file)}  {name}\n" for name, file in inside)
-        return hashlib.sha256(lines.encode()).hexdigest()
-    with path.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()
-
-
 def results_template(manifest: Manifest, /) -> str:
     """The CSV to fill in: a line per file, times empty. Only `median_ms` must be given."""
     text = io.StringIO(newline="")
@@ -179,10 +171,14 @@ def results_template(manifest: Manifest, /) -> str:
 
 
 def write_manifest(manifest: Manifest, folder: Path, /) -> None:
-    """Write `manifest.json` to a folder, and the empty results beside it unless a file stands there."""
-    (folder / MANIFEST_NAME).write_text(json.dumps(to_document(manifest), indent=2) + "\n", encoding="utf-8")
+    """Write the empty results to a folder unless a file stands there, and then `manifest.json`: whole or not at all.
+
+    Raises:
+        StorageError: The disk refuses.
+    """
     if not (folder / manifest.results).exists():
-        (folder / manifest.results).write_text(results_template(manifest), encoding="utf-8", newline="")
+        write_text(folder / manifest.results, results_template(manifest))
+    write_text(folder / MANIFEST_NAME, json.dumps(to_document(manifest), indent=2) + "\n")
 
 
 def read_manifest(path: Path, /) -> Manifest:
@@ -200,7 +196,7 @@ def read_manifest(path: Path, /) -> Manifest:
         raise FileNotFoundError(f"there is no manifest {file}; `nas latency init` writes one beside the model files")
     try:
         return from_document(parse_json(file.read_bytes()))
-    except LatencyTableError as error:
+    except (JsonError, LatencyTableError) as error:
         raise ManifestError(f"{file} is not a manifest that can be used:\n{error}") from error
 
 
@@ -215,7 +211,7 @@ def check_files(manifest: Manifest, folder: Path, /) -> None:
         file = folder / entry.file
         if not file.exists():
             wrong.append(f"{entry.file}: must lie in {folder}, but it is not there")
-        elif (found := digest_of(file)) != entry.sha256:
+        elif (found := sha256_of(file)) != entry.sha256:
             wrong.append(f"{entry.file}: must have SHA-256 {entry.sha256[:12]}..., but has {found[:12]}...")
     if wrong:
         raise ManifestError("\n".join([*wrong, "write the files again with `nas latency init`"]))

@@ -18,7 +18,7 @@ from latency.backends.host import available_bytes
 from latency.blocks.modules import ModuleCall
 from latency.blocks.subnetworks import random_architectures
 from latency.blocks.tasks import OnPrepare, PrepareReport, Task, num_weights, task_calls, workload_of
-from latency.measuring.calibration_log import CalibrationLog, Duel
+from latency.measuring.calibration_log import CalibrationLog, PairedSamples
 from latency.measuring.measure import measurement_scenario
 from latency.pricing.scenario import LatencyTableError, Workload
 from latency.pricing.table import LatencyTable
@@ -71,10 +71,10 @@ def measure_models(
     log = log_file and CalibrationLog(
         log_file, scenario=measurement_scenario(workload, device=table.device, backend=backend, settings=any_seed)
     )
-    duels = {
-        arch_id: duel for arch_id, duel in (log.read() if log else {}).items() if duel.num_rounds >= settings.min_rounds
+    pairs = {
+        arch_id: pair for arch_id, pair in (log.read() if log else {}).items() if pair.num_rounds >= settings.min_rounds
     }
-    pending = [each for each in subnetworks if each.arch_id not in duels]
+    pending = [each for each in subnetworks if each.arch_id not in pairs]
     if pending:
         _check_memory(pending, supernet=supernet, backend=backend)
         with backend.session():
@@ -95,16 +95,18 @@ def measure_models(
                 del pair
                 backend.discard(call)
                 gc.collect()  # what preparing left in cycles is as large as the model
-                duel = Duel(arch_id=subnetwork.arch_id, subnetwork=samples[subnetwork], base=samples[space.base])
-                duels[subnetwork.arch_id] = duel
+                measured = PairedSamples(
+                    arch_id=subnetwork.arch_id, subnetwork=samples[subnetwork], base=samples[space.base]
+                )
+                pairs[subnetwork.arch_id] = measured
                 if log:
-                    log.append(duel)
+                    log.append(measured)
             del run_base
             backend.discard(base)
-    return measured_ms(space.base, {each: duels[each.arch_id] for each in subnetworks})
+    return measured_ms(space.base, {each: pairs[each.arch_id] for each in subnetworks})
 
 
-def measured_ms(base: Architecture, duels: Mapping[Architecture, Duel], /) -> dict[Architecture, float]:
+def measured_ms(base: Architecture, pairs: Mapping[Architecture, PairedSamples], /) -> dict[Architecture, float]:
     """Milliseconds of the base model and of every sub-network, as a machine of steady speed would have given them.
 
     The base model's are those of all its rounds; a sub-network's are its share of the base model in the same rounds,
@@ -113,14 +115,14 @@ def measured_ms(base: Architecture, duels: Mapping[Architecture, Duel], /) -> di
 
     Args:
         base: The base model's architecture.
-        duels: Every sub-network with the base model beside it, at least one.
+        pairs: Every sub-network with the base model beside it, at least one.
     """
-    both = [samples for duel in duels.values() for samples in (duel.base, duel.subnetwork)]
+    both = [samples for pair in pairs.values() for samples in (pair.base, pair.subnetwork)]
     pace = float(np.median([ms for samples in both for ms in samples.reference_ms]))
-    base_ms = pace * float(np.median(np.concatenate([duel.base.ratios for duel in duels.values()])))
+    base_ms = pace * float(np.median(np.concatenate([pair.base.ratios for pair in pairs.values()])))
     shares = {
-        subnetwork: float(np.median(np.asarray(duel.subnetwork.call_ms) / np.asarray(duel.base.call_ms)))
-        for subnetwork, duel in duels.items()
+        subnetwork: float(np.median(np.asarray(pair.subnetwork.call_ms) / np.asarray(pair.base.call_ms)))
+        for subnetwork, pair in pairs.items()
     }
     return {base: base_ms} | {subnetwork: base_ms * share for subnetwork, share in shares.items()}
 

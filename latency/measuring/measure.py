@@ -31,6 +31,7 @@ from latency.timing.estimator import Samples
 from latency.timing.interleaving import MeasureSettings, RoundReport, interleave, standing
 from search_spaces import Architecture, UNetSpace
 from search_spaces.supernet import Supernet
+from search_spaces.unet_space import DEFAULT_CONTEXT_TOKENS
 
 OnRound: TypeAlias = Callable[[RoundReport[Task]], None]
 LENGTH_SETTINGS = ("min_rounds", "max_rounds", "target_cv")  # may change when a measurement goes on
@@ -46,9 +47,9 @@ def measure_table(
     soc: str = "",
     os: str = "",
     batch: int = 1,
-    height: int = 0,
-    width: int = 0,
-    context_tokens: int = 77,
+    height: int | None = None,
+    width: int | None = None,
+    context_tokens: int = DEFAULT_CONTEXT_TOKENS,
     num_subnetworks: int = 0,
     settings: MeasureSettings | None = None,
     samples_file: Path | None = None,
@@ -65,8 +66,8 @@ def measure_table(
         soc: Its processor, for the record.
         os: Its operating system, for the record.
         batch: Samples per forward pass.
-        height: Latent height; 0 = the model's own.
-        width: Latent width; 0 = the model's own.
+        height: Latent height; None = the model's own.
+        width: Latent width; None = the model's own.
         context_tokens: Text tokens that cross-attentions read.
         num_subnetworks: Random sub-networks to measure against their predictions.
         settings: The protocol's numbers.

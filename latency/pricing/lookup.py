@@ -31,14 +31,14 @@ class Pricing:
     Args:
         table: The table; latent size and batch are its own.
         space: The space; it holds the table's base model.
-        context_tokens: Text tokens that cross-attentions read; 0 = the table's.
+        context_tokens: Text tokens that cross-attentions read; None = the table's.
 
     Raises:
         WorkloadMismatchError: The table is for another workload.
         MissingRowsError: It does not price every block that the space can reach.
     """
 
-    def __init__(self, table: LatencyTable, /, *, space: UNetSpace, context_tokens: int = 0) -> None:
+    def __init__(self, table: LatencyTable, /, *, space: UNetSpace, context_tokens: int | None = None) -> None:
         sizes = table.workload.sizes
         check_workload(table, space=space, **{**sizes, "context_tokens": context_tokens or sizes["context_tokens"]})
         signatures = space.reachable_signatures(**sizes)
@@ -49,7 +49,7 @@ class Pricing:
         rest_ms = fsum(row.median_ms for row in table.rows if row.signature == REST)
         base_sites = space.sites(space.base, **sizes)
         self.fixed_ms = fsum((rest_ms, *(prices[site.signature] for site in base_sites if site.position < 0)))
-        ladder = _ladder(space)
+        ladder = _counting_up(space)
         self._prices: Array = np.full((GENES_PER_POSITION * len(self._positions), len(ladder)), nan)
         for architecture in ladder:
             costs = _gene_costs(space.sites(architecture, **sizes), prices)
@@ -136,7 +136,7 @@ def _counts(architecture: Architecture) -> list[tuple[_Gene, int]]:
     ]
 
 
-def _ladder(space: UNetSpace) -> tuple[Architecture, ...]:
+def _counting_up(space: UNetSpace) -> tuple[Architecture, ...]:
     """Architectures that hold every value of every gene: all of them at 0, at 1, ..., each as far as it goes."""
     architecture = space.base
     for place, position in space.base.positions():

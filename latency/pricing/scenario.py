@@ -30,6 +30,14 @@ class Method(StrEnum):
     """Neighbouring rows stood in for a missing one."""
 
 
+class Dtype(StrEnum):
+    """Floating-point types of weights, activations and products, as torch names them."""
+
+    FLOAT32 = "float32"
+    FLOAT16 = "float16"
+    BFLOAT16 = "bfloat16"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Device:
     """The machine.

@@ -216,15 +216,21 @@ def duplicates(rows: Sequence[tuple[int, TableRow]], /) -> list[str]:
 
 
 def check_workload(
-    table: LatencyTable, /, *, space: UNetSpace, height: int = 0, width: int = 0, context_tokens: int
+    table: LatencyTable,
+    /,
+    *,
+    space: UNetSpace,
+    height: int | None = None,
+    width: int | None = None,
+    context_tokens: int,
 ) -> None:
     """Check that a table was measured for what a search is going to run.
 
     Args:
         table: The table.
         space: The space that is searched.
-        height: Latent height; 0 = the model's own.
-        width: Latent width; 0 = the model's own.
+        height: Latent height; None = the model's own.
+        width: Latent width; None = the model's own.
         context_tokens: Text tokens that cross-attentions read.
 
     Raises:

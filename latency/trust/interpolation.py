@@ -8,6 +8,7 @@ relatively dear; launch overhead or a cache that overflows does not lie on a lin
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final
 
 import numpy as np
@@ -25,6 +26,13 @@ MAX_LOG_ERROR: Final = 2.3  # a factor of ten; such a line says nothing
 
 class InterpolationError(LatencyTableError):
     """Rows that cannot be fitted; the message lists all of them."""
+
+
+class Fill(StrEnum):
+    """What to do about blocks that nobody measured."""
+
+    NOTHING = "nothing"
+    INTERPOLATE = "interpolate"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

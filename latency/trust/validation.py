@@ -13,12 +13,12 @@ from typing import Final
 
 from latency.documents.document import from_document
 from latency.documents.store import POSSIBLE_SUM, TRUSTED_SUM
-from latency.documents.strict_json import parse_json
 from latency.pricing.scenario import LatencyTableError, Method
 from latency.pricing.table import LatencyTable, MissingRowsError, TableRow, check_workload
 from latency.trust.calibration import distrust
 from latency.trust.published import POSSIBLE_FACTOR, compare
 from search_spaces import BlockKind, BlockSignature, UNetSpace
+from search_spaces.files.strict_json import JsonError, parse_json
 
 NOISE: Final = 0.9  # a deeper block may measure this much of a shallower one before it looks wrong
 
@@ -73,7 +73,7 @@ def validate(content: bytes, /, *, space: UNetSpace | None = None) -> Validation
     """
     try:
         table = from_document(parse_json(content))
-    except LatencyTableError as error:
+    except (JsonError, LatencyTableError) as error:
         lines = str(error).splitlines()
         return Validation(
             table=None,

@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from latency.blocks.models import Dtype
+from latency.pricing.scenario import Dtype
 from nas.cli.errors import user_errors
 from nas.export.form import ExportForm
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from latency.blocks.models import Dtype
+from latency.pricing.scenario import Dtype
 from nas.cli.errors import user_errors
 from nas.cli.formats import Format, FormatOption
 

@@ -7,9 +7,9 @@ from latency.pricing.table import LatencyTable
 from nas.config.sections import ExperimentConfig, part_identity
 from nas.evaluation.door import Declaration
 from nas.evaluation.settings import CLIP
-from nas.files.digests import digest_of, folder_digest
 from nas.pipelines.index import PipelineClass, PipelineIndex
 from nas.workers.worker import WorkerSpec
+from search_spaces.files.digests import digest_of, folder_digest
 
 
 def result_digests(

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from nas.config.sections import ExperimentConfig, with_before
-from nas.files.strict_yaml import YamlError, parse_yaml, read_yaml
 from nas.pipelines.source import is_hub_reference, model_folder
 from nas.settings import SettingsError, read
+from search_spaces.files.strict_yaml import YamlError, parse_yaml, read_yaml
 from search_spaces.known.architectures import BASE_CONFIGS, KNOWN_ARCHITECTURES
 
 

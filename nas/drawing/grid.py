@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
-from nas.files.durable import whole
+from search_spaces.files.durable import whole
 
 TILE_PX, CAPTION_PX, GAP_PX = 144, 34, 8
 

@@ -11,7 +11,7 @@ import torch
 from nas.evaluation.clip_model import ClipModel, check_clip_name
 from nas.evaluation.setting import ScoreSetting
 from nas.evaluation.settings import CLIP
-from nas.files.digests import folder_digest
+from search_spaces.files.digests import folder_digest
 
 
 class ClipJudge:

@@ -17,7 +17,7 @@ import torch
 from nas.evaluation.door import ScoreError
 from nas.evaluation.pictures import Drawer
 from nas.evaluation.setting import ScoreSetting
-from nas.files.digests import digest_of
+from search_spaces.files.digests import digest_of
 
 RULE: Final = 1  # number of the rule above: counts up when it gives other numbers
 SEED_OFFSET: Final = 1 << 56  # prompts' seeds have 56 bits: the probe's noise is none that a picture begins with

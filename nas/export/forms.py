@@ -15,14 +15,15 @@ from latency.exporters.flat import FlatModule
 from latency.exporters.formats import Exporter
 from nas.export.form import ExportForm
 from nas.export.source import ExportSource
-from nas.files.durable import write_text
 from nas.pipelines.index import read_pipeline_index
 from search_spaces.architecture import Architecture
 from search_spaces.diffusers_config import stock_config
+from search_spaces.files.durable import write_text
+from search_spaces.files.strict_json import read_json_object
 from search_spaces.folders.loading import read_context_tokens, read_unet_config
 from search_spaces.searched_unet import SearchedUNet
 from search_spaces.stock_unet import neutral_unet
-from search_spaces.unet_space import UNetSpace
+from search_spaces.unet_space import DEFAULT_CONTEXT_TOKENS, UNetSpace
 
 PICKLES: Final = ("*.bin", "*.ckpt", "*.pt", "*.pth", "*.pkl", "*.msgpack", "*.h5", "*.py")
 MOST_PROBED: Final = 16  # latent pixels of a probe's side: the check is about weights and structure, not about size
@@ -107,13 +108,13 @@ def _copy_other_parts(folder: Path, model: Path, unet_entry: list[str]) -> None:
     for name in read_pipeline_index(model).parts:
         if name != "unet":
             shutil.copytree(model / name, folder / name, ignore=shutil.ignore_patterns(*PICKLES))
-    index = json.loads((model / "model_index.json").read_text(encoding="utf-8"))
+    index = read_json_object(model / "model_index.json")
     write_text(folder / "model_index.json", json.dumps(index | {"unet": unet_entry}, indent=2) + "\n")
 
 
 def _write_file(folder: Path, source: ExportSource, *, exporter: Exporter, dtype: torch.dtype, batch: int) -> Written:
     unet = _with_own_tensors(source.supernet.materialise(source.architecture), dtype)
-    tokens = read_context_tokens(source.model) or 77
+    tokens = read_context_tokens(source.model) or DEFAULT_CONTEXT_TOKENS
     flat = flat_unet(unet, source.supernet.space, batch=batch, context_tokens=tokens)
     recorded = {**flat.inputs, "output": _output(flat)}
     exporter.write(flat, flat.inputs, folder / f"unet{exporter.suffix}")

@@ -9,7 +9,6 @@ from latency.documents.store import read_table
 from latency.pricing.table import LatencyTable
 from nas.config.loading import stored_config
 from nas.config.sections import ExperimentConfig
-from nas.files.digests import folder_digest
 from nas.pipelines.index import check_pipeline_folder
 from nas.pipelines.source import model_folder
 from nas.references.architecture import read_architecture
@@ -18,6 +17,7 @@ from nas.runs.directory import RunDirectory
 from nas.runs.spec import describe, read_spec
 from search_spaces.architecture import Architecture
 from search_spaces.diffusers_config import space_from_config
+from search_spaces.files.digests import folder_digest
 from search_spaces.folders.loading import SEARCHED, load_unet, read_context_tokens, read_unet_config
 from search_spaces.supernet import Supernet
 

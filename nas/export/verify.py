@@ -25,9 +25,10 @@ from latency.timing.interleaving import MeasureSettings, interleave
 from nas.export.form import ExportForm
 from nas.export.forms import MOST_PROBED, flat_unet
 from nas.pipelines.folder import load_pipeline
+from nas.references.base_model import ROOM_FOR_COPIES
 from search_spaces.diffusers_config import space_from_config
 from search_spaces.folders.loading import load_unet, read_context_tokens, read_unet_config, unet_class
-from search_spaces.unet_space import UNetSpace
+from search_spaces.unet_space import DEFAULT_CONTEXT_TOKENS, UNetSpace
 
 PROBE: Final = "verification.safetensors"  # seeded inputs and the output that the reloaded UNet must give
 PROBED_TOKENS: Final = 8
@@ -65,7 +66,7 @@ def verify(request: VerificationRequest, /) -> dict[str, Any]:
         suffix, run = _RUNNERS[request.form]
         result = run(folder / f"unet{suffix}", recorded)
         return {"max_difference": (result.float() - output).abs().max().item()}
-    space = space_from_config(read_unet_config(base), max_copies=64)
+    space = space_from_config(read_unet_config(base), max_copies=ROOM_FOR_COPIES)
     unet = load_pipeline(folder, variant=request.variant).unet.eval()
     flat = flat_unet(unet, space, batch=len(output), context_tokens=PROBED_TOKENS, most=MOST_PROBED)
     with torch.inference_mode():
@@ -78,7 +79,7 @@ def verify(request: VerificationRequest, /) -> dict[str, Any]:
     }
     if request.measure:
         unets = {"base": load_unet(base, variant=request.variant), "found": unet}
-        latencies = measure_pair(unets, space=space, context_tokens=read_context_tokens(base) or 77)
+        latencies = measure_pair(unets, space=space, context_tokens=read_context_tokens(base) or DEFAULT_CONTEXT_TOKENS)
         told |= {"base_latency_ms": latencies["base"], "latency_ms": latencies["found"]}
     return told
 
@@ -93,7 +94,7 @@ def counted_macs(folder: Path, space: UNetSpace, /) -> int:
     with torch.device("meta"):
         unet = unet_class(folder).from_config(config)
         unet.set_attn_processor(AttnProcessor())
-        inputs = Inputs(unet, batch=1, context_tokens=77, seed=0)
+        inputs = Inputs(unet, batch=1, context_tokens=DEFAULT_CONTEXT_TOKENS, seed=0)
         height, width = space.sample_size
         call = whole_model(unet, inputs, space=space, height=height, width=width)
         with FlopCounterMode(display=False) as counter:

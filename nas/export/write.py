@@ -5,9 +5,9 @@ export. Weights are exactly the supernet's of the blocks that were kept.
 """
 
 import json
-import shutil
 import subprocess
 import sys
+from collections.abc import Collection
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
@@ -23,12 +23,14 @@ from nas.export.forms import Written, write_form
 from nas.export.report import ExportReport
 from nas.export.source import ExportError, ExportSource
 from nas.export.verify import PROBE, VerificationRequest
-from nas.files.durable import sweep_beside, whole, write_text
 from nas.runs.spec import SPEC_NAME, SpecError, read_spec
 from nas.scores.prompts import read_captions
 from search_spaces.architecture import Architecture
+from search_spaces.files.durable import settled, sweep_beside, whole, write_text
+from search_spaces.files.strict_json import JsonError, read_json_object
 from search_spaces.folders.weight_files import stored_dtype
 
+REPORT: Final = "export.json"
 # Largest difference of outputs, which are of the size of 1. Other runtimes sum in another order.
 TOLERANCES: Final = {ExportForm.ONNX: 1e-3, ExportForm.EXECUTORCH: 1e-3}
 TOLERANCE: Final = 1e-5
@@ -58,37 +60,59 @@ def export(
 
     Raises:
         ExportError: The place is taken, or the check failed; nothing was written.
+        PlaceError: What stands there is nothing that could be replaced; nothing was written.
+        StorageError: The disk refuses; what stood there before stands still.
         ArchitectureError: Neutral blocks were asked for and no stock config holds the architecture.
         MissingExtraError: The converter is not installed.
     """
+    out = settled(out)
+    sweep_beside(out)
     check_place(out, source.architecture)
     dtype = dtype or (exact_dtype(source) if form.is_folder_of_diffusers else "float32")
-    sweep_beside(out)
-    with whole(out) as part:
+    files: list[str] = []
+    with whole(out, check=lambda old: check_place(old, source.architecture, files=files)) as part:
         part.mkdir()
         written = write_form(part, source, form=form, dtype=getattr(torch, dtype), batch=batch)
         told = _verified(part, source, written, form=form, dtype=dtype, measure=measure)
         report = _report(source, written, told, form=form, dtype=dtype)
         write_text(part / SPEC_NAME, json.dumps(source.spec, indent=2) + "\n")
-        write_text(part / "export.json", json.dumps(report.to_dict(), indent=2) + "\n")
-        shutil.rmtree(out, ignore_errors=True)
+        files += sorted({*_files(part), REPORT})
+        write_text(part / REPORT, json.dumps(report.to_dict() | {"files": files}, indent=2) + "\n")
     return report
 
 
-def check_place(out: Path, architecture: Architecture, /) -> None:
-    """Check that an export may be written to a place.
+def check_place(out: Path, architecture: Architecture, /, *, files: Collection[str] | None = None) -> None:
+    """Check that an export may be written to a place: nothing stands there but an earlier export, all by itself.
+
+    Args:
+        out: The place.
+        architecture: What is exported.
+        files: Names in the new export, which exports that do not list their own files may have too; None = not known
+            yet, and such exports pass.
 
     Raises:
-        ExportError: Something else stands there.
+        ExportError: Something else stands there, or something else stands in the export.
     """
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return
     try:
-        if out.is_dir() and (out / "export.json").is_file() and read_spec(out / SPEC_NAME)[0] == architecture:
-            return
-    except SpecError:
-        pass
-    raise ExportError(f"{out} exists and is not an export of this architecture; give another --out")
+        report = read_json_object(out / REPORT)
+        is_ours = read_spec(out / SPEC_NAME)[0] == architecture
+    except (JsonError, SpecError, OSError):
+        is_ours = False
+    if not is_ours:
+        raise ExportError(f"{out} exists and is not an export of this architecture; give another --out")
+    own = report.get("files", files)
+    if own is not None and (foreign := sorted(_files(out) - {*own, REPORT})):
+        raise ExportError(
+            f"{out} is an export, but {len(foreign)} of its files are not the export's own, such as {foreign[0]}; move "
+            "them elsewhere, or give another --out"
+        )
+
+
+def _files(folder: Path) -> set[str]:
+    """Names of all that lies in a folder and is no folder itself."""
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_symlink() or not path.is_dir()}
 
 
 def exact_dtype(source: ExportSource, /) -> str:

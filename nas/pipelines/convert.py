@@ -11,8 +11,8 @@ from diffusers.loaders.single_file_utils import SingleFileComponentError
 from diffusers.utils import logging as diffusers_logging
 from transformers.utils.logging import disable_progress_bar
 
-from nas.files.durable import sweep_beside, whole
 from nas.pipelines.index import PipelineClass, check_pipeline_folder, read_pipeline_index
+from search_spaces.files.durable import settled, sweep_beside, whole
 from search_spaces.folders.loading import read_unet_config
 from search_spaces.folders.weight_files import ModelFolderError, read_header
 
@@ -98,7 +98,7 @@ def _silence() -> Iterator[None]:
 
 def _check(file: Path, out: Path, config: Path) -> torch.dtype:
     """Check what can be checked without loading; the type that most of the UNet's tensors are stored in."""
-    if out.exists():
+    if settled(out).exists():
         raise ConversionError(f"{out} must not exist yet; give another folder, or remove it")
     if file.suffix != ".safetensors":
         raise ConversionError(

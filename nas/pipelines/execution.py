@@ -5,11 +5,11 @@ torch, so that a config is quickly read.
 """
 
 from contextlib import AbstractContextManager, nullcontext
-from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 from pydantic import Field
 
+from latency.pricing.scenario import Dtype
 from nas.settings import settings
 
 if TYPE_CHECKING:
@@ -18,23 +18,15 @@ if TYPE_CHECKING:
 M = TypeVar("M", bound="nn.Module")
 
 
-class Precision(StrEnum):
-    """Floating-point type of the matrix products; weights stay as they are."""
-
-    FLOAT32 = "float32"
-    BFLOAT16 = "bfloat16"
-    FLOAT16 = "float16"
-
-
 @settings
 class Execution:
     """Where and how UNet, VAE and CLIP compute; part of the protocol."""
 
     device: Annotated[str, Field(pattern=r"^(cpu|cuda(:\d+)?)$", description="cpu, cuda or cuda:1")] = "cpu"
     precision: Annotated[
-        Precision,
+        Dtype,
         Field(description="of matrix products, by autocast; the UNet's weights stay in float32 for robust training"),
-    ] = Precision.FLOAT32
+    ] = Dtype.FLOAT32
     channels_last: Annotated[
         bool,
         Field(
@@ -64,7 +56,7 @@ class Execution:
                 f"`execution.device` is {self.device!r}, but torch {torch.__version__} sees no CUDA device here; "
                 "choose cpu, or install torch for CUDA"
             )
-        if self.precision is not Precision.FLOAT32:
+        if self.precision is not Dtype.FLOAT32:
             check_dtype(getattr(torch, self.precision), device=self.device)
 
     def place(self, module: M, /) -> M:
@@ -90,6 +82,6 @@ class Execution:
         """What evaluation runs in."""
         import torch
 
-        if self.precision is Precision.FLOAT32:
+        if self.precision is Dtype.FLOAT32:
             return nullcontext()
         return torch.autocast(torch.device(self.device).type, dtype=getattr(torch, self.precision))

@@ -3,12 +3,12 @@
 Reads `model_index.json` and file names only; loads no weight and imports no torch.
 """
 
-import json
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
+from search_spaces.files.strict_json import JsonError, read_json_object
 from search_spaces.folders.loading import PLAIN, SEARCHED, ModelFolderError, read_unet_config
 from search_spaces.folders.weight_files import weight_files
 
@@ -82,9 +82,9 @@ def read_pipeline_index(folder: Path, /) -> PipelineIndex:
     if not path.is_file():
         raise ModelFolderError(_incomplete(folder, PipelineClass.SD, ["model_index.json", *_missing(folder, _SD)]))
     try:
-        index: dict[str, Any] = dict(json.loads(path.read_text(encoding="utf-8")))
-    except (ValueError, TypeError) as error:
-        raise ModelFolderError(f"{path} must be a JSON object: {error}") from error
+        index = read_json_object(path)
+    except JsonError as error:
+        raise ModelFolderError(str(error)) from error
     name = index.get("_class_name")
     if name not in list(PipelineClass):
         raise ModelFolderError(
@@ -146,11 +146,9 @@ def read_part_config(folder: Path, part: str, /) -> dict[str, Any]:
     """
     path = folder / part / _CONFIGS.get(part, "config.json")
     try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
-    except (ValueError, TypeError) as error:
-        raise ModelFolderError(
-            f"{path} must be a JSON object: {error}; restore the folder from where it came"
-        ) from error
+        return read_json_object(path)
+    except JsonError as error:
+        raise ModelFolderError(f"{error}; restore the folder from where it came") from error
 
 
 def _class_name(entry: Any) -> str | None:

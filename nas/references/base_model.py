@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from nas.files.strict_yaml import read_yaml
 from nas.pipelines.source import HUB, is_hub_reference, model_folder, model_name
 from nas.runs.directory import is_run
 from search_spaces.diffusers_config import space_from_config
+from search_spaces.files.strict_yaml import read_yaml
 from search_spaces.folders.loading import read_unet_config
 from search_spaces.known.architectures import BASE_CONFIGS, KNOWN_ARCHITECTURES, known_config
 from search_spaces.unet_space import UNetSpace

@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from nas.files.digests import digest_of, folder_digest
 from nas.references.architecture import architecture_of_folder, read_architecture
 from nas.references.base_model import BaseModel, base_model
 from nas.runs.directory import RunDirectory, is_run
 from nas.runs.spec import SPEC_NAME, read_spec
 from search_spaces.architecture import Architecture
 from search_spaces.blocks import BlockSignature
+from search_spaces.files.digests import digest_of, folder_digest
 from search_spaces.folders.loading import ModelFolderError, load_unet, unet_folder
 from search_spaces.folders.weight_files import stored_tensors
 from search_spaces.supernet import Supernet

@@ -1,10 +1,12 @@
 """Differences between two configs, key by key."""
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import yaml
+
+from search_spaces.files.nested import differences
 
 
 def config_diff(old: Mapping[str, Any], new: Mapping[str, Any], /) -> str:
@@ -15,14 +17,4 @@ def config_diff(old: Mapping[str, Any], new: Mapping[str, Any], /) -> str:
 
 def changed_keys(old: Mapping[str, Any], new: Mapping[str, Any], /) -> set[str]:
     """Dotted keys of the settings that differ."""
-    flat_old, flat_new = dict(_flat(old)), dict(_flat(new))
-    absent = object()
-    return {key for key in flat_old.keys() | flat_new.keys() if flat_old.get(key, absent) != flat_new.get(key, absent)}
-
-
-def _flat(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in config.items():
-        if isinstance(value, Mapping) and prefix.count(".") < 1:
-            yield from _flat(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
+    return set(differences(old, new, depth=2))

@@ -13,8 +13,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from nas.files.durable import set_aside, whole
 from search_spaces.architecture import Architecture
+from search_spaces.files.durable import set_aside, whole
 
 _DIGEST: Final = "weights_digest"  # in the weights' own header
 

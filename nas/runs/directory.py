@@ -17,11 +17,11 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from nas.files.durable import is_part, storage_errors, sweep, write_text
-from nas.files.strict_yaml import dumped, read_yaml
 from nas.runs.changes import config_diff
 from nas.scores.store import ScoreStore
 from search_spaces.architecture import Architecture
+from search_spaces.files.durable import is_part, storage_errors, sweep, write_text
+from search_spaces.files.strict_yaml import dumped, read_yaml
 
 if TYPE_CHECKING:
     import torch

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from nas.algorithms.steps import StopReason
-from nas.files.durable import write_text
 from nas.scores.intervals import Interval
 from search_spaces.actions import AnyAction
 from search_spaces.architecture import Architecture, ArchitectureError
 from search_spaces.difference import actions_between
+from search_spaces.files.durable import write_text
+from search_spaces.files.strict_json import JsonError, parse_json
 from search_spaces.space_view import counts_by_paper_stage
 from search_spaces.unet_space import UNetSpace
 
@@ -144,7 +145,7 @@ def read_spec(path: Path, /) -> tuple[Architecture, dict[str, Any]]:
     if not path.is_file():
         raise SpecError(f"there is no spec {path}; a finished search writes it, `nas status` tells how far a run is")
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = parse_json(path.read_bytes())
         return Architecture.from_dict(data), data
-    except (json.JSONDecodeError, UnicodeDecodeError, ArchitectureError) as error:
+    except (JsonError, ArchitectureError) as error:
         raise SpecError(f"{path} is not a spec: {error}") from error

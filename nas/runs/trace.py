@@ -6,12 +6,14 @@ times, worker names) stands under the key `runtime` and is not compared.
 """
 
 import json
+import reprlib
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from nas.files.durable import append, storage_errors
+from search_spaces.files.json_lines import append_lines, num_torn_bytes, read_lines
+from search_spaces.files.strict_json import JsonError
 
 RUNTIME: Final = "runtime"
 
@@ -40,10 +42,12 @@ class Trace:
 
     def __init__(self, path: Path, /) -> None:
         self._path = path
-        self._past = _repair(path) if path.exists() else []
+        self._past = _events(path)
         self._cursor = 0
-        with storage_errors(path):
-            self._file = path.open("ab")
+        torn = num_torn_bytes(path)
+        append_lines(path, ())
+        if torn:
+            warnings.warn(f"{path}: dropped a torn last line of {torn} bytes", TraceWarning, stacklevel=2)
 
     @property
     def num_replayed(self) -> int:
@@ -78,13 +82,11 @@ class Trace:
                     "model, table or library changed since: start a new run directory"
                 )
         else:
-            text = json.dumps(line | {RUNTIME: dict(runtime or {})}) + "\n"
-            append(self._file.fileno(), text.encode(), path=self._path)
+            append_lines(self._path, [line | {RUNTIME: dict(runtime or {})}])
         self._cursor += 1
 
     def close(self) -> None:
-        """Close the file."""
-        self._file.close()
+        """Nothing is held between two events."""
 
 
 def read_trace(path: Path, /) -> list[dict[str, Any]]:
@@ -95,31 +97,16 @@ def read_trace(path: Path, /) -> list[dict[str, Any]]:
     """
     if not path.is_file():
         raise TraceError(f"there is no trace {path}; give the directory of a run")
-    return _parse(path, path.read_bytes())[0]
+    return _events(path)
 
 
-def _parse(path: Path, content: bytes) -> tuple[list[dict[str, Any]], int]:
-    """Events and the number of bytes that hold them."""
-    end = content.rfind(b"\n") + 1
-    events = []
-    for number, line in enumerate(content[:end].splitlines(), start=1):
-        try:
-            event = json.loads(line)
-        except ValueError as error:
-            raise TraceError(
-                f"line {number} of {path} is not JSON: {error}; restore the file or start a new run"
-            ) from error
+def _events(path: Path) -> list[dict[str, Any]]:
+    """What stands in the whole lines of a trace."""
+    try:
+        events = read_lines(path)
+    except JsonError as error:
+        raise TraceError(f"{error}; restore the file or start a new run") from error
+    for number, event in enumerate(events, start=1):
         if not isinstance(event, dict) or "event" not in event:
-            raise TraceError(f"line {number} of {path} must be an object with `event`, but got {line[:80]!r}")
-        events.append(event)
-    return events, end
-
-
-def _repair(path: Path) -> list[dict[str, Any]]:
-    content = path.read_bytes()
-    events, end = _parse(path, content)
-    if end < len(content):
-        warnings.warn(f"{path}: dropped a torn last line of {len(content) - end} bytes", TraceWarning, stacklevel=3)
-        with storage_errors(path), path.open("r+b") as file:
-            file.truncate(end)
+            raise TraceError(f"line {number} of {path} must be an object with `event`, but is {reprlib.repr(event)}")
     return events

@@ -25,10 +25,10 @@ import pandas as pd
 import pyarrow as pa
 from PIL import Image
 
-from nas.files.digests import digest_of
-from nas.files.durable import is_part, set_aside, whole_once
-from nas.files.sealed_table import BrokenSealError, seal, unseal
 from nas.scores.prompts import Prompt
+from nas.scores.sealed_table import BrokenSealError, seal, unseal
+from search_spaces.files.digests import digest_of
+from search_spaces.files.durable import is_part, set_aside, whole_once
 
 SCHEMA_VERSION: Final = 1
 _MARKER: Final = "store.json"

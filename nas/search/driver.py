@@ -21,7 +21,6 @@ from nas.config.sections import identity
 from nas.drawing.grid import write_grid
 from nas.evaluation.door import Declaration
 from nas.evaluation.settings import CLIP
-from nas.files.digests import digest_of
 from nas.runs.directory import RunDirectory
 from nas.runs.events import (
     Decided,
@@ -42,6 +41,7 @@ from nas.search.round_training import JobTrainer
 from nas.search.scorer import Scorer
 from nas.search.staff import shared_store, staffed
 from nas.workers.pool import WorkerPool
+from search_spaces.files.digests import digest_of
 
 Started = Callable[[int, int], None]
 

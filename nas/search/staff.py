@@ -5,12 +5,12 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from nas.config.experiment import Experiment
-from nas.files.durable import sweep
 from nas.runs.directory import RunDirectory
 from nas.scores.store import ScoreStore
 from nas.search.round_training import JobTrainer
 from nas.workers.pool import WorkerPool, make_pool
 from nas.workers.worker import load_supernet
+from search_spaces.files.durable import sweep
 
 
 def shared_store(folder: Path, /) -> ScoreStore:

@@ -3,7 +3,6 @@
 The convention of the Hugging Face image folder, so that sets made for other trainers can be used as they are.
 """
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from PIL import Image
 
 from nas.pipelines.folder import PipelineParts
 from nas.training.latent_set import LatentSet
+from search_spaces.files.strict_json import parse_json
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,11 +36,11 @@ def read_metadata(folder: Path, /) -> tuple[CaptionedPicture, ...]:
             f'there is no {path}; write one line {{"file_name": "0.png", "text": "a caption"}} per picture'
         )
     pictures, wrong = [], []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(path.read_bytes().splitlines(), start=1):
         if not line.strip():
             continue
         try:
-            entry = json.loads(line)
+            entry = parse_json(line)
             picture = CaptionedPicture(path=folder / entry["file_name"], caption=entry["text"])
         except (ValueError, KeyError, TypeError) as error:
             wrong.append(f"line {number} must hold `file_name` and `text` ({type(error).__name__}: {error})")

@@ -3,10 +3,10 @@
 Importing this module does not import torch; `load_unet` does.
 """
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from search_spaces.files.strict_json import JsonError, read_json_object
 from search_spaces.folders.weight_files import ModelFolderError
 
 if TYPE_CHECKING:
@@ -55,13 +55,13 @@ def read_unet_config(folder: Path, /) -> dict[str, Any]:
     """
     path = unet_folder(folder) / "config.json"
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ModelFolderError(f"{path} must be JSON: {error}") from error
-    name = config.get("_class_name") if isinstance(config, dict) else None
+        config = read_json_object(path)
+    except JsonError as error:
+        raise ModelFolderError(str(error)) from error
+    name = config.get("_class_name")
     if name not in (PLAIN, SEARCHED):
         raise ModelFolderError(f"`_class_name` in {path} must be {PLAIN} or {SEARCHED}, but got {name!r}")
-    return dict(config)
+    return config
 
 
 def load_unet(
@@ -110,9 +110,9 @@ def read_context_tokens(folder: Path, /) -> int | None:
     if not path.is_file():
         return None
     try:
-        tokens = json.loads(path.read_text(encoding="utf-8"))["model_max_length"]
-    except (json.JSONDecodeError, UnicodeDecodeError, TypeError, KeyError) as error:
-        raise ModelFolderError(f"{path} must be a JSON object with `model_max_length`: {error!r}") from error
+        tokens = read_json_object(path).get("model_max_length")
+    except JsonError as error:
+        raise ModelFolderError(str(error)) from error
     if not isinstance(tokens, int) or not 1 <= tokens <= 1_000_000:  # tokenizers without a limit say 1e30
         raise ModelFolderError(f"`model_max_length` in {path} must be a number of tokens, but got {tokens}")
     return tokens

@@ -3,14 +3,15 @@
 Reads file names and headers only; knows no torch and loads no weight.
 """
 
-import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 from typing import Any, Final
+
+from search_spaces.files.strict_json import JsonError, parse_json, read_json_object
 
 STEMS: Final = ("diffusion_pytorch_model", "model")  # as diffusers and as transformers name weights
 _FILE: Final = re.compile(
@@ -125,10 +126,10 @@ def read_header(path: Path, /) -> dict[str, StoredTensor]:
         if len(start) < 8 or not 2 <= length <= min(_MAX_HEADER_BYTES, num_bytes - 8):
             raise _damaged(path, f"its {num_bytes:,} bytes do not begin with a header")
         try:
-            header = json.loads(file.read(length))
+            header = parse_json(file.read(length))
             return dict(_checked(header, num_data_bytes=num_bytes - 8 - length))
-        except (UnicodeDecodeError, json.JSONDecodeError) as error:
-            raise _damaged(path, f"its header is not JSON ({error})") from error
+        except JsonError as error:
+            raise _damaged(path, f"its header {error}") from error
         except (_HeaderError, KeyError, TypeError, ValueError) as error:
             raise _damaged(path, str(error) if isinstance(error, _HeaderError) else f"{error!r}") from error
 
@@ -137,7 +138,9 @@ class _HeaderError(Exception):
     """What is wrong with a header."""
 
 
-def _checked(header: Mapping[str, Any], *, num_data_bytes: int) -> Iterator[tuple[str, StoredTensor]]:
+def _checked(header: Any, *, num_data_bytes: int) -> Iterator[tuple[str, StoredTensor]]:
+    if not isinstance(header, dict):
+        raise _HeaderError(f"its header is a {type(header).__name__} and no object")
     ends = [0]
     for name, entry in header.items():
         if name == "__metadata__":
@@ -171,10 +174,12 @@ def _index_path(folder: Path, stem: str, variant: str | None) -> Path:
 def _weight_map(index: Path) -> dict[str, str]:
     """File by tensor."""
     try:
-        files = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
+        files = read_json_object(index)["weight_map"]
         names = {str(name): str(file) for name, file in files.items()}
-    except (json.JSONDecodeError, UnicodeDecodeError, TypeError, KeyError, AttributeError) as error:
-        raise ModelFolderError(f"{index} must be JSON with a `weight_map`: {error!r}") from error
+    except JsonError as error:
+        raise ModelFolderError(str(error)) from error
+    except (KeyError, AttributeError) as error:
+        raise ModelFolderError(f"{index} must be JSON with a `weight_map` of files by tensor: {error!r}") from error
     if foreign := sorted({file for file in names.values() if not _FILE.fullmatch(file)}):
         raise ModelFolderError(f"{index} must name safetensors files beside it, but names {foreign[0]!r}")
     return names

@@ -4,8 +4,9 @@ from pathlib import Path
 
 from latency.exporters.formats import Converter, ModelFormat
 from latency.importers import Report
-from latency.kits.manifest import BlockFile, Manifest, WholeModelFile, digest_of, write_manifest
+from latency.kits.manifest import BlockFile, Manifest, WholeModelFile, write_manifest
 from search_spaces import Architecture, BlockSignature
+from search_spaces.files.digests import sha256_of
 from tests.latency.strategies import TOKENS, scenario, small_space
 
 SPACE = small_space()
@@ -76,11 +77,11 @@ def on_disk(folder: Path) -> Manifest:
     plain = manifest()
     made = manifest(
         blocks=tuple(
-            BlockFile(file=b.file, sha256=digest_of(folder / b.file), signature=b.signature, sites=b.sites)
+            BlockFile(file=b.file, sha256=sha256_of(folder / b.file), signature=b.signature, sites=b.sites)
             for b in plain.blocks
         ),
         whole_models=tuple(
-            WholeModelFile(file=m.file, sha256=digest_of(folder / m.file), architecture=m.architecture)
+            WholeModelFile(file=m.file, sha256=sha256_of(folder / m.file), architecture=m.architecture)
             for m in plain.whole_models
         ),
     )

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from latency.backends.registry import BackendName, make_backend
-from latency.blocks.models import Attention, Dtype, latency_model
+from latency.blocks.models import Attention, latency_model
+from latency.pricing.scenario import Dtype
 from nas.cli.errors import user_errors
 from nas.cli.latency.progress import latency_progress
 from nas.cli.latency.sentences import check_lines

@@ -1,11 +1,11 @@
 """`nas latency import` and `validate`: a table from another device's reports, and what is wrong with a table."""
 
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from latency.trust.interpolation import Fill
 from nas.cli.errors import user_errors
 from nas.cli.latency.validate import print_findings
 
@@ -13,13 +13,6 @@ if TYPE_CHECKING:
     from latency.importers import Importer
 
 AUTO = "auto"
-
-
-class Fill(StrEnum):
-    """What to do about blocks without a report."""
-
-    NOTHING = "nothing"
-    INTERPOLATE = "interpolate"
 
 
 @user_errors
@@ -70,7 +63,6 @@ def import_(
     """
     from latency import Device, LatencyTableError, table_text, write_table
     from latency.importers import read_files
-    from latency.kits.importing import Fill as Filling
     from latency.kits.importing import import_table
     from latency.kits.manifest import check_files, read_manifest
     from latency.kits.matching import read_map
@@ -101,7 +93,7 @@ def import_(
             names=names,
             allow_estimated=allow_estimated,
             allow_unchecked=allow_unchecked,
-            fill=Filling(fill),
+            fill=fill,
         )
     except LatencyTableError as error:
         wrong.append(str(error))

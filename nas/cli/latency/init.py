@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from latency.blocks.models import Attention, Dtype, latency_model
+from latency.blocks.models import Attention, latency_model
+from latency.pricing.scenario import Dtype
 from nas.cli.errors import user_errors
 from nas.cli.latency.options import (
     AttentionOption,
@@ -67,8 +68,8 @@ def init(
             supernet,
             base_model=base_model or chosen.name,
             batch=batch,
-            height=height or 0,
-            width=width or 0,
+            height=height,
+            width=width,
             context_tokens=context_tokens or chosen.context_tokens,
         )
         for exporter in exporters:

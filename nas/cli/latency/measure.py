@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from latency.backends.registry import BackendName, make_backend
-from latency.blocks.models import Attention, Dtype, latency_model
+from latency.blocks.models import Attention, latency_model
+from latency.pricing.scenario import Dtype
 from nas.cli.errors import user_errors
 from nas.cli.latency.options import (
     AttentionOption,
@@ -89,8 +90,8 @@ def measure(
             soc=host_processor(),
             os=f"{platform.system()} {platform.machine()}",
             batch=batch,
-            height=height or 0,
-            width=width or 0,
+            height=height,
+            width=width,
             context_tokens=context_tokens or chosen.context_tokens,
             num_subnetworks=subnetworks,
             settings=settings,

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from latency.blocks.models import Attention, Dtype
+from latency.blocks.models import Attention
+from latency.pricing.scenario import Dtype
 
 ModelArgument = Annotated[
     Path, typer.Argument(help="Diffusers pipeline folder, the `unet` folder in it, or sd-1.5, sd-2.1, sdxl.")

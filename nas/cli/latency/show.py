@@ -1,6 +1,5 @@
 """`nas latency show`: a table's rows and how far to trust it, and what one architecture costs by it."""
 
-import json
 from collections import Counter
 from enum import StrEnum
 from pathlib import Path
@@ -9,20 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from latency.blocks.models import latency_model
+from latency.pricing.prediction import Guidance
 from nas.cli.errors import user_errors
+from nas.cli.formats import TableFormat
 from nas.cli.latency.sentences import check_lines
 
 if TYPE_CHECKING:
     from latency import LatencyPrediction, LatencyTable
     from search_spaces import UNetSpace
-
-
-class Format(StrEnum):
-    """How a table is printed."""
-
-    TABLE = "table"
-    JSON = "json"
-    CSV = "csv"
 
 
 class Plot(StrEnum):
@@ -32,18 +25,10 @@ class Plot(StrEnum):
     BLOCKS = "blocks"
 
 
-class GuidanceOption(StrEnum):
-    """How classifier-free guidance runs; see `latency.pricing.prediction.Guidance`."""
-
-    NONE = "none"
-    IN_BATCH = "in-batch"
-    TWICE = "twice"
-
-
 @user_errors
 def show(
     file: Annotated[Path, typer.Argument(help="Latency table (JSON).")],
-    format: Annotated[Format, typer.Option(help="JSON and CSV are stable interfaces.")] = Format.TABLE,
+    format: Annotated[TableFormat, typer.Option(help="JSON and CSV are stable interfaces.")] = TableFormat.TABLE,
     model: Annotated[
         Path | None, typer.Option(help="Folder or known name: say what its UNet costs, per stage and kind.")
     ] = None,
@@ -54,8 +39,8 @@ def show(
         int | None, typer.Option(min=1, help="Denoising steps: say what a whole picture costs; needs --model.")
     ] = None,
     guidance: Annotated[
-        GuidanceOption, typer.Option(help="Classifier-free guidance: in the batch of the table, or a second pass.")
-    ] = GuidanceOption.NONE,
+        Guidance, typer.Option(help="Classifier-free guidance: in the batch of the table, or a second pass.")
+    ] = Guidance.NONE,
     text_encoder_ms: Annotated[float, typer.Option(min=0, help="One run of the text encoder.")] = 0.0,
     decoder_ms: Annotated[float, typer.Option(min=0, help="The run of the decoder.")] = 0.0,
 ) -> None:
@@ -70,13 +55,13 @@ def show(
     if model is None and (plot is not None or spec is not None or steps is not None):
         raise ValueError("`--plot`, `--spec` and `--steps` are about a model: name it with `--model`")
     table = read_table(file)
-    if format is not Format.TABLE:
-        typer.echo(table_text(table) if format is Format.JSON else csv_text(table), nl=False)
+    if format is not TableFormat.TABLE:
+        typer.echo(table_text(table) if format is TableFormat.JSON else csv_text(table), nl=False)
     elif model is None:
         _print_table(table)
     if model is not None:
         space, prediction = _predicted(table, model, spec)
-        if format is Format.TABLE:
+        if format is TableFormat.TABLE:
             _print_breakdown(table, space, prediction)
             if steps is not None:
                 _print_picture(prediction, steps, guidance, text_encoder_ms, decoder_ms)
@@ -87,12 +72,13 @@ def show(
 def _predicted(table: "LatencyTable", model: Path, spec: Path | None) -> "tuple[UNetSpace, LatencyPrediction]":
     from latency import check_workload
     from search_spaces import Architecture, space_from_config
+    from search_spaces.files.strict_json import read_json_object
 
     space = space_from_config(latency_model(model).config)
     check_workload(table, space=space, **table.workload.sizes)
     architecture = space.base
     if spec is not None:
-        architecture = Architecture.from_dict(json.loads(spec.read_text(encoding="utf-8")))
+        architecture = Architecture.from_dict(read_json_object(spec))
         space.check(architecture)
     return space, table.predict(space.sites(architecture, **table.workload.sizes))
 
@@ -176,14 +162,14 @@ def _print_breakdown(table: "LatencyTable", space: "UNetSpace", prediction: "Lat
 
 
 def _print_picture(
-    prediction: "LatencyPrediction", steps: int, guidance: GuidanceOption, text_encoder_ms: float, decoder_ms: float
+    prediction: "LatencyPrediction", steps: int, guidance: Guidance, text_encoder_ms: float, decoder_ms: float
 ) -> None:
-    from latency import Guidance, ImageLatency
+    from latency import ImageLatency
 
     image = ImageLatency(
         unet=prediction,
         num_steps=steps,
-        guidance=Guidance(guidance),
+        guidance=guidance,
         text_encoder_ms=text_encoder_ms,
         decoder_ms=decoder_ms,
     )

@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import asdict
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,19 +9,13 @@ import typer
 
 from latency.blocks.models import latency_model
 from nas.cli.errors import user_errors
+from nas.cli.formats import FindingsFormat
 
 if TYPE_CHECKING:
     from latency.trust.validation import Validation
 
 
 PROBLEMS_CODE = 1
-
-
-class Format(StrEnum):
-    """How findings are printed."""
-
-    TEXT = "text"
-    JSON = "json"
 
 
 @user_errors
@@ -32,7 +25,7 @@ def validate(
         Path | None, typer.Option(help="Model folder: does the table price all that a search over it can ask for?")
     ] = None,
     max_copies: Annotated[int, typer.Option(min=0, help="Copies per block that the search may make.")] = 2,
-    format: Annotated[Format, typer.Option(help="JSON is a stable interface.")] = Format.TEXT,
+    format: Annotated[FindingsFormat, typer.Option(help="JSON is a stable interface.")] = FindingsFormat.TEXT,
 ) -> None:
     """Say everything that is wrong with a latency table, and how far to trust it. Exit code 1 = there are problems.
 
@@ -45,7 +38,7 @@ def validate(
         raise FileNotFoundError(f"there is no latency table {table}")
     space = space_from_config(latency_model(model).config, max_copies=max_copies) if model is not None else None
     found = validated(table.read_bytes(), space=space)
-    if format is Format.JSON:
+    if format is FindingsFormat.JSON:
         findings = [asdict(finding) for finding in found.findings]
         typer.echo(json.dumps({"table": str(table), "is_good": found.is_good, "findings": findings}, indent=2))
     else:

@@ -5,8 +5,9 @@ import pytest
 
 from latency import Device, LatencyTableError, Method, read_table, write_table
 from latency.importers import Report
-from latency.kits.importing import Fill, ImportingError, import_table
+from latency.kits.importing import ImportingError, import_table
 from latency.kits.matching import read_map
+from latency.trust.interpolation import Fill
 from search_spaces import BlockKind
 from tests.latency.importers.reports import document, measurement, sample, text
 from tests.latency.manifests import REST_MS, SPACE, manifest, milliseconds, results, times

@@ -8,9 +8,9 @@ import pytest
 
 from latency.blocks.subnetworks import random_architectures
 from latency.measuring.calibrate import measure_models, measured_ms
-from latency.measuring.calibration_log import Duel
+from latency.measuring.calibration_log import PairedSamples
 from latency.measuring.measure import measure_table
-from latency.measuring.sample_log import SampleLogError
+from latency.measuring.scenario_log import SampleLogError
 from latency.pricing.scenario import LatencyTableError, Runtime
 from latency.timing.estimator import Samples
 from latency.timing.interleaving import MeasureSettings
@@ -48,12 +48,12 @@ def test_every_model_takes_what_it_takes_whatever_stood_beside_it(tiny, table):
 def test_a_sub_network_is_its_share_of_the_base_model_beside_it(tiny):
     base, one, other = (tiny.space.base, *random_architectures(tiny.space, num=2, seed=5))
 
-    def duel(subnetwork, base, reference):
+    def paired(subnetwork, base, reference):
         both = [Samples(call_ms=(ms, ms), reference_ms=(reference, reference), calls=1) for ms in (subnetwork, base)]
-        return Duel(arch_id="", subnetwork=both[0], base=both[1])
+        return PairedSamples(arch_id="", subnetwork=both[0], base=both[1])
 
     # twice as slow during the second, which the reference kernel does not feel: the base model does
-    assert measured_ms(base, {one: duel(5.0, 10.0, 1.0), other: duel(16.0, 20.0, 1.0)}) == pytest.approx(
+    assert measured_ms(base, {one: paired(5.0, 10.0, 1.0), other: paired(16.0, 20.0, 1.0)}) == pytest.approx(
         {base: 15.0, one: 7.5, other: 12.0}
     )
 
@@ -142,7 +142,7 @@ def test_other_sub_networks_join_the_file_and_another_scenario_is_refused(tiny, 
         (lambda line: line.replace('"calls": 1', '"calls": "1"', 1), r"line 2\.subnetwork\.calls"),
         (lambda line: line.replace('"call_ms": [', '"call_ms": [-1.0, ', 1), "line 2: both models must have the same"),
         (lambda line: line.replace("1.0", "0.0"), "line 2: times must be positive"),
-        (lambda line: "{", "a line must be JSON"),
+        (lambda line: "{", "line 2 of .* must be JSON"),
     ],
 )
 def test_a_damaged_file_is_refused_with_its_place(tiny, table, tmp_path, edit, message):

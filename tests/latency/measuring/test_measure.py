@@ -11,7 +11,7 @@ from latency.backends.torch_eager import TorchEager
 from latency.blocks.modules import Inputs, NextToNothing, isolated_blocks, whole_model
 from latency.blocks.subnetworks import random_architectures
 from latency.measuring.measure import measure_table
-from latency.measuring.sample_log import SampleLogError
+from latency.measuring.scenario_log import SampleLogError
 from latency.pricing.scenario import Runtime
 from latency.timing.interleaving import MeasureSettings
 from search_spaces import BlockKind, space_from_config

@@ -2,7 +2,8 @@ import json
 
 import pytest
 
-from latency.measuring.sample_log import SampleLog, SampleLogError
+from latency.measuring.sample_log import SampleLog
+from latency.measuring.scenario_log import SampleLogError
 from latency.timing.estimator import Samples
 
 SCENARIO = {"device": {"name": "here"}, "runtime": {"options": {"threads": "1"}}, "settings": [1, 2]}
@@ -76,7 +77,7 @@ def test_samples_of_another_scenario_are_refused_with_every_difference(tmp_path)
 @pytest.mark.parametrize(
     ("edit", "message"),
     [
-        (lambda lines: ["{"], "a line must be JSON"),
+        (lambda lines: ["{"], "line 1 of .* must be JSON"),
         (lambda lines: ["[]"], "line 1"),
         (lambda lines: [lines[0], lines[1], lines[1]], "round 2 is numbered 1"),
         (lambda lines: [lines[0], lines[1].replace("10.0", "-1.0")], "round 1 holds times that are not positive"),

@@ -8,7 +8,7 @@ import typer
 from typer.testing import CliRunner
 
 from nas.cli.errors import user_errors
-from nas.files.durable import StorageError
+from search_spaces.files.durable import StorageError
 
 
 def app_that_raises(error: BaseException) -> typer.Typer:
@@ -64,7 +64,7 @@ def test_an_interrupted_command_ends_with_130_and_no_traceback() -> None:
 WARNS = """
 import warnings
 import typer
-from nas.files.durable import LeftoverWarning
+from search_spaces.files.durable import LeftoverWarning
 from nas.cli.errors import user_errors
 
 @user_errors

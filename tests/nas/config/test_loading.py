@@ -10,8 +10,8 @@ import yaml
 
 from nas.config.loading import ConfigError, load_config, stored_config, stored_values
 from nas.config.sections import BEFORE, RESULT_FREE, ExperimentConfig, identity
-from nas.files.strict_yaml import dumped
 from nas.settings import described, plain
+from search_spaces.files.strict_yaml import dumped
 
 MINIMAL: dict[str, Any] = {
     "model": "model",

@@ -13,9 +13,9 @@ from pydantic.fields import FieldInfo
 
 from nas.config.loading import ConfigError, load_config
 from nas.config.sections import BEFORE, RESULT_FREE, ExperimentConfig, SearchConfig, identity, with_before
-from nas.files.digests import digest_of
-from nas.files.strict_yaml import dumped, parse_yaml
 from nas.settings import SettingsError, described, plain, read, section_of
+from search_spaces.files.digests import digest_of
+from search_spaces.files.strict_yaml import dumped, parse_yaml
 
 GIVEN: dict[str, Any] = {
     "model": "/model",

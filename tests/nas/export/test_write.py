@@ -28,13 +28,13 @@ from nas.export.report import ExportReport
 from nas.export.source import source_of_run, source_of_spec
 from nas.export.verify import VerificationRequest, verify
 from nas.export.write import ExportError, draw_before_after, export
-from nas.files.digests import folder_digest
 from nas.pipelines.folder import load_pipeline
 from nas.runs.directory import RunDirectory
 from nas.runs.spec import FoundArchitecture, read_spec, write_spec
 from nas.scores.intervals import mean_interval
 from search_spaces import Action, Architecture, SpaceForm, space_from_config, stock_config
 from search_spaces.actions import CopyStart
+from search_spaces.files.digests import folder_digest
 from search_spaces.folders.loading import load_unet, read_unet_config
 from search_spaces.known.architectures import KNOWN_ARCHITECTURES
 from search_spaces.shapes import PIPELINE_DIR
@@ -457,3 +457,47 @@ def test_any_architecture_comes_back_as_what_it_was(
     assert report.loads_as == ("SearchedUNet" if config is None else "stock config")
     assert source_of_spec(str(folder / "out"), model=PIPELINE_DIR).architecture == architecture
     shutil.rmtree(folder)
+
+
+@pytest.mark.usefixtures("checked_here")
+def test_files_that_are_not_the_exports_own_are_not_deleted(tmp_path: Path) -> None:
+    source = source_of_spec("bk-sdm-tiny", model=PIPELINE_DIR)
+    out = tmp_path / "out"
+    export(source, out=out, form=ExportForm.SPEC)
+    assert read_json(out / "export.json")["files"] == sorted(content(out))
+    export(source, out=out, form=ExportForm.SPEC)
+    (out / "notes").mkdir()
+    (out / "notes" / "thesis.tex").write_text("thesis")
+    with pytest.raises(ExportError, match=r"1 of its files are not the export's own, such as notes/thesis\.tex; move"):
+        export(source, out=out, form=ExportForm.SPEC)
+    report = read_json(out / "export.json")
+    del report["files"]  # as version 0.1.0 wrote it
+    (out / "export.json").write_text(json.dumps(report))
+    with pytest.raises(ExportError, match="such as notes/thesis"):
+        export(source, out=out, form=ExportForm.SPEC)
+    assert (out / "notes" / "thesis.tex").read_text() == "thesis"
+    shutil.rmtree(out / "notes")
+    export(source, out=out, form=ExportForm.SPEC)
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_what_was_made_meanwhile_is_not_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def meanwhile(request: VerificationRequest) -> dict[str, Any]:
+        (tmp_path / "out").mkdir()
+        (tmp_path / "out" / "thesis.tex").write_text("thesis")
+        return verify(request)
+
+    monkeypatch.setattr(nas.export.write, "run_verification", meanwhile)
+    with pytest.raises(ExportError, match="out exists and is not an export of this architecture"):
+        export(source_of_spec("bk-sdm-tiny", model=PIPELINE_DIR), out=tmp_path / "out", measure=False)
+    assert content(tmp_path) == {"out/thesis.tex": b"thesis"}
+
+
+def test_a_place_above_the_working_folder_is_refused_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "thesis.tex").write_text("thesis")
+    monkeypatch.chdir(tmp_path)
+    source = source_of_spec("bk-sdm-tiny", model=PIPELINE_DIR)
+    for out in ("new/..", ".", "..", "new/../.."):
+        with pytest.raises(ValueError, match="must not be the working folder or hold it"):
+            export(source, out=Path(out), form=ExportForm.SPEC)
+    assert content(tmp_path) == {"thesis.tex": b"thesis"}

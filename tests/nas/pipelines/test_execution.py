@@ -8,10 +8,11 @@ from diffusers import UNet2DConditionModel
 from diffusers.models.attention import BasicTransformerBlock
 from diffusers.models.resnet import ResnetBlock2D
 
+from latency.pricing.scenario import Dtype
 from nas.evaluation.clip_judge import ClipJudge
 from nas.evaluation.evaluator import Evaluator
 from nas.evaluation.setting import ScoreSetting
-from nas.pipelines.execution import Execution, Precision
+from nas.pipelines.execution import Execution
 from nas.pipelines.protocol import SamplingProtocol
 from nas.scores.prompts import ValidationSet
 from search_spaces.shapes import OPEN_CLIP_DIR, PIPELINE_DIR
@@ -39,7 +40,7 @@ def test_another_memory_format_moves_the_last_bits_only(unet: UNet2DConditionMod
 
 
 def test_bfloat16_scores_are_near_and_not_the_same(unet: UNet2DConditionModel) -> None:
-    plain, rounded = scores(unet, Execution()), scores(unet, Execution(precision=Precision.BFLOAT16))
+    plain, rounded = scores(unet, Execution()), scores(unet, Execution(precision=Dtype.BFLOAT16))
     assert rounded == pytest.approx(plain, abs=0.05)
     assert rounded != plain
 
@@ -61,8 +62,8 @@ def test_a_device_that_is_not_there_is_refused() -> None:
 
 
 @pytest.mark.gpu
-@pytest.mark.parametrize("precision", list(Precision))
-def test_a_gpu_scores_like_the_cpu(unet: UNet2DConditionModel, precision: Precision) -> None:
+@pytest.mark.parametrize("precision", list(Dtype))
+def test_a_gpu_scores_like_the_cpu(unet: UNet2DConditionModel, precision: Dtype) -> None:
     assert scores(unet, Execution(device="cuda", precision=precision)) == pytest.approx(
         scores(unet, Execution()), abs=0.05
     )

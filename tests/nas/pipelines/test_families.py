@@ -205,7 +205,7 @@ def test_an_index_must_be_json(folders: dict[str, Path], tmp_path: Path) -> None
     folder = Path(shutil.copytree(folders["sd1"], tmp_path / "other"))
     for text in ("{", "[1]", '"x"'):
         (folder / "model_index.json").write_text(text)
-        with pytest.raises(ModelFolderError, match=r"model_index\.json must be a JSON object"):
+        with pytest.raises(ModelFolderError, match=r"model_index\.json must be (JSON|a JSON object)"):
             check_pipeline_folder(folder)
 
 
@@ -290,7 +290,7 @@ def test_damaged_small_parts_are_named(folders: dict[str, Path], tmp_path: Path)
     ):
         PipelineParts.load(folder)
     (folder / "vae" / "config.json").write_text("{")
-    with pytest.raises(ModelFolderError, match=r"vae/config\.json must be a JSON object: .*; restore the folder"):
+    with pytest.raises(ModelFolderError, match=r"vae/config\.json must be .*; restore the folder"):
         PipelineParts.load(folder)
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from nas.files.digests import folder_digest
 from nas.pipelines.folder import PipelineParts, load_pipeline
 from nas.pipelines.index import check_pipeline_folder
+from search_spaces.files.digests import folder_digest
 from search_spaces.shapes import PIPELINE_DIR
 
 SIZE_PX = (48, 48)

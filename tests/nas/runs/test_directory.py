@@ -11,9 +11,9 @@ import pytest
 import torch
 import yaml
 
-from nas.files.durable import LeftoverWarning
 from nas.runs.directory import RunDirectory, RunDirectoryError
 from search_spaces import Architecture, Position, Stage
+from search_spaces.files.durable import LeftoverWarning
 
 CONFIG: dict[str, Any] = {"model": "somewhere", "search": {"target_ratio": 0.5}, "seed": 0}
 ARCHITECTURE = Architecture(

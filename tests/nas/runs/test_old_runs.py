@@ -14,13 +14,13 @@ import yaml
 
 import nas.search.staff
 from nas.config.loading import load_config
-from nas.files.digests import digest_of
 from nas.runs.checkpoint import read_checkpoint
 from nas.runs.directory import RunDirectory
 from nas.runs.frames import evaluation_frame, round_frame
 from nas.runs.spec import read_spec
 from nas.runs.trace import read_trace
 from nas.scores.store import ScoreStore
+from search_spaces.files.digests import digest_of
 from tests.nas.searching import IdlePool, search
 
 GOLDENS = Path(__file__).parent / "goldens"

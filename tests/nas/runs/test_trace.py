@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from nas.files.durable import StorageError
 from nas.runs.frames import evaluation_frame, round_frame
 from nas.runs.trace import Trace, TraceError, TraceWarning, read_trace
+from search_spaces.files.durable import StorageError
 
 
 @pytest.fixture
@@ -19,11 +19,10 @@ def path(tmp_path: Path) -> Path:
 
 
 def record(path: Path, *events: tuple[str, dict[str, Any]]) -> Trace:
-    """What one process does: open, emit, close."""
+    """What one process does: open, emit."""
     trace = Trace(path)
     for number, (event, fields) in enumerate(events):
         trace.emit(event, runtime={"time": number}, fields=fields)
-    trace.close()
     return trace
 
 
@@ -46,7 +45,6 @@ def test_an_event_can_be_read_as_soon_as_it_is_emitted(path: Path) -> None:
     for number in range(1, 4):
         trace.emit("trained", fields={"round": number})
         assert len(read_trace(path)) == number
-    trace.close()
 
 
 def test_a_resumed_search_meets_its_events_again_and_appends_the_new_ones(path: Path) -> None:
@@ -55,7 +53,6 @@ def test_a_resumed_search_meets_its_events_again_and_appends_the_new_ones(path: 
     trace = Trace(path)
     for event, fields in EVENTS:
         trace.emit(event, runtime={"time": 99}, fields=fields)
-    trace.close()
     assert path.read_bytes().startswith(before), "what an earlier process wrote stays, times included"
     assert (trace.num_past, trace.num_replayed) == (2, 2)
     assert [event["event"] for event in read_trace(path)] == ["search_started", "trained", "decision"]
@@ -70,7 +67,6 @@ def test_a_search_that_differs_from_the_recorded_one_is_stopped(path: Path) -> N
         TraceError, match=r"line 2 of .*trace\.jsonl is not what this search gives: loss, round differ"
     ) as e:
         trace.emit("trained", fields={"round": 1, "loss": 0.5})
-    trace.close()
     assert "([None, 0] there, [0.5, 1] now)" in str(e.value)
     assert "start a new run directory" in str(e.value)
     assert path.read_bytes() == content
@@ -81,7 +77,6 @@ def test_another_event_at_the_same_place_is_another_search(path: Path) -> None:
     trace = Trace(path)
     with pytest.raises(TraceError, match=r"line 1 .* event, round, target differ"):
         trace.emit("trained", fields={"round": 0})
-    trace.close()
 
 
 @pytest.mark.parametrize("torn", ['{"event": "dec', '{"event": "decision", "actions": []}', "{", "\x00\x00"])
@@ -107,11 +102,11 @@ def test_a_line_torn_within_a_character_is_dropped_too(path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "law"),
     [
-        ('{"event": "tra', "line 2 of .* is not JSON"),
-        ("\\xff\\xfe", "line 2 of .* is not JSON"),
+        ('{"event": "tra', "line 2 of .* must be JSON"),
+        ("\\xff\\xfe", "line 2 of .* must be JSON"),
         ("[1, 2]", "line 2 of .* must be an object with `event`"),
         ('{"round": 0}', "line 2 of .* must be an object with `event`"),
-        ("", "line 2 of .* is not JSON"),
+        ("", "line 2 of .* must be JSON"),
     ],
 )
 def test_a_broken_line_in_the_middle_is_named_and_nothing_is_changed(path: Path, line: str, law: str) -> None:
@@ -143,7 +138,6 @@ def test_a_full_disk_leaves_whole_lines_and_the_event_can_be_emitted_again(
             trace.emit(EVENTS[2][0], fields=EVENTS[2][1])
     assert path.read_bytes() == content
     trace.emit(EVENTS[2][0], fields=EVENTS[2][1])
-    trace.close()
     assert [event["event"] for event in read_trace(path)] == ["search_started", "trained", "decision"]
 
 

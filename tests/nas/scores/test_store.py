@@ -15,9 +15,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nas.files.digests import digest_of
 from nas.scores.prompts import Prompt
 from nas.scores.store import ScoreKey, ScoreStore, ScoreStoreError, ScoreStoreWarning, digest_of_prompts
+from search_spaces.files.digests import digest_of
 
 PROMPTS = (Prompt(caption="a red ring", noise_seed=1), Prompt(caption="a blue cross", noise_seed=2**56 - 1))
 KEY = ScoreKey(weights_digest="w0", arch_id="a0", protocol_digest="p0", prompts_digest=digest_of_prompts(PROMPTS))

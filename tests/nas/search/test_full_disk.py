@@ -17,12 +17,12 @@ import pytest
 import torch
 
 from nas.drawing.grid import write_grid
-from nas.files.durable import StorageError
 from nas.runs.directory import RunDirectory
 from nas.runs.trace import Trace, read_trace
 from nas.scores.prompts import Prompt
 from nas.scores.store import ScoreKey, ScoreStore, digest_of_prompts
 from search_spaces import Architecture, Position, Stage
+from search_spaces.files.durable import StorageError
 from tests.nas.searching import exit_code, same_result, search
 
 PROMPTS = (Prompt(caption="a red ring", noise_seed=1),)
@@ -140,12 +140,10 @@ def test_a_full_disk_refuses_loudly_and_takes_the_same_again_when_there_is_room(
     mount.empty()
     for write in WRITES:
         write(*parts)
-    parts[2].close()
 
 
 def test_a_read_only_disk_refuses_loudly_and_can_still_be_read(mount: Mount) -> None:
     run, store, trace = begin(mount.path)
-    trace.close()
     before = files(mount.path)
     mount.remount("ro")
     refusal = r"^cannot write .*: the file system is read-only; make it writable and run the same command"

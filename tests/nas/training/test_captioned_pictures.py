@@ -32,7 +32,7 @@ def test_every_problem_is_named_at_once(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"metadata\.jsonl has 4 problems: ") as refusal:
         read_metadata(tmp_path)
     message = str(refusal.value)
-    assert "line 1 must hold `file_name` and `text` (JSONDecodeError" in message
+    assert "line 1 must hold `file_name` and `text` (JsonError" in message
     assert "line 2 must hold `file_name` and `text` (KeyError: 'text')" in message
     assert "line 3 names 1.png, which is not in the folder" in message
     assert "line 4 must hold `file_name` and `text` (TypeError" in message

@@ -37,7 +37,8 @@ def test_folders_without_a_model(tmp_path: Path) -> None:
     [
         ('{"_class_name": "UNet2D', "config.json must be JSON"),
         (json.dumps({"_class_name": "UNet3DConditionModel"}), "must be .* but got 'UNet3DConditionModel'"),
-        ("[]", "but got None"),
+        ("[]", "must be a JSON object, but holds a list"),
+        ('{"_class_name": "UNet2DConditionModel", "sample_size": 8, "sample_size": 9}', "but sample_size stands twice"),
     ],
 )
 def test_configs_of_something_else(text: str, message: str, tmp_path: Path) -> None:

@@ -170,7 +170,7 @@ def test_context_tokens_come_from_the_tokenizer(pipeline, tmp_path):
     (tmp_path / "tokenizer").mkdir()
     for content in ('{"model_max_length": 1000000000000000019884624838656}', "[]", "{"):
         (tmp_path / "tokenizer" / "tokenizer_config.json").write_text(content)
-        with pytest.raises(ValueError, match="model_max_length"):
+        with pytest.raises(ValueError, match=r"model_max_length|must be"):
             read_context_tokens(tmp_path)
 
 
@@ -194,7 +194,7 @@ def test_unets_load_from_pipeline_and_unet_folders(pipeline):
     ("content", "message"),
     [
         ("{", "must be JSON"),
-        ("[]", "`_class_name`"),
+        ("[]", "must be a JSON object"),
         ('{"_class_name": "AutoencoderKL"}', "but got 'AutoencoderKL'"),
         ('{"_class_name": "UNet2DConditionModel"}', "weights must be safetensors"),
     ],

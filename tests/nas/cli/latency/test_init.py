@@ -8,9 +8,10 @@ from diffusers import UNet2DConditionModel
 from typer.testing import CliRunner
 
 from latency.backends.registry import BackendName, make_backend
-from latency.blocks.models import Attention, Dtype, latency_model
+from latency.blocks.models import Attention, latency_model
 from latency.exporters.formats import Converter, ModelFormat
 from latency.kits.manifest import read_manifest
+from latency.pricing.scenario import Dtype
 from nas.cli.latency.app import app
 from search_spaces.known.architectures import BASE_CONFIGS
 from tests.latency.conftest import ONE_STAGE

@@ -21,3 +21,13 @@ def folder_digest(folder: Path, /) -> str:
         with path.open("rb") as file:
             digest.update(hashlib.file_digest(file, "sha256").digest())
     return digest.hexdigest()[:16]
+
+
+def sha256_of(path: Path, /) -> str:
+    """SHA-256 of a file's content; of a folder (Core ML packages are folders), of its files' names and digests."""
+    if path.is_dir():
+        inside = sorted((p.relative_to(path).as_posix(), p) for p in path.rglob("*") if p.is_file())
+        lines = "".join(f"{sha256_of(file)}  {name}\n" for name, file in inside)
+        return hashlib.sha256(lines.encode()).hexdigest()
+    with path.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()

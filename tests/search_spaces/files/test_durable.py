@@ -4,6 +4,7 @@ import errno
 import os
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -11,17 +12,20 @@ from pathlib import Path
 import pytest
 from safetensors import SafetensorError
 
-from nas.files.durable import (
+from search_spaces.files.durable import (
     LeftoverWarning,
+    PlaceError,
     StorageError,
     append,
     is_part,
+    put_copy,
     set_aside,
     storage_errors,
     sweep,
     sweep_beside,
     whole,
     whole_once,
+    whole_with_others,
     write_text,
 )
 
@@ -180,7 +184,7 @@ def test_what_is_set_aside_replaces_what_was_set_aside_before(tmp_path: Path) ->
 LEAVES_PARTS = """
 import os, signal, sys
 from pathlib import Path
-from nas.files.durable import whole, whole_once
+from search_spaces.files.durable import whole, whole_once
 with whole(Path(sys.argv[1]) / "a" / "file") as file, whole_once(Path(sys.argv[1]) / "b") as other:
     file.write_text("half"); other.write_text("half")
     with whole(Path(sys.argv[1]) / "folder") as folder:
@@ -212,3 +216,163 @@ def test_parts_are_swept_when_who_wrote_them_is_dead_and_not_before(tmp_path: Pa
     assert names(tmp_path) == ["a", "mine.part"]
     assert names(tmp_path / "a") == ["file.elsewhere-1.part"]
     sweep(tmp_path)
+
+
+REPLACES = """
+import os, signal, sys
+from pathlib import Path
+from search_spaces.files.durable import whole
+place, how, step = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+
+def step_by_step(event, arguments):
+    global step
+    if event in ("os.rename", "os.remove", "os.rmdir", "os.mkdir") or (event == "open" and place.name in str(arguments[0])):
+        step -= 1
+        if step == 0:
+            if how == "kill":
+                os.kill(os.getpid(), signal.SIGKILL)
+            raise OSError(28, "No space left on device")
+
+sys.addaudithook(step_by_step)
+with whole(place, check=lambda old: None) as part:
+    part.mkdir()
+    for name in ("a", "new"):
+        (part / name).write_text("new")
+print("steps left:", step)
+"""  # noqa: E501
+OLD, NEW = {"a": "old", "b": "old"}, {"a": "new", "new": "new"}
+
+
+def texts(folder: Path) -> dict[str, str]:
+    return {path.name: path.read_text() for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize("how", ["kill", "refuse"])
+def test_stopped_at_any_step_the_old_or_the_new_folder_stands_whole(tmp_path: Path, how: str) -> None:
+    outcomes = []
+    for step in range(1, 40):
+        place = tmp_path / f"step{step}" / "folder"
+        place.mkdir(parents=True)
+        for name, text in OLD.items():
+            (place / name).write_text(text)
+        command = [sys.executable, "-c", REPLACES, str(place), how, str(step)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if how == "refuse":
+            assert texts(place) in (OLD, NEW), "it was put back at once"
+        with warnings.catch_warnings(record=True):
+            warnings.simplefilter("always")
+            sweep_beside(place)
+        assert texts(place) in (OLD, NEW), step
+        assert names(place.parent) == ["folder"], step
+        outcomes.append(texts(place) == NEW)
+        if done.stdout.startswith("steps left:") and int(done.stdout.split(":")[1]) > 0:
+            break
+    assert len(outcomes) > 10
+    assert outcomes[-1], "nothing stopped the last one"
+    assert not all(outcomes)
+    if how == "kill":
+        assert outcomes == sorted(outcomes), "first the old, then the new"
+
+
+def test_a_folder_is_replaced_where_the_caller_lets_it_go_at_the_very_end(tmp_path: Path) -> None:
+    def refuse(old: Path) -> None:
+        raise ValueError(f"{old.name} is somebody's")
+
+    place = tmp_path / "folder"
+    for check, law in [(None, "must not exist yet or be empty"), (refuse, "folder is somebody's")]:
+        with pytest.raises(ValueError, match=law), whole(place, check=check) as part:  # noqa: PT012
+            part.mkdir()
+            place.mkdir(exist_ok=True)  # by somebody else, meanwhile
+            (place / "thesis").write_text("thesis")
+        assert texts(place) == {"thesis": "thesis"}
+        assert names(tmp_path) == ["folder"]
+    with whole(place, check=lambda old: None) as part:
+        part.mkdir()
+    assert names(place) == []
+    with whole(place) as part:
+        part.mkdir()
+        (part / "a").write_text("new")
+    assert texts(place) == {"a": "new"}, "an empty folder is no loss"
+
+
+def test_what_cannot_be_replaced_is_refused_before_anything_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "folder" / "inner").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "folder")
+    (tmp_path / "dangling").symlink_to(tmp_path / "nowhere")
+    monkeypatch.chdir(tmp_path / "folder" / "inner")
+    before = names(tmp_path)
+    for place, law in [
+        (Path("/dev/null"), "is a device, a pipe or a socket"),
+        (tmp_path / "pipe", "is a device, a pipe or a socket"),
+        (tmp_path / "link", r"is a link to .*folder, where no file is; give the place itself"),
+        (tmp_path / "dangling", "is a link to"),
+        (Path("new/.."), "must not be the working folder or hold it"),
+        (Path(), "must not be the working folder or hold it"),
+        (tmp_path / "folder", "must not be the working folder or hold it"),
+        (Path("/"), "must not be the working folder or hold it"),
+    ]:
+        with pytest.raises(PlaceError, match=law), whole(place, check=lambda old: None):
+            pytest.fail("there is nothing to write")
+    assert names(tmp_path) == before
+    assert names(Path()) == []
+
+
+def test_a_file_and_a_folder_do_not_replace_each_other(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").write_text("old")
+    with pytest.raises(PlaceError, match=r"a file is to stand at .*, but a folder stands there"):
+        write_text(tmp_path / "folder", "new")
+    law = r"a folder is to stand at .*, but a file stands there"
+    with pytest.raises(PlaceError, match=law), whole(tmp_path / "file") as part:
+        part.mkdir()
+    assert names(tmp_path) == ["file", "folder"]
+
+
+def test_a_link_to_a_file_is_replaced_and_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "target").write_text("somebody's")
+    (tmp_path / "link").symlink_to(tmp_path / "target")
+    write_text(tmp_path / "link", "new")
+    assert texts(tmp_path) == {"target": "somebody's", "link": "new"}
+
+
+def test_the_place_is_settled_before_the_working_folder_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    with whole(Path("file")) as part:
+        part.write_text("new")
+        monkeypatch.chdir(tmp_path)
+    assert names(tmp_path) == ["here"]
+    assert names(tmp_path / "here") == ["file"]
+
+
+def test_a_file_comes_after_those_that_belong_to_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[str] = []
+    replace = os.replace
+
+    def replaced(source: Path, target: Path) -> None:
+        done.append(Path(target).name)
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", replaced)
+    with whole_with_others(tmp_path / "model") as part:
+        for name in ("model.weights", "model", "a"):
+            part.with_name(name).write_text(name)
+    assert done == ["a", "model.weights", "model"]
+    assert texts(tmp_path) == {name: name for name in done}
+
+
+def test_a_copy_replaces_what_stands_there_and_goes_its_own_way(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "a").write_text("a")
+    for _ in range(2):
+        put_copy(tmp_path / "folder", tmp_path / "copy")
+        put_copy(tmp_path / "folder" / "a", tmp_path / "single")
+    assert texts(tmp_path / "copy") == {"a": "a"}
+    write_text(tmp_path / "single", "new")
+    assert (tmp_path / "folder" / "a").read_text() == "a"
+    assert names(tmp_path) == ["copy", "folder", "single"]

@@ -10,7 +10,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nas.files.strict_yaml import MAX_BYTES, MAX_DEPTH, YamlError, dumped, parse_yaml, read_yaml
+from search_spaces.files.strict_yaml import MAX_BYTES, MAX_DEPTH, YamlError, dumped, parse_yaml, read_yaml
 
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=12)
 NUMBERS_AND_WORDS = st.from_regex(r"[-+]?[0-9.:_eE+xo-]{1,8}|yes|no|on|off|null|~|true|\.inf|<<|=", fullmatch=True)
