@@ -114,17 +114,17 @@ class Door(Generic[K]):
         return list(entry_points(group=self.group))
 
     def _listed(self, points: list[EntryPoint]) -> list[Listed[K]]:
-        found = []
+        found: list[Listed[K]] = []
         for point in points:
             rivals = [other for other in points if other.name == point.name]
             if point.name in (*self.ours, *self._besides):
-                found.append(Listed[K](name=point.name, origin=_origin(point), value=None, problem=self._taken(point)))
+                found.append(Listed(name=point.name, origin=_origin(point), value=None, problem=self._taken(point)))
             elif len(rivals) > 1:
                 problem = (
                     f"a name must stand for one {self.noun}, but {point.name!r} is one of each of "
                     f"{' and '.join(_origin(each) for each in rivals)}; uninstall all but one"
                 )
-                found.append(Listed[K](name=point.name, origin=_origin(point), value=None, problem=problem))
+                found.append(Listed(name=point.name, origin=_origin(point), value=None, problem=problem))
             else:
                 found.append(self._loaded(point))
         return found

@@ -68,7 +68,8 @@ class LiveSource:
         if geometry(ours) != geometry(space):
             differing = [name for name, part in geometry(ours).items() if part != geometry(space)[name]]
             raise LatencyTableError(
-                f"the space that is searched must be that of the model that is measured, {self.machine.model.name}, but they "
+                f"the space that is searched must be that of the model that is measured, {self.machine.model.name}, "
+                "but they "
                 f"differ in {', '.join(differing)}; give the search's own base model as `model`"
             )
         if not self.machine.cache.parent.is_dir():

@@ -100,7 +100,6 @@ class BackendLaws:
             for output in outputs:
                 if output is not None and expected is not None:
                     np.testing.assert_allclose(output, expected, rtol=self.rtol, atol=self.atol, err_msg=kind)
-            backend.discard(call)
 
     def test_time_passes(self, backend: Backend, calls: dict[str, ModuleCall]) -> None:
         """The clock sees the work of calls and of the reference kernel."""
@@ -113,7 +112,7 @@ class BackendLaws:
     def test_a_session_leaves_torch_as_it_was(self, backend: Backend) -> None:
         """Also when what is measured fails."""
         before = torch.get_num_threads(), torch.is_grad_enabled()
-        with pytest.raises(_Failure), _failing(backend):
+        with pytest.raises(_MeasuringError), _failing(backend):
             assert not torch.is_grad_enabled()
         assert (torch.get_num_threads(), torch.is_grad_enabled()) == before
 
@@ -127,7 +126,7 @@ class BackendLaws:
                 backend.discard(call)
 
 
-class _Failure(Exception):
+class _MeasuringError(Exception):
     """What goes wrong while something is measured."""
 
 
@@ -136,4 +135,4 @@ def _failing(backend: Backend) -> Iterator[None]:
     """A session whose block fails at its end."""
     with backend.session():
         yield
-        raise _Failure
+        raise _MeasuringError

@@ -82,8 +82,7 @@ class ImporterLaws:
         for damaged in _damaged(report, num=self.num_corruptions):
             try:
                 _, readings = read_report(damaged, importer=importer)
-            except ReportError as error:
-                assert str(error).startswith(report.name)
+            except ReportError:
                 continue
             assert all(0 < reading.min_ms <= reading.median_ms <= reading.p90_ms for reading in readings)
 
