@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.latency.conftest import ONE_STAGE
 from tests.latency.strategies import CONFIG, TOKENS
 
 ROOT = Path(__file__).parents[2]
@@ -116,7 +117,7 @@ print(type(make_source("formula", settings=settings, folder=Path())).__name__)
 
 def test_a_table_is_measured_with_a_backend_of_a_plugin(installed, tmp_path):
     (tmp_path / "unet").mkdir()
-    config, folder = CONFIG | {"norm_num_groups": 4}, str(tmp_path / "unet")
+    config, folder = ONE_STAGE, str(tmp_path / "unet")
     code = f"""
 import torch
 from pathlib import Path

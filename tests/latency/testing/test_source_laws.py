@@ -55,6 +55,12 @@ class TestFormulaOfTheStockSpace(TestFormula):
         return space_from_config(CONFIG, form=SpaceForm.STOCK)
 
 
+@pytest.fixture(scope="module")
+def price_file(tmp_path_factory):
+    """One file for all laws of live measurement: what one has measured, the next finds."""
+    return tmp_path_factory.mktemp("live") / "prices.jsonl"
+
+
 class TestLive(LatencySourceLaws):
     """With a backend whose milliseconds are weights, so that nothing has to be forgiven."""
 
@@ -65,15 +71,10 @@ class TestLive(LatencySourceLaws):
     def space(self):
         return space_from_config(one_stage_model().config, max_copies=0)
 
-    @pytest.fixture(scope="class")
-    def cache(self, tmp_path_factory):
-        """One file for all laws: what one has measured, the next finds."""
-        return tmp_path_factory.mktemp("live") / "prices.jsonl"
-
     @pytest.fixture
-    def source(self, cache):
+    def source(self, price_file):
         settings = LiveSettings(model="one stage", rounds=2)
-        machine = Machine(settings=settings, model=one_stage_model(), backend=Counting, cache=cache)
+        machine = Machine(settings=settings, model=one_stage_model(), backend=Counting, cache=price_file)
         return LiveSource(machine=machine)
 
 
