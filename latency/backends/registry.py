@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from latency.backends.backend import Backend, BackendKind, BackendSettings
-from latency.plugins import Door, instance_of, missing_members
+from latency.plugins import Door, PluginError, instance_of, missing_members
 
 if TYPE_CHECKING:
     from latency.exporters.cache import ExportCache
@@ -41,9 +41,8 @@ def make_backend(name: str, /, *, threads: int, provider: str | None, cache: Pat
         cache: Folder of exported blocks; None = in the user's cache folder.
 
     Raises:
-        PluginError: There is no backend of this name, or its plugin is broken.
+        PluginError: There is no backend of this name, or its plugin is broken or made something else.
         ValueError: A setting that the backend does not have or cannot honour, or a missing optional package or device.
-        TypeError: A plugin made something else than a backend.
     """
     kind = backend_door().find(name)
     if provider is not None and not kind.has_provider:
@@ -53,7 +52,7 @@ def make_backend(name: str, /, *, threads: int, provider: str | None, cache: Pat
         raise ValueError(f"`--threads` is a setting of backends on the CPU, not of {name}")
     backend = kind.make(BackendSettings(threads=threads, provider=provider, cache=cache))
     if missing := missing_members(backend, Backend):
-        raise TypeError(
+        raise PluginError(
             f"backend {name!r} must make a `latency.Backend`, but the {type(backend).__qualname__} that it makes "
             f"lacks {', '.join(missing)}"
         )

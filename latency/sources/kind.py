@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from latency.documents.strict_json import strangers, validated
-from latency.plugins import missing_members
+from latency.plugins import PluginError, missing_members
 from latency.pricing.source import LatencySource
 
 S = TypeVar("S")
@@ -81,7 +81,7 @@ class SourceKind(Generic[S]):
 
         Raises:
             SettingsError: They break the laws of `settings`; the message holds all that is wrong.
-            TypeError: What was made is no latency source: a mistake in a plugin.
+            PluginError: What was made is no latency source: a mistake in a plugin.
         """
         plain = {key: str(value) if isinstance(value, Path) else value for key, value in settings.items()}
         assert is_dataclass(self.settings), "checked where it entered"
@@ -94,7 +94,7 @@ class SourceKind(Generic[S]):
             raise SettingsError(f"settings of the latency source {name!r}: " + "; ".join(wrong))
         source = self.make(checked, context)
         if missing := missing_members(source, LatencySource):
-            raise TypeError(
+            raise PluginError(
                 f"latency source {name!r} must make a `latency.LatencySource`, but the {type(source).__qualname__} "
                 f"that it makes lacks {', '.join(missing)}"
             )

@@ -5,7 +5,9 @@ import pytest
 from latency import MissingRowsError, WorkloadMismatchError, write_table
 from latency.plugins import PluginError
 from latency.pricing.pricer import Pricer
-from latency.sources import SettingsError, make_source
+from latency.sources import SettingsError, SourceKind, make_source
+from latency.sources.kind import SourceContext
+from latency.sources.table import TableSettings
 from tests.latency.strategies import TOKENS, small_space, table_of
 
 FORMULA = {"model": "small", "device": "phone", "relative_error": 0.1, "ms_per_gmac": 1.0}
@@ -76,3 +78,9 @@ def test_a_formula_says_what_it_is_and_its_digest_is_its_numbers(tmp_path):
     prices = source.prices(space, context_tokens=TOKENS)
     assert prices(space.base) == pytest.approx(space.num_macs(space.base, context_tokens=TOKENS) / 1e9, rel=1e-12)
     assert prices.latency(space.base).error_ms == pytest.approx(0.1 * prices(space.base), rel=1e-12)
+
+
+def test_a_kind_that_makes_no_source_is_named_with_what_it_lacks(tmp_path):
+    kind = SourceKind(about="half", settings=TableSettings, make=lambda settings, context: settings)
+    with pytest.raises(PluginError, match=r"'half' must make .* TableSettings .* lacks digest, distrust, prices, scen"):
+        kind.source({"path": "x"}, name="half", context=SourceContext(folder=tmp_path))
