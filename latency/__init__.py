@@ -17,7 +17,7 @@ from latency.pricing.scenario import (
     SourceFile,
     Workload,
 )
-from latency.pricing.source import LatencySource
+from latency.pricing.source import Latency, LatencySource, Prices, Scenario
 from latency.pricing.table import REST, LatencyTable, MissingRowsError, TableRow, WorkloadMismatchError, check_workload
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "EndToEnd",
     "Guidance",
     "ImageLatency",
+    "Latency",
     "LatencyPrediction",
     "LatencySource",
     "LatencyTable",
@@ -36,8 +37,10 @@ __all__ = [
     "LatencyTableWarning",
     "Method",
     "MissingRowsError",
+    "Prices",
     "Protocol",
     "Runtime",
+    "Scenario",
     "SourceFile",
     "TableRow",
     "Workload",

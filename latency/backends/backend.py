@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from latency.pricing.scenario import Runtime
@@ -64,3 +66,35 @@ class Backend(Protocol):
     def reference(self) -> Callable[[], object]:
         """A fixed piece of work, the same in every run, that slows down when the machine does."""
         ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackendSettings:
+    """What a backend is made with.
+
+    Attributes:
+        threads: Threads of its runtime on a CPU.
+        provider: Which of its runtime's devices; None = the CPU.
+        cache: Folder of exported blocks; None = in the user's cache folder.
+    """
+
+    threads: int = 1
+    provider: str | None = None
+    cache: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackendKind:
+    """What stands behind a name of the door `latency.backends`.
+
+    Attributes:
+        about: What it is, in a line.
+        make: The backend; may raise a `ValueError` for a missing package or device.
+        has_threads: Whether `threads` is a setting of it.
+        has_provider: Whether `provider` is a setting of it.
+    """
+
+    about: str
+    make: Callable[[BackendSettings], Backend]
+    has_threads: bool = True
+    has_provider: bool = False

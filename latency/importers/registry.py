@@ -1,5 +1,6 @@
 """All importers by name, and which of them understands a report."""
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -19,31 +20,42 @@ from latency.importers import (
 )
 from latency.importers.reading import Reading, ReportError
 from latency.importers.report import Report
+from latency.plugins import Door, PluginWarning, instance_of
 
+GROUP: Final = "latency.importers"
+AUTO: Final = "auto"  # on the command line: find the format out
 ETDUMP_MAGIC: Final = b"ED00"  # identifier of ExecuTorch's binary traces, behind a length and an offset
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Importer:
-    """A profiler's format.
+    """A profiler's format: what stands behind a name of the door `latency.importers`.
 
     Attributes:
         name: On the command line and in a table's `protocol.importer`.
         runtime: Runtime that wrote the report; "" where the format does not say.
         recognises: Whether a report is of this format, from its content.
         read: Its readings.
+        about: What it is, in a line; "" = its name says it.
     """
 
     name: str
     runtime: str
     recognises: Callable[[Report], bool]
     read: Callable[[Report], tuple[Reading, ...]]
+    about: str = ""
 
 
 IMPORTERS: Final = {
     importer.name: importer
     for importer in (
-        Importer(name=name, runtime=runtime, recognises=module.recognises, read=module.read)
+        Importer(
+            name=name,
+            runtime=runtime,
+            recognises=module.recognises,
+            read=module.read,
+            about=str(module.__doc__).partition("\n")[0],
+        )
         for name, runtime, module in (
             ("onnxruntime", "onnxruntime", onnxruntime_profile),
             ("openvino", "openvino", openvino_benchmark),
@@ -61,8 +73,13 @@ IMPORTERS: Final = {
 }
 
 
+def importer_door() -> Door[Importer]:
+    """Ours and the plugins' importers."""
+    return Door(GROUP, noun="importer", option="`--format`", ours=IMPORTERS, check=_flaw, besides=(AUTO,))
+
+
 def detect(report: Report, /) -> Importer:
-    """The importer that understands a report.
+    """The importer that understands a report, ours or a plugin's.
 
     Raises:
         ReportError: None does, or several do.
@@ -72,11 +89,12 @@ def detect(report: Report, /) -> Importer:
             "ExecuTorch's binary trace must be turned into text first: "
             '`executorch.devtools.Inspector(etdump_path=...).to_dataframe().to_csv("NAME.tsv", sep="\\t")`'
         )
-    found = [importer for importer in IMPORTERS.values() if importer.recognises(report)]
+    known = importer_door().working()
+    found = [importer for importer in known.values() if _recognises(importer, report)]
     if len(found) != 1:
         which = " and ".join(importer.name for importer in found) or "none"
         raise ReportError(
-            f"a report must be of one of the formats {', '.join(IMPORTERS)}, but it looks like {which}; "
+            f"a report must be of one of the formats {', '.join(known)}, but it looks like {which}; "
             "name its format, or fill in the CSV beside the manifest"
         )
     return found[0]
@@ -99,3 +117,24 @@ def read_report(report: Report, /, *, importer: Importer | None = None) -> tuple
         return chosen, chosen.read(report)
     except ReportError as error:
         raise ReportError("\n".join(f"{report.name}: {line}" for line in str(error).splitlines())) from error
+
+
+def _recognises(importer: Importer, report: Report) -> bool:
+    """Whether an importer claims a report; a plugin that breaks on it does not, and is named."""
+    if IMPORTERS.get(importer.name) is importer:
+        return importer.recognises(report)
+    try:
+        return importer.recognises(report)
+    except ReportError:
+        raise
+    except Exception as error:  # whatever a stranger's importer does with a file that is not for it
+        message = f"importer {importer.name!r}, a plugin's, raises {type(error).__name__} at {report.name}: {error}"
+        warnings.warn(f"{message}; it is left out, ask its authors", PluginWarning, stacklevel=3)
+        return False
+
+
+def _flaw(value: object, name: str) -> str:
+    if flaw := instance_of(Importer, wanted="a `latency.importers.Importer`")(value, name):
+        return flaw
+    assert isinstance(value, Importer)
+    return "" if value.name == name else f"must be called as its entry point, but its `name` is {value.name!r}"

@@ -76,7 +76,7 @@ def measure_models(
     }
     pending = [each for each in subnetworks if each.arch_id not in pairs]
     if pending:
-        _check_memory(pending, supernet=supernet, backend=backend)
+        check_memory(pending, supernet=supernet, backend=backend)
         with backend.session():
             base = _whole(space.base, supernet, workload, settings=settings)
             _announce(on_prepare, space.base, number=1, total=1 + num_subnetworks)
@@ -156,8 +156,12 @@ def _counted_over_all(on_round: OnRound, *, number: int, total: int) -> OnRound:
     return report_round
 
 
-def _check_memory(models: Iterable[Architecture], *, supernet: Supernet, backend: Backend) -> None:
-    """Refuse what would be killed."""
+def check_memory(models: Iterable[Architecture], /, *, supernet: Supernet, backend: Backend) -> None:
+    """Refuse what would be killed: the base model and one of `models` at a time.
+
+    Raises:
+        ValueError: The backend holds weights of its own for every model, and the memory is too small for two.
+    """
     available, space = available_bytes(), supernet.space
     if not backend.copies_weights or available is None:
         return

@@ -13,7 +13,8 @@ from typing import Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from latency.pricing.table import REST, LatencyTable, check_workload
+from latency.pricing.source import BlockPrices
+from latency.pricing.table import LatencyTable, check_workload
 from latency.timing.estimator import Array
 from search_spaces import Architecture, ArchitectureError, BlockKind, BlockSignature, Site, UNetSpace
 
@@ -22,33 +23,30 @@ _Gene: TypeAlias = tuple[str, int, bool]  # stage, position, whether it counts c
 GENES_PER_POSITION: Final = 2
 
 
-class Pricing:
-    """The prices of one space on one table, ready to be looked up.
+class GenePrices:
+    """The prices of one space, ready to be looked up by gene.
 
     Genes are whole numbers (n, 2 x positions): `resnets` and `cross_attentions` of every position of the base model, in
     the order of the forward pass. Architectures that have lost whole positions have no genes here.
 
     Args:
-        table: The table; latent size and batch are its own.
-        space: The space; it holds the table's base model.
-        context_tokens: Text tokens that cross-attentions read; None = the table's.
+        blocks: What blocks cost.
+        space: The space.
+        sizes: Latent size and text tokens, as `UNetSpace.sites` takes them.
 
     Raises:
-        WorkloadMismatchError: The table is for another workload.
-        MissingRowsError: It does not price every block that the space can reach.
+        ValueError: Some block that the space can reach has no price.
     """
 
-    def __init__(self, table: LatencyTable, /, *, space: UNetSpace, context_tokens: int | None = None) -> None:
-        sizes = table.workload.sizes
-        check_workload(table, space=space, **{**sizes, "context_tokens": context_tokens or sizes["context_tokens"]})
+    def __init__(self, blocks: BlockPrices, /, *, space: UNetSpace, sizes: Mapping[str, int]) -> None:
         signatures = space.reachable_signatures(**sizes)
-        table.require(signatures)
+        blocks.require(signatures)
         self._space = space
         self._positions = tuple(space.base.positions())
-        prices = {signature: table.milliseconds(signature) for signature in signatures}
-        rest_ms = fsum(row.median_ms for row in table.rows if row.signature == REST)
+        self._own = [(place, position.source) for place, position in self._positions]
+        prices = {signature: blocks.milliseconds(signature) for signature in signatures}
         base_sites = space.sites(space.base, **sizes)
-        self.fixed_ms = fsum((rest_ms, *(prices[site.signature] for site in base_sites if site.position < 0)))
+        self.fixed_ms = fsum((blocks.rest_ms, *(prices[site.signature] for site in base_sites if site.position < 0)))
         ladder = _counting_up(space)
         self._prices: Array = np.full((GENES_PER_POSITION * len(self._positions), len(ladder)), nan)
         for architecture in ladder:
@@ -81,6 +79,10 @@ class Pricing:
             self._refuse(genes, outside)
         return total
 
+    def has_genes(self, architecture: Architecture, /) -> bool:
+        """Whether an architecture has every position of the base model and no other."""
+        return [(place, position.source) for place, position in architecture.positions()] == self._own
+
     def genes(self, architectures: Sequence[Architecture], /) -> npt.NDArray[np.int64]:
         """Genes of architectures (n, 2 x positions).
 
@@ -89,11 +91,11 @@ class Pricing:
         """
         rows = []
         for architecture in architectures:
-            own = [(place, position.source) for place, position in architecture.positions()]
-            if own != [(place, position.source) for place, position in self._positions]:
+            if not self.has_genes(architecture):
                 raise ArchitectureError(
-                    f"an architecture must have every position of the base model to have genes, but {len(own)} of "
-                    f"{len(self._positions)} are there; price it with `LatencyTable.predict`"
+                    f"an architecture must have every position of the base model to have genes, but "
+                    f"{len(tuple(architecture.positions()))} of {len(self._positions)} are there; price it with "
+                    "`LatencyTable.predict`"
                 )
             rows.append([count for _, count in _counts(architecture)])
         return np.asarray(rows, dtype=np.int64).reshape(len(rows), len(self._prices))
@@ -125,6 +127,25 @@ class Pricing:
                 f"{int(outside.sum())} of {len(genes)} rows of genes are in no architecture; row {first}: {error}"
             ) from error
         raise AssertionError("what has no price is not in the space")
+
+
+class Pricing(GenePrices):
+    """The prices of one space on one table, ready to be looked up.
+
+    Args:
+        table: The table; latent size and batch are its own.
+        space: The space; it holds the table's base model.
+        context_tokens: Text tokens that cross-attentions read; None = the table's.
+
+    Raises:
+        WorkloadMismatchError: The table is for another workload.
+        MissingRowsError: It does not price every block that the space can reach.
+    """
+
+    def __init__(self, table: LatencyTable, /, *, space: UNetSpace, context_tokens: int | None = None) -> None:
+        sizes = table.workload.sizes
+        check_workload(table, space=space, **{**sizes, "context_tokens": context_tokens or sizes["context_tokens"]})
+        super().__init__(table, space=space, sizes=sizes)
 
 
 def _counts(architecture: Architecture) -> list[tuple[_Gene, int]]:

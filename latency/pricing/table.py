@@ -141,6 +141,11 @@ class LatencyTable:
         blocks = [row for row in self.rows if row.signature.kind is not BlockKind.REST]
         return median(row.median_error_ms / row.median_ms for row in blocks) if blocks else 0.0
 
+    @property
+    def rest_ms(self) -> float:
+        """What the blocks leave of the whole; 0 without such a row."""
+        return math.fsum(row.median_ms for row in self.rows if row.signature == REST)
+
     def milliseconds(self, signature: BlockSignature, /) -> float:
         """Median latency of one block.
 

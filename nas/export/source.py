@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from latency.documents.store import read_table
-from latency.pricing.table import LatencyTable
+from latency.pricing.pricer import Pricer
 from nas.config.loading import stored_config
 from nas.config.sections import ExperimentConfig
 from nas.pipelines.index import check_pipeline_folder
@@ -138,13 +138,12 @@ def source_of_spec(
 def _pricer(path: Path | None, supernet: Supernet, model: Path) -> Callable[[Architecture], float] | None:
     if path is None:
         return None
-    table: LatencyTable = read_table(path)
-    tokens, workload = read_context_tokens(model) or table.workload.context_tokens, table.workload
-
-    def price_ms(architecture: Architecture) -> float:
-        sites = supernet.space.sites(
-            architecture, height=workload.latent_height, width=workload.latent_width, context_tokens=tokens
-        )
-        return table.predict(sites).total_ms
-
-    return price_ms
+    table = read_table(path)
+    workload = table.workload
+    return Pricer(
+        table,
+        space=supernet.space,
+        context_tokens=read_context_tokens(model) or workload.context_tokens,
+        height=workload.latent_height,
+        width=workload.latent_width,
+    )

@@ -9,6 +9,7 @@ from latency.backends.registry import BackendName, make_backend
 from latency.blocks.models import Attention, latency_model
 from latency.pricing.scenario import Dtype
 from nas.cli.errors import user_errors
+from nas.cli.latency.options import TableBackendOption
 from nas.cli.latency.progress import latency_progress
 from nas.cli.latency.sentences import check_lines
 
@@ -23,7 +24,7 @@ def calibrate(
     model: Annotated[
         Path | None, typer.Option(help="Model of the table: a folder, or sd-1.5, sd-2.1, sdxl; to measure here.")
     ] = None,
-    backend: Annotated[BackendName, typer.Option(help="Runtime of the table.")] = BackendName.TORCH_EAGER,
+    backend: TableBackendOption = BackendName.TORCH_EAGER,
     subnetworks: Annotated[int, typer.Option(min=1, help="Random sub-networks to measure.")] = 30,
     rounds: Annotated[int, typer.Option(min=2, help="Rounds of measuring.")] = 10,
     attention: Annotated[Attention, typer.Option(help="As the table was measured.")] = Attention.SDPA,
@@ -86,7 +87,7 @@ def _measured_here(
     table: "LatencyTable",
     file: Path,
     model: Path,
-    backend: BackendName,
+    backend: str,
     subnetworks: int,
     rounds: int,
     attention: Attention,

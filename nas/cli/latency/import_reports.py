@@ -32,7 +32,7 @@ def import_(
     compute_unit: Annotated[str, typer.Option(help="cpu, gpu or npu; default: as the reports say.")] = "",
     os: Annotated[str, typer.Option(help="Operating system.")] = "",
     format: Annotated[
-        str, typer.Option(help="Format of the reports: auto, or a name from docs/latency_formats.md.")
+        str, typer.Option(help="Format of the reports: auto, a name from docs/latency_formats.md, or a plugin's.")
     ] = AUTO,
     map: Annotated[
         Path | None, typer.Option(help="CSV with the columns report,file for reports that are not named by file.")
@@ -118,8 +118,6 @@ def _option(text: str) -> tuple[str, str]:
 
 
 def _importer(name: str) -> "Importer | None":
-    from latency.importers import IMPORTERS
+    from latency.importers import importer_door
 
-    if name != AUTO and name not in IMPORTERS:
-        raise ValueError(f"`--format` must be {AUTO} or one of {', '.join(IMPORTERS)}, but got {name!r}")
-    return IMPORTERS.get(name)
+    return None if name == AUTO else importer_door().find(name)

@@ -18,6 +18,7 @@ from nas.cli.latency.options import (
     DtypeOption,
     HeightOption,
     MaxCopiesOption,
+    MeasuredBackendOption,
     ModelArgument,
     WidthOption,
 )
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 def measure(
     model: ModelArgument,
     out: Annotated[Path, typer.Option(help="Table to write (JSON); replaced only when the measurement succeeds.")],
-    backend: Annotated[BackendName, typer.Option(help="Runtime that is measured.")] = BackendName.TORCH_EAGER,
+    backend: MeasuredBackendOption = BackendName.TORCH_EAGER,
     batch: BatchOption = 1,
     height: HeightOption = None,
     width: WidthOption = None,

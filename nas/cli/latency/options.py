@@ -5,12 +5,16 @@ from typing import Annotated
 
 import typer
 
+from latency.backends.registry import BackendName
 from latency.blocks.models import Attention
 from latency.pricing.scenario import Dtype
 
 ModelArgument = Annotated[
     Path, typer.Argument(help="Diffusers pipeline folder, the `unet` folder in it, or sd-1.5, sd-2.1, sdxl.")
 ]
+BACKENDS = f"[{'|'.join(BackendName)}|a plugin's]"  # strings, since plugins add to them
+MeasuredBackendOption = Annotated[str, typer.Option(help="Runtime that is measured.", metavar=BACKENDS)]
+TableBackendOption = Annotated[str, typer.Option(help="Runtime of the table.", metavar=BACKENDS)]
 BatchOption = Annotated[int, typer.Option(min=1, help="Samples per forward pass. Latencies are never rescaled.")]
 HeightOption = Annotated[int | None, typer.Option(min=1, help="Latent height; default: the model's own.")]
 WidthOption = Annotated[int | None, typer.Option(min=1, help="Latent width; default: the model's own.")]

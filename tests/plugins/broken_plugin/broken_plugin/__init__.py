@@ -1,0 +1,3 @@
+"""A package whose entry points are no plugins."""
+
+NUMBER = 42

@@ -1,0 +1,1 @@
+"""A latency source, a backend and an importer, each a few lines."""
