@@ -15,6 +15,7 @@ from nas.cli.export import export
 from nas.cli.generate import generate
 from nas.cli.latency.app import app as latency_app
 from nas.cli.space import app as space_app
+from nas.cli.status import status
 
 app = typer.Typer(
     name="nas",
@@ -64,6 +65,9 @@ def search(
         estimate_search(loaded)
         return
     run_search(loaded, out or Path("runs") / config.stem)
+
+
+app.command()(status)
 
 
 def main() -> None:

@@ -10,12 +10,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from nas.cli.app import app
 from nas.cli.errors import user_errors
 from nas.cli.formats import Format, FormatOption
 
 
-@app.command()
 @user_errors
 def status(
     run: Annotated[Path, typer.Argument(help="run directory; may be in progress")], format: FormatOption = Format.TABLE
