@@ -22,6 +22,7 @@ from nas.scores.prompts import ValidationSet, read_captions
 from nas.training.captioned_pictures import read_metadata
 from nas.training.dropping import check_stages
 from nas.training.robust import RobustTrainingSettings
+from nas.workers.pool import check_pool
 from nas.workers.settings import RaySettings
 from nas.workers.worker import WorkerSpec
 from search_spaces.diffusers_config import space_from_config
@@ -138,6 +139,8 @@ def resolve(config: ExperimentConfig, /) -> Experiment:
         model_variant=config.model_variant,
     )
     worker.execution.check()
+    workers = RaySettings(**config.workers.model_dump())
+    check_pool(workers)
     training = RobustTrainingSettings(
         drop_probability=config.robust_training.drop_probability,
         drop_probability_by_stage=config.robust_training.drop_probability_by_stage,
@@ -158,7 +161,7 @@ def resolve(config: ExperimentConfig, /) -> Experiment:
         latency_error=table.relative_error,
         digests=digests | start.digests,
         start=start,
-        workers=RaySettings(**config.workers.model_dump()),
+        workers=workers,
     )
 
 

@@ -41,6 +41,11 @@ class RaySettings:
             raise ValueError(f"settings of Ray must be positive (GPUs may be 0), but got {', '.join(broken)}")
 
     @property
+    def needs_ray(self) -> bool:
+        """Whether workers are Ray actors; a single one without a cluster lives in the driver's process."""
+        return self.num_workers > 1 or self.address is not None
+
+    @property
     def resources_per_worker(self) -> dict[str, float]:
         """In Ray's words, without what is not needed."""
         gpus = {"GPU": self.gpus_per_worker} if self.gpus_per_worker else {}
