@@ -16,10 +16,10 @@ UV ?= $(shell command -v uv 2>/dev/null)
 PYTHON ?= $(shell for name in python3.11 python3.12 python3.13 python3; do \
 	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
 
-.PHONY: help venv demo test chaos check format lint types contracts wheel bench
+.PHONY: help venv demo test test-fast coverage chaos check format lint types contracts wheel bench
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
 
 venv: $(VENV)/.stamp ## Install everything into .venv, with uv when present and pip otherwise
 
@@ -46,11 +46,18 @@ runs/demo-pictures/metadata.jsonl: | venv
 test: venv ## Run the tests that need neither a GPU nor patience
 	"$(VENV)/bin/python" -m pytest
 
+test-fast: venv ## Run the tests that load no bundled model and start no process: under two minutes
+	"$(VENV)/bin/python" -m pytest --fast
+
+coverage: venv ## Print which lines and branches the fast tests reach; fails below the floor in pyproject.toml
+	"$(VENV)/bin/python" -m coverage run -m pytest --fast
+	"$(VENV)/bin/python" -m coverage report
+
 chaos: venv ## Kill searches 20 times at random and compare their ends: runs/chaos
 	rm -rf runs/chaos
 	"$(VENV)/bin/python" -m experiments.chaos --kills 20
 
-check: lint types contracts wheel test ## Run everything that a change must pass
+check: lint contracts types wheel test ## Run everything that a change must pass
 
 format: venv ## Rewrite the code in the house's format
 	"$(VENV)/bin/ruff" format .

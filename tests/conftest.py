@@ -1,6 +1,7 @@
 """What every test relies on: one thread a process, no reports sent anywhere, laws checked at leisure, and goldens."""
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,8 +17,25 @@ settings.register_profile("house", deadline=None)
 settings.load_profile("house")
 
 
+# The rule of the fast tier: a module is fast when its text names neither the bundled model nor a search over it, starts
+# no process, and neither exports nor compiles. Modules that are not are not even imported.
+SLOW_WORDS = re.compile(
+    r"\b(PIPELINE_DIR|OPEN_CLIP_DIR|write_experiment|experiment: Path|run: Path|parts: PipelineParts|clip: ClipModel"  # the bundled model
+    r"|subprocess|multiprocessing|import ray|tests\.nas\.searching|from experiments"  # processes
+    r"|tests\.folders|from_pretrained|ExportCache|exports|torch_compile|compile_blocks)\b"  # models written and converted
+)
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--record-goldens", action="store_true", help="write the golden files instead of comparing")
+    parser.addoption("--fast", action="store_true", help="leave out modules that load the model or start a process")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """With `--fast`, leave out test modules by the rule of the fast tier; the others are collected as ever."""
+    if not config.getoption("--fast") or collection_path.suffix != ".py":
+        return None
+    return True if SLOW_WORDS.search(collection_path.read_text(encoding="utf-8")) else None
 
 
 @pytest.fixture

@@ -61,12 +61,15 @@ def architectures(draw: st.DrawFn, space: UNetSpace, *, max_actions: int = 8) ->
     """Architectures that a random walk of possible actions reaches from the base model."""
     architecture = space.base
     for _ in range(draw(st.integers(0, max_actions))):
-        architecture = draw(possible_actions(space, architecture)).apply(architecture)
+        possible = (*space.removals(architecture), *space.copies(architecture))
+        if not possible:  # a stock space may hold its base alone
+            break
+        architecture = draw(st.sampled_from(possible)).apply(architecture)
     return architecture
 
 
 def possible_actions(space: UNetSpace, architecture: Architecture) -> st.SearchStrategy[Action]:
-    """Actions that the space offers on an architecture; a removed block can always come back, so there is one."""
+    """Actions that a space of any architectures offers; a removed block can always come back, so there is one."""
     return st.sampled_from((*space.removals(architecture), *space.copies(architecture)))
 
 

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Final
 
+from latency.figures.canvas import new_figure
 from latency.pricing.scenario import Device, Runtime
 from latency.trust.calibration import TRUSTED_MAPE, Calibration
 
@@ -22,12 +23,10 @@ def calibration_figure(calibration: Calibration, /, *, device: Device, runtime: 
         device: For the title.
         runtime: For the title.
     """
-    from matplotlib.figure import Figure
-
     base, worst, models = calibration.base, calibration.worst, calibration.subnetworks
     every = [ms for model in (base, *models) for ms in (model.measured_ms, model.predicted_ms)]
     low, high = min(every) * (1 - MARGIN), max(every) * (1 + MARGIN)
-    figure = Figure(figsize=(5.5, 5.5), layout="constrained")
+    figure = new_figure(width=5.5, height=5.5)
     axes = figure.subplots()
     ends = [low, high]
     lower, upper = ([end * share for end in ends] for share in (1 - TRUSTED_MAPE, 1 + TRUSTED_MAPE))

@@ -4,6 +4,7 @@ from itertools import groupby
 from math import fsum
 from typing import TYPE_CHECKING, Final
 
+from latency.figures.canvas import new_figure
 from latency.pricing.prediction import LatencyPrediction
 from latency.pricing.scenario import Device, Runtime
 from search_spaces import BlockKind, UNetSpace
@@ -37,10 +38,8 @@ def stage_figure(prediction: LatencyPrediction, /, *, space: UNetSpace, device: 
         device: For the title.
         runtime: For the title.
     """
-    from matplotlib.figure import Figure
-
     table = milliseconds_by_paper_stage(prediction, space=space)
-    figure = Figure(figsize=(8, 4), layout="constrained")
+    figure = new_figure(width=8, height=4)
     axes = figure.subplots()
     bottoms = [0.0] * len(table)
     for label, colour in COLOURS.items():
@@ -61,11 +60,10 @@ def block_figure(prediction: LatencyPrediction, /, *, space: UNetSpace, device: 
         device: For the title.
         runtime: For the title.
     """
-    from matplotlib.figure import Figure
+    blocks = prediction.breakdown
+    figure = new_figure(width=max(8.0, 0.17 * len(blocks)), height=4.2)
     from matplotlib.patches import Patch
 
-    blocks = prediction.breakdown
-    figure = Figure(figsize=(max(8.0, 0.17 * len(blocks)), 4.2), layout="constrained")
     axes = figure.subplots()
     labels = [SHOWN.get(block.kind, OTHER) for block in blocks]
     axes.bar(range(len(blocks)), [block.ms for block in blocks], color=[COLOURS[label] for label in labels], width=0.8)

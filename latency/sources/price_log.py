@@ -1,7 +1,7 @@
 """The measured prices of one machine on disk, architecture by architecture: a search that goes on finds them again.
 
-A `ScenarioLog` whose entries are an architecture each. Another machine's file, or one of other settings, is refused with
-every difference.
+A `ScenarioLog` whose entries are an architecture each. Another machine's file, or one of other settings, is refused
+with every difference.
 """
 
 from collections.abc import Mapping

@@ -26,6 +26,7 @@ from nas.scores.prompts import ValidationSet, read_captions
 from nas.settings import plain, read
 from nas.training.captioned_pictures import read_metadata
 from nas.training.dropping import check_stages
+from nas.workers.pool import check_pool
 from nas.workers.worker import WorkerSpec
 from search_spaces.diffusers_config import space_from_config
 from search_spaces.folders.loading import SEARCHED, read_context_tokens, read_unet_config
@@ -134,6 +135,7 @@ def resolve(config: ExperimentConfig, /) -> Experiment:
         model_variant=config.model_variant,
     )
     worker.execution.check()
+    check_pool(config.workers)
     score = Declaration.of(make_score(worker.score.name, settings=worker.score.settings, setting=worker.setting))
     algorithm = make_algorithm(config.search)
     problem = Problem(

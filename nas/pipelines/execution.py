@@ -4,7 +4,9 @@ All of it changes the last bits of a score, so all of it belongs to the protocol
 torch, so that a config is quickly read.
 """
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from types import FunctionType
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 from pydantic import Field
@@ -76,7 +78,7 @@ class Execution:
         if self.compile_blocks:
             for module in unet.modules():
                 if isinstance(module, (ResnetBlock2D, BasicTransformerBlock)):
-                    module.compile(dynamic=False)
+                    _compile(module)
 
     def autocast(self) -> AbstractContextManager[object]:
         """What evaluation runs in."""
@@ -85,3 +87,20 @@ class Execution:
         if self.precision is Dtype.FLOAT32:
             return nullcontext()
         return torch.autocast(torch.device(self.device).type, dtype=getattr(torch, self.precision))
+
+
+def _compile(module: "nn.Module", /) -> None:
+    """Do what `module.compile(dynamic=False)` does, for any number of modules of one class.
+
+    Dynamo keeps compiled code by code object and gives up, silently, after eight sets of weights or shapes of one. So
+    every module gets a code object of its own.
+    """
+    import torch
+
+    call = FunctionType(_call.__code__.replace(), globals())
+    run: Callable[..., object] = torch.compile(call, dynamic=False)
+    module._compiled_call_impl = lambda *args, **kwargs: run(module, args, kwargs)  # copies are born without it
+
+
+def _call(module: "nn.Module", args: tuple[object, ...], kwargs: dict[str, object]) -> object:
+    return module._call_impl(*args, **kwargs)

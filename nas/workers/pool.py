@@ -6,6 +6,7 @@ from typing import Protocol
 
 import torch
 
+from latency.exporters.extras import load_extra
 from nas.workers.settings import WorkerSettings
 from nas.workers.worker import EvaluationResult, EvaluationTask, EvaluationWorker, WorkerSpec
 from search_spaces.supernet import Supernet
@@ -46,6 +47,16 @@ class InProcessPool:
         """Nothing to let go."""
 
 
+def check_pool(settings: WorkerSettings, /) -> None:
+    """Check that what the pool needs is installed.
+
+    Raises:
+        MissingExtraError: Ray is not, and more than one worker or a cluster was asked for.
+    """
+    if settings.needs_ray:
+        load_extra("ray", extra="ray")
+
+
 def make_pool(
     spec: WorkerSpec,
     /,
@@ -63,9 +74,13 @@ def make_pool(
         settings: How many, and where.
         log_folder: Where actors write their logs; None = nowhere.
         on_start: Called with (workers ready, workers in all) while they are waited for.
+
+    Raises:
+        MissingExtraError: Ray is needed and not installed.
     """
-    if settings.num_workers == 1 and settings.address is None:
+    if not settings.needs_ray:
         return InProcessPool(spec, supernet=supernet)
+    check_pool(settings)
     from nas.workers.ray_pool import RayPool
 
     return RayPool(

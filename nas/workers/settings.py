@@ -31,6 +31,11 @@ class WorkerSettings:
     ] = 300.0
 
     @property
+    def needs_ray(self) -> bool:
+        """Whether workers are Ray actors; a single one without a cluster lives in the driver's process."""
+        return self.num_workers > 1 or self.address is not None
+
+    @property
     def resources_per_worker(self) -> dict[str, float]:
         """In Ray's words, without what is not needed."""
         gpus = {"GPU": self.gpus_per_worker} if self.gpus_per_worker else {}

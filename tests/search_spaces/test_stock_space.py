@@ -49,6 +49,26 @@ def test_actions_stay_in_the_stock_space_and_can_be_undone(data: st.DataObject, 
         assert action in (space.removals if str(action)[0] == "-" else space.copies)(architecture)
 
 
+ALONE = space_from_config(
+    {
+        "block_out_channels": [8, 24],
+        "layers_per_block": 1,
+        "down_block_types": ["DownBlock2D"] * 2,
+        "mid_block_type": None,
+        "up_block_types": ["UpBlock2D"] * 2,
+        "norm_num_groups": 4,
+    },
+    form=SpaceForm.STOCK,
+)
+
+
+@settings(max_examples=3)
+@given(architectures(ALONE, max_actions=4))
+def test_a_stock_space_may_hold_its_base_alone(architecture: Architecture) -> None:
+    assert (ALONE.removals(architecture), ALONE.copies(architecture)) == ((), ())
+    assert architecture == ALONE.base
+
+
 @settings(max_examples=25)
 @given(architectures(SD15))
 def test_removals_make_a_model_smaller_and_copies_larger(architecture: Architecture) -> None:

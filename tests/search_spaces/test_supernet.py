@@ -294,7 +294,9 @@ def test_other_topologies_switch_as_well(config: dict[str, object], forward: For
     unet = UNet2DConditionModel.from_config(CONFIG | config).eval()
     space = space_from_config(unet.config)
     plain, supernet = copy.deepcopy(unet), Supernet(unet)
-    for action in space.removals(space.base)[::9]:
+    removals = space.removals(space.base)
+    mid = [action for action in removals if action.stage == "mid"]  # the only stage whose outputs a config scales
+    for action in dict.fromkeys((*removals[::9], *mid)):
         architecture = action.apply(space.base)
         if space.base.position(action.stage, action.position).cross_attentions <= 1 or action.kind is BlockKind.RESNET:
             with supernet.switched(architecture), neutralised(plain, action):

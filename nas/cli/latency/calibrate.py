@@ -52,12 +52,15 @@ def calibrate(
     """
     from latency import read_table, write_table
     from latency.figures.calibration import calibration_figure
+    from latency.figures.canvas import check_plots
     from latency.trust.calibration import calibrated, calibration_of, distrust
 
     if (model is None) == (not measured):
         raise ValueError("give `--model` to measure here, or `--measured` with what another device measured")
     if bool(measured) != (manifest is not None):
         raise ValueError("`--measured` and `--manifest` go together: the manifest says what each report is about")
+    if plot is not None:
+        check_plots()
     known = read_table(table)
     if model is not None:
         space, times = _measured_here(

@@ -169,6 +169,21 @@ def test_an_export_replaces_an_earlier_one_of_the_same_architecture(
     assert read_json(out / "unet" / "config.json")["_class_name"] == "SearchedUNet"
 
 
+@pytest.mark.usefixtures("checked_here")
+def test_pickles_and_code_of_the_base_model_stay_behind(tmp_path: Path) -> None:
+    model = shutil.copytree(PIPELINE_DIR, tmp_path / "model")
+    strangers = ("text_encoder/pytorch_model.bin", "vae/model.ckpt", "tokenizer/added.pkl", "scheduler/evil.py")
+    for name in strangers:
+        (model / name).write_bytes(b"print('run me')")
+    out = tmp_path / "out"
+    export(source_of_spec("bk-sdm-tiny", model=model), out=out, measure=False)
+    written = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
+    assert written.isdisjoint(strangers)
+    assert {Path(name).suffix for name in written} <= {".json", ".safetensors", ".txt"}
+    parts = {path.relative_to(PIPELINE_DIR).as_posix() for path in PIPELINE_DIR.rglob("*") if path.is_file()}
+    assert {name for name in parts if not name.startswith("unet/")} <= written, "and nothing else does"
+
+
 @pytest.mark.parametrize("name", ["thesis.tex", "architecture.json"])
 def test_a_foreign_folder_is_refused_and_left_alone(run: Path, tmp_path: Path, name: str) -> None:
     out = tmp_path / "taken"

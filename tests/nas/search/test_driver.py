@@ -6,7 +6,9 @@ import signal
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from scipy.stats import ttest_rel
 
 import nas.search.round_training
 import nas.search.staff
@@ -15,7 +17,6 @@ from nas.config.loading import load_config
 from nas.runs.checkpoint import CheckpointWarning
 from nas.runs.spec import read_spec
 from nas.runs.trace import read_trace
-from nas.scores.intervals import paired_loss
 from nas.scores.store import ScoreStore, ScoreStoreWarning
 from search_spaces import Action, Architecture
 from tests.nas.searching import (
@@ -81,6 +82,12 @@ def test_the_trace_tells_the_whole_search(run: Path) -> None:
     assert events[-1]["arch_id"] == read_json(run / "architecture.json")["arch_id"]
 
 
+def paired_by_hand(before: Any, after: Any) -> tuple[float, tuple[float, float]]:
+    """Mean loss and its 95 % interval, as scipy's paired t test has them."""
+    low, high = ttest_rel(before, after).confidence_interval(0.95)
+    return float(np.mean(before) - np.mean(after)), (float(low), float(high))
+
+
 def test_losses_are_paired_per_prompt_scores_of_the_store(run: Path, experiment: Path) -> None:
     frame = ScoreStore(run / "scores").frame()
     events = [event for event in read_trace(run / "trace.jsonl") if event.get("round") == 0]
@@ -93,10 +100,13 @@ def test_losses_are_paired_per_prompt_scores_of_the_store(run: Path, experiment:
     assert len(before) == 3
     for event in removals:
         after = frame[frame["arch_id"] == event["arch_id"]]
-        assert list(after["prompt_id"]) == list(before["prompt_id"])
-        loss = paired_loss(before["clip"].tolist(), after["clip"].tolist())
-        assert (event["d_clip"]["mean"], event["d_clip"]["low"]) == (loss.mean, loss.low)
-        assert event["value"] == pytest.approx(loss.mean / event["d_latency_ms"])
+        assert list(after["prompt_id"]) == list(before["prompt_id"]) == prompt_ids
+        loss, interval = paired_by_hand(before["clip"].to_numpy(), after["clip"].to_numpy())
+        told = event["d_clip"]
+        assert (told["mean"], told["low"], told["high"]) == pytest.approx((loss, *interval))
+        _, mismatched = paired_by_hand(before["clip"].to_numpy(), np.roll(after["clip"].to_numpy(), 1))
+        assert told["low"] != pytest.approx(mismatched[0], abs=1e-6), "which prompt is paired with which counts"
+        assert event["value"] == pytest.approx(loss / event["d_latency_ms"])
 
 
 def test_every_round_leaves_its_checkpoint_and_its_pictures(run: Path) -> None:

@@ -210,3 +210,20 @@ def test_a_removed_block_is_not_trained(tiny: UNet2DConditionModel, pictures: La
     changed = {name for name, weight in supernet.weights().items() if not torch.equal(weight, before[name])}
     assert changed
     assert not any(name.startswith("mid_block.resnets.1.") for name in changed)
+
+
+class Watched(Supernet):
+    """Remembers every architecture that it computed."""
+
+    def switch(self, architecture: Architecture, /) -> None:
+        super().switch(architecture)
+        self.seen = [*getattr(self, "seen", []), architecture]
+
+
+def test_training_never_skips_a_protected_block(tiny: UNet2DConditionModel, pictures: LatentSet) -> None:
+    supernet = Watched(copy.deepcopy(tiny), space=space_from_config(TINY))
+    base = supernet.space.base
+    first, *others = supernet.space.removals(base)
+    settings = replace(SETTINGS, drop_probability=0.9, protected=frozenset(str(action)[1:] for action in others))
+    train(supernet, data=pictures, schedule=SCHEDULE, settings=settings, num_iterations=8, seed=0)
+    assert set(supernet.seen) == {base, first.apply(base)}, "only the block that nobody protects is skipped"

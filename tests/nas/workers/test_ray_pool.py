@@ -28,6 +28,17 @@ from nas.workers.ray_weights import WeightsHistory
 from nas.workers.settings import WorkerSettings
 from tests.nas.tiny_worker import TinyResult, TinySpec, TinyTask, TinyWorker
 
+
+class Clock:
+    """In place of the module `time`."""
+
+    def __init__(self) -> None:
+        self.now_s = 0.0
+
+    def monotonic(self) -> float:
+        return self.now_s
+
+
 STORE_BYTES = 100 * 2**20
 MakePool = Callable[..., RayPool[TinyTask, TinyResult]]
 
@@ -226,10 +237,23 @@ def test_work_begins_before_the_last_worker_is_ready(make_pool: MakePool) -> Non
     assert len({result.worker for result in results}) == 2
 
 
-def test_a_worker_that_does_not_get_ready_is_an_error(make_pool: MakePool) -> None:
-    pool = make_pool(slow_starts=(60.0,), start_timeout_s=3)
-    with pytest.raises(WorkersUnavailableError, match=r"1 of 2 workers are ready.*= 3 s: they are still loading"):
-        list(pool.evaluate([TinyTask(number=n, act="wait", times=1) for n in range(40)]))
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The pool's clock, which stands still until a test moves it."""
+    clock = Clock()
+    monkeypatch.setattr(nas.workers.ray_pool, "time", clock)
+    return clock
+
+
+def test_a_worker_that_does_not_get_ready_in_time_is_an_error(make_pool: MakePool, clock: Clock) -> None:
+    pool = make_pool(slow_starts=(3600.0,), start_timeout_s=300)
+    stream = pool.evaluate([*tasks(3), TinyTask(number=3, act="hang")])
+    assert next(stream).square == 0, "the worker that is ready works"
+    clock.now_s = 299.9
+    next(stream)
+    clock.now_s = 300.0
+    with pytest.raises(WorkersUnavailableError, match=r"1 of 2 workers are ready.*= 300 s: they are still loading"):
+        list(stream)
 
 
 def test_resources_that_others_hold_are_named(make_pool: MakePool) -> None:
