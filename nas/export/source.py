@@ -78,7 +78,7 @@ def source_of_run(run_path: Path, /, *, table: Path | None = None) -> ExportSour
         copy_start=config.search.copy_start,
     )
     supernet.load_weights(weights)
-    if table is None and config.latency_table.is_file():
+    if table is None and config.latency_table is not None and config.latency_table.is_file():
         own = read_table(config.latency_table)
         table = config.latency_table if own.digest == spec["digests"].get("latency_table") else None
     return ExportSource(

@@ -187,7 +187,7 @@ class _Session:
             start=None if problem.start is None else problem.start.to_dict(),
             score=_named(self._experiment.score),
         )
-        self._emit(event, distrust=self._experiment.distrust)
+        self._emit(event, distrust=self._experiment.source.distrust)
 
     def _until_finished(self, algorithm: Algorithm[Any], state: Any, problem: Problem[Any]) -> tuple[Any, Finish]:
         for _ in range(algorithm.max_steps(problem)):
@@ -272,7 +272,7 @@ class _Session:
                     base_clip=finish.base,
                     clip=result.score,
                     digests={**self._digests(config), "weights": result.subject.weights},
-                    scenario=self._experiment.scenario,
+                    scenario=self._experiment.source.scenario.name,
                 )
             )
             path = self._run.spec_path if len(specs) == 1 else self._run.result_path(result.label)
