@@ -1,7 +1,8 @@
 """Rounds scored exhaustively and by racing: the same pictures, the same decision, fewer of them."""
 
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -60,49 +61,69 @@ def wide(tmp_path_factory: pytest.TempPathFactory) -> Experiment:
     return replace(resolved, worker=replace(resolved.worker, validation=PROMPTS), latency_error=0.0)
 
 
-def scored(
-    experiment: Experiment, folder: Path, racing: RacingSettings | None, *, told: list[tuple[int, int]] | None = None
-) -> tuple[Round, RoundScores, ArithmeticPool]:
-    pool = ArithmeticPool()
+@dataclass(frozen=True, kw_only=True)
+class Scored:
+    """A first round scored in one way, the pictures that were made for it, and what was told of its progress."""
+
+    each: Round
+    scores: RoundScores
+    num_pictures: int
+    told: list[tuple[int, int]]
+    store: Path
+
+
+def scored(experiment: Experiment, folder: Path, racing: RacingSettings | None) -> Scored:
+    pool, told = ArithmeticPool(), list[tuple[int, int]]()
     scorer = Scorer(pool, store=ScoreStore(folder), prompts=PROMPTS, protocol_digest="p")
     each = Course(architecture=experiment.space.base).round(experiment.rules)
     scores = RoundScorer(replace(experiment, racing=racing), scorer).score(
-        each, weights_digest="w", on_chunk=lambda *done: None if told is None else told.append(done)
+        each, weights_digest="w", on_chunk=lambda *done: told.append(done)
     )
-    return each, scores, pool
+    return Scored(each=each, scores=scores, num_pictures=pool.num_pictures, told=told, store=folder)
 
 
-def test_racing_decides_like_exhaustive_scoring_with_fewer_pictures(wide: Experiment, tmp_path: Path) -> None:
-    each, exhaustive, all_of_them = scored(wide, tmp_path / "exhaustive", None)
-    _, raced, some = scored(wide, tmp_path / "raced", RacingSettings())
-    assert all_of_them.num_pictures == NUM_PROMPTS * (1 + len(each.options))
-    assert some.num_pictures < 0.7 * all_of_them.num_pictures
-    assert exhaustive.clip == raced.clip
+@pytest.fixture(scope="module")
+def exhaustive(wide: Experiment, tmp_path_factory: pytest.TempPathFactory) -> Scored:
+    return scored(wide, tmp_path_factory.mktemp("exhaustive"), None)
+
+
+@pytest.fixture(scope="module")
+def raced(wide: Experiment, tmp_path_factory: pytest.TempPathFactory) -> Scored:
+    return scored(wide, tmp_path_factory.mktemp("raced"), RacingSettings())
+
+
+def test_racing_decides_like_exhaustive_scoring_with_fewer_pictures(
+    wide: Experiment, exhaustive: Scored, raced: Scored
+) -> None:
+    assert exhaustive.num_pictures == NUM_PROMPTS * (1 + len(exhaustive.each.options))
+    assert raced.num_pictures < 0.7 * exhaustive.num_pictures
+    assert exhaustive.scores.clip == raced.scores.clip
     course = Course(architecture=wide.space.base)
-    proposals = [course.decide(scores.ranking, wide.rules)[0] for scores in (exhaustive, raced)]
+    proposals = [course.decide(one.scores.ranking, wide.rules)[0] for one in (exhaustive, raced)]
     assert set(proposals[0].actions) == set(proposals[1].actions)
-    assert raced.verdict is not None
-    assert {s.action: s.d_clip.num_prompts for s in raced.ranking} == dict(raced.verdict.num_prompts)
+    assert raced.scores.verdict is not None
+    assert {s.action: s.d_clip.num_prompts for s in raced.scores.ranking} == dict(raced.scores.verdict.num_prompts)
 
 
-def test_a_store_that_was_raced_gives_its_pictures_to_exhaustive_scoring(wide: Experiment, tmp_path: Path) -> None:
-    each, raced, some = scored(wide, tmp_path, RacingSettings())
-    _, _, others = scored(wide, tmp_path, None)
-    assert some.num_pictures + others.num_pictures == NUM_PROMPTS * (1 + len(each.options))
-    _, again, none = scored(wide, tmp_path, RacingSettings())
-    assert none.num_pictures == 0
-    assert again == raced
+def test_a_store_that_was_raced_gives_its_pictures_to_exhaustive_scoring(
+    wide: Experiment, raced: Scored, exhaustive: Scored, tmp_path: Path
+) -> None:
+    store = shutil.copytree(raced.store, tmp_path / "store")
+    others = scored(wide, store, None)
+    assert raced.num_pictures + others.num_pictures == exhaustive.num_pictures
+    again = scored(wide, store, RacingSettings())
+    assert again.num_pictures == 0
+    assert again.scores == raced.scores
 
 
-def test_progress_ends_where_it_said_it_would(wide: Experiment, tmp_path: Path) -> None:
-    for name, racing in (("raced", RacingSettings()), ("exhaustive", None)):
-        told: list[tuple[int, int]] = []
-        each, _, pool = scored(wide, tmp_path / name, racing, told=told)
-        done, total = zip(*told, strict=True)
-        assert list(done) == sorted(done)
-        assert told[-1][0] * CHUNK_SIZE == pool.num_pictures
-        assert done[-1] == total[-1]
-        assert max(total) <= PROMPTS.num_chunks * (1 + len(each.options))
+@pytest.mark.parametrize("way", ["raced", "exhaustive"])
+def test_progress_ends_where_it_said_it_would(way: str, request: pytest.FixtureRequest) -> None:
+    one: Scored = request.getfixturevalue(way)
+    done, total = zip(*one.told, strict=True)
+    assert list(done) == sorted(done)
+    assert one.told[-1][0] * CHUNK_SIZE == one.num_pictures
+    assert done[-1] == total[-1]
+    assert max(total) <= PROMPTS.num_chunks * (1 + len(one.each.options))
 
 
 def test_a_round_that_decides_nothing_scores_its_architecture_alone(wide: Experiment, tmp_path: Path) -> None:
