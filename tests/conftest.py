@@ -20,9 +20,14 @@ settings.load_profile("house")
 # The rule of the fast tier: a module is fast when its text names neither the bundled model nor a search over it, starts
 # no process, and neither exports nor compiles. Modules that are not are not even imported.
 SLOW_WORDS = re.compile(
-    r"\b(PIPELINE_DIR|OPEN_CLIP_DIR|write_experiment|experiment: Path|run: Path|parts: PipelineParts|clip: ClipModel"  # the bundled model
-    r"|subprocess|multiprocessing|import ray|tests\.nas\.searching|from experiments"  # processes
-    r"|tests\.folders|from_pretrained|ExportCache|exports|torch_compile|compile_blocks)\b"  # models written and converted
+    r"\b("
+    # The bundled model:
+    r"PIPELINE_DIR|OPEN_CLIP_DIR|write_experiment|experiment: Path|run: Path|parts: PipelineParts|clip: ClipModel"
+    # Processes:
+    r"|subprocess|multiprocessing|import ray|tests\.nas\.searching|from experiments"
+    # Models written and converted:
+    r"|tests\.folders|from_pretrained|ExportCache|exports|torch_compile|compile_blocks"
+    r")\b"
 )
 
 
