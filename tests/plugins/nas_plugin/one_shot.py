@@ -84,9 +84,9 @@ class OneShotPruning:
 
     def step(self, state: OneShot, /) -> Step:
         """Train, score all removals, score what is left."""
-        first = Subject(architecture=state.problem.first, weights=state.weights)
         if not state.weights:
-            return Train(round=0, jobs=(Job(architecture=first.architecture),))
+            return Train(round=0, jobs=(Job(architecture=state.problem.first),))
+        first = Subject(architecture=state.problem.first, weights=state.weights)
         if state.order is None:
             actions = allowed_removals(state.problem, first.architecture)
             subjects = tuple(replace(first, architecture=a.apply(first.architecture), action=a) for a in actions)
