@@ -66,7 +66,7 @@ def source_of_run(run_path: Path, /, *, table: Path | None = None) -> ExportSour
     model = model_folder(config.model, variant=config.model_variant)
     if folder_digest(model) != spec["digests"]["model"]:
         raise ExportError(f"{model} has changed since the search in {run_path}; restore it, or search again")
-    weights = run.read_weights(spec["round"])
+    weights = run.read_weights(spec["round"], job=spec.get("job", 0))
     if weights is None:
         raise ExportError(
             f"the weights of round {spec['round']} in {run_path} are missing or damaged; "

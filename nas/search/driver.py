@@ -262,6 +262,7 @@ class _Session:
                 FoundArchitecture(
                     architecture=architecture,
                     round=result.round,
+                    job=self._trainer.job_of(result.subject.weights, round_number=result.round),
                     stop=finish.reason,
                     target_met=not result.missed_by,
                     actions=result.actions,
