@@ -23,7 +23,7 @@ from nas.algorithms.evolving import (
 )
 from nas.algorithms.value_score import ScoredAction, ranked
 from nas.scores.intervals import Interval
-from search_spaces import Action, Architecture, Sign, UNetSpace, space_from_config
+from search_spaces import Action, AnyAction, Architecture, Sign, UNetSpace, space_from_config
 
 SPACE = space_from_config(
     {
@@ -69,7 +69,7 @@ class Model:
         )
 
 
-def scored(action: Action, d_clip: float, d_latency_ms: float) -> ScoredAction:
+def scored(action: AnyAction, d_clip: float, d_latency_ms: float) -> ScoredAction:
     interval = Interval(mean=d_clip, low=d_clip, high=d_clip, num_prompts=8, confidence=0.95)
     return ScoredAction(action=action, d_clip=interval, d_latency_ms=d_latency_ms)
 
