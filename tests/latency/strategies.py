@@ -59,7 +59,7 @@ def table_of(
 ) -> LatencyTable:
     """A table that prices a space by a law: launch + scale x MACs^power."""
     signatures = space.reachable_signatures(context_tokens=TOKENS)
-    base = [site for site in space.sites(space.base, context_tokens=TOKENS)]
+    base = list(space.sites(space.base, context_tokens=TOKENS))
     rows = [
         row(s, launch_ms + ms_per_macs * s.num_macs**power, sites=tuple(b.name for b in base if b.signature == s))
         for s in signatures

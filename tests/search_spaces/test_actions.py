@@ -98,7 +98,8 @@ def test_a_compound_action_reads_and_writes_its_steps() -> None:
 @given(st.lists(actions(SPACE), min_size=2, max_size=6))
 def test_actions_of_both_kinds_have_one_order(some: list[Action]) -> None:
     both: list[Any] = [*some, *(CompoundAction(steps=(action, action)) for action in some)]
-    assert sorted(both) == sorted(both[::-1])
+    backwards = both[::-1]
+    assert sorted(both) == sorted(backwards)
 
 
 @pytest.mark.parametrize(

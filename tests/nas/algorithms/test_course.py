@@ -34,7 +34,7 @@ def test_a_copied_block_competes_only_where_copies_are_not_kept(keep_copies: boo
 def test_protected_blocks_do_not_compete() -> None:
     laws = rules(protected=frozenset({"resnet[mid,0]"}))
     options = Course.of(laws).round(laws).options
-    assert {action for action in SPACE.removals(SPACE.base)} - set(options) == {Action.parse("-resnet[mid,0]")}
+    assert set(SPACE.removals(SPACE.base)) - set(options) == {Action.parse("-resnet[mid,0]")}
 
 
 @pytest.mark.parametrize("recovers", [True, False])
