@@ -46,7 +46,7 @@ def test_every_model_takes_what_it_takes_whatever_stood_beside_it(tiny, table):
 
 
 def test_a_sub_network_is_its_share_of_the_base_model_beside_it(tiny):
-    base, one, other = (tiny.space.base, *random_architectures(tiny.space, num=2, seed=5))
+    base, (one, other) = tiny.space.base, random_architectures(tiny.space, num=2, seed=5)
 
     def paired(subnetwork, base, reference):
         both = [Samples(call_ms=(ms, ms), reference_ms=(reference, reference), calls=1) for ms in (subnetwork, base)]

@@ -25,9 +25,9 @@ from nas.config.sections import ExperimentConfig
 from nas.drawing.draw import DrawingSettings, draw
 from nas.export.form import ExportForm
 from nas.export.report import ExportReport
-from nas.export.source import source_of_run, source_of_spec
+from nas.export.source import ExportError, source_of_run, source_of_spec
 from nas.export.verify import VerificationRequest, verify
-from nas.export.write import ExportError, draw_before_after, export
+from nas.export.write import draw_before_after, export
 from nas.pipelines.folder import load_pipeline
 from nas.runs.directory import RunDirectory
 from nas.runs.spec import FoundArchitecture, read_spec, write_spec

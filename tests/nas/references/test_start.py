@@ -23,7 +23,7 @@ from search_spaces.known.architectures import bk_sdm_base
 from search_spaces.shapes import PIPELINE_DIR
 from search_spaces.supernet import Supernet
 from tests.folders import write_pipeline
-from tests.nas.searching import read_json, same_result, search
+from tests.nas.searching import exit_code, read_json, same_result, search
 from tests.nas.synthetic import shapes_space, small_config, write_experiment, write_wanted
 
 SPACE = shapes_space()
@@ -66,7 +66,7 @@ def test_a_search_from_an_export_is_the_same_for_any_number_of_workers(
     export(source_of_run(run), out=tmp_path / "export", measure=False)
     overrides = [f"search.start={tmp_path / 'export'}", "search.target_ratio=0.9", "robust_training.iterations=0"]
     search(experiment, tmp_path / "one", overrides=overrides)
-    search(experiment, tmp_path / "two", overrides=overrides, num_workers=2)
+    assert exit_code(search, experiment, tmp_path / "two", overrides=overrides, num_workers=2) == 0
     same_result(tmp_path / "one", tmp_path / "two")
 
 
