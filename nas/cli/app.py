@@ -16,6 +16,7 @@ from nas.cli.errors import user_errors
 from nas.cli.export import export
 from nas.cli.generate import generate
 from nas.cli.latency.app import app as latency_app
+from nas.cli.plugins import plugins
 from nas.cli.settings import settings
 from nas.cli.space import app as space_app
 from nas.cli.status import status
@@ -52,6 +53,7 @@ app.add_typer(space_app, name="space")
 app.command()(export)
 app.command()(generate)
 app.command()(convert)
+app.command()(plugins)
 app.command()(settings)
 app.add_typer(latency_app, name="latency")
 

@@ -139,10 +139,10 @@ def _introduce(console: Console, experiment: Experiment, out: Path | None) -> No
     console.print(
         f"{config.model.name}: {len(space.removals(space.base))} removals, "
         f"{space.num_params(space.base):,} parameters, "
-        f"{experiment.price_ms(space.base):.2f} ms on {experiment.table.device.name}; "
+        f"{experiment.price_ms(space.base):.2f} ms on {experiment.source.scenario.device}; "
         f"target {experiment.problem.target_latency_ms:.2f} ms" + (f" -> {out}" if out is not None else "")
     )
-    if (why := experiment.distrust) is not None:
+    if (why := experiment.source.distrust) is not None:
         console.print(why, style="yellow", highlight=False, markup=False, soft_wrap=True)
 
 

@@ -66,7 +66,7 @@ def source_of_run(run_path: Path, /, *, table: Path | None = None) -> ExportSour
     model = model_folder(config.model, variant=config.model_variant)
     if folder_digest(model) != spec["digests"]["model"]:
         raise ExportError(f"{model} has changed since the search in {run_path}; restore it, or search again")
-    weights = run.read_weights(spec["round"])
+    weights = run.read_weights(spec["round"], job=spec.get("job", 0))
     if weights is None:
         raise ExportError(
             f"the weights of round {spec['round']} in {run_path} are missing or damaged; "
@@ -78,7 +78,7 @@ def source_of_run(run_path: Path, /, *, table: Path | None = None) -> ExportSour
         copy_start=config.search.copy_start,
     )
     supernet.load_weights(weights)
-    if table is None and config.latency_table.is_file():
+    if table is None and config.latency_table is not None and config.latency_table.is_file():
         own = read_table(config.latency_table)
         table = config.latency_table if own.digest == spec["digests"].get("latency_table") else None
     return ExportSource(

@@ -187,7 +187,7 @@ class _Session:
             start=None if problem.start is None else problem.start.to_dict(),
             score=_named(self._experiment.score),
         )
-        self._emit(event, distrust=self._experiment.distrust)
+        self._emit(event, distrust=self._experiment.source.distrust)
 
     def _until_finished(self, algorithm: Algorithm[Any], state: Any, problem: Problem[Any]) -> tuple[Any, Finish]:
         for _ in range(algorithm.max_steps(problem)):
@@ -262,6 +262,7 @@ class _Session:
                 FoundArchitecture(
                     architecture=architecture,
                     round=result.round,
+                    job=self._trainer.job_of(result.subject.weights, round_number=result.round),
                     stop=finish.reason,
                     target_met=not result.missed_by,
                     actions=result.actions,
@@ -272,7 +273,7 @@ class _Session:
                     base_clip=finish.base,
                     clip=result.score,
                     digests={**self._digests(config), "weights": result.subject.weights},
-                    scenario=self._experiment.scenario,
+                    scenario=self._experiment.source.scenario.name,
                 )
             )
             path = self._run.spec_path if len(specs) == 1 else self._run.result_path(result.label)

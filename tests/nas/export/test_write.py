@@ -74,12 +74,6 @@ def exported(run: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path,
     return out, export_run(run, out=out)
 
 
-@pytest.fixture
-def checked_here(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same check without a process of its own, which takes its time to import torch."""
-    monkeypatch.setattr(nas.export.write, "run_verification", verify)
-
-
 def found_unet(run: Path) -> UNet2DConditionModel:
     """The UNet that the run found, from its checkpoint through the supernet."""
     architecture, spec = read_spec(run / "architecture.json")

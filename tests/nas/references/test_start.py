@@ -43,6 +43,7 @@ def test_a_search_starts_where_a_spec_says(experiment: Path, tmp_path: Path) -> 
     search(experiment, tmp_path / "other", overrides=["search.start=snapfusion-table3", "search.target_ratio=0.8"])
 
 
+@pytest.mark.usefixtures("checked_here")
 def test_weights_come_with_what_a_search_starts_from(run: Path, tmp_path: Path) -> None:
     out = tmp_path / "export"
     source = source_of_run(run)
@@ -58,6 +59,7 @@ def test_weights_come_with_what_a_search_starts_from(run: Path, tmp_path: Path) 
     assert alone.digest != start.digest
 
 
+@pytest.mark.usefixtures("checked_here")
 def test_a_search_from_an_export_is_the_same_for_any_number_of_workers(
     run: Path, experiment: Path, tmp_path: Path
 ) -> None:
@@ -68,6 +70,7 @@ def test_a_search_from_an_export_is_the_same_for_any_number_of_workers(
     same_result(tmp_path / "one", tmp_path / "two")
 
 
+@pytest.mark.usefixtures("checked_here")
 def test_a_stock_folder_is_a_start(tmp_path: Path) -> None:
     """A student of the base model, as somebody else would publish it: plain diffusers, no word of us."""
     export(source_of_spec("bk-sdm-base", model=PIPELINE_DIR), out=tmp_path / "student", measure=False)
@@ -77,6 +80,7 @@ def test_a_stock_folder_is_a_start(tmp_path: Path) -> None:
     assert start.source == tmp_path / "student" / "unet"
 
 
+@pytest.mark.usefixtures("checked_here")
 def test_an_export_with_neutral_blocks_says_what_to_start_from(tmp_path: Path) -> None:
     source = source_of_spec(str(write_wanted(tmp_path, "-resnet[mid,1]")), model=PIPELINE_DIR)
     export(source, out=tmp_path / "neutral", form=ExportForm.NEUTRAL, measure=False)
@@ -87,6 +91,7 @@ def test_an_export_with_neutral_blocks_says_what_to_start_from(tmp_path: Path) -
     assert (start.architecture, start.source) == (source.architecture, None)
 
 
+@pytest.mark.usefixtures("checked_here")
 def test_a_start_is_read_by_the_variant_that_it_has(tmp_path: Path) -> None:
     model = write_pipeline(tmp_path / "model", kind="sd1", width=16, variant="fp16", dtype=torch.float16)
     base = space_from_config(read_unet_config(model)).base
@@ -111,6 +116,7 @@ def test_a_start_of_another_model_is_refused(start: str, message: str, experimen
         resolve(load_config(experiment, overrides=[f"search.start={start}"]))
 
 
+@pytest.mark.usefixtures("checked_here")
 def test_a_search_in_the_stock_space_ends_with_a_stock_config(tmp_path: Path) -> None:
     """Its removals are compound: whole stages' attention, pairs of positions, halves of the mid block."""
     config = small_config(space="stock", target_ratio=0.8, removals_per_round=3, max_copies=1, protected=[])
