@@ -4,6 +4,8 @@ Knows how to talk to a person; every answer comes from the modules that it calls
 command runs, so that `nas --help` is quick.
 """
 
+import platform
+from importlib import metadata
 from pathlib import Path
 from typing import Annotated
 
@@ -28,6 +30,25 @@ app = typer.Typer(
     "It removes and copies cross-attention and ResNet blocks until the UNet meets a latency target with the least "
     "loss of CLIP score, and hands back a model that loads.",
 )
+
+
+def _print_version(wanted: bool) -> None:
+    """Say what runs here; nothing is imported for it."""
+    if wanted:
+        versions = (f"{name} {metadata.version(name)}" for name in ("snapfusion-nas", "torch", "diffusers"))
+        typer.echo(", ".join((*versions, f"Python {platform.python_version()}")))
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="say the versions and stop there")
+    ] = False,
+) -> None:
+    """Options of the command itself; they act before any command does."""
+
+
 app.add_typer(space_app, name="space")
 app.command()(export)
 app.command()(generate)

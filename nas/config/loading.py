@@ -10,6 +10,7 @@ from latency.sources.registry import source_door
 from nas.config.sections import ExperimentConfig, LatencySourceSettings, with_before
 from nas.pipelines.source import is_hub_reference, model_folder
 from nas.settings import SettingsError, read
+from search_spaces.files.paths import local_path
 from search_spaces.files.strict_yaml import YamlError, parse_yaml, read_yaml
 from search_spaces.known.architectures import BASE_CONFIGS, KNOWN_ARCHITECTURES
 
@@ -29,7 +30,7 @@ def load_config(path: str | PathLike[str], /, *, overrides: Sequence[str] = ()) 
     Raises:
         ConfigError: The file is missing or breaks a law; the message lists every problem.
     """
-    path = Path(path).expanduser()
+    path = local_path(path)
     if not path.is_file():
         raise ConfigError(f"there is no config {path}; `experiments/` holds examples")
     typed: set[str] = set()

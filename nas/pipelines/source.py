@@ -6,9 +6,11 @@ Python, no safety checker. Importing this module imports no framework.
 
 import re
 from collections.abc import Iterator
+from os import PathLike
 from pathlib import Path
 from typing import Final
 
+from search_spaces.files.paths import local_path
 from search_spaces.folders.weight_files import STEMS, ModelFolderError, weight_files
 
 HUB: Final = "hub:"
@@ -17,7 +19,7 @@ _MODELS: Final = ("unet", "vae", "text_encoder", "text_encoder_2")
 _OTHERS: Final = ("scheduler", "tokenizer", "tokenizer_2")
 
 
-def is_hub_reference(reference: str | Path, /) -> bool:
+def is_hub_reference(reference: str | PathLike[str], /) -> bool:
     """Whether a reference names a repository rather than a local folder."""
     return str(reference).startswith(HUB)
 
@@ -29,7 +31,7 @@ def model_name(reference: str | Path, /) -> str:
     return Path(reference).resolve().name
 
 
-def model_folder(reference: str | Path, /, *, variant: str | None = None, weights: bool = True) -> Path:
+def model_folder(reference: str | PathLike[str], /, *, variant: str | None = None, weights: bool = True) -> Path:
     """The local folder of a model.
 
     Args:
@@ -44,7 +46,7 @@ def model_folder(reference: str | Path, /, *, variant: str | None = None, weight
     """
     if is_hub_reference(reference):
         return _snapshot(str(reference), variant=variant, weights=weights)
-    path = Path(reference)
+    path = local_path(reference)
     if path.is_file():
         raise ModelFolderError(
             f"a model must be a folder, but {path} is a file; make a folder of a single-file checkpoint with "
