@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from nas.config.sections import ExperimentConfig, with_before
-from nas.pipelines.source import is_hub_reference, model_folder
+from nas.pipelines.source import is_hub_reference, local_folder
 from nas.settings import SettingsError, read
 from search_spaces.files.strict_yaml import YamlError, parse_yaml, read_yaml
 from search_spaces.known.architectures import BASE_CONFIGS, KNOWN_ARCHITECTURES
@@ -94,7 +94,7 @@ def _apply(data: dict[str, Any], override: str) -> str:
 def _resolved(config: ExperimentConfig, absolute: Callable[[str, Path], Path]) -> ExperimentConfig:
     """Every path absolute, and a model of the hub fetched: what a run stores means the same from everywhere."""
     if is_hub_reference(config.model):
-        config = replace(config, model=model_folder(config.model, variant=config.model_variant))
+        config = replace(config, model=local_folder(config.model, variant=config.model_variant))
     clip, search = config.clip, config.search
     if clip is not None and clip.pretrained is None:
         clip = replace(clip, model=str(absolute("clip.model", Path(clip.model))))

@@ -8,13 +8,14 @@ from diffusers import UNet2DConditionModel
 
 from nas.evaluation.pictures import Drawer
 from nas.evaluation.setting import ScoreSetting
+from nas.pipelines.model_folder import ModelFolder
 from nas.pipelines.protocol import SamplingProtocol
 from nas.pipelines.sampling import DETERMINISTIC_SCHEDULERS
 from nas.scores.prompts import ValidationSet
 from search_spaces.shapes import PIPELINE_DIR
 
 SETTING = ScoreSetting(
-    model=PIPELINE_DIR,
+    model=ModelFolder(PIPELINE_DIR),
     validation=ValidationSet.from_captions(["a red circle", "a green ring", "a ring"], seed=0, chunk_size=2),
     protocol=SamplingProtocol(num_steps=5, guidance_scale=2),
     latent_shape=(4, 12, 12),

@@ -14,12 +14,13 @@ from nas.evaluation.door import Declaration, ScoreError, check_numbers
 from nas.evaluation.output_change import OutputChange
 from nas.evaluation.registry import make_score
 from nas.evaluation.setting import ScoreSetting
+from nas.pipelines.model_folder import ModelFolder
 from nas.pipelines.protocol import SamplingProtocol
 from nas.scores.prompts import ValidationSet
 from search_spaces.shapes import OPEN_CLIP_DIR, PIPELINE_DIR
 
 SETTING = ScoreSetting(
-    model=PIPELINE_DIR,
+    model=ModelFolder(PIPELINE_DIR),
     validation=ValidationSet.from_captions(["a red circle", "a ring"], seed=0, chunk_size=2),
     protocol=SamplingProtocol(num_steps=2, guidance_scale=2),
     latent_shape=(4, 12, 12),
