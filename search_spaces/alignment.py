@@ -47,7 +47,7 @@ def aligned(other: UNetSpace, /, *, space: UNetSpace) -> Architecture:
     architecture = Architecture(
         stages=tuple(
             _stage(place, geometry, next(_kept(place, geometry, other=other, space=space)))
-            for place, geometry in sorted(stages, key=lambda each: order.index(each[0]))
+            for place, geometry in sorted(stages, key=lambda stage: order.index(stage[0]))
         )
     )
     space.check(architecture)

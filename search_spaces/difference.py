@@ -43,20 +43,20 @@ def actions_between(before: Architecture, after: Architecture, /, *, space: UNet
     old, new = _genes(before), _genes(after)
     for places in (*mirrored(space.stages), ("mid",)):
         own = [(place, p) for place, p in space.base.positions() if place in places]
-        comes = [each for each in own if _key(each) in new.keys() - old.keys()]
-        goes = [each for each in own if _key(each) in old.keys() - new.keys()]
+        comes = [gene for gene in own if _key(gene) in new.keys() - old.keys()]
+        goes = [gene for gene in own if _key(gene) in old.keys() - new.keys()]
         if comes and goes:  # all come and then some go, since a stage may never lack what its mirror has
-            comes = [each for each in own if _key(each) not in old]
-            goes = [each for each in own if _key(each) not in new]
-        for each, genes, sign in ((comes, new, Sign.COPY), (goes, old, Sign.REMOVE)):
-            steps = tuple(s for place, p in each for s in _emptied(place, genes.get((place, p.source), _empty(p))))
+            comes = [gene for gene in own if _key(gene) not in old]
+            goes = [gene for gene in own if _key(gene) not in new]
+        for moving, genes, sign in ((comes, new, Sign.COPY), (goes, old, Sign.REMOVE)):
+            steps = tuple(s for place, p in moving for s in _emptied(place, genes.get((place, p.source), _empty(p))))
             if steps:
                 actions.append(together(steps) if sign is Sign.REMOVE else together(steps).inverse)
     return tuple(actions)
 
 
-def _key(each: tuple[str, Position]) -> tuple[str, int]:
-    return each[0], each[1].source
+def _key(gene: tuple[str, Position]) -> tuple[str, int]:
+    return gene[0], gene[1].source
 
 
 def _empty(position: Position) -> Position:

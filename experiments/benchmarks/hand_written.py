@@ -23,6 +23,7 @@ from nas.evaluation.clip_judge import ClipJudge
 from nas.evaluation.evaluator import Evaluator
 from nas.evaluation.setting import ScoreSetting
 from nas.pipelines.folder import load_pipeline
+from nas.pipelines.model_folder import ModelFolder
 from nas.pipelines.protocol import SamplingProtocol
 from nas.pipelines.sampling import initial_noise
 from nas.scores.prompts import ValidationSet, read_captions
@@ -45,7 +46,9 @@ def main() -> None:
     torch.set_num_threads(1)
     metric = CLIPScore(model_name_or_path=open_clip_suit)
     supernet = Supernet(load_unet(PIPELINE_DIR).requires_grad_(False))
-    setting = ScoreSetting(model=PIPELINE_DIR, validation=VALIDATION, protocol=PROTOCOL, latent_shape=LATENT_SHAPE)
+    setting = ScoreSetting(
+        model=ModelFolder(PIPELINE_DIR), validation=VALIDATION, protocol=PROTOCOL, latent_shape=LATENT_SHAPE
+    )
     clip = ClipJudge(setting, model=str(OPEN_CLIP_DIR))
     evaluator = Evaluator(setting, score=clip, reference=supernet.unet)
 
@@ -77,7 +80,7 @@ def main() -> None:
 
 def by_hand(action: Action, metric: CLIPScore, *, batch_size: int) -> float:
     """Mean CLIP score of a pipeline without one block."""
-    pipeline = load_pipeline(PIPELINE_DIR)
+    pipeline = load_pipeline(ModelFolder(PIPELINE_DIR))
     pipeline.set_progress_bar_config(disable=True)
     cut_out(pipeline.unet, action)
     captions = [prompt.caption for prompt in VALIDATION.prompts]

@@ -31,8 +31,8 @@ def main(model: Annotated[Path, typer.Argument(help="pipeline folder")], step: s
     print("| up to | stays, of the weights | peak, of the weights |\n|---|---:|---:|")
     for each in STEPS:
         command = [sys.executable, "-m", "experiments.benchmarks.memory", str(model), "--step", each]
-        told = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()[-1])
-        stays, peak, size = (told[key] for key in ("stays", "peak", "weights"))
+        report = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()[-1])
+        stays, peak, size = (report[key] for key in ("stays", "peak", "weights"))
         print(f"| {each} | {stays / size:.3f} | {peak / size:.3f} |", flush=True)
     print(f"weights: {size / 2**30:.2f} GiB")
 

@@ -23,6 +23,7 @@ from rich.progress import Progress
 from experiments.shapes.train_clip import held_out_scenes
 from latency import read_table
 from nas.evaluation.registry import ScoreSpec
+from nas.pipelines.model_folder import ModelFolder
 from nas.pipelines.protocol import SamplingProtocol
 from nas.racing.race import Direction, Race, exhaustive
 from nas.racing.settings import RacingSettings
@@ -93,7 +94,7 @@ def worker_spec(seed: int) -> WorkerSpec:
     """The bundled model with the captions and noise of a seed."""
     captions = [caption_of(scene) for scene in held_out_scenes(np.random.default_rng(seed), NUM_PROMPTS)]
     return WorkerSpec(
-        model=PIPELINE_DIR,
+        model=ModelFolder(PIPELINE_DIR),
         score=ScoreSpec(name="clip", settings={"model": str(OPEN_CLIP_DIR)}),
         validation=ValidationSet.from_captions(captions, seed=seed, chunk_size=CHUNK_SIZE),
         protocol=PROTOCOL,

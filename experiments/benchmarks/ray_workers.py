@@ -20,6 +20,7 @@ from typing import Any
 import ray
 
 from nas.evaluation.registry import ScoreSpec
+from nas.pipelines.model_folder import ModelFolder
 from nas.pipelines.protocol import SamplingProtocol
 from nas.scores.prompts import ValidationSet, read_captions
 from nas.workers.ray_actor import ResultT, TaskT
@@ -112,7 +113,7 @@ def measure_model() -> None:
     space = space_from_config(read_unet_config(PIPELINE_DIR))
     captions = read_captions(PIPELINE_DIR.parent / "validation_captions.txt", num=CHUNK_SIZE)
     spec = WorkerSpec(
-        model=PIPELINE_DIR,
+        model=ModelFolder(PIPELINE_DIR),
         score=ScoreSpec(name="clip", settings={"model": str(OPEN_CLIP_DIR)}),
         validation=ValidationSet.from_captions(captions, seed=0, chunk_size=CHUNK_SIZE),
         protocol=PROTOCOL,

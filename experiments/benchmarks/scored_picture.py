@@ -16,6 +16,7 @@ from nas.evaluation.clip_judge import ClipJudge
 from nas.evaluation.evaluator import Evaluator
 from nas.evaluation.setting import ScoreSetting
 from nas.pipelines.folder import PipelineParts
+from nas.pipelines.model_folder import ModelFolder
 from nas.pipelines.protocol import SamplingProtocol
 from nas.scores.prompts import ValidationSet, read_captions
 from search_spaces.folders.loading import load_unet
@@ -35,9 +36,9 @@ def main() -> None:
 def measure(protocol: SamplingProtocol) -> None:
     """Time the whole and its parts in turn."""
     captions = read_captions(PIPELINE_DIR.parent / "validation_captions.txt", num=NUM_PICTURES)
-    parts, unet = PipelineParts.load(PIPELINE_DIR), load_unet(PIPELINE_DIR)
+    parts, unet = PipelineParts.load(ModelFolder(PIPELINE_DIR)), load_unet(PIPELINE_DIR)
     setting = ScoreSetting(
-        model=PIPELINE_DIR,
+        model=ModelFolder(PIPELINE_DIR),
         validation=ValidationSet.from_captions(captions, seed=0, chunk_size=NUM_PICTURES),
         protocol=protocol,
         latent_shape=LATENT_SHAPE,

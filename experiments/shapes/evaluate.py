@@ -21,6 +21,7 @@ from nas.drawing.grid import write_grid
 from nas.evaluation.clip_judge import ClipJudge
 from nas.evaluation.pictures import Drawer
 from nas.evaluation.setting import ScoreSetting
+from nas.pipelines.model_folder import ModelFolder
 from nas.pipelines.protocol import SamplingProtocol
 from nas.scores.intervals import mean_interval
 from nas.scores.prompts import ValidationSet
@@ -43,7 +44,7 @@ def load(path: Path) -> UNet2DConditionModel:
 def setting_of(scenes: list[Scene], protocol: SamplingProtocol, chunk_size: int = 16) -> ScoreSetting:
     """The small model's parts and the captions of scenes."""
     return ScoreSetting(
-        model=PIPELINE_DIR,
+        model=ModelFolder(PIPELINE_DIR),
         validation=ValidationSet.from_captions([caption_of(s) for s in scenes], seed=0, chunk_size=chunk_size),
         protocol=protocol,
         latent_shape=(4, 12, 12),

@@ -74,7 +74,7 @@ def measure_models(
     pairs = {
         arch_id: pair for arch_id, pair in (log.read() if log else {}).items() if pair.num_rounds >= settings.min_rounds
     }
-    pending = [each for each in subnetworks if each.arch_id not in pairs]
+    pending = [subnetwork for subnetwork in subnetworks if subnetwork.arch_id not in pairs]
     if pending:
         check_memory(pending, supernet=supernet, backend=backend)
         with backend.session():
@@ -103,7 +103,7 @@ def measure_models(
                     log.append(measured)
             del run_base
             backend.discard(base)
-    return measured_ms(space.base, {each: pairs[each.arch_id] for each in subnetworks})
+    return measured_ms(space.base, {subnetwork: pairs[subnetwork.arch_id] for subnetwork in subnetworks})
 
 
 def measured_ms(base: Architecture, pairs: Mapping[Architecture, PairedSamples], /) -> dict[Architecture, float]:

@@ -108,7 +108,7 @@ def measure_table(
             calls = task_calls(tasks, supernet, workload=workload, seed=settings.seed, on_prepare=on_prepare)
             samples = interleave(
                 {
-                    task: _in_turn([backend.prepare(each) for each in with_twins(call, num=modules.get(task, 1))])
+                    task: _in_turn([backend.prepare(twin) for twin in with_twins(call, num=modules.get(task, 1))])
                     for task, call in calls
                 },
                 reference=backend.reference(),
@@ -120,7 +120,7 @@ def measure_table(
             )
     end_to_end, rows = measured_rows(samples, space=supernet.space, workload=workload, modules=modules)
     order = "interleaved: every round visits every block and the whole model in random order"
-    less = overhead_ms(samples)
+    empty_ms = overhead_ms(samples)
     table = LatencyTable(
         device=device,
         runtime=backend.runtime,
@@ -133,7 +133,7 @@ def measure_table(
             warm_ups=settings.warm_ups,
             reference=backend.reference_name,
             estimator="median(sample / reference around it) x median(reference)"
-            + (f"; blocks less the {less:.4f} ms of an empty call" if less else ""),
+            + (f"; blocks less the {empty_ms:.4f} ms of an empty call" if empty_ms else ""),
         ),
         end_to_end=end_to_end,
         check=None,

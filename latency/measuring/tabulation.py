@@ -34,10 +34,10 @@ def measured_rows(
         workload: What was computed.
         modules: How many modules stand behind a signature, where several do.
     """
-    less = overhead_ms(samples)
+    empty_ms = overhead_ms(samples)
     values = {
-        task: np.maximum(each - less, LEAST_MS) if isinstance(task, BlockSignature) else each
-        for task, each in corrected(samples).items()
+        task: np.maximum(taken_ms - empty_ms, LEAST_MS) if isinstance(task, BlockSignature) else taken_ms
+        for task, taken_ms in corrected(samples).items()
     }
     whole = summarised(values[space.base])
     end_to_end = EndToEnd(
@@ -53,7 +53,7 @@ def measured_rows(
             **asdict(summarised(values[signature])),
             source=Method.ISOLATED,
             sites=tuple(names.get(signature, ())),
-            note=_note(samples[signature], num_modules=modules.get(signature, 1), less=less),
+            note=_note(samples[signature], num_modules=modules.get(signature, 1), empty_ms=empty_ms),
         )
         for signature in signatures
     ]
@@ -65,11 +65,11 @@ def measured_rows(
     return end_to_end, tuple(rows)
 
 
-def _note(samples: Samples, *, num_modules: int, less: float) -> str:
+def _note(samples: Samples, *, num_modules: int, empty_ms: float) -> str:
     note = f"calls per round: {samples.calls}"
     if num_modules > 1:
         note += f", of {num_modules} modules in turn"
-    return note + (f"; less {less:.4f} ms of an empty call" if less else "")
+    return note + (f"; less {empty_ms:.4f} ms of an empty call" if empty_ms else "")
 
 
 def measured_check(

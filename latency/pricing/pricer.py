@@ -67,7 +67,7 @@ class Pricer:
         if self._lookup is None:
             self._lookup = _gene_prices(self._blocks, space=self._space, sizes=self._sizes)
         lookup = self._lookup
-        whole = [index for index, each in enumerate(architectures) if lookup and lookup.has_genes(each)]
+        whole = [index for index, wanted in enumerate(architectures) if lookup and lookup.has_genes(wanted)]
         prices = np.empty(len(architectures))
         if lookup and whole:
             prices[whole] = lookup.milliseconds(lookup.genes([architectures[index] for index in whole]))

@@ -82,20 +82,21 @@ class LivePrices:
             self.check_cache()
         assert self._log is not None
         known = self._known
-        missing = {each.arch_id: each for each in architectures if each.arch_id not in known}
+        missing = {wanted.arch_id: wanted for wanted in architectures if wanted.arch_id not in known}
         if missing:
-            for each in missing.values():
-                self._space.check(each)
+            for architecture in missing.values():
+                self._space.check(architecture)
             base = self._space.base
             if base.arch_id not in known:
                 missing = {base.arch_id: base} | missing
             if self._bench is None:
                 self._bench = _Bench(self._machine, space=self._space, context_tokens=self._context_tokens)
-            for done, each in enumerate(missing.values()):
-                self._report(each, done=done, total=len(missing))
-                known[each.arch_id] = self._bench.price(each, base=known.get(base.arch_id))
-                self._log.append(known[each.arch_id])
-        return [known[each.arch_id] for each in architectures]
+            for done, architecture in enumerate(missing.values()):
+                self._report(architecture, done=done, total=len(missing))
+                price = self._bench.price(architecture, base=known.get(base.arch_id))
+                self._log.append(price)
+                known[architecture.arch_id] = price
+        return [known[architecture.arch_id] for architecture in architectures]
 
     def _report(self, architecture: Architecture, *, done: int, total: int) -> None:
         seconds = [price.seconds for price in self._known.values()]

@@ -54,8 +54,8 @@ class Summary:
 
 def corrected(samples: Mapping[K, Samples], /) -> dict[K, Array]:
     """Samples as a machine of steady speed would have given them: ratio x median of all reference times."""
-    pace = float(np.median([ms for each in samples.values() for ms in each.reference_ms]))
-    return {key: each.ratios * pace for key, each in samples.items()}
+    pace = float(np.median([ms for rounds in samples.values() for ms in rounds.reference_ms]))
+    return {key: rounds.ratios * pace for key, rounds in samples.items()}
 
 
 def summarised(values: Iterable[float], /) -> Summary:

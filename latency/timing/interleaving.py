@@ -143,7 +143,7 @@ def standing(samples: Mapping[K, Samples], /, *, settings: MeasureSettings) -> R
     """Where a measurement of at least one round stands; the same for the same samples, whoever asks and when."""
     num_rounds = len(next(iter(samples.values())).call_ms)
     rng = np.random.default_rng((settings.seed, num_rounds))
-    cvs = {key: bootstrap_cv(each.ratios, rng=rng) for key, each in samples.items()}
+    cvs = {key: bootstrap_cv(rounds.ratios, rng=rng) for key, rounds in samples.items()}
     worst = max(cvs, key=cvs.__getitem__)
     is_sure = num_rounds >= settings.min_rounds and cvs[worst] < settings.target_cv
     return RoundReport(

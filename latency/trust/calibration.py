@@ -111,7 +111,7 @@ def calibration_of(
     if space.base not in measured_ms:
         raise LatencyTableError("a calibration must have a measurement of the base model, but there is none")
     sites = {architecture: space.sites(architecture, **table.workload.sizes) for architecture in measured_ms}
-    table.require(site.signature for each in sites.values() for site in each)
+    table.require(site.signature for own in sites.values() for site in own)
     models = {
         architecture: MeasuredModel(
             architecture=architecture,

@@ -40,8 +40,8 @@ class Published:
     def __str__(self) -> str:
         """Such as "51.2 ms (a100, TensorRT, float32, batch 2; ...)"."""
         batch = f"batch {self.batch}" if self.batch else ""
-        told = ", ".join(filter(None, (self.device[0], self.runtime, self.dtype, batch)))
-        return f"{self.ms:g} ms ({told}; {self.source})"
+        conditions = ", ".join(filter(None, (self.device[0], self.runtime, self.dtype, batch)))
+        return f"{self.ms:g} ms ({conditions}; {self.source})"
 
     def applies_to(self, table: LatencyTable, /) -> bool:
         """Whether a table of SD-1.5 is of this device, precision and batch."""

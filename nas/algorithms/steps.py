@@ -227,7 +227,7 @@ class Finish:
 class Extended:
     """Outcome of `Finish` when a finished search goes on: the problem from now on."""
 
-    problem: Problem[object]
+    problem: Problem[Any]
 
 
 Step: TypeAlias = Train | Score | Finish

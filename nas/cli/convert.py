@@ -20,9 +20,9 @@ def convert(
 
     Example: nas convert my_model.safetensors models/my_model --config models/sd15
     """
-    from nas.pipelines.source import model_folder
+    from nas.pipelines.source import local_folder
 
-    folder = model_folder(config, weights=False)
+    folder = local_folder(config, weights=False)
     from nas.pipelines.convert import convert_checkpoint
 
     num_params = convert_checkpoint(file, out=out, config=folder)

@@ -55,7 +55,7 @@ def export(
     from nas.export.source import source_of_run, source_of_spec
     from nas.export.write import draw_before_after
     from nas.export.write import export as write
-    from nas.pipelines.source import model_folder, model_name
+    from nas.pipelines.source import find_model
     from nas.runs.directory import is_run
 
     if out is not None and into is not None:
@@ -70,8 +70,7 @@ def export(
         elif model is None:
             raise ValueError(f"{source} is no run directory; give `--model`, the base model that it is cut out of")
         else:
-            folder = model_folder(model, variant=variant)
-            found = source_of_spec(source, model=folder, variant=variant, table=latency_table, name=model_name(model))
+            found = source_of_spec(source, model=find_model(model, variant=variant), table=latency_table)
     if out is None and into is None and is_run(path):
         out = path / ("export" if form is ExportForm.DIFFUSERS else f"export-{form}")
     place = out or (into or Path("exports")) / found.spec["name"]

@@ -38,9 +38,9 @@ def generate(
 
     Example: nas generate runs/demo/export "a red circle above a blue square" "a small green ring"
     """
-    from nas.pipelines.source import model_folder
+    from nas.pipelines.source import find_model
 
-    path = model_folder(folder, variant=variant)
+    model = find_model(folder, variant=variant)
     import torch
 
     from nas.drawing.draw import DrawingSettings, draw
@@ -58,10 +58,9 @@ def generate(
     )
     with _Bar() as bar:
         drawing = draw(
-            path,
+            model,
             settings=settings,
             dtype=getattr(torch, dtype),
-            variant=variant,
             device=device,
             on_step=bar.step,
         )
@@ -109,7 +108,7 @@ class _Bar:
 
 def _print_json(drawing: "Drawing", out: Path, *, num_threads: int) -> None:
     _, height, width, _ = drawing.pictures.shape
-    told = {
+    report = {
         "pictures": str(out),
         "num_pictures": len(drawing.pictures),
         "height_px": height,
@@ -118,7 +117,7 @@ def _print_json(drawing: "Drawing", out: Path, *, num_threads: int) -> None:
         "num_threads": num_threads,
         "stages": [dataclasses.asdict(stage) for stage in drawing.stages],
     }
-    typer.echo(json.dumps(told, indent=2))
+    typer.echo(json.dumps(report, indent=2))
 
 
 def _print_table(drawing: "Drawing", *, title: str) -> None:

@@ -22,17 +22,17 @@ def settings(
         typer.echo(page(), nl=False)
         return
     known = all_settings()
-    if section is not None and section not in (sections := {each.section for each in known if each.section}):
+    if section is not None and section not in (sections := {setting.section for setting in known if setting.section}):
         raise typer.BadParameter(f"there is no section {section!r}; choose among {', '.join(sorted(sections))}")
     from rich.console import Console
     from rich.table import Table
 
     table = Table("setting", "default", "must be", "meaning", show_lines=False)
-    for each in known:
-        if section in (None, each.section):
-            default = "(must be given)" if each.default is None else each.default
-            law = f"{each.kind}, {each.law}" if each.law else each.kind
-            table.add_row(*map(_plain, (each.key, default, law.replace("`", ""), each.description)))
+    for setting in known:
+        if section in (None, setting.section):
+            default = "(must be given)" if setting.default is None else setting.default
+            law = f"{setting.kind}, {setting.law}" if setting.law else setting.kind
+            table.add_row(*map(_plain, (setting.key, default, law.replace("`", ""), setting.description)))
     Console().print(table)
 
 

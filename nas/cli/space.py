@@ -74,11 +74,11 @@ def diff(
     model = base_model(base) if base is not None else origin_of(before)
     start = read_architecture(before, base=model) if base is not None else own_architecture(before, base=model)
     table = read_table(latency_table) if latency_table is not None else None
-    told = architecture_diff(start, read_architecture(after, base=model), space=model.space, table=table)
+    difference = architecture_diff(start, read_architecture(after, base=model), space=model.space, table=table)
     if format is Format.JSON:
-        typer.echo(json.dumps(told, indent=2))
+        typer.echo(json.dumps(difference, indent=2))
         return
-    _print_diff(f"{before} -> {after}", told)
+    _print_diff(f"{before} -> {after}", difference)
 
 
 @app.command("known")
@@ -110,8 +110,8 @@ def known(
     Console().print(table)
 
 
-def _print_diff(title: str, told: dict[str, Any]) -> None:
-    has_ms = told["before"].get("ms") is not None
+def _print_diff(title: str, difference: dict[str, Any]) -> None:
+    has_ms = difference["before"].get("ms") is not None
     table = Table(title=title, box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     columns = ("stage", "position", "res", "attn", "params", "MACs", *(("ms",) if has_ms else ()))
     for column in columns:
@@ -125,18 +125,18 @@ def _print_diff(title: str, told: dict[str, Any]) -> None:
         before, after = (row[side][key] if row[side] is not None else "gone" for side in ("before", "after"))
         return "" if before == after else f"{before} -> {after}"
 
-    for row in told["positions"]:
+    for row in difference["positions"]:
         place = f"{row['place']}[{row['position']}]"
         table.add_row(row["paper_stage"], place, gene(row, "resnets"), gene(row, "cross_attentions"), *costs(row))
-    if any(told["other"][key] for key in ("num_params", "num_macs", "ms") if told["other"][key]):
-        table.add_row("", "samplers, stem, tail", "", "", *costs(told["other"]))
+    if any(difference["other"][key] for key in ("num_params", "num_macs", "ms") if difference["other"][key]):
+        table.add_row("", "samplers, stem, tail", "", "", *costs(difference["other"]))
     table.add_section()
-    table.add_row("", "together", "", "", *costs(told["together"]))
-    table.add_row("", "before", *_blocks(told["before"]), *costs(told["before"], ""))
-    table.add_row("", "after", *_blocks(told["after"]), *costs(told["after"], ""))
+    table.add_row("", "together", "", "", *costs(difference["together"]))
+    table.add_row("", "before", *_blocks(difference["before"]), *costs(difference["before"], ""))
+    table.add_row("", "after", *_blocks(difference["after"]), *costs(difference["after"], ""))
     console = Console()
     console.print(table)
-    for action in told["actions"]:
+    for action in difference["actions"]:
         console.print(f"  {action}", style="dim", soft_wrap=True, markup=False, highlight=False)
 
 

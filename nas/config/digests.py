@@ -7,7 +7,7 @@ from latency.pricing.source import LatencySource
 from nas.config.sections import ExperimentConfig, part_identity
 from nas.evaluation.door import Declaration
 from nas.evaluation.settings import CLIP
-from nas.pipelines.index import PipelineClass, PipelineIndex
+from nas.pipelines.index import PipelineClass
 from nas.workers.worker import WorkerSpec
 from search_spaces.files.digests import digest_of, folder_digest
 
@@ -20,7 +20,6 @@ def result_digests(
     worker: WorkerSpec,
     score: Declaration,
     unet_config: Mapping[str, Any],
-    index: PipelineIndex,
 ) -> dict[str, str]:
     """Digests of all that a search's result depends on, by name; `protocol` is how pictures are made and judged.
 
@@ -30,8 +29,8 @@ def result_digests(
         worker: What its workers load.
         score: What their score says of itself.
         unet_config: Config of its UNet.
-        index: What its model folder says of itself.
     """
+    index = worker.model.index
     model: dict[str, Any] = {part: folder_digest(config.model / part) for part in index.parts if part != "unet"}
     if index.pipeline_class is not PipelineClass.SD:
         model["zero_empty_prompt"] = index.zero_empty_prompt

@@ -19,8 +19,7 @@ from nas.config.sections import ExperimentConfig, SearchConfig
 from nas.evaluation.door import Declaration
 from nas.evaluation.registry import ScoreSpec, make_score
 from nas.evaluation.settings import CLIP
-from nas.pipelines.index import check_pipeline_folder
-from nas.pipelines.source import model_folder
+from nas.pipelines.source import find_model
 from nas.racing.settings import RacingSettings
 from nas.references.start import Start, find_start
 from nas.scores.prompts import ValidationSet, read_captions
@@ -30,7 +29,7 @@ from nas.training.dropping import check_stages
 from nas.workers.pool import check_pool
 from nas.workers.worker import WorkerSpec
 from search_spaces.diffusers_config import space_from_config
-from search_spaces.folders.loading import SEARCHED, read_context_tokens, read_unet_config
+from search_spaces.folders.loading import SEARCHED, read_context_tokens
 from search_spaces.stock_space import SpaceForm
 from search_spaces.unet_space import UNetSpace
 
@@ -92,27 +91,26 @@ def resolve(config: ExperimentConfig, /) -> Experiment:
         ValueError: A missing or broken part, a table that does not cover the space, or a target below the fastest
             reachable architecture.
     """
-    model_folder(config.model)
-    index = check_pipeline_folder(config.model, variant=config.model_variant)
+    model = find_model(config.model, variant=config.model_variant)
     if config.robust_training.pictures is not None:
         read_metadata(config.robust_training.pictures)
     captions = read_captions(config.validation.captions, num=config.validation.num_prompts)
     validation = ValidationSet.from_captions(captions, seed=config.seed, chunk_size=config.validation.chunk_size)
-    unet_config = read_unet_config(config.model)
+    unet_config = model.unet_config()
     if unet_config["_class_name"] == SEARCHED:
         raise ValueError(f"`model` must be a base model, but {config.model} holds a searched UNet; give its base")
     space = space_from_config(unet_config, max_copies=config.search.max_copies_per_block, form=config.search.space)
     source = _source(config)
-    context_tokens = read_context_tokens(config.model)
+    context_tokens = read_context_tokens(model.path)
     assert context_tokens is not None, "a pipeline folder has a tokenizer"
     price_ms = source.prices(space, context_tokens=context_tokens)
-    start = find_start(config.search.start, model=config.model, space_base=space.base, variant=config.model_variant)
+    start = find_start(config.search.start, model=model, space_base=space.base)
     space.check(start.architecture)
     protected = frozenset(config.search.protected)
     check_protected(space, protected)
     check_stages(space, config.robust_training.drop_probability_by_stage)
     worker = WorkerSpec(
-        model=config.model,
+        model=model,
         score=_score(config),
         validation=validation,
         protocol=config.sampling,
@@ -121,7 +119,6 @@ def resolve(config: ExperimentConfig, /) -> Experiment:
         copy_start=config.search.copy_start,
         num_threads=config.num_threads,
         execution=config.execution,
-        model_variant=config.model_variant,
     )
     worker.execution.check()
     check_pool(config.workers)
@@ -140,7 +137,7 @@ def resolve(config: ExperimentConfig, /) -> Experiment:
         seed=config.seed,
     )
     check_feasible(problem)
-    digests = result_digests(config, source=source, worker=worker, score=score, unet_config=unet_config, index=index)
+    digests = result_digests(config, source=source, worker=worker, score=score, unet_config=unet_config)
     return Experiment(
         config=config,
         space=space,

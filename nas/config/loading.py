@@ -8,7 +8,7 @@ from typing import Any
 
 from latency.sources.registry import source_door
 from nas.config.sections import ExperimentConfig, LatencySourceSettings, with_before
-from nas.pipelines.source import is_hub_reference, model_folder
+from nas.pipelines.source import is_hub_reference, local_folder
 from nas.settings import SettingsError, read
 from search_spaces.files.paths import local_path
 from search_spaces.files.strict_yaml import YamlError, parse_yaml, read_yaml
@@ -96,7 +96,7 @@ def _apply(data: dict[str, Any], override: str) -> str:
 def _resolved(config: ExperimentConfig, absolute: Callable[[str, Path], Path]) -> ExperimentConfig:
     """Every path absolute, and a model of the hub fetched: what a run stores means the same from everywhere."""
     if is_hub_reference(config.model):
-        config = replace(config, model=model_folder(config.model, variant=config.model_variant))
+        config = replace(config, model=local_folder(config.model, variant=config.model_variant))
     clip, search = config.clip, config.search
     if clip is not None and clip.pretrained is None:
         clip = replace(clip, model=str(absolute("clip.model", Path(clip.model))))

@@ -3,7 +3,6 @@
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ import torch
 from latency.measuring.stage_times import StageTime, StageTimer
 from nas.pipelines.compute_check import check_dtype
 from nas.pipelines.folder import load_pipeline
+from nas.pipelines.model_folder import ModelFolder
 from nas.pipelines.sampling import check_scheduler, make_scheduler
 
 
@@ -78,30 +78,28 @@ class Drawing:
 
 
 def draw(
-    folder: Path,
+    model: ModelFolder,
     /,
     *,
     settings: DrawingSettings,
     dtype: torch.dtype = torch.float32,
-    variant: str | None = None,
     device: str = "cpu",
     on_step: Callable[[int, int], None] = lambda done, total: None,
 ) -> Drawing:
     """Draw pictures and time the stages.
 
     Args:
-        folder: A `StableDiffusionPipeline` or `StableDiffusionXLPipeline` folder.
+        model: A base model's folder, or an exported one.
         settings: What to draw.
         dtype: Of weights and activations.
-        variant: Of the weights' files.
         device: Where to compute.
         on_step: Called with (UNet steps done, in all).
 
     Raises:
-        ValueError: Not a pipeline folder, or a device that lacks the type.
+        ValueError: A damaged part, or a device that lacks the type.
     """
     check_dtype(dtype, device=device)
-    pipeline = load_pipeline(folder, variant=variant, dtype=dtype).to(device)
+    pipeline = load_pipeline(model, dtype=dtype).to(device)
     pipeline.set_progress_bar_config(disable=True)
     if settings.scheduler is not None:
         pipeline.scheduler = make_scheduler(settings.scheduler, config=dict(pipeline.scheduler.config))

@@ -6,7 +6,6 @@ It is a value until something heavy is asked of it: scores are made, and declare
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -15,7 +14,7 @@ from nas.pipelines.autoencoder import Autoencoder
 from nas.pipelines.conditioning import Conditioning
 from nas.pipelines.execution import Execution
 from nas.pipelines.folder import PipelineParts
-from nas.pipelines.index import read_part_config
+from nas.pipelines.model_folder import ModelFolder
 from nas.pipelines.protocol import SamplingProtocol
 from nas.pipelines.sampling import initial_noise, make_scheduler
 from nas.scores.prompts import Prompt, ValidationSet
@@ -36,16 +35,14 @@ class ScoreSetting:
     """Where scores are made.
 
     Attributes:
-        model: Pipeline folder of the base model.
-        variant: Of its weight files; None = plain ones.
+        model: The base model.
         validation: The prompts, in chunks.
         protocol: How pictures are made.
         latent_shape: (channels, height, width) of one picture's latents.
         execution: Where and how modules run; UNets come placed.
     """
 
-    model: Path
-    variant: str | None = None
+    model: ModelFolder
     validation: ValidationSet
     protocol: SamplingProtocol
     latent_shape: tuple[int, int, int]
@@ -54,7 +51,7 @@ class ScoreSetting:
     @cached_property
     def passes_per_picture(self) -> int:
         """UNet passes of one picture: one per timestep of the scheduler, two where it is guided."""
-        scheduler = make_scheduler(self.protocol.scheduler, config=read_part_config(self.model, "scheduler"))
+        scheduler = make_scheduler(self.protocol.scheduler, config=self.model.part_config("scheduler"))
         scheduler.set_timesteps(self.protocol.num_steps)
         return len(scheduler.timesteps) * (1 if self.protocol.guidance_scale == 1 else 2)
 
@@ -92,7 +89,7 @@ class ScoreSetting:
 
     @cached_property
     def _loaded(self) -> _Loaded:
-        parts = PipelineParts.load(self.model, variant=self.variant)
+        parts = PipelineParts.load(self.model)
         for module in parts.modules:
             self.execution.place(module)
         _, height, width = self.latent_shape

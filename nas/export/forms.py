@@ -15,12 +15,12 @@ from latency.exporters.flat import FlatModule
 from latency.exporters.formats import Exporter
 from nas.export.form import ExportForm
 from nas.export.source import ExportSource
-from nas.pipelines.index import read_pipeline_index
+from nas.pipelines.model_folder import ModelFolder
 from search_spaces.architecture import Architecture
 from search_spaces.diffusers_config import stock_config
 from search_spaces.files.durable import write_text
 from search_spaces.files.strict_json import read_json_object
-from search_spaces.folders.loading import read_context_tokens, read_unet_config
+from search_spaces.folders.loading import read_context_tokens
 from search_spaces.searched_unet import SearchedUNet
 from search_spaces.stock_unet import neutral_unet
 from search_spaces.unet_space import DEFAULT_CONTEXT_TOKENS, UNetSpace
@@ -70,7 +70,7 @@ def write_form(folder: Path, source: ExportSource, /, *, form: ExportForm, dtype
 
 def _write_pipeline(folder: Path, source: ExportSource, *, neutral: bool, dtype: torch.dtype) -> Written:
     space, architecture = source.supernet.space, source.architecture
-    base_config = {k: v for k, v in read_unet_config(source.model).items() if k not in INTERNAL}
+    base_config = {k: v for k, v in source.model.unet_config().items() if k not in INTERNAL}
     built, blocks = architecture, tuple[str, ...]()
     stock = stock_config(architecture, space=space, base_config=base_config)
     if neutral and stock.config is None:
@@ -89,7 +89,7 @@ def _write_pipeline(folder: Path, source: ExportSource, *, neutral: bool, dtype:
     else:
         written = SearchedUNet.from_supernet(unet, architecture=architecture, base_config=base_config)
         entry, loads_as = ["search_spaces.searched_unet", "SearchedUNet"], "SearchedUNet"
-    _with_own_tensors(written, dtype).save_pretrained(folder / "unet", variant=source.variant)
+    _with_own_tensors(written, dtype).save_pretrained(folder / "unet", variant=source.model.variant)
     _copy_other_parts(folder, source.model, entry)
     wanted = _with_own_tensors(source.supernet.materialise(architecture), dtype).float()
     return Written(
@@ -103,18 +103,18 @@ def _with_own_tensors(unet: UNet2DConditionModel, dtype: torch.dtype) -> UNet2DC
     return unet.eval().requires_grad_(False)
 
 
-def _copy_other_parts(folder: Path, model: Path, unet_entry: list[str]) -> None:
+def _copy_other_parts(folder: Path, model: ModelFolder, unet_entry: list[str]) -> None:
     """Everything of the base pipeline but its UNet, without pickles and code."""
-    for name in read_pipeline_index(model).parts:
+    for name in model.index.parts:
         if name != "unet":
-            shutil.copytree(model / name, folder / name, ignore=shutil.ignore_patterns(*PICKLES))
-    index = read_json_object(model / "model_index.json")
+            shutil.copytree(model.part(name), folder / name, ignore=shutil.ignore_patterns(*PICKLES))
+    index = read_json_object(model.path / "model_index.json")
     write_text(folder / "model_index.json", json.dumps(index | {"unet": unet_entry}, indent=2) + "\n")
 
 
 def _write_file(folder: Path, source: ExportSource, *, exporter: Exporter, dtype: torch.dtype, batch: int) -> Written:
     unet = _with_own_tensors(source.supernet.materialise(source.architecture), dtype)
-    tokens = read_context_tokens(source.model) or DEFAULT_CONTEXT_TOKENS
+    tokens = read_context_tokens(source.model.path) or DEFAULT_CONTEXT_TOKENS
     flat = flat_unet(unet, source.supernet.space, batch=batch, context_tokens=tokens)
     recorded = {**flat.inputs, "output": _output(flat)}
     exporter.write(flat, flat.inputs, folder / f"unet{exporter.suffix}")

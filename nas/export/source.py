@@ -9,8 +9,8 @@ from latency.documents.store import read_table
 from latency.pricing.pricer import Pricer
 from nas.config.loading import stored_config
 from nas.config.sections import ExperimentConfig
-from nas.pipelines.index import check_pipeline_folder
-from nas.pipelines.source import model_folder
+from nas.pipelines.model_folder import ModelFolder
+from nas.pipelines.source import local_folder
 from nas.references.architecture import read_architecture
 from nas.references.base_model import base_model
 from nas.runs.directory import RunDirectory
@@ -18,7 +18,7 @@ from nas.runs.spec import describe, read_spec
 from search_spaces.architecture import Architecture
 from search_spaces.diffusers_config import space_from_config
 from search_spaces.files.digests import folder_digest
-from search_spaces.folders.loading import SEARCHED, load_unet, read_context_tokens, read_unet_config
+from search_spaces.folders.loading import SEARCHED, read_context_tokens
 from search_spaces.supernet import Supernet
 
 
@@ -33,8 +33,7 @@ class ExportSource:
     Attributes:
         architecture: What is exported.
         supernet: Has its weights.
-        model: Pipeline folder of the base model.
-        variant: Of the base model's weight files.
+        model: The base model.
         spec: What the export says of itself.
         config: Of the search that found it; None for a spec alone.
         price_ms: Predicted latency of an architecture; None without a latency table.
@@ -42,8 +41,7 @@ class ExportSource:
 
     architecture: Architecture
     supernet: Supernet
-    model: Path
-    variant: str | None
+    model: ModelFolder
     spec: dict[str, Any]
     config: ExperimentConfig | None
     price_ms: Callable[[Architecture], float] | None
@@ -63,9 +61,10 @@ def source_of_run(run_path: Path, /, *, table: Path | None = None) -> ExportSour
     run.read_config()
     config = stored_config(run.path / "config.yaml")
     architecture, spec = read_spec(run.spec_path)
-    model = model_folder(config.model, variant=config.model_variant)
-    if folder_digest(model) != spec["digests"]["model"]:
-        raise ExportError(f"{model} has changed since the search in {run_path}; restore it, or search again")
+    folder = local_folder(config.model, variant=config.model_variant)
+    if folder_digest(folder) != spec["digests"]["model"]:
+        raise ExportError(f"{folder} has changed since the search in {run_path}; restore it, or search again")
+    model = ModelFolder(folder, variant=config.model_variant)
     weights = run.read_weights(spec["round"], job=spec.get("job", 0))
     if weights is None:
         raise ExportError(
@@ -73,8 +72,8 @@ def source_of_run(run_path: Path, /, *, table: Path | None = None) -> ExportSour
             "the search's own command trains them again"
         )
     supernet = Supernet(
-        load_unet(model, variant=config.model_variant),
-        space=space_from_config(read_unet_config(model), max_copies=config.search.max_copies_per_block),
+        model.load_unet(),
+        space=space_from_config(model.unet_config(), max_copies=config.search.max_copies_per_block),
         copy_start=config.search.copy_start,
     )
     supernet.load_weights(weights)
@@ -85,40 +84,28 @@ def source_of_run(run_path: Path, /, *, table: Path | None = None) -> ExportSour
         architecture=architecture,
         supernet=supernet,
         model=model,
-        variant=config.model_variant,
         spec=spec,
         config=config,
         price_ms=_pricer(table, supernet, model),
     )
 
 
-def source_of_spec(
-    reference: str,
-    /,
-    *,
-    model: Path,
-    variant: str | None = None,
-    table: Path | None = None,
-    name: str | None = None,
-) -> ExportSource:
+def source_of_spec(reference: str, /, *, model: ModelFolder, table: Path | None = None) -> ExportSource:
     """An architecture cut out of a base model, with the base model's own weights.
 
     Args:
         reference: A spec, an export, a stock folder or a known name; see `read_architecture`.
-        model: Pipeline folder of the base model.
-        variant: Of its weight files.
+        model: The base model; its name is for the record.
         table: Latency table, for predictions.
-        name: Of the base model, for the record; None = its folder's.
 
     Raises:
-        ValueError: The architecture is another base model's, or the folder is not a base model's.
+        ValueError: The architecture is another base model's, or the model is no base model.
     """
-    check_pipeline_folder(model, variant=variant)
-    if read_unet_config(model)["_class_name"] == SEARCHED:
-        raise ExportError(f"`--model` must be a base model, but {model} holds a searched UNet; give its base")
-    base = base_model(model, name=name)
+    if model.unet_config()["_class_name"] == SEARCHED:
+        raise ExportError(f"`--model` must be a base model, but {model.path} holds a searched UNet; give its base")
+    base = base_model(model.path, name=model.name)
     architecture = read_architecture(reference, base=base)
-    supernet = Supernet(load_unet(model, variant=variant), space=base.space)
+    supernet = Supernet(model.load_unet(), space=base.space)
     price_ms = _pricer(table, supernet, model)
     spec = describe(architecture, space=base.space, model=base.name) | {"name": f"{base.name}_{architecture.arch_id}"}
     if price_ms is not None:
@@ -128,14 +115,13 @@ def source_of_spec(
         architecture=architecture,
         supernet=supernet,
         model=model,
-        variant=variant,
         spec=spec,
         config=None,
         price_ms=price_ms,
     )
 
 
-def _pricer(path: Path | None, supernet: Supernet, model: Path) -> Callable[[Architecture], float] | None:
+def _pricer(path: Path | None, supernet: Supernet, model: ModelFolder) -> Callable[[Architecture], float] | None:
     if path is None:
         return None
     table = read_table(path)
@@ -143,7 +129,7 @@ def _pricer(path: Path | None, supernet: Supernet, model: Path) -> Callable[[Arc
     return Pricer(
         table,
         space=supernet.space,
-        context_tokens=read_context_tokens(model) or workload.context_tokens,
+        context_tokens=read_context_tokens(model.path) or workload.context_tokens,
         height=workload.latent_height,
         width=workload.latent_width,
     )

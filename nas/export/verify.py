@@ -25,9 +25,10 @@ from latency.timing.interleaving import MeasureSettings, interleave
 from nas.export.form import ExportForm
 from nas.export.forms import MOST_PROBED, flat_unet
 from nas.pipelines.folder import load_pipeline
+from nas.pipelines.model_folder import ModelFolder
 from nas.references.base_model import ROOM_FOR_COPIES
 from search_spaces.diffusers_config import space_from_config
-from search_spaces.folders.loading import load_unet, read_context_tokens, read_unet_config, unet_class
+from search_spaces.folders.loading import read_context_tokens, read_unet_config, unet_class
 from search_spaces.unet_space import DEFAULT_CONTEXT_TOKENS, UNetSpace
 
 PROBE: Final = "verification.safetensors"  # seeded inputs and the output that the reloaded UNet must give
@@ -59,29 +60,31 @@ class VerificationRequest:
 
 def verify(request: VerificationRequest, /) -> dict[str, Any]:
     """Largest output difference to the recorded probe, counts by torch, and measured latencies in ms where wanted."""
-    folder, base = Path(request.folder), Path(request.base)
+    folder = Path(request.folder)
     stored = load_file(folder / PROBE)  # in the order of its names
     output, recorded = stored["output"], {name: stored[name] for name in request.inputs}
     if not request.form.is_folder_of_diffusers:
         suffix, run = _RUNNERS[request.form]
         result = run(folder / f"unet{suffix}", recorded)
         return {"max_difference": (result.float() - output).abs().max().item()}
-    space = space_from_config(read_unet_config(base), max_copies=ROOM_FOR_COPIES)
-    unet = load_pipeline(folder, variant=request.variant).unet.eval()
+    base = ModelFolder(Path(request.base), variant=request.variant)
+    space = space_from_config(base.unet_config(), max_copies=ROOM_FOR_COPIES)
+    unet = load_pipeline(ModelFolder(folder, variant=request.variant)).unet.eval()
     flat = flat_unet(unet, space, batch=len(output), context_tokens=PROBED_TOKENS, most=MOST_PROBED)
     with torch.inference_mode():
         result = flat(*(recorded[name] for name in flat.inputs))
-    told: dict[str, Any] = {
+    answer: dict[str, Any] = {
         "max_difference": (result - output).abs().max().item(),
         "num_params": sum(parameter.numel() for parameter in unet.parameters()),
         "num_macs": counted_macs(folder, space),
         "unet_class": type(unet).__name__,
     }
     if request.measure:
-        unets = {"base": load_unet(base, variant=request.variant), "found": unet}
-        latencies = measure_pair(unets, space=space, context_tokens=read_context_tokens(base) or DEFAULT_CONTEXT_TOKENS)
-        told |= {"base_latency_ms": latencies["base"], "latency_ms": latencies["found"]}
-    return told
+        unets = {"base": base.load_unet(), "found": unet}
+        tokens = read_context_tokens(base.path) or DEFAULT_CONTEXT_TOKENS
+        latencies = measure_pair(unets, space=space, context_tokens=tokens)
+        answer |= {"base_latency_ms": latencies["base"], "latency_ms": latencies["found"]}
+    return answer
 
 
 @torch.no_grad()

@@ -23,6 +23,7 @@ from nas.export.forms import Written, write_form
 from nas.export.report import ExportReport
 from nas.export.source import ExportError, ExportSource
 from nas.export.verify import PROBE, VerificationRequest
+from nas.pipelines.model_folder import ModelFolder
 from nas.runs.spec import SPEC_NAME, SpecError, read_spec
 from nas.scores.prompts import read_captions
 from search_spaces.architecture import Architecture
@@ -73,8 +74,8 @@ def export(
     with whole(out, check=lambda old: check_place(old, source.architecture, files=files)) as part:
         part.mkdir()
         written = write_form(part, source, form=form, dtype=getattr(torch, dtype), batch=batch)
-        told = _verified(part, source, written, form=form, dtype=dtype, measure=measure)
-        report = _report(source, written, told, form=form, dtype=dtype)
+        answer = _verified(part, source, written, form=form, dtype=dtype, measure=measure)
+        report = _report(source, written, answer, form=form, dtype=dtype)
         write_text(part / SPEC_NAME, json.dumps(source.spec, indent=2) + "\n")
         files += sorted({*_files(part), REPORT})
         write_text(part / REPORT, json.dumps(report.to_dict() | {"files": files}, indent=2) + "\n")
@@ -117,7 +118,9 @@ def _files(folder: Path) -> set[str]:
 
 def exact_dtype(source: ExportSource, /) -> str:
     """The narrowest type that holds an architecture's weights: the base model's files', unless they were trained."""
-    return "float32" if source.config is not None else stored_dtype(source.model / "unet", variant=source.variant)
+    if source.config is not None:
+        return "float32"
+    return stored_dtype(source.model.part("unet"), variant=source.model.variant)
 
 
 def _verified(
@@ -134,25 +137,25 @@ def _verified(
     request = VerificationRequest(
         folder=str(part),
         form=form,
-        base=str(source.model),
-        variant=source.variant,
+        base=str(source.model.path),
+        variant=source.model.variant,
         measure=measure,
         inputs=[name for name in written.probe if name != "output"],
     )
-    told = run_verification(request)
+    answer = run_verification(request)
     (part / PROBE).unlink()
-    if not told["max_difference"] <= (tolerance := tolerance_of(form, dtype)):
+    if not answer["max_difference"] <= (tolerance := tolerance_of(form, dtype)):
         raise ExportError(
-            f"the reloaded UNet differs from the supernet by {told['max_difference']:.2e}, more than {tolerance:.0e}; "
-            "nothing was written"
+            f"the reloaded UNet differs from the supernet by {answer['max_difference']:.2e}, more than "
+            f"{tolerance:.0e}; nothing was written"
         )
     space = source.supernet.space
     own = {"num_params": space.num_params(written.built), "num_macs": space.num_macs(written.built)}
     if wrong := [
-        f"`{key}` {told[key]:,} instead of {value:,}" for key, value in own.items() if told.get(key, value) != value
+        f"`{key}` {answer[key]:,} instead of {value:,}" for key, value in own.items() if answer.get(key, value) != value
     ]:
         raise ExportError(f"the reloaded UNet is another one: {', '.join(wrong)}; nothing was written")
-    return told
+    return answer
 
 
 def tolerance_of(form: ExportForm, dtype: str, /) -> float:
@@ -177,7 +180,7 @@ def run_verification(request: VerificationRequest, /) -> dict[str, Any]:
 
 
 def _report(
-    source: ExportSource, written: Written, told: dict[str, Any], *, form: ExportForm, dtype: str
+    source: ExportSource, written: Written, answer: dict[str, Any], *, form: ExportForm, dtype: str
 ) -> ExportReport:
     space, spec, price_ms = source.supernet.space, source.spec, source.price_ms
     return ExportReport(
@@ -187,7 +190,7 @@ def _report(
         dtype=dtype,
         neutral=written.neutral,
         tolerance=tolerance_of(form, dtype),
-        max_difference=told.get("max_difference"),
+        max_difference=answer.get("max_difference"),
         num_params=space.num_params(written.built),
         num_macs=space.num_macs(written.built),
         base_num_params=space.num_params(space.base),
@@ -195,8 +198,8 @@ def _report(
         predicted_ms=spec.get("predicted_latency_ms") if price_ms is None else price_ms(source.architecture),
         base_predicted_ms=spec.get("base_latency_ms") if price_ms is None else price_ms(space.base),
         built_predicted_ms=None if price_ms is None else price_ms(written.built),
-        latency_ms=told.get("latency_ms"),
-        base_latency_ms=told.get("base_latency_ms"),
+        latency_ms=answer.get("latency_ms"),
+        base_latency_ms=answer.get("base_latency_ms"),
         clip=spec.get("clip"),
         base_clip=None if "start" in spec else spec.get("base_clip"),  # then it is the start's
     )
@@ -220,7 +223,8 @@ def draw_before_after(source: ExportSource, /, *, export: Path, path: Path) -> N
         guidance_scale=config.sampling.guidance_scale,
         batch_size=len(prompts),
     )
-    pictures = [draw(folder, settings=settings, variant=source.variant).pictures for folder in (source.model, export)]
+    exported = ModelFolder(export, variant=source.model.variant)
+    pictures = [draw(model, settings=settings).pictures for model in (source.model, exported)]
     base_clip = "" if "start" in spec else f", CLIP {spec['base_clip']:.3f}"
     title = (
         f"above: base, {spec['base_latency_ms']:.2f} ms{base_clip}    "

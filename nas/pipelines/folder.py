@@ -16,7 +16,8 @@ from transformers.utils.logging import disable_progress_bar
 import search_spaces.searched_unet  # noqa: F401  diffusers loads the class only from a module that is imported already
 from nas.pipelines.autoencoder import Autoencoder
 from nas.pipelines.conditioning import Conditioning
-from nas.pipelines.index import PipelineClass, PipelineIndex, check_pipeline_folder, read_part_config
+from nas.pipelines.index import PipelineClass, PipelineIndex
+from nas.pipelines.model_folder import ModelFolder
 from nas.pipelines.text_encoders import TextEncoders
 from search_spaces.folders.checked_loading import check_tensors, load_model
 from search_spaces.folders.loading import ModelFolderError, unet_class
@@ -44,29 +45,27 @@ class PipelineParts:
     index: PipelineIndex
 
     @classmethod
-    def load(cls, folder: Path, /, *, variant: str | None = None, dtype: torch.dtype | None = None) -> Self:
-        """Load the parts of a pipeline folder.
+    def load(cls, model: ModelFolder, /, *, dtype: torch.dtype | None = None) -> Self:
+        """Load the parts of a model.
 
         Args:
-            folder: Of a `StableDiffusionPipeline` or a `StableDiffusionXLPipeline`.
-            variant: Of the weights' files, such as "fp16"; None = the files without one.
+            model: Where they stand.
             dtype: Of the weights; None = float32. An SDXL autoencoder that asks for it (`force_upcast`) stays in
                 float32 where the rest is float16, in which it overflows.
 
         Raises:
-            ModelFolderError: Not such a folder; the message says what is missing or damaged.
+            ModelFolderError: A damaged part; the message says what is wrong with it.
         """
-        index = check_pipeline_folder(folder, variant=variant)
         disable_progress_bar()  # transformers draws one per model, over the search's own
-        of_sdxl = index.pipeline_class is PipelineClass.SDXL
-        upcasts = of_sdxl and read_part_config(folder, "vae").get("force_upcast", True)
+        of_sdxl = model.index.pipeline_class is PipelineClass.SDXL
+        upcasts = of_sdxl and model.part_config("vae").get("force_upcast", True)
         vae_dtype = torch.float32 if upcasts and dtype is torch.float16 else dtype
-        vae = load_model(AutoencoderKL, folder / "vae", dtype=vae_dtype, variant=variant).requires_grad_(False)
+        vae = load_model(AutoencoderKL, model.part("vae"), dtype=vae_dtype, variant=model.variant).requires_grad_(False)
         return cls(
             autoencoder=Autoencoder(vae=vae, of_sdxl=of_sdxl),
-            text_encoders=load_text_encoders(folder, index=index, variant=variant, dtype=dtype),
-            scheduler_config=_scheduler_config(folder, index),
-            index=index,
+            text_encoders=load_text_encoders(model, dtype=dtype),
+            scheduler_config=_scheduler_config(model),
+            index=model.index,
         )
 
     @property
@@ -87,15 +86,13 @@ class PipelineParts:
         return self.autoencoder.decode(latents)
 
 
-def load_text_encoders(
-    folder: Path, /, *, index: PipelineIndex, variant: str | None = None, dtype: torch.dtype | None = None
-) -> TextEncoders:
-    """The text encoders of a pipeline folder with their tokenizers, in evaluation mode."""
-    names = index.text_encoders
+def load_text_encoders(model: ModelFolder, /, *, dtype: torch.dtype | None = None) -> TextEncoders:
+    """The text encoders of a model with their tokenizers, in evaluation mode."""
+    names = model.index.text_encoders
     return TextEncoders(
-        tokenizers=tuple(_load_tokenizer(folder / name.replace("text_encoder", "tokenizer")) for name in names),
-        models=tuple(_load_text_encoder(folder / name, variant=variant, dtype=dtype) for name in names),
-        zero_empty_prompt=index.zero_empty_prompt,
+        tokenizers=tuple(_load_tokenizer(model.part(name.replace("text_encoder", "tokenizer"))) for name in names),
+        models=tuple(_load_text_encoder(model.part(name), variant=model.variant, dtype=dtype) for name in names),
+        zero_empty_prompt=model.index.zero_empty_prompt,
     )
 
 
@@ -109,11 +106,11 @@ def _load_tokenizer(folder: Path) -> CLIPTokenizer:
         ) from error
 
 
-def _scheduler_config(folder: Path, index: PipelineIndex) -> dict[str, Any]:
-    """Settings of a folder's own scheduler; Stable Diffusion's pipeline corrects two that are outdated."""
-    config = read_part_config(folder, "scheduler")
-    settings = inspect.signature(_scheduler_class(index)).parameters
-    if index.pipeline_class is PipelineClass.SD:
+def _scheduler_config(model: ModelFolder) -> dict[str, Any]:
+    """Settings of a model's own scheduler; Stable Diffusion's pipeline corrects two that are outdated."""
+    config = model.part_config("scheduler")
+    settings = inspect.signature(_scheduler_class(model.index)).parameters
+    if model.index.pipeline_class is PipelineClass.SD:
         config |= {name: right for name, right in _CORRECTED.items() if name in settings}
     return config
 
@@ -156,25 +153,24 @@ def _load_text_encoder(
 
 
 def load_pipeline(
-    folder: Path, /, *, variant: str | None = None, dtype: torch.dtype | None = None
+    model: ModelFolder, /, *, dtype: torch.dtype | None = None
 ) -> StableDiffusionPipeline | StableDiffusionXLPipeline:
-    """diffusers' own pipeline of a folder, a base model's or an exported one, safetensors only and without a checker.
+    """diffusers' own pipeline of a model, a base model's or an exported one, safetensors only and without a checker.
 
     Args:
-        folder: Of a `StableDiffusionPipeline` or a `StableDiffusionXLPipeline`.
-        variant: Of the weights' files, such as "fp16"; None = the files without one.
+        model: Where its parts stand.
         dtype: Of the weights; None = float32.
 
     Raises:
-        ModelFolderError: Not a pipeline folder; the message says what is missing or damaged.
+        ModelFolderError: A damaged part; the message says what is wrong with it.
     """
-    index = check_pipeline_folder(folder, variant=variant)
+    index = model.index
     _scheduler_class(index)
-    for name, model_class in (("vae", AutoencoderKL), ("unet", unet_class(folder))):
-        check_tensors(model_class, folder / name, variant=variant)
+    for name, model_class in (("vae", AutoencoderKL), ("unet", unet_class(model.path))):
+        check_tensors(model_class, model.part(name), variant=model.variant)
     disable_progress_bar()
     diffusers_logging.disable_progress_bar()
-    encoders = load_text_encoders(folder, index=index, variant=variant, dtype=dtype)
+    encoders = load_text_encoders(model, dtype=dtype)
     settings: dict[str, Any] = dict(zip(index.text_encoders, encoders.models, strict=True))
     settings |= {"feature_extractor": None, "image_encoder": None}
     if index.pipeline_class is PipelineClass.SDXL:
@@ -183,5 +179,10 @@ def load_pipeline(
         pipeline_class = StableDiffusionPipeline
         settings |= {"safety_checker": None, "requires_safety_checker": False}
     return pipeline_class.from_pretrained(
-        folder, variant=variant, dtype=dtype or torch.float32, use_safetensors=True, local_files_only=True, **settings
+        model.path,
+        variant=model.variant,
+        dtype=dtype or torch.float32,
+        use_safetensors=True,
+        local_files_only=True,
+        **settings,
     )

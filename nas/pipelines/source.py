@@ -10,6 +10,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Final
 
+from nas.pipelines.model_folder import ModelFolder
 from search_spaces.files.paths import local_path
 from search_spaces.folders.weight_files import STEMS, ModelFolderError, weight_files
 
@@ -24,15 +25,28 @@ def is_hub_reference(reference: str | PathLike[str], /) -> bool:
     return str(reference).startswith(HUB)
 
 
-def model_name(reference: str | Path, /) -> str:
+def model_name(reference: str | PathLike[str], /) -> str:
     """What a model is called: the repository's or the folder's name."""
     if is_hub_reference(reference):
         return str(reference).removeprefix(HUB).partition("@")[0].rpartition("/")[2]
     return Path(reference).resolve().name
 
 
-def model_folder(reference: str | PathLike[str], /, *, variant: str | None = None, weights: bool = True) -> Path:
-    """The local folder of a model.
+def find_model(reference: str | PathLike[str], /, *, variant: str | None = None) -> ModelFolder:
+    """The model that a reference means, fetched if need be, and checked.
+
+    Args:
+        reference: A pipeline folder, or "hub:ORG/NAME" as in `local_folder`.
+        variant: Of the weights' files, such as "fp16"; None = the files without one.
+
+    Raises:
+        ModelFolderError: As `local_folder`, or no complete pipeline folder.
+    """
+    return ModelFolder(local_folder(reference, variant=variant), variant=variant, name=model_name(reference))
+
+
+def local_folder(reference: str | PathLike[str], /, *, variant: str | None = None, weights: bool = True) -> Path:
+    """The folder of a model on this machine, whatever it holds.
 
     Args:
         reference: An existing folder, or "hub:ORG/NAME" with "@REVISION" where another than the newest is meant; what

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from nas.pipelines.source import is_hub_reference, model_folder
+from nas.pipelines.source import is_hub_reference, local_folder
 from nas.references.base_model import BaseModel
 from nas.runs.directory import is_run
 from nas.runs.spec import SPEC_NAME, check_base, read_spec
@@ -35,7 +35,7 @@ def read_architecture(reference: str | Path, /, *, base: BaseModel) -> Architect
         architecture, spec = read_spec(file)
         check_base(spec, space=base.space, name=base.name, path=file)
     elif path.is_dir() or is_hub_reference(reference):
-        architecture = architecture_of_folder(model_folder(reference, weights=False), base=base)
+        architecture = architecture_of_folder(local_folder(reference, weights=False), base=base)
     elif (known := KNOWN_ARCHITECTURES.get(name)) is not None and known_config(name) == base.config:
         architecture = base.space.base
     elif known is not None:
@@ -67,7 +67,7 @@ def own_architecture(reference: str, /, *, base: BaseModel) -> Architecture:
         ValueError: As `read_architecture`.
     """
     if is_hub_reference(reference) or (Path(reference).is_dir() and not is_run(Path(reference))):
-        return architecture_of_folder(model_folder(reference, weights=False), base=base)
+        return architecture_of_folder(local_folder(reference, weights=False), base=base)
     return read_architecture(reference, base=base)
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from nas.pipelines.source import HUB, is_hub_reference, model_folder, model_name
+from nas.pipelines.source import HUB, is_hub_reference, local_folder, model_name
 from nas.runs.directory import is_run
 from search_spaces.diffusers_config import space_from_config
 from search_spaces.files.strict_yaml import read_yaml
@@ -45,12 +45,12 @@ def base_model(reference: str | Path, /, *, name: str | None = None) -> BaseMode
     config = None if Path(reference).exists() else known_config(str(reference))
     if config is None:
         if not Path(reference).exists() and not is_hub_reference(reference):
-            names = [each for each in (*BASE_CONFIGS, *KNOWN_ARCHITECTURES) if known_config(each) is not None]
+            names = [known for known in (*BASE_CONFIGS, *KNOWN_ARCHITECTURES) if known_config(known) is not None]
             raise ValueError(
                 f"there is no model {reference}; give a folder with a UNet, {HUB}ORG/NAME, or a known name: "
                 f"{', '.join(names)}"
             )
-        config = read_unet_config(model_folder(reference, weights=False))
+        config = read_unet_config(local_folder(reference, weights=False))
     return BaseModel(
         name=name or model_name(reference),
         config=config,

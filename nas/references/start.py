@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from nas.pipelines.model_folder import ModelFolder
 from nas.references.architecture import architecture_of_folder, read_architecture
 from nas.references.base_model import BaseModel, base_model
 from nas.runs.directory import RunDirectory, is_run
@@ -58,21 +59,20 @@ class Start:
             unet.load_state_dict(load_unet(self.source, variant=self.variant).state_dict())
 
 
-def find_start(reference: str | None, /, *, model: Path, space_base: Architecture, variant: str | None = None) -> Start:
+def find_start(reference: str | None, /, *, model: ModelFolder, space_base: Architecture) -> Start:
     """The start that a config names.
 
     Args:
         reference: A run, spec, export, stock folder or known name; None = the base model.
-        model: Folder of the base model.
+        model: The base model; a folder that has no plain weight files is read by its variant too.
         space_base: The base model's own architecture.
-        variant: Of the base model's weight files; a folder that has no plain ones is read by it too.
 
     Raises:
         ValueError: Nothing that can be read, an architecture of another base model, or weights of another UNet.
     """
     if reference is None:
         return Start(architecture=space_base)
-    path, base = Path(reference), base_model(model)
+    path, base = Path(reference), base_model(model.path)
     architecture = read_architecture(reference, base=base)
     if is_run(path):
         weights = read_spec(RunDirectory(path).spec_path)[1]["digests"]["weights"]
@@ -90,7 +90,7 @@ def find_start(reference: str | None, /, *, model: Path, space_base: Architectur
             f"exported with neutral ones; start from {path / SPEC_NAME} with the base model's weights, or export it "
             "with --form diffusers"
         )
-    own_variant = None if any(path.name.count(".") == 1 for path in folder.glob("*.safetensors")) else variant
+    own_variant = None if any(path.name.count(".") == 1 for path in folder.glob("*.safetensors")) else model.variant
     stored_tensors(folder, variant=own_variant)
     return Start(
         architecture=architecture,

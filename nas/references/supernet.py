@@ -2,7 +2,7 @@
 
 from os import PathLike
 
-from nas.pipelines.source import model_folder
+from nas.pipelines.source import local_folder
 from search_spaces.actions import CopyStart
 from search_spaces.diffusers_config import space_from_config
 from search_spaces.folders.loading import load_unet, read_unet_config
@@ -31,7 +31,7 @@ def load_supernet(
     Raises:
         ValueError: No such model, or no UNet that this package understands.
     """
-    folder = model_folder(model, variant=variant)
+    folder = local_folder(model, variant=variant)
     return Supernet(
         load_unet(folder, variant=variant),
         space=space_from_config(read_unet_config(folder), max_copies=max_copies, form=SpaceForm(space)),

@@ -123,7 +123,9 @@ class RunDirectory:
             self._follow(dict(config), may_follow, read)
             if not (described := self.path / "environment.json").is_file():
                 write_text(described, json.dumps(environment(), indent=2) + "\n")
-            yield [each for each in map(read, self._earlier()) if each != config]  # a killed extension leaves its own
+            yield [
+                earlier for earlier in map(read, self._earlier()) if earlier != config
+            ]  # a killed extension leaves its own
 
     @contextmanager
     def _locked(self) -> Iterator[None]:

@@ -10,6 +10,7 @@ import torch
 from nas.algorithms.steps import FIRST, Job, Recipe
 from nas.config.sections import ExperimentConfig
 from nas.pipelines.folder import PipelineParts
+from nas.pipelines.model_folder import ModelFolder
 from nas.pipelines.sampling import make_scheduler
 from nas.runs.checkpoint import weights_digest
 from nas.runs.directory import RunDirectory
@@ -19,7 +20,6 @@ from nas.training.noise_schedule import NoiseSchedule
 from nas.training.robust import time_step, train
 from nas.training.settings import RobustTrainingSettings
 from search_spaces.architecture import Architecture
-from search_spaces.folders.loading import load_unet
 from search_spaces.supernet import Supernet
 
 
@@ -45,6 +45,7 @@ class JobTrainer:
 
     Args:
         config: The experiment.
+        model: Its base model.
         protected: Blocks that are never skipped.
         supernet: Trained in place; holds the weights that the search starts with.
         start: Gives a supernet of the base model the weights that the search starts with.
@@ -56,13 +57,14 @@ class JobTrainer:
         config: ExperimentConfig,
         /,
         *,
+        model: ModelFolder,
         protected: frozenset[str],
         supernet: Supernet,
         start: Callable[[Supernet], None],
         run: RunDirectory,
     ) -> None:
         self._config, self._protected, self._supernet, self._run = config, protected, supernet, run
-        self._start = start
+        self._model, self._start = model, start
         self._held = FIRST  # digest of the weights that the supernet holds
         self._places = defaultdict[str, list[tuple[int, int]]](list)  # (round, job) by the digest of what it gave
 
@@ -109,7 +111,7 @@ class JobTrainer:
         if digest == self._held:
             return
         if digest == FIRST:
-            base = load_unet(self._config.model, variant=self._config.model_variant)
+            base = self._model.load_unet()
             self._take(base.state_dict())
             self._start(self._supernet)
         else:
@@ -178,7 +180,7 @@ class JobTrainer:
     def _data(self) -> TrainingData:
         folder = self._config.robust_training.pictures
         assert folder is not None, "the config asks for pictures when there are iterations"
-        parts = PipelineParts.load(self._config.model, variant=self._config.model_variant)
+        parts = PipelineParts.load(self._model)
         height, width = self._supernet.space.sample_size
         size_px = (height * parts.autoencoder.scale, width * parts.autoencoder.scale)
         pictures = encode_pictures(read_metadata(folder), parts=parts, size_px=size_px)

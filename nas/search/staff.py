@@ -39,6 +39,7 @@ def staffed(
             pool,
             JobTrainer(
                 experiment.config,
+                model=experiment.worker.model,
                 protected=experiment.problem.protected,
                 supernet=supernet,
                 start=experiment.start.give_weights,

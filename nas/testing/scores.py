@@ -21,10 +21,10 @@ from nas.evaluation.door import Declaration, Score, ScoreError, judges_pictures
 from nas.evaluation.evaluator import Evaluator
 from nas.evaluation.setting import ScoreSetting
 from nas.pipelines.folder import PipelineParts
+from nas.pipelines.model_folder import ModelFolder
 from nas.pipelines.protocol import SamplingProtocol
 from nas.scores.prompts import ValidationSet
 from search_spaces.architecture import Architecture
-from search_spaces.folders.loading import load_unet
 from search_spaces.shapes import PIPELINE_DIR
 from search_spaces.supernet import Supernet
 
@@ -49,7 +49,7 @@ class ScoreLaws:
     def setting(self) -> ScoreSetting:
         """Five prompts in chunks of two, two guided steps, on the bundled model."""
         return ScoreSetting(
-            model=PIPELINE_DIR,
+            model=ModelFolder(PIPELINE_DIR),
             validation=ValidationSet.from_captions(list(CAPTIONS), seed=0, chunk_size=2),
             protocol=SamplingProtocol(num_steps=2, guidance_scale=2.0),
             latent_shape=(4, 12, 12),
@@ -58,7 +58,7 @@ class ScoreLaws:
     @pytest.fixture
     def supernet(self, setting: ScoreSetting) -> Supernet:
         """The setting's model, in its own weights."""
-        unet = load_unet(setting.model, variant=setting.variant).requires_grad_(False)
+        unet = setting.model.load_unet().requires_grad_(False)
         return Supernet(setting.execution.place(unet))
 
     @pytest.fixture

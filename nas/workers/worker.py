@@ -8,7 +8,6 @@ import time
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -18,12 +17,12 @@ from nas.evaluation.evaluator import Evaluator
 from nas.evaluation.registry import ScoreSpec, make_score
 from nas.evaluation.setting import ScoreSetting
 from nas.pipelines.execution import Execution
+from nas.pipelines.model_folder import ModelFolder
 from nas.pipelines.protocol import SamplingProtocol
 from nas.scores.prompts import ValidationSet
 from search_spaces.actions import CopyStart
 from search_spaces.architecture import Architecture
 from search_spaces.diffusers_config import space_from_config
-from search_spaces.folders.loading import load_unet, read_unet_config
 from search_spaces.supernet import Supernet
 
 
@@ -31,7 +30,7 @@ from search_spaces.supernet import Supernet
 class WorkerSpec:
     """All that a worker needs to load itself, on any machine that sees the same folders."""
 
-    model: Path
+    model: ModelFolder
     score: ScoreSpec
     validation: ValidationSet
     protocol: SamplingProtocol
@@ -40,15 +39,13 @@ class WorkerSpec:
     copy_start: CopyStart
     num_threads: int
     execution: Execution = Execution()  # noqa: RUF009  frozen
-    model_variant: str | None = None
 
     @property
     def setting(self) -> ScoreSetting:
         """What its score is made in; a fresh one, which holds no model yet."""
-        channels = space_from_config(read_unet_config(self.model)).in_channels
+        channels = space_from_config(self.model.unet_config()).in_channels
         return ScoreSetting(
             model=self.model,
-            variant=self.model_variant,
             validation=self.validation,
             protocol=self.protocol,
             latent_shape=(channels, *self.latent_size),
@@ -86,7 +83,7 @@ class EvaluationResult:
 
 def load_supernet(spec: WorkerSpec, /) -> Supernet:
     """The model folder's UNet as a supernet, on its device, ready to be switched."""
-    unet = spec.execution.place(load_unet(spec.model, variant=spec.model_variant))
+    unet = spec.execution.place(spec.model.load_unet())
     return Supernet(unet, space=space_from_config(unet.config, max_copies=spec.max_copies), copy_start=spec.copy_start)
 
 

@@ -65,8 +65,8 @@ def parse_yaml(text: str, /, *, name: str) -> Any:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = f"{_place(mark)}: " if mark is not None else ""
-        told = ", ".join(filter(None, (error.context, error.problem)))
-        raise YamlError(f"{name} is not YAML: {place}{told}") from None
+        problem = ", ".join(filter(None, (error.context, error.problem)))
+        raise YamlError(f"{name} is not YAML: {place}{problem}") from None
     except yaml.YAMLError as error:  # a character that YAML has no place for
         raise YamlError(f"{name} is not YAML: {error}") from None
     except RecursionError:

@@ -11,6 +11,7 @@ import nas.export.write
 from nas.evaluation.clip_model import ClipModel
 from nas.export.verify import verify
 from nas.pipelines.folder import PipelineParts
+from nas.pipelines.model_folder import ModelFolder
 from search_spaces.folders.loading import load_unet
 from search_spaces.shapes import OPEN_CLIP_DIR, PIPELINE_DIR
 from tests.nas.searching import search
@@ -28,7 +29,7 @@ def _one_thread() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def parts() -> PipelineParts:
-    return PipelineParts.load(PIPELINE_DIR)
+    return PipelineParts.load(ModelFolder(PIPELINE_DIR))
 
 
 @pytest.fixture(scope="session")

@@ -19,6 +19,7 @@ from tests.api import page, signatures
 from tests.search_spaces.files.test_paths import Elsewhere
 
 ROOT = Path(__file__).parents[2]
+OLD_RUN = Path(__file__).parent / "runs" / "goldens" / "run_0_1_0"
 READERS: dict[str, Callable[..., object]] = {
     "load_config": nas.load_config,
     "run_search": lambda path: nas.run_search(path, out=path),
@@ -32,7 +33,6 @@ READERS: dict[str, Callable[..., object]] = {
     "ScoreStore.existing": ScoreStore.existing,
     "scores of a run": lambda path: nas.open_run(OLD_RUN).scores(store=path),
 }
-OLD_RUN = Path(__file__).parent / "runs" / "goldens" / "run_0_1_0"
 
 
 def test_signatures_are_those_that_others_rely_on(golden: Callable[[str, str], None]) -> None:

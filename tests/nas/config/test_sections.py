@@ -37,10 +37,11 @@ def leaves(kind: type = ExperimentConfig, prefix: str = "") -> Iterator[tuple[st
 
 LEAVES = {key: (kind, info) for key, kind, info in leaves()}
 SECTIONS = {name: kind for name, info in described(ExperimentConfig).items() if (kind := section_of(info)) is not None}
-NO_SECTIONS = [
+NO_SECTION: tuple[Any, ...] = (None, 3, "text", [])
+NO_SECTIONS: list[tuple[str, Any]] = [
     (section, value)
     for section in SECTIONS
-    for value in (None, 3, "text", [])
+    for value in NO_SECTION
     if value is not None or NoneType not in get_args(described(ExperimentConfig)[section].annotation)
 ]
 
@@ -84,14 +85,14 @@ def lawless(info: FieldInfo) -> list[Any]:
         values.append(None)
     for bound in info.metadata:
         match bound:
-            case Ge():
-                values.append(bound.ge - 1)
-            case Gt():
-                values.append(bound.gt)
-            case Le():
-                values.append(bound.le + 1)
-            case Lt():
-                values.append(bound.lt)
+            case Ge(ge=least):
+                values.append(least - 1)  # type: ignore[operator]
+            case Gt(gt=limit):
+                values.append(limit)
+            case Le(le=most):
+                values.append(most + 1)  # type: ignore[operator]
+            case Lt(lt=limit):
+                values.append(limit)
             case _:
                 values.append("no such device")
     return values
@@ -169,7 +170,7 @@ def test_a_config_of_all_defaults_is_the_defaults() -> None:
 
 def another(key: str) -> dict[str, Any]:
     """Settings in which this one differs from `GIVEN`."""
-    special = {
+    special: dict[str, dict[str, Any]] = {
         "search.target_latency_ms": {"search.target_latency_ms": 3.0, "search.target_ratio": None},
         "robust_training.iterations": {"robust_training.iterations": 3, "robust_training.pictures": "/pictures"},
         "robust_training.recovery_iterations": {

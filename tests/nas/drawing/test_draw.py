@@ -15,6 +15,7 @@ from nas.cli.app import app
 from nas.drawing.draw import DrawingSettings, draw
 from nas.drawing.grid import CAPTION_PX, GAP_PX, TILE_PX
 from nas.pipelines.compute_check import check_dtype
+from nas.pipelines.model_folder import ModelFolder
 from search_spaces.shapes import PIPELINE_DIR
 from tests.folders import write_pipeline
 
@@ -53,20 +54,21 @@ def test_the_command_draws_a_grid_and_tells_every_stage(form: str, xl: Path, tmp
 
 
 def test_one_picture_has_a_first_call_and_no_more(tmp_path: Path) -> None:
-    drawing = draw(PIPELINE_DIR, settings=DrawingSettings(prompts=("a ring",), num_steps=1))
+    drawing = draw(ModelFolder(PIPELINE_DIR), settings=DrawingSettings(prompts=("a ring",), num_steps=1))
     decoder = next(stage for stage in drawing.stages if stage.stage == "decoder")
     assert (decoder.num_calls, decoder.median_ms, decoder.p10_ms) == (0, None, None)
     assert decoder.first_ms > 0
 
 
 def test_the_batch_moves_rounding_only_and_seeds_count_up(xl: Path) -> None:
+    model = ModelFolder(xl)
     apart, together = (
-        draw(xl, settings=DrawingSettings(prompts=("a ring",), num_pictures=3, num_steps=2, seed=5, batch_size=size))
+        draw(model, settings=DrawingSettings(prompts=("a ring",), num_pictures=3, num_steps=2, seed=5, batch_size=size))
         for size in (1, 2)
     )
     assert np.abs(apart.pictures.astype(int) - together.pictures).max() <= 1
     assert [stage.batch for stage in together.stages if stage.stage == "UNet step"] == [4, 2]
-    last = draw(xl, settings=DrawingSettings(prompts=("a ring",), num_steps=2, seed=7))
+    last = draw(model, settings=DrawingSettings(prompts=("a ring",), num_steps=2, seed=7))
     assert np.array_equal(last.pictures[0], apart.pictures[2])
 
 
@@ -76,7 +78,7 @@ def test_a_negative_prompt_and_another_scheduler_change_the_picture(kind: str, x
     plain = DrawingSettings(prompts=("a ring",), num_steps=5)
     negative = DrawingSettings(prompts=("a ring",), num_steps=5, negative_prompt="a cross")
     other = DrawingSettings(prompts=("a ring",), num_steps=5, scheduler="DPMSolverMultistepScheduler")
-    pictures = [draw(folder, settings=settings) for settings in (plain, negative, other)]
+    pictures = [draw(ModelFolder(folder), settings=settings) for settings in (plain, negative, other)]
     assert not np.array_equal(pictures[0].pictures, pictures[1].pictures)
     assert not np.array_equal(pictures[0].pictures, pictures[2].pictures)
     assert pictures[2].scheduler == "DPMSolverMultistepScheduler"
@@ -99,7 +101,7 @@ def test_a_variant_draws_in_half_precision(kind: str, tmp_path: Path) -> None:
 def test_every_step_is_told(xl: Path) -> None:
     told: list[tuple[int, int]] = []
     settings = DrawingSettings(prompts=("a ring", "a cross"), num_steps=2)
-    draw(xl, settings=settings, on_step=lambda done, total: told.append((done, total)))
+    draw(ModelFolder(xl), settings=settings, on_step=lambda done, total: told.append((done, total)))
     assert told == [(1, 4), (2, 4), (3, 4), (4, 4)]
 
 

@@ -12,6 +12,7 @@ from nas.evaluation.clip_model import ClipModel
 from nas.evaluation.door import Score
 from nas.evaluation.evaluator import Evaluator
 from nas.evaluation.setting import ScoreSetting
+from nas.pipelines.model_folder import ModelFolder
 from nas.pipelines.protocol import SamplingProtocol
 from nas.scores.prompts import ValidationSet
 from nas.testing.scores import CAPTIONS, ScoreLaws
@@ -29,7 +30,7 @@ class TestClipJudge(ScoreLaws):
 
 def setting_of(*, chunk_size: int, num_steps: int = 2) -> ScoreSetting:
     return ScoreSetting(
-        model=PIPELINE_DIR,
+        model=ModelFolder(PIPELINE_DIR),
         validation=ValidationSet.from_captions(list(CAPTIONS), seed=0, chunk_size=chunk_size),
         protocol=SamplingProtocol(num_steps=num_steps, guidance_scale=2),
         latent_shape=(4, 12, 12),

@@ -14,13 +14,14 @@ from nas.evaluation.door import Score, ScoreError
 from nas.evaluation.evaluator import Evaluator
 from nas.evaluation.output_change import OutputChange
 from nas.evaluation.setting import ScoreSetting
+from nas.pipelines.model_folder import ModelFolder
 from nas.pipelines.protocol import SamplingProtocol
 from nas.scores.prompts import ValidationSet
 from nas.testing.scores import CAPTIONS, ScoreLaws
 from search_spaces.shapes import PIPELINE_DIR
 
 SETTING = ScoreSetting(
-    model=PIPELINE_DIR,
+    model=ModelFolder(PIPELINE_DIR),
     validation=ValidationSet.from_captions(list(CAPTIONS), seed=0, chunk_size=2),
     protocol=SamplingProtocol(num_steps=2, guidance_scale=1),
     latent_shape=(4, 12, 12),

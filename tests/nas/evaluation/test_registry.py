@@ -14,12 +14,13 @@ from nas.evaluation.door import Declaration, ScoreError, check_numbers
 from nas.evaluation.output_change import OutputChange
 from nas.evaluation.registry import make_score
 from nas.evaluation.setting import ScoreSetting
+from nas.pipelines.model_folder import ModelFolder
 from nas.pipelines.protocol import SamplingProtocol
 from nas.scores.prompts import ValidationSet
 from search_spaces.shapes import OPEN_CLIP_DIR, PIPELINE_DIR
 
 SETTING = ScoreSetting(
-    model=PIPELINE_DIR,
+    model=ModelFolder(PIPELINE_DIR),
     validation=ValidationSet.from_captions(["a red circle", "a ring"], seed=0, chunk_size=2),
     protocol=SamplingProtocol(num_steps=2, guidance_scale=2),
     latent_shape=(4, 12, 12),
@@ -116,13 +117,15 @@ class Changed:
     ],
 )
 def test_a_score_that_breaks_the_doors_laws_is_refused(declared: dict[str, Any], law: str) -> None:
+    changed: Any = Changed(**declared)
     with pytest.raises(ScoreError, match=f"the score Changed breaks the door's laws: .*{law}"):
-        Declaration.of(Changed(**declared))
+        Declaration.of(changed)
 
 
 def test_all_that_is_wrong_is_said_at_once() -> None:
+    changed: Any = Changed(unit=3, digest=None)
     with pytest.raises(ScoreError, match="`unit` must be str, but is 3; `digest` must be str, but is None"):
-        Declaration.of(Changed(unit=3, digest=None))
+        Declaration.of(changed)
 
 
 def test_a_declaration_is_a_value_and_compares_by_what_is_better() -> None:

@@ -29,6 +29,7 @@ from nas.export.source import ExportError, source_of_run, source_of_spec
 from nas.export.verify import VerificationRequest, verify
 from nas.export.write import draw_before_after, export
 from nas.pipelines.folder import load_pipeline
+from nas.pipelines.model_folder import ModelFolder
 from nas.runs.directory import RunDirectory
 from nas.runs.spec import FoundArchitecture, read_spec, write_spec
 from nas.scores.intervals import mean_interval
@@ -130,7 +131,7 @@ def test_a_clean_process_loads_it_with_diffusers_alone(
     told = json.loads(done.stdout.splitlines()[-1])
     assert told == {"class": "SearchedUNet", "num_params": read_json(run / "architecture.json")["num_params"]}
 
-    pipeline = load_pipeline(PIPELINE_DIR)
+    pipeline = load_pipeline(ModelFolder(PIPELINE_DIR))
     pipeline.set_progress_bar_config(disable=True)
     pipeline.unet = found_unet(run)
     generators = [torch.Generator().manual_seed(seed) for seed in (3, 4)]
@@ -143,7 +144,7 @@ def test_pictures_come_out_of_an_export(exported: tuple[Path, ExportReport]) -> 
         settings = DrawingSettings(
             prompts=tuple(prompts), seed=seed, num_steps=2, guidance_scale=2.0, batch_size=len(prompts)
         )
-        return draw(exported[0], settings=settings).pictures
+        return draw(ModelFolder(exported[0]), settings=settings).pictures
 
     pictures = drawn(PROMPTS, 3)
     assert pictures.shape == (2, 48, 48, 3)
@@ -170,7 +171,7 @@ def test_pickles_and_code_of_the_base_model_stay_behind(tmp_path: Path) -> None:
     for name in strangers:
         (model / name).write_bytes(b"print('run me')")
     out = tmp_path / "out"
-    export(source_of_spec("bk-sdm-tiny", model=model), out=out, measure=False)
+    export(source_of_spec("bk-sdm-tiny", model=ModelFolder(model)), out=out, measure=False)
     written = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
     assert written.isdisjoint(strangers)
     assert {Path(name).suffix for name in written} <= {".json", ".safetensors", ".txt"}
@@ -225,7 +226,7 @@ def test_blocks_that_should_be_neutral_and_are_not_fail_the_check(
 ) -> None:
     monkeypatch.setattr(search_spaces.stock_unet, "neutralise", lambda block: None)
     monkeypatch.setattr(nas.export.write, "run_verification", verify)
-    source = source_of_spec("snapfusion-table3", model=PIPELINE_DIR)
+    source = source_of_spec("snapfusion-table3", model=ModelFolder(PIPELINE_DIR))
     with pytest.raises(ExportError, match="differs from the supernet"):
         export(source, out=tmp_path / "out", form=ExportForm.NEUTRAL, measure=False)
     assert list(tmp_path.iterdir()) == []
@@ -326,7 +327,7 @@ def test_a_named_architecture_is_cut_out_of_a_base_model_with_the_right_weights(
     """The bundled model has SD-1.5's topology, so that what papers made of SD-1.5 can be made of it."""
     out, known = tmp_path / name, KNOWN_ARCHITECTURES[name].build()
     model = sdxl if KNOWN_ARCHITECTURES[name].base == "sdxl" else PIPELINE_DIR
-    report = export(source_of_spec(name, model=model), out=out, measure=False)
+    report = export(source_of_spec(name, model=ModelFolder(model)), out=out, measure=False)
     assert (report.loads_as == "stock config") == (name != "snapfusion-table3")
     ours, base = load_unet(out).state_dict(), load_unet(model).state_dict()
     space = space_from_config(read_unet_config(model))
@@ -368,7 +369,9 @@ def test_stock_exports_load_in_plain_diffusers(
         return verify(request)
 
     monkeypatch.setattr(nas.export.write, "run_verification", keeping)
-    report = export(source_of_spec(name, model=PIPELINE_DIR), out=tmp_path / "out", form=form, measure=False)
+    report = export(
+        source_of_spec(name, model=ModelFolder(PIPELINE_DIR)), out=tmp_path / "out", form=form, measure=False
+    )
     assert report.loads_as == ("stock config" if form is ExportForm.DIFFUSERS else "stock config with 5 neutral blocks")
     command = [sys.executable, "-c", PLAIN_DIFFUSERS, str(tmp_path / "out"), str(kept)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
@@ -379,7 +382,7 @@ def test_stock_exports_load_in_plain_diffusers(
 @pytest.mark.usefixtures("checked_here")
 def test_neutral_blocks_cost_what_the_table_says(experiment: Path, tmp_path: Path) -> None:
     table = experiment.parent / "table.json"
-    source = source_of_spec(str(write_wanted(tmp_path, "-resnet[mid,1]")), model=PIPELINE_DIR, table=table)
+    source = source_of_spec(str(write_wanted(tmp_path, "-resnet[mid,1]")), model=ModelFolder(PIPELINE_DIR), table=table)
     report = export(source, out=tmp_path / "out", form=ExportForm.NEUTRAL, measure=False)
     assert report.neutral == ("mid_block.resnets.1",)
     assert report.predicted_ms is not None
@@ -390,7 +393,7 @@ def test_neutral_blocks_cost_what_the_table_says(experiment: Path, tmp_path: Pat
 @pytest.mark.usefixtures("checked_here")
 def test_onnx_is_checked_in_onnx_runtime(tmp_path: Path) -> None:
     source = source_of_spec(
-        str(write_wanted(tmp_path, "-cross_attention[up.3,0]", "-resnet[up.3,0]")), model=PIPELINE_DIR
+        str(write_wanted(tmp_path, "-cross_attention[up.3,0]", "-resnet[up.3,0]")), model=ModelFolder(PIPELINE_DIR)
     )
     report = export(source, out=tmp_path / "out", form=ExportForm.ONNX, batch=2)
     assert "opset 18" in report.loads_as
@@ -403,7 +406,7 @@ def test_onnx_is_checked_in_onnx_runtime(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("checked_here")
 def test_half_precision_is_written_and_compared_as_such(tmp_path: Path) -> None:
-    source = source_of_spec("bk-sdm-tiny", model=PIPELINE_DIR)
+    source = source_of_spec("bk-sdm-tiny", model=ModelFolder(PIPELINE_DIR))
     report = export(source, out=tmp_path / "out", dtype="float16", measure=False)
     assert (report.dtype, report.tolerance) == ("float16", 1e-5)
     weights = load_file(tmp_path / "out" / "unet" / "diffusion_pytorch_model.safetensors")
@@ -412,7 +415,7 @@ def test_half_precision_is_written_and_compared_as_such(tmp_path: Path) -> None:
 
 
 def test_a_spec_alone_needs_no_check(tmp_path: Path) -> None:
-    source = source_of_spec("bk-sdm-tiny", model=PIPELINE_DIR)
+    source = source_of_spec("bk-sdm-tiny", model=ModelFolder(PIPELINE_DIR))
     report = export(source, out=tmp_path / "out", form=ExportForm.SPEC)
     assert read_spec(tmp_path / "out" / "architecture.json")[0] == KNOWN_ARCHITECTURES["bk-sdm-tiny"].build()
     assert report.max_difference is None
@@ -430,15 +433,15 @@ def test_a_spec_alone_needs_no_check(tmp_path: Path) -> None:
 )
 def test_an_architecture_of_another_base_model_is_refused(reference: str, message: str, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=message):
-        source_of_spec(reference, model=PIPELINE_DIR)
+        source_of_spec(reference, model=ModelFolder(PIPELINE_DIR))
 
 
 def test_a_spec_of_another_base_model_is_refused(tmp_path: Path) -> None:
-    source = source_of_spec("bk-sdm-tiny", model=PIPELINE_DIR)
+    source = source_of_spec("bk-sdm-tiny", model=ModelFolder(PIPELINE_DIR))
     path = tmp_path / "spec.json"
     path.write_text(json.dumps(source.spec | {"base": source.spec["base"] | {"num_params": 7, "model": "other"}}))
     with pytest.raises(ValueError, match=r"about the base model pipeline, but is about 'other'.*`num_params` 7"):
-        source_of_spec(str(path), model=PIPELINE_DIR)
+        source_of_spec(str(path), model=ModelFolder(PIPELINE_DIR))
 
 
 def test_an_export_can_be_read_back_as_an_architecture(exported: tuple[Path, ExportReport], run: Path) -> None:
@@ -447,7 +450,7 @@ def test_an_export_can_be_read_back_as_an_architecture(exported: tuple[Path, Exp
     (out / "copy").mkdir(exist_ok=True)
     shutil.copytree(out / "unet", out / "copy" / "unet", dirs_exist_ok=True)
     for reference in (run, out, out / "unet", out / "copy"):
-        assert source_of_spec(str(reference), model=PIPELINE_DIR).architecture == found
+        assert source_of_spec(str(reference), model=ModelFolder(PIPELINE_DIR)).architecture == found
     shutil.rmtree(out / "copy")
 
 
@@ -460,17 +463,17 @@ def test_any_architecture_comes_back_as_what_it_was(
     """Written, reloaded and compared by the export itself; its spec and its folder are the architecture again."""
     folder = tmp_path_factory.mktemp("any")
     (folder / "wanted.json").write_text(architecture.to_json())
-    source = source_of_spec(str(folder / "wanted.json"), model=PIPELINE_DIR)
+    source = source_of_spec(str(folder / "wanted.json"), model=ModelFolder(PIPELINE_DIR))
     report = export(source, out=folder / "out", measure=False)
     config = stock_config(architecture, space=SPACE, base_config=read_unet_config(PIPELINE_DIR)).config
     assert report.loads_as == ("SearchedUNet" if config is None else "stock config")
-    assert source_of_spec(str(folder / "out"), model=PIPELINE_DIR).architecture == architecture
+    assert source_of_spec(str(folder / "out"), model=ModelFolder(PIPELINE_DIR)).architecture == architecture
     shutil.rmtree(folder)
 
 
 @pytest.mark.usefixtures("checked_here")
 def test_files_that_are_not_the_exports_own_are_not_deleted(tmp_path: Path) -> None:
-    source = source_of_spec("bk-sdm-tiny", model=PIPELINE_DIR)
+    source = source_of_spec("bk-sdm-tiny", model=ModelFolder(PIPELINE_DIR))
     out = tmp_path / "out"
     export(source, out=out, form=ExportForm.SPEC)
     assert read_json(out / "export.json")["files"] == sorted(content(out))
@@ -498,14 +501,14 @@ def test_what_was_made_meanwhile_is_not_deleted(tmp_path: Path, monkeypatch: pyt
 
     monkeypatch.setattr(nas.export.write, "run_verification", meanwhile)
     with pytest.raises(ExportError, match="out exists and is not an export of this architecture"):
-        export(source_of_spec("bk-sdm-tiny", model=PIPELINE_DIR), out=tmp_path / "out", measure=False)
+        export(source_of_spec("bk-sdm-tiny", model=ModelFolder(PIPELINE_DIR)), out=tmp_path / "out", measure=False)
     assert content(tmp_path) == {"out/thesis.tex": b"thesis"}
 
 
 def test_a_place_above_the_working_folder_is_refused_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "thesis.tex").write_text("thesis")
     monkeypatch.chdir(tmp_path)
-    source = source_of_spec("bk-sdm-tiny", model=PIPELINE_DIR)
+    source = source_of_spec("bk-sdm-tiny", model=ModelFolder(PIPELINE_DIR))
     for out in ("new/..", ".", "..", "new/../.."):
         with pytest.raises(ValueError, match="must not be the working folder or hold it"):
             export(source, out=Path(out), form=ExportForm.SPEC)

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from nas.cli.app import app
 from nas.pipelines.convert import ConversionError, convert_checkpoint
 from nas.pipelines.folder import PipelineParts
+from nas.pipelines.model_folder import ModelFolder
 from search_spaces.folders.loading import ModelFolderError, load_unet
 from search_spaces.folders.weight_files import stored_dtype, weight_files
 from tests.folders import write_pipeline
@@ -47,7 +48,7 @@ def test_every_weight_arrives_in_its_type(kind: str, dtype: torch.dtype, tmp_pat
             assert before.keys() == after.keys()
             assert all(torch.equal(weight, after[name]) for name, weight in before.items())
             assert f"torch.{stored_dtype(out / part)}" == str(dtype)
-    PipelineParts.load(out)
+    PipelineParts.load(ModelFolder(out))
     load_unet(out)
     DiffusionPipeline.from_pretrained(out)
 

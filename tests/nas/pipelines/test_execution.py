@@ -15,6 +15,7 @@ from nas.evaluation.clip_judge import ClipJudge
 from nas.evaluation.evaluator import Evaluator
 from nas.evaluation.setting import ScoreSetting
 from nas.pipelines.execution import Execution
+from nas.pipelines.model_folder import ModelFolder
 from nas.pipelines.protocol import SamplingProtocol
 from nas.scores.prompts import ValidationSet
 from search_spaces.shapes import OPEN_CLIP_DIR, PIPELINE_DIR
@@ -35,7 +36,7 @@ ONE_STAGE = {
 def scores(unet: UNet2DConditionModel, execution: Execution) -> list[float]:
     """Scores of two captions; evaluators place what they hold, and each loads models of its own."""
     setting = ScoreSetting(
-        model=PIPELINE_DIR,
+        model=ModelFolder(PIPELINE_DIR),
         validation=ValidationSet.from_captions(["a red circle", "a small blue square"], seed=0, chunk_size=2),
         protocol=SamplingProtocol(num_steps=2, guidance_scale=1),
         latent_shape=(4, 12, 12),

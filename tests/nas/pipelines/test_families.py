@@ -18,6 +18,7 @@ from nas.pipelines.conditioning import Conditioning
 from nas.pipelines.convert import convert_checkpoint
 from nas.pipelines.folder import PipelineParts, load_pipeline
 from nas.pipelines.index import check_pipeline_folder, read_pipeline_index
+from nas.pipelines.model_folder import ModelFolder
 from nas.pipelines.protocol import DETERMINISTIC_SCHEDULERS, SamplingProtocol
 from nas.pipelines.sampling import initial_noise, sample_latents
 from nas.pipelines.sampling import make_scheduler as make
@@ -39,11 +40,18 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return {kind: write_pipeline(base / kind, kind=kind, width=16) for kind in KINDS}
 
 
-def ours(folder: Path, protocol: SamplingProtocol, noise: torch.Tensor, **loading: Any) -> torch.Tensor:
-    parts = PipelineParts.load(folder, **loading)
+def ours(
+    folder: Path,
+    protocol: SamplingProtocol,
+    noise: torch.Tensor,
+    *,
+    variant: str | None = None,
+    dtype: torch.dtype | None = None,
+) -> torch.Tensor:
+    parts = PipelineParts.load(ModelFolder(folder, variant=variant), dtype=dtype)
     size_px = (noise.shape[2] * VAE_SCALE, noise.shape[3] * VAE_SCALE)
     latents = sample_latents(
-        load_unet(folder, **loading),
+        load_unet(folder, variant=variant, dtype=dtype),
         scheduler=make(protocol.scheduler, config=parts.scheduler_config),
         protocol=protocol,
         noise=noise,
@@ -72,7 +80,7 @@ def theirs(pipeline: Any, protocol: SamplingProtocol, noise: torch.Tensor, folde
 @pytest.mark.parametrize("kind", KINDS)
 def test_pictures_equal_those_of_diffusers(kind: str, guidance_scale: float, folders: dict[str, Path]) -> None:
     folder = folders[kind]
-    own = read_pipeline_index(folder).scheduler
+    own: Any = read_pipeline_index(folder).scheduler
     protocol = SamplingProtocol(num_steps=NUM_STEPS, guidance_scale=guidance_scale, scheduler=own)
     noise = initial_noise([11, 12], shape=(4, 8, 8))
     expected = theirs(DiffusionPipeline.from_pretrained(folder), protocol, noise, folder)
@@ -85,7 +93,7 @@ def test_pictures_equal_those_of_diffusers(kind: str, guidance_scale: float, fol
 @pytest.mark.parametrize("scheduler", DETERMINISTIC_SCHEDULERS)
 @pytest.mark.parametrize("kind", ["sd2", "sdxl"])
 def test_any_deterministic_scheduler_draws_what_diffusers_draws(
-    kind: str, scheduler: str, folders: dict[str, Path]
+    kind: str, scheduler: Any, folders: dict[str, Path]
 ) -> None:
     protocol = SamplingProtocol(num_steps=NUM_STEPS, guidance_scale=3, scheduler=scheduler)
     noise = initial_noise([3, 4], shape=(4, 8, 8))
@@ -102,7 +110,7 @@ def test_half_precision_of_a_variant_draws_what_diffusers_draws(kind: str, tmp_p
     pipeline = DiffusionPipeline.from_pretrained(folder, variant="fp16", dtype=torch.float16)
     pictures = ours(folder, protocol, noise, variant="fp16", dtype=torch.float16)
     assert (pictures - theirs(pipeline, protocol, noise, folder)).abs().max() < 1e-3, "the last bits of float16"
-    parts = PipelineParts.load(folder, variant="fp16", dtype=torch.float16)
+    parts = PipelineParts.load(ModelFolder(folder, variant="fp16"), dtype=torch.float16)
     assert parts.autoencoder.vae.dtype == (torch.float32 if kind == "sdxl" else torch.float16), "SDXL's would overflow"
 
 
@@ -110,7 +118,7 @@ def test_half_precision_of_a_variant_draws_what_diffusers_draws(kind: str, tmp_p
 def test_a_pipeline_loads_through_the_checked_door(kind: str, folders: dict[str, Path]) -> None:
     protocol = SamplingProtocol(num_steps=2, guidance_scale=3, scheduler="DDIMScheduler")
     noise = initial_noise([3, 4], shape=(4, 8, 8))
-    checked = theirs(load_pipeline(folders[kind]), protocol, noise, folders[kind])
+    checked = theirs(load_pipeline(ModelFolder(folders[kind])), protocol, noise, folders[kind])
     assert torch.equal(
         checked, theirs(DiffusionPipeline.from_pretrained(folders[kind]), protocol, noise, folders[kind])
     )
@@ -125,7 +133,7 @@ def test_latents_with_statistics_are_scaled_as_diffusers_scales_them(tmp_path: P
     noise = initial_noise([3, 4], shape=(4, 8, 8))
     expected = theirs(DiffusionPipeline.from_pretrained(folder), protocol, noise, folder)
     assert (ours(folder, protocol, noise) - expected).abs().max() < SAME_PICTURE
-    parts = PipelineParts.load(folder)
+    parts = PipelineParts.load(ModelFolder(folder))
     pictures = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
     plain = parts.autoencoder.vae.encode(pictures * 2 - 1).latent_dist.mean
     mean, std = (torch.tensor(statistics[f"latents_{name}"]).view(1, 4, 1, 1) for name in ("mean", "std"))
@@ -137,7 +145,7 @@ def test_no_text_is_zeros_exactly_where_the_folder_says_so(zeros: bool, tmp_path
     folder = write_pipeline(tmp_path / "m", kind="sdxl", width=16)
     path = folder / "model_index.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"force_zeros_for_empty_prompt": zeros}))
-    text = PipelineParts.load(folder).embed(["a ring", ""], size_px=(64, 48))
+    text = PipelineParts.load(ModelFolder(folder)).embed(["a ring", ""], size_px=(64, 48))
     assert text.pooled is not None
     assert text.time_ids is not None
     assert text.embeddings[0].any()
@@ -167,7 +175,7 @@ def test_a_searched_unet_of_two_text_encoders_loads(kind: str, folders: dict[str
     (folder / "model_index.json").write_text(json.dumps(index))
     protocol = SamplingProtocol(num_steps=2, guidance_scale=3, scheduler="EulerDiscreteScheduler")
     noise = initial_noise([3, 4], shape=(4, 8, 8))
-    pipeline = load_pipeline(folder)
+    pipeline = load_pipeline(ModelFolder(folder))
     assert isinstance(pipeline.unet, SearchedUNet)
     assert (ours(folder, protocol, noise) - theirs(pipeline, protocol, noise, folder)).abs().max() < SAME_PICTURE
 
@@ -198,7 +206,7 @@ def test_other_pipelines_are_refused_by_name(
     folder = Path(shutil.copytree(folders["sdxl"], tmp_path / "other"))
     edit(folder, **changes)
     with pytest.raises(ModelFolderError, match=law):
-        PipelineParts.load(folder)
+        PipelineParts.load(ModelFolder(folder))
 
 
 def test_an_index_must_be_json(folders: dict[str, Path], tmp_path: Path) -> None:
@@ -238,14 +246,14 @@ def test_text_encoders_are_whole_or_refused(folders: dict[str, Path], tmp_path: 
     absent = {name: weight for name, weight in weights.items() if "final_layer_norm" not in name}
     save_file(absent, path, metadata={"format": "pt"})
     with pytest.raises(ModelFolderError, match=r"but 2 tensors are absent, such as \S*final_layer_norm\.bias; restore"):
-        PipelineParts.load(folder)
+        PipelineParts.load(ModelFolder(folder))
     name = next(name for name in weights if "final_layer_norm.bias" in name)
     save_file(weights | {name: torch.zeros(5)}, path, metadata={"format": "pt"})
     with pytest.raises(ModelFolderError, match=r"but have other shapes; restore the folder"):
-        PipelineParts.load(folder)
+        PipelineParts.load(ModelFolder(folder))
     path.write_bytes(path.read_bytes()[:-10])
     with pytest.raises(ModelFolderError, match="must be a whole safetensors file"):
-        load_pipeline(folder)
+        load_pipeline(ModelFolder(folder))
 
 
 def test_conditionings_join_only_with_their_kind() -> None:
@@ -262,7 +270,7 @@ def test_conditionings_join_only_with_their_kind() -> None:
 
 
 def test_the_scale_of_the_autoencoder_is_read_from_it(folders: dict[str, Path]) -> None:
-    assert PipelineParts.load(folders["sd1"]).autoencoder.scale == VAE_SCALE
+    assert PipelineParts.load(ModelFolder(folders["sd1"])).autoencoder.scale == VAE_SCALE
 
 
 @pytest.mark.filterwarnings("ignore:The configuration file of this scheduler:FutureWarning")  # outdated on purpose
@@ -283,28 +291,28 @@ def test_damaged_small_parts_are_named(folders: dict[str, Path], tmp_path: Path)
     edit(folder, scheduler=["diffusers", "NoSuchScheduler"])
     for load in (PipelineParts.load, load_pipeline):
         with pytest.raises(ModelFolderError, match=r"must be a class of diffusers .*, but got NoSuchScheduler; name"):
-            load(folder)
+            load(ModelFolder(folder))
     (folder / "tokenizer" / "tokenizer.json").write_text("{")
     with pytest.raises(
         ModelFolderError, match=r"must hold a CLIP tokenizer, .* but it cannot be read \(\w+\); restore"
     ):
-        PipelineParts.load(folder)
+        PipelineParts.load(ModelFolder(folder))
     (folder / "vae" / "config.json").write_text("{")
     with pytest.raises(ModelFolderError, match=r"vae/config\.json must be .*; restore the folder"):
-        PipelineParts.load(folder)
+        PipelineParts.load(ModelFolder(folder))
 
 
 def test_text_encoders_go_once_captions_are_embedded(folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    alive, load = [], PipelineParts.load
+    alive, load = list[Any](), PipelineParts.load
 
-    def watched(folder: Path, **kwargs: Any) -> PipelineParts:
-        parts = load(folder, **kwargs)
+    def watched(model: ModelFolder, **kwargs: Any) -> PipelineParts:
+        parts = load(model, **kwargs)
         alive.extend(weakref.ref(model) for model in parts.text_encoders.models)
         return parts
 
     monkeypatch.setattr(PipelineParts, "load", watched)
     setting = ScoreSetting(
-        model=folders["sdxl"],
+        model=ModelFolder(folders["sdxl"]),
         validation=ValidationSet.from_captions(CAPTIONS, seed=0, chunk_size=2),
         protocol=SamplingProtocol(num_steps=1, guidance_scale=2),
         latent_shape=(4, 8, 8),
@@ -334,7 +342,7 @@ def test_a_folder_as_published_in_2022_loads(folders: dict[str, Path], tmp_path:
     noise = initial_noise([3, 4], shape=(4, 8, 8))
     before = ours(folders["sd1"], protocol, noise)
     assert torch.equal(ours(folder, protocol, noise), before)
-    assert (theirs(load_pipeline(folder), protocol, noise, folder) - before).abs().max() < SAME_PICTURE
+    assert (theirs(load_pipeline(ModelFolder(folder)), protocol, noise, folder) - before).abs().max() < SAME_PICTURE
     out = tmp_path / "converted"
     convert_checkpoint(write_single_file(tmp_path / "m.safetensors", folders["sd1"]), out=out, config=folder)
     assert torch.equal(ours(out, protocol, noise), before)

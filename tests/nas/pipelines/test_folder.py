@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from nas.pipelines.folder import PipelineParts, load_pipeline
+from nas.pipelines.folder import PipelineParts
 from nas.pipelines.index import check_pipeline_folder
+from nas.pipelines.model_folder import ModelFolder
 from search_spaces.files.digests import folder_digest
 from search_spaces.shapes import PIPELINE_DIR
 
@@ -31,7 +32,7 @@ def test_everything_that_is_missing_is_named_at_once(folder: Path) -> None:
     with pytest.raises(ValueError, match=law):
         check_pipeline_folder(folder)
     with pytest.raises(ValueError, match=law):
-        load_pipeline(folder)
+        ModelFolder(folder)
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:

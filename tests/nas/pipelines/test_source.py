@@ -15,7 +15,7 @@ from nas.cli.app import app
 from nas.config.experiment import resolve
 from nas.config.loading import load_config
 from nas.pipelines.index import check_pipeline_folder
-from nas.pipelines.source import file_patterns, is_hub_reference, model_folder
+from nas.pipelines.source import file_patterns, is_hub_reference, local_folder
 from search_spaces.folders.loading import ModelFolderError
 from tests.folders import write_pipeline
 from tests.nas.synthetic import write_experiment
@@ -51,9 +51,9 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 OFFLINE = """
 import sys
 from nas.cli.errors import user_errors
-from nas.pipelines.source import model_folder
+from nas.pipelines.source import local_folder
 variant = sys.argv[2] or None
-user_errors(lambda: print(model_folder(sys.argv[1], variant=variant, weights=sys.argv[3] == "weights")))()
+user_errors(lambda: print(local_folder(sys.argv[1], variant=variant, weights=sys.argv[3] == "weights")))()
 """
 
 
@@ -70,25 +70,25 @@ def offline(cache: Path, reference: str, *, variant: str = "", weights: bool = T
 
 
 def test_a_folder_is_itself(tmp_path: Path) -> None:
-    assert model_folder(tmp_path) == model_folder(str(tmp_path)) == tmp_path
+    assert local_folder(tmp_path) == local_folder(str(tmp_path)) == tmp_path
     assert not is_hub_reference(tmp_path)
 
 
 def test_what_is_no_folder_is_named_with_what_helps(tmp_path: Path) -> None:
     with pytest.raises(ModelFolderError, match=r"there is no model folder .*absent; give .* or hub:ORG/NAME"):
-        model_folder(tmp_path / "absent")
+        local_folder(tmp_path / "absent")
     file = tmp_path / "model.safetensors"
     file.touch()
     with pytest.raises(
         ModelFolderError, match=r"but .* is a file; .* `nas convert \S+model\.safetensors FOLDER --config"
     ):
-        model_folder(file)
+        local_folder(file)
 
 
 @pytest.mark.parametrize("reference", ["hub:", "hub:name", "hub:a/b/c", "hub:a/b@", "hub:a b/c"])
 def test_references_are_spelled_one_way(reference: str) -> None:
     with pytest.raises(ModelFolderError, match=r"is named hub:ORG/NAME or hub:ORG/NAME@REVISION, got 'hub:"):
-        model_folder(reference)
+        local_folder(reference)
 
 
 @pytest.mark.parametrize("suffix", ["", "@main", f"@{COMMIT}"])

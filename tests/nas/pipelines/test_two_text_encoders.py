@@ -13,6 +13,7 @@ from latency import write_table
 from nas.config.experiment import resolve
 from nas.config.loading import load_config
 from nas.pipelines.folder import PipelineParts
+from nas.pipelines.model_folder import ModelFolder
 from nas.pipelines.sampling import make_scheduler
 from nas.runs.spec import read_spec
 from nas.runs.trace import read_trace
@@ -81,7 +82,7 @@ def test_a_variant_is_searched_where_the_config_asks_for_it(run: Path, tmp_path:
     model = write_pipeline(tmp_path / "half", kind="sdxl", width=16, dtype=torch.float16, variant="fp16")
     path = write_xl_experiment(tmp_path / "experiment", model, model_variant="fp16")
     experiment = resolve(load_config(path))
-    assert experiment.worker.model_variant == "fp16"
+    assert experiment.worker.model.variant == "fp16"
     assert experiment.config.identity()["model_variant"] == "fp16"
     found = search(path, tmp_path / "run", overrides=["search.max_rounds=1"])
     assert found.architecture != experiment.space.base
@@ -100,7 +101,7 @@ def test_what_no_text_means_belongs_to_the_protocol(experiment: Path, model: Pat
 
 
 def test_robust_training_teaches_a_unet_that_is_told_sizes(model: Path, experiment: Path) -> None:
-    parts = PipelineParts.load(model)
+    parts = PipelineParts.load(ModelFolder(model))
     pictures = encode_pictures(read_metadata(experiment.parent / "pictures"), parts=parts, size_px=(64, 64))
     assert pictures.captions.time_ids is not None
     assert pictures.captions.time_ids.unique(dim=0).tolist() == [[64, 64, 0, 0, 64, 64]]

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from nas.algorithms.algorithm import Algorithm
 from nas.config.algorithms import make_algorithm
 from nas.config.loading import load_config
 from nas.runs.run import open_run
@@ -17,7 +16,7 @@ from tests.plugins.nas_plugin.one_shot import OneShotPruning, OneShotSettings
 
 class TestOneShot(AlgorithmLaws):
     @pytest.fixture
-    def algorithm(self) -> Algorithm[object]:
+    def algorithm(self) -> OneShotPruning:
         return OneShotPruning(OneShotSettings(spare=0.02))
 
 

@@ -11,6 +11,7 @@ import torch
 
 from nas.evaluation.door import Score
 from nas.evaluation.setting import ScoreSetting
+from nas.pipelines.model_folder import ModelFolder
 from nas.pipelines.protocol import SamplingProtocol
 from nas.runs.trace import read_trace
 from nas.scores.prompts import ValidationSet
@@ -39,7 +40,7 @@ def test_the_colour_counts_and_the_caption_says_which() -> None:
         scene = Scene(items=(Item(shape="square", colour=colour, size="large"),))
         picture = render(scene, rng=np.random.default_rng(0))
         setting = ScoreSetting(
-            model=PIPELINE_DIR,
+            model=ModelFolder(PIPELINE_DIR),
             validation=ValidationSet.from_captions([caption], seed=0, chunk_size=1),
             protocol=SamplingProtocol(num_steps=1),
             latent_shape=(4, 12, 12),

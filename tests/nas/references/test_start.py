@@ -15,6 +15,7 @@ from nas.config.loading import load_config
 from nas.export.form import ExportForm
 from nas.export.source import source_of_run, source_of_spec
 from nas.export.write import export
+from nas.pipelines.model_folder import ModelFolder
 from nas.references.start import find_start
 from nas.runs.spec import read_spec
 from search_spaces import SpaceForm, parse_action, space_from_config
@@ -49,13 +50,13 @@ def test_weights_come_with_what_a_search_starts_from(run: Path, tmp_path: Path) 
     source = source_of_run(run)
     export(source, out=out, measure=False)
     for reference in (run, out, out / "unet"):
-        start = find_start(str(reference), model=PIPELINE_DIR, space_base=SPACE.base)
+        start = find_start(str(reference), model=ModelFolder(PIPELINE_DIR), space_base=SPACE.base)
         supernet = Supernet(load_unet(PIPELINE_DIR), space=SPACE)
         start.give_weights(supernet)
         assert start.architecture == source.architecture
         ours, theirs = (s.materialise(start.architecture).state_dict() for s in (supernet, source.supernet))
         assert [name for name in theirs if not torch.equal(ours[name], theirs[name])] == [], reference
-    alone = find_start(str(run / "architecture.json"), model=PIPELINE_DIR, space_base=SPACE.base)
+    alone = find_start(str(run / "architecture.json"), model=ModelFolder(PIPELINE_DIR), space_base=SPACE.base)
     assert alone.digest != start.digest
 
 
@@ -73,21 +74,21 @@ def test_a_search_from_an_export_is_the_same_for_any_number_of_workers(
 @pytest.mark.usefixtures("checked_here")
 def test_a_stock_folder_is_a_start(tmp_path: Path) -> None:
     """A student of the base model, as somebody else would publish it: plain diffusers, no word of us."""
-    export(source_of_spec("bk-sdm-base", model=PIPELINE_DIR), out=tmp_path / "student", measure=False)
+    export(source_of_spec("bk-sdm-base", model=ModelFolder(PIPELINE_DIR)), out=tmp_path / "student", measure=False)
     (tmp_path / "student" / "architecture.json").unlink()
-    start = find_start(str(tmp_path / "student"), model=PIPELINE_DIR, space_base=SPACE.base)
+    start = find_start(str(tmp_path / "student"), model=ModelFolder(PIPELINE_DIR), space_base=SPACE.base)
     assert start.architecture == bk_sdm_base()
     assert start.source == tmp_path / "student" / "unet"
 
 
 @pytest.mark.usefixtures("checked_here")
 def test_an_export_with_neutral_blocks_says_what_to_start_from(tmp_path: Path) -> None:
-    source = source_of_spec(str(write_wanted(tmp_path, "-resnet[mid,1]")), model=PIPELINE_DIR)
+    source = source_of_spec(str(write_wanted(tmp_path, "-resnet[mid,1]")), model=ModelFolder(PIPELINE_DIR))
     export(source, out=tmp_path / "neutral", form=ExportForm.NEUTRAL, measure=False)
     with pytest.raises(ValueError, match="it may have been exported with neutral ones; start from"):
-        find_start(str(tmp_path / "neutral"), model=PIPELINE_DIR, space_base=SPACE.base)
+        find_start(str(tmp_path / "neutral"), model=ModelFolder(PIPELINE_DIR), space_base=SPACE.base)
     export(source, out=tmp_path / "spec", form=ExportForm.SPEC)
-    start = find_start(str(tmp_path / "spec"), model=PIPELINE_DIR, space_base=SPACE.base)
+    start = find_start(str(tmp_path / "spec"), model=ModelFolder(PIPELINE_DIR), space_base=SPACE.base)
     assert (start.architecture, start.source) == (source.architecture, None)
 
 
@@ -95,12 +96,12 @@ def test_an_export_with_neutral_blocks_says_what_to_start_from(tmp_path: Path) -
 def test_a_start_is_read_by_the_variant_that_it_has(tmp_path: Path) -> None:
     model = write_pipeline(tmp_path / "model", kind="sd1", width=16, variant="fp16", dtype=torch.float16)
     base = space_from_config(read_unet_config(model)).base
-    export(source_of_spec("bk-sdm-tiny", model=model, variant="fp16"), out=tmp_path / "out", measure=False)
-    start = find_start(str(tmp_path / "out"), model=model, space_base=base, variant="fp16")
+    export(source_of_spec("bk-sdm-tiny", model=ModelFolder(model, variant="fp16")), out=tmp_path / "out", measure=False)
+    start = find_start(str(tmp_path / "out"), model=ModelFolder(model, variant="fp16"), space_base=base)
     assert start.variant == "fp16"
     start.give_weights(Supernet(load_unet(model, variant="fp16")))
     with pytest.raises(ValueError, match="fp16"):
-        find_start(str(tmp_path / "out"), model=model, space_base=base)
+        find_start(str(tmp_path / "out"), model=ModelFolder(model), space_base=base)
 
 
 @pytest.mark.parametrize(

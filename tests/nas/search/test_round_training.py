@@ -9,6 +9,7 @@ import pytest
 from nas.algorithms.steps import Job, Recipe
 from nas.config.experiment import Experiment, resolve
 from nas.config.loading import load_config
+from nas.pipelines.model_folder import ModelFolder
 from nas.runs.checkpoint import weights_digest
 from nas.runs.directory import RunDirectory
 from nas.search.round_training import JobTrainer
@@ -34,7 +35,12 @@ def weights_after(
     run, config = RunDirectory(out), replace(resolved.config, robust_training=settings)
     with run.opened(config.plain()):
         trainer = JobTrainer(
-            config, protected=frozenset(protected), supernet=supernet, start=lambda supernet: None, run=run
+            config,
+            protected=frozenset(protected),
+            supernet=supernet,
+            start=lambda supernet: None,
+            run=run,
+            model=ModelFolder(PIPELINE_DIR),
         )
         job = Job(architecture=resolved.space.base, recipe=recipe)
         trained = trainer.train(job, round_number=0, on_step=lambda done, total: None)
@@ -66,7 +72,12 @@ def test_a_job_without_steps_writes_down_the_weights_that_are_there(resolved: Ex
     before = weights_digest(supernet.weights())
     with run.opened(resolved.config.plain()):
         trainer = JobTrainer(
-            resolved.config, protected=frozenset(), supernet=supernet, start=lambda supernet: None, run=run
+            resolved.config,
+            protected=frozenset(),
+            supernet=supernet,
+            start=lambda supernet: None,
+            run=run,
+            model=ModelFolder(PIPELINE_DIR),
         )
         job = Job(architecture=resolved.space.base, share=0.0)
         trained = trainer.train(job, round_number=0, on_step=lambda done, total: None)

@@ -1,0 +1,75 @@
+"""ModelFolder: a pipeline folder that was found complete, with the variant of its weights: one value for the pair.
+
+Importing this module imports no torch; loading the UNet does.
+"""
+
+from dataclasses import KW_ONLY, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nas.pipelines.index import PipelineIndex, check_pipeline_folder, read_part_config
+from search_spaces.folders.loading import load_unet, read_unet_config
+
+if TYPE_CHECKING:
+    import torch
+    from diffusers import UNet2DConditionModel
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFolder:
+    """A complete folder of a `StableDiffusionPipeline` or a `StableDiffusionXLPipeline`.
+
+    It is checked once, at birth: index, configs, names of the weights' files. It travels between processes as it is, so
+    that a worker does not check again; weights are checked when they are loaded.
+
+    Attributes:
+        path: The folder.
+        variant: Of the weights' files, such as "fp16"; None = the files without one.
+        name: What the model is called; "" = as its folder.
+        index: What the folder says of itself.
+
+    Raises:
+        ModelFolderError: Not such a folder; the message names all that is missing or not supported.
+    """
+
+    path: Path
+    _: KW_ONLY
+    variant: str | None = None
+    name: str = ""
+    index: PipelineIndex = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "index", check_pipeline_folder(self.path, variant=self.variant))
+        object.__setattr__(self, "name", self.name or self.path.resolve().name)
+
+    def part(self, name: str, /) -> Path:
+        """The folder of a part, such as "vae"."""
+        assert name in self.index.parts, name
+        return self.path / name
+
+    def part_config(self, name: str, /) -> dict[str, Any]:
+        """The config of a part other than the UNet.
+
+        Raises:
+            ModelFolderError: It is not a JSON object.
+        """
+        return read_part_config(self.path, name)
+
+    def unet_config(self) -> dict[str, Any]:
+        """The config of the UNet.
+
+        Raises:
+            ModelFolderError: It is no UNet's.
+        """
+        return read_unet_config(self.path)
+
+    def load_unet(self, *, dtype: "torch.dtype | None" = None) -> "UNet2DConditionModel":
+        """The UNet in evaluation mode; every tensor of its config, or nothing.
+
+        Args:
+            dtype: Of the weights; None = float32.
+
+        Raises:
+            ModelFolderError: Its weights are absent, damaged or another UNet's.
+        """
+        return load_unet(self.path, dtype=dtype, variant=self.variant)
