@@ -21,7 +21,8 @@ from nas.config.sections import ExperimentConfig
 from nas.runs.directory import RunDirectory
 from nas.runs.spec import FoundArchitecture
 from nas.search.cost import CostEstimate
-from nas.search.driver import Listeners, estimate_cost, search
+from nas.search.driver import Listeners, search
+from nas.search.estimate import estimate_cost
 from nas.search.progress import Progress as SearchProgress
 from search_spaces.space_view import counts_by_paper_stage
 
