@@ -246,6 +246,12 @@ def test_kept_copies_are_no_candidates_and_their_blocks_neither() -> None:
     assert set(free) - set(kept) == {copy.inverse}
 
 
+def test_protected_blocks_are_no_candidates() -> None:
+    model = Model(ms=dict.fromkeys(BLOCKS, 1.0), worth=dict.fromkeys(BLOCKS, 0.1))
+    options = candidates(model.problem(1.0, protected=frozenset({"resnet[mid,0]"})), SPACE.base)
+    assert set(SPACE.removals(SPACE.base)) - set(options) == {Action.parse("-resnet[mid,0]")}
+
+
 def test_the_copy_goes_to_the_most_valuable_block_that_can_be_copied() -> None:
     worth = {block: 0.5 if block == "cross_attention[up.1,0]" else 0.1 for block in BLOCKS}
     worth["resnet[up.0,0]"] = 0.9  # changes its channels: no copy fits behind it

@@ -1,18 +1,16 @@
-"""How a round comes by its weights: what the settings say reaches training, and recovery trains every block."""
+"""How a job comes by its weights: what the settings say reaches training, and recovery trains every block."""
 
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from nas.algorithms.steps import Job, Recipe
 from nas.config.experiment import Experiment, resolve
 from nas.config.loading import load_config
 from nas.runs.directory import RunDirectory
-from nas.search.round_training import RoundTrainer
-from nas.training.robust import RobustTrainingSettings
-from search_spaces.folders.loading import load_unet
-from search_spaces.shapes import PIPELINE_DIR
-from search_spaces.supernet import Supernet
+from nas.search.round_training import TrainedJob
+from nas.search.staff import staffed
 
 # Hardly a block survives a step.
 WILD = {"drop_probability": 0.9, "drop_probability_by_stage": {"resnet[mid]": 0.95}}
@@ -24,26 +22,50 @@ def resolved(experiment: Path) -> Experiment:
     return resolve(load_config(experiment))
 
 
-def weights_after(resolved: Experiment, settings: RobustTrainingSettings, out: Path, *, recovering: bool) -> str:
-    supernet = Supernet(load_unet(PIPELINE_DIR), space=resolved.space)
+def trained(
+    resolved: Experiment,
+    out: Path,
+    *,
+    recipe: Recipe,
+    share: float = 1.0,
+    protected: frozenset[str],
+    **settings: object,
+) -> TrainedJob:
+    """What the staff of a search makes of one job, with other settings of robust training."""
+    training = replace(resolved.config.robust_training, **settings)  # type: ignore[arg-type]
+    config = replace(resolved.config, robust_training=training)
+    experiment = replace(resolved, config=config, problem=replace(resolved.problem, protected=protected))
     run = RunDirectory(out)
-    with run.opened(resolved.config.identity()):
-        trainer = RoundTrainer(resolved.config, settings=settings, supernet=supernet, run=run)
-        trained = trainer.train(
-            0, architecture=resolved.space.base, recovering=recovering, on_step=lambda done, total: None
-        )
-    assert len(trained.losses) == 2
-    return trained.weights_digest
+    job = Job(architecture=resolved.space.base, recipe=recipe, share=share)
+    with (
+        run.opened(config.plain()),
+        staffed(experiment, run=run, log_folder=None, on_start=lambda ready, num: None) as (_, trainer),
+    ):
+        return trainer.train(job, round_number=0, on_step=lambda done, total: None)
 
 
 def test_recovery_trains_every_block_whatever_the_chance_to_skip(resolved: Experiment, tmp_path: Path) -> None:
-    wild, calm = replace(resolved.training, **WILD), replace(resolved.training, **CALM)
+    none = frozenset[str]()
     recovered = [
-        weights_after(resolved, each, tmp_path / f"r{i}", recovering=True) for i, each in enumerate((wild, calm))
+        trained(resolved, tmp_path / f"r{i}", recipe=Recipe.RECOVERY, protected=none, **each)
+        for i, each in enumerate((WILD, CALM))
     ]
-    assert recovered[0] == recovered[1]
-    assert weights_after(resolved, wild, tmp_path / "robust", recovering=False) != recovered[0]
+    assert [len(one.losses) for one in recovered] == [2, 2]
+    assert recovered[0].weights_digest == recovered[1].weights_digest
+    robust = trained(resolved, tmp_path / "robust", recipe=Recipe.ROBUST, protected=none, **WILD)
+    assert len(robust.losses) == 2
+    assert robust.weights_digest != recovered[0].weights_digest
 
 
-def test_blocks_that_the_search_protects_are_protected_in_training(resolved: Experiment) -> None:
-    assert resolved.training.protected == frozenset(resolved.config.search.protected)
+def test_blocks_that_the_search_protects_are_protected_in_training(resolved: Experiment, tmp_path: Path) -> None:
+    everything = resolved.space.block_names
+    wild, calm = (
+        trained(resolved, tmp_path / f"r{i}", recipe=Recipe.ROBUST, protected=everything, **each)
+        for i, each in enumerate((WILD, CALM))
+    )
+    assert wild == calm
+
+
+def test_a_job_takes_its_share_of_the_steps(resolved: Experiment, tmp_path: Path) -> None:
+    half = trained(resolved, tmp_path, recipe=Recipe.ROBUST, share=0.5, protected=frozenset())
+    assert half.iterations == len(half.losses) == 1
