@@ -88,6 +88,17 @@ def test_a_recovery_scores_the_architecture_alone_and_decides_nothing() -> None:
     assert (steps[-1].decision.actions, steps[-1].decision.stop) == ((), StopReason.CONVERGED)
 
 
+@pytest.mark.parametrize("recovers", [True, False])
+def test_where_nothing_is_left_to_decide_one_recovery_is_all(recovers: bool) -> None:
+    train, score, finish = (step for step, _ in evolve(problem(ratio=1.1, recovers=recovers, max_copies=0)))
+    assert isinstance(train, Train)
+    assert [job.recipe for job in train.jobs] == [Recipe.RECOVERY]
+    assert isinstance(score, Score)
+    assert (score.subjects, score.contest) == ((), None)
+    assert isinstance(finish, Finish)
+    assert finish.reason is StopReason.CONVERGED
+
+
 def test_decisions_travel_with_the_step_that_follows() -> None:
     steps = [step for step, _ in evolve(problem())]
     assert steps[0].decision is None

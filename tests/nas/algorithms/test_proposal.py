@@ -246,6 +246,12 @@ def test_kept_copies_are_no_candidates_and_their_blocks_neither() -> None:
     assert set(free) - set(kept) == {copy.inverse}
 
 
+def test_protected_blocks_are_no_candidates() -> None:
+    model = Model(ms=dict.fromkeys(BLOCKS, 1.0), worth=dict.fromkeys(BLOCKS, 0.1))
+    options = candidates(model.problem(1.0, protected=frozenset({"resnet[mid,0]"})), SPACE.base)
+    assert set(SPACE.removals(SPACE.base)) - set(options) == {Action.parse("-resnet[mid,0]")}
+
+
 def test_the_copy_goes_to_the_most_valuable_block_that_can_be_copied() -> None:
     worth = {block: 0.5 if block == "cross_attention[up.1,0]" else 0.1 for block in BLOCKS}
     worth["resnet[up.0,0]"] = 0.9  # changes its channels: no copy fits behind it
@@ -273,6 +279,19 @@ def test_a_target_is_refused_exactly_when_nothing_reaches_it(model: Model, ratio
             check_feasible(problem)
     elif reachable_ms < problem.target_latency_ms - 1e-9:
         check_feasible(problem)
+
+
+def test_a_feasible_target_costs_one_price() -> None:
+    """A price may be a measurement."""
+    model = Model(ms=dict.fromkeys(BLOCKS, 1.0), worth=dict.fromkeys(BLOCKS, 0.1))
+    priced = []
+
+    def price_ms(architecture: Architecture) -> float:
+        priced.append(architecture)
+        return model.price_ms(architecture)
+
+    check_feasible(replace(model.problem(3.0), price_ms=price_ms))
+    assert len(priced) == 1
 
 
 def test_the_refusal_of_a_target_says_what_is_reachable_and_what_to_do() -> None:

@@ -68,7 +68,7 @@ def test_every_problem_is_named_with_its_place_and_value_at_once(tmp_path: Path)
         "search": {"target_ratio": 1.5, "copy_start": "random"},
     }
     found = "\n".join(problems(write(tmp_path, config)))
-    assert "serach: there is no such setting; choose among model, score, clip, latency_table, validation" in found
+    assert "serach: there is no such setting; choose among model, score, clip, latency_source, latency_table" in found
     assert "seed: must be a valid integer, but got 'one'" in found
     assert "validation.captions: must be given, but is missing" in found
     assert "validation.num_prompts: must be greater than or equal to 2, but got 1" in found
@@ -151,7 +151,7 @@ def test_the_identity_leaves_out_only_what_never_changes_a_result(tmp_path: Path
     path = write(tmp_path)
     one, two = load_config(path), load_config(path, overrides=["workers.num_workers=2", "score_store=elsewhere"])
     assert one.identity() == two.identity()
-    absent = {"workers", "score_store", "model_variant", "score"}  # the last two only while default, as in runs of old
+    absent = {"workers", "score_store", "model_variant", "score", "latency_source"}  # the last three while default
     assert set(described(ExperimentConfig)) - set(one.identity()) == absent
     assert load_config(path, overrides=["model_variant=fp16"]).identity()["model_variant"] == "fp16"
     assert load_config(path, overrides=["num_threads=2"]).identity() != one.identity()
