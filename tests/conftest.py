@@ -8,9 +8,14 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.axes import instrument
+
 # Before torch or Ray are imported: their workers inherit the environment.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+
+# Before any module that it checks is imported.
+instrument()
 
 # A shared machine makes single examples slow now and then; that is no failure.
 settings.register_profile("house", deadline=None)
