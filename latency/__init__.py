@@ -4,6 +4,7 @@ Importing this package does not import torch; `latency.measuring.measure` and `l
 """
 
 from latency.backends.backend import Backend
+from latency.documents.shipped import find_table, read_latency_table, shipped_tables
 from latency.documents.store import LatencyTableWarning, csv_text, read_table, table_text, write_csv, write_table
 from latency.pricing.prediction import BlockLatency, Guidance, ImageLatency, LatencyPrediction
 from latency.pricing.scenario import (
@@ -47,7 +48,10 @@ __all__ = [
     "WorkloadMismatchError",
     "check_workload",
     "csv_text",
+    "find_table",
+    "read_latency_table",
     "read_table",
+    "shipped_tables",
     "table_text",
     "write_csv",
     "write_table",

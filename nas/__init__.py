@@ -1,1 +1,68 @@
-"""How we choose: evaluation, scores, search algorithms, workers, runs and exports."""
+"""How we choose: evaluation, scores, search algorithms, workers, runs and exports.
+
+The names below are the front of the package, docs/api.md. Each is imported when it is first asked for, so that
+`import nas` costs nothing.
+"""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from latency.documents.shipped import read_latency_table
+    from nas.config.experiment import Experiment, resolve
+    from nas.config.loading import load_config
+    from nas.config.sections import ExperimentConfig
+    from nas.export.export_run import export_run
+    from nas.export.report import ExportReport
+    from nas.references.supernet import load_supernet
+    from nas.runs.run import Run, open_run
+    from nas.search.progress import Progress
+    from nas.search.run_search import run_search
+
+    __version__: str
+else:
+
+    def __getattr__(name: str) -> object:
+        """Import a name of the front; called once per name, by PEP 562."""
+        from importlib import import_module, metadata
+
+        if name == "__version__":
+            return metadata.version("snapfusion-nas")
+        if name not in _MODULES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = globals()[name] = getattr(import_module(_MODULES[name]), name)
+        return value
+
+    def __dir__() -> list[str]:
+        """The names of the front, imported or not."""
+        return [*__all__, "__version__"]
+
+
+_MODULES = {
+    "Experiment": "nas.config.experiment",
+    "ExperimentConfig": "nas.config.sections",
+    "ExportReport": "nas.export.report",
+    "Progress": "nas.search.progress",
+    "Run": "nas.runs.run",
+    "export_run": "nas.export.export_run",
+    "load_config": "nas.config.loading",
+    "load_supernet": "nas.references.supernet",
+    "open_run": "nas.runs.run",
+    "read_latency_table": "latency.documents.shipped",
+    "resolve": "nas.config.experiment",
+    "run_search": "nas.search.run_search",
+}
+
+__all__ = [
+    "Experiment",
+    "ExperimentConfig",
+    "ExportReport",
+    "Progress",
+    "Run",
+    "export_run",
+    "load_config",
+    "load_supernet",
+    "open_run",
+    "read_latency_table",
+    "resolve",
+    "run_search",
+]

@@ -1,5 +1,6 @@
 """What every test relies on: one thread a process, no reports sent anywhere, laws checked at leisure, and goldens."""
 
+import gc
 import os
 import re
 from collections.abc import Callable
@@ -8,14 +9,13 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from tests.axes import instrument
-
 # Before torch or Ray are imported: their workers inherit the environment.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 
-# Before any module that it checks is imported.
-instrument()
+from tests.axes import instrument  # imports numpy, whose threads the environment sets
+
+instrument()  # before any module that it checks is imported
 
 # A shared machine makes single examples slow now and then; that is no failure.
 settings.register_profile("house", deadline=None)
@@ -25,9 +25,9 @@ settings.load_profile("house")
 # The rule of the fast tier: a module is fast when its text names neither the bundled model nor a search over it, starts
 # no process, and neither exports nor compiles. Modules that are not are not even imported.
 SLOW_WORDS = re.compile(
-    r"\b(PIPELINE_DIR|OPEN_CLIP_DIR|write_experiment|experiment: Path|run: Path|parts: PipelineParts|clip: ClipModel"  # the bundled model
-    r"|subprocess|multiprocessing|import ray|tests\.nas\.searching|from experiments"  # processes
-    r"|tests\.folders|from_pretrained|ExportCache|exports|torch_compile|compile_blocks)\b"  # models written and converted
+    r"\b(PIPELINE_DIR|OPEN_CLIP_DIR|write_experiment|experiment: Path|run: Path|parts: PipelineParts|clip: ClipModel"
+    r"|subprocess|multiprocessing|import ray|tests\.nas\.searching|from experiments"
+    r"|tests\.folders|from_pretrained|ExportCache|exports|torch_compile|compile_blocks)\b"
 )
 
 
@@ -41,6 +41,15 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     if not config.getoption("--fast") or collection_path.suffix != ".py":
         return None
     return True if SLOW_WORDS.search(collection_path.read_text(encoding="utf-8")) else None
+
+
+def pytest_collection_finish() -> None:
+    """Put the millions of objects that imports left out of the collector's sight.
+
+    A collection takes half a second else, and every measurement begins with one.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture

@@ -1,10 +1,11 @@
 """Hypothesis strategies for the whole test suite: UNet configs, architectures and actions of a space, scenes."""
 
+from functools import lru_cache
 from typing import Any
 
 from hypothesis import strategies as st
 
-from search_spaces.actions import GENES, Action, Sign
+from search_spaces.actions import GENES, Action, AnyAction, Sign
 from search_spaces.architecture import Architecture
 from search_spaces.shapes.scenes import BACKGROUNDS, COLOURS, PLACES, RELATIONS, SHAPES, SIZES, Item, Scene
 from search_spaces.unet_space import UNetSpace
@@ -61,16 +62,22 @@ def architectures(draw: st.DrawFn, space: UNetSpace, *, max_actions: int = 8) ->
     """Architectures that a random walk of possible actions reaches from the base model."""
     architecture = space.base
     for _ in range(draw(st.integers(0, max_actions))):
-        possible = (*space.removals(architecture), *space.copies(architecture))
+        possible = _possible(space, architecture)
         if not possible:  # a stock space may hold its base alone
             break
         architecture = draw(st.sampled_from(possible)).apply(architecture)
     return architecture
 
 
-def possible_actions(space: UNetSpace, architecture: Architecture) -> st.SearchStrategy[Action]:
+def possible_actions(space: UNetSpace, architecture: Architecture) -> st.SearchStrategy[AnyAction]:
     """Actions that a space of any architectures offers; a removed block can always come back, so there is one."""
-    return st.sampled_from((*space.removals(architecture), *space.copies(architecture)))
+    return st.sampled_from(_possible(space, architecture))
+
+
+@lru_cache(maxsize=2**14)
+def _possible(space: UNetSpace, architecture: Architecture) -> tuple[AnyAction, ...]:
+    """Examples come by the same architectures again and again, and a stock space checks every one of its actions."""
+    return (*space.removals(architecture), *space.copies(architecture))
 
 
 def actions(space: UNetSpace) -> st.SearchStrategy[Action]:

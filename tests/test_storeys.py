@@ -3,6 +3,8 @@
 import ast
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[1]
 STOREYS = ("search_spaces", "latency", "nas", "experiments")
 TEXTS = {
@@ -31,16 +33,36 @@ def test_modules_open_with_their_concern() -> None:
     assert [path for path, text in TEXTS.items() if text.strip() and not ast.get_docstring(ast.parse(text))] == []
 
 
+RE_EXPORTS = (ast.Import, ast.ImportFrom, ast.Assign, ast.AnnAssign, ast.Expr)
+
+
+def re_exports(node: ast.stmt, /) -> bool:
+    """Whether a statement only passes names on, at once or, by PEP 562, when they are first asked for."""
+    if isinstance(node, ast.If):
+        hooks = all(
+            isinstance(hook, ast.FunctionDef) and hook.name in {"__getattr__", "__dir__"} for hook in node.orelse
+        )
+        return ast.unparse(node.test) == "TYPE_CHECKING" and hooks and all(map(re_exports, node.body))
+    return isinstance(node, RE_EXPORTS)
+
+
 def test_package_files_only_re_export() -> None:
-    allowed = (ast.Import, ast.ImportFrom, ast.Assign, ast.AnnAssign, ast.Expr)
     others = [
         f"{path}:{node.lineno}"
         for path, text in TEXTS.items()
         if path.name == "__init__.py"
         for node in ast.parse(text).body
-        if not isinstance(node, allowed)
+        if not re_exports(node)
     ]
     assert others == []
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["def f(): ...", "def __getattr__(name): ...", "if a: import b", "if TYPE_CHECKING: f = lambda: 1\nelse: x = 1"],
+)
+def test_what_does_more_than_re_export_is_found(statement: str) -> None:
+    assert not all(map(re_exports, ast.parse(statement).body))
 
 
 def test_tests_are_not_a_package() -> None:

@@ -8,6 +8,7 @@ import io
 import json
 import warnings
 from dataclasses import asdict
+from os import PathLike
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +16,7 @@ from latency.documents.document import KEY_FIELDS, VALUE_FIELDS, from_document, 
 from latency.pricing.scenario import LatencyTableError
 from latency.pricing.table import LatencyTable
 from search_spaces.files.durable import write_text
+from search_spaces.files.paths import local_path
 from search_spaces.files.strict_json import JsonError, parse_json
 
 # Blocks measured alone summed to 0.94 .. 1.05 of the whole on every runtime tried; twice off is a wrong unit or batch.
@@ -26,8 +28,8 @@ class LatencyTableWarning(UserWarning):
     """A table that can be used but should not be trusted."""
 
 
-def read_table(path: Path, /) -> LatencyTable:
-    """Read a table.
+def read_table(path: str | PathLike[str], /) -> LatencyTable:
+    """Read a table from its file; `read_latency_table` takes the names of shipped ones too.
 
     Warns:
         LatencyTableWarning: The blocks sum to less than 0.9 or more than 1.1 of the end-to-end latency.
@@ -36,6 +38,7 @@ def read_table(path: Path, /) -> LatencyTable:
         FileNotFoundError: There is no such file.
         LatencyTableError: Not a table of this schema; the message names every violation and its place.
     """
+    path = local_path(path)
     if not path.is_file():
         raise FileNotFoundError(
             f"there is no latency table {path}; make one with `nas latency measure MODEL --out {path}`"
@@ -51,7 +54,7 @@ def read_table(path: Path, /) -> LatencyTable:
     return table
 
 
-def write_table(table: LatencyTable, path: Path, /, *, allow_mismatch: bool = False) -> None:
+def write_table(table: LatencyTable, path: str | PathLike[str], /, *, allow_mismatch: bool = False) -> None:
     """Write a table as JSON.
 
     Args:
@@ -63,6 +66,7 @@ def write_table(table: LatencyTable, path: Path, /, *, allow_mismatch: bool = Fa
         LatencyTableError: They do not; nothing is written.
         StorageError: The disk refuses; `path` is as it was.
     """
+    path = local_path(path)
     if table.check is not None:
         _check_possible(table.check.sum_over_end_to_end, path)
         if not allow_mismatch and not _within(table.check.sum_over_end_to_end, TRUSTED_SUM):
@@ -73,9 +77,9 @@ def write_table(table: LatencyTable, path: Path, /, *, allow_mismatch: bool = Fa
     write_text(path, table_text(table))
 
 
-def write_csv(table: LatencyTable, path: Path, /) -> None:
+def write_csv(table: LatencyTable, path: str | PathLike[str], /) -> None:
     """Write the rows as CSV, one line each; sites are joined by spaces. The scenario stays in the JSON document."""
-    write_text(path, csv_text(table))
+    write_text(local_path(path), csv_text(table))
 
 
 def table_text(table: LatencyTable, /) -> str:

@@ -70,11 +70,13 @@ class SourceKind(Generic[S]):
         settings: Frozen dataclass of its settings: plain values and tuples or dicts of them; `__post_init__` may raise
             a `ValueError` with all that is wrong.
         make: The source of checked settings; may raise a `ValueError`, such as for a file that is missing.
+        paths: Names of the settings that are paths; in a config they are relative to its file.
     """
 
     about: str
     settings: type[S]
     make: Callable[[S, SourceContext], LatencySource]
+    paths: tuple[str, ...] = ()
 
     def source(self, settings: Mapping[str, Any], /, *, name: str, context: SourceContext) -> LatencySource:
         """The source of settings as a config holds them.

@@ -96,4 +96,9 @@ def _make(settings: LiveSettings, context: SourceContext) -> LiveSource:
     return LiveSource(machine=machine)
 
 
-KIND = SourceKind(about="whole UNets, measured on this machine with any backend", settings=LiveSettings, make=_make)
+KIND = SourceKind(
+    about="whole UNets, measured on this machine with any backend",
+    settings=LiveSettings,
+    make=_make,
+    paths=("model", "cache", "exports"),
+)

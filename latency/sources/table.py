@@ -70,4 +70,4 @@ def _make(settings: TableSettings, context: SourceContext) -> TableSource:
     return TableSource(table=read_table(context.folder / Path(settings.path)))
 
 
-KIND = SourceKind(about="a latency table, measured or imported", settings=TableSettings, make=_make)
+KIND = SourceKind(about="a latency table, measured or imported", settings=TableSettings, make=_make, paths=("path",))

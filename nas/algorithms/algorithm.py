@@ -9,15 +9,16 @@ workers are not; its randomness comes from the problem's seed and the number of 
 laws from `nas.testing.AlgorithmLaws`. Pure.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from math import isfinite
-from typing import Any, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from nas.algorithms.problem import Problem
 from nas.algorithms.steps import Extended, Finish, Outcome, Score, Scored, Step, Train, Trained
 
 State = TypeVar("State")
+S = TypeVar("S")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +75,26 @@ class Algorithm(Protocol[State]):
     def max_steps(self, problem: Problem[Any], /) -> int:
         """A bound on the steps until `Finish`, whatever the outcomes."""
         ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlgorithmKind(Generic[S]):
+    """What stands behind a name of the door `nas.algorithms`: ours and plugins' alike.
+
+    Attributes:
+        declaration: What its algorithms say of themselves; the name is the entry point's.
+        settings: Class of its settings, made with `nas.settings.settings`, so that laws hold from YAML and Python.
+        make: The algorithm of checked settings.
+    """
+
+    declaration: Declaration
+    settings: type[S]
+    make: Callable[[S], Algorithm[Any]]
+
+    @property
+    def about(self) -> str:
+        """What it is, in a line."""
+        return self.declaration.paper
 
 
 class OutcomeError(ValueError):

@@ -8,7 +8,7 @@ alone. The best round that meets the target is what was found, or else the faste
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from nas.algorithms.algorithm import Declaration
+from nas.algorithms.algorithm import AlgorithmKind, Declaration
 from nas.algorithms.problem import Problem
 from nas.algorithms.proposal import Proposal, candidates, contest, propose
 from nas.algorithms.settings import EvolvingSettings
@@ -242,3 +242,6 @@ def _finish(state: Evolution, reason: StopReason) -> Finish:
         base=state.rounds[0].score,
         decision=state.decision,
     )
+
+
+KIND: Final = AlgorithmKind(declaration=DECLARATION, settings=EvolvingSettings, make=ArchitectureEvolving)

@@ -22,7 +22,7 @@ from search_spaces.search_space import Edit
 class Proposal:
     """What a round decides: actions to execute, or the reason to stop."""
 
-    actions: tuple[Edit, ...] = ()
+    actions: tuple[Any, ...] = ()
     stop: StopReason | None = None
 
 

@@ -54,7 +54,7 @@ class Job:
         architecture: Whose weights; of the problem's space (`search_spaces.search_space.Candidate`).
         recipe: How.
         parent: Digest of the weights to start from, as a training of this search gave it; `FIRST` = the search's own.
-        share: Of the recipe's steps.
+        share: Of the recipe's steps; 0 = only write down the weights that are there.
     """
 
     architecture: Any
@@ -98,6 +98,13 @@ class Subject:
     architecture: Any
     weights: str
     action: Edit | None = None
+
+    def __post_init__(self) -> None:
+        if self.weights == FIRST:
+            raise ValueError(
+                "what is scored must have weights that a training gave, so that a checkpoint holds them; ask for a "
+                "`Job` with `share=0` where nothing shall be trained"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,7 +227,7 @@ class Finish:
 class Extended:
     """Outcome of `Finish` when a finished search goes on: the problem from now on."""
 
-    problem: Problem[object]
+    problem: Problem[Any]
 
 
 Step: TypeAlias = Train | Score | Finish

@@ -4,6 +4,8 @@ Knows how to talk to a person; every answer comes from the modules that it calls
 command runs, so that `nas --help` is quick.
 """
 
+import platform
+from importlib import metadata
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +16,7 @@ from nas.cli.errors import user_errors
 from nas.cli.export import export
 from nas.cli.generate import generate
 from nas.cli.latency.app import app as latency_app
+from nas.cli.plugins import plugins
 from nas.cli.settings import settings
 from nas.cli.space import app as space_app
 from nas.cli.status import status
@@ -27,10 +30,30 @@ app = typer.Typer(
     "It removes and copies cross-attention and ResNet blocks until the UNet meets a latency target with the least "
     "loss of CLIP score, and hands back a model that loads.",
 )
+
+
+def _print_version(wanted: bool) -> None:
+    """Say what runs here; nothing is imported for it."""
+    if wanted:
+        versions = (f"{name} {metadata.version(name)}" for name in ("snapfusion-nas", "torch", "diffusers"))
+        typer.echo(", ".join((*versions, f"Python {platform.python_version()}")))
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="say the versions and stop there")
+    ] = False,
+) -> None:
+    """Options of the command itself; they act before any command does."""
+
+
 app.add_typer(space_app, name="space")
 app.command()(export)
 app.command()(generate)
 app.command()(convert)
+app.command()(plugins)
 app.command()(settings)
 app.add_typer(latency_app, name="latency")
 

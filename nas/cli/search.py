@@ -21,7 +21,8 @@ from nas.config.sections import ExperimentConfig
 from nas.runs.directory import RunDirectory
 from nas.runs.spec import FoundArchitecture
 from nas.search.cost import CostEstimate
-from nas.search.driver import Listeners, estimate_cost, search
+from nas.search.driver import Listeners, search
+from nas.search.estimate import estimate_cost
 from nas.search.progress import Progress as SearchProgress
 from search_spaces.space_view import counts_by_paper_stage
 
@@ -139,10 +140,10 @@ def _introduce(console: Console, experiment: Experiment, out: Path | None) -> No
     console.print(
         f"{config.model.name}: {len(space.removals(space.base))} removals, "
         f"{space.num_params(space.base):,} parameters, "
-        f"{experiment.price_ms(space.base):.2f} ms on {experiment.table.device.name}; "
+        f"{experiment.price_ms(space.base):.2f} ms on {experiment.source.scenario.device}; "
         f"target {experiment.problem.target_latency_ms:.2f} ms" + (f" -> {out}" if out is not None else "")
     )
-    if (why := experiment.distrust) is not None:
+    if (why := experiment.source.distrust) is not None:
         console.print(why, style="yellow", highlight=False, markup=False, soft_wrap=True)
 
 

@@ -1,18 +1,48 @@
 """Names of search algorithms become algorithms here: ours, and those of plugins (entry points of `nas.algorithms`)."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Final
 
-from nas.algorithms.algorithm import Algorithm
-from nas.algorithms.evolving import ArchitectureEvolving
+from latency.plugins import Door, PluginError, instance_of, missing_members
+from nas.algorithms import evolving
+from nas.algorithms.algorithm import Algorithm, AlgorithmKind
 from nas.config.sections import EVOLVING, SearchConfig
+from nas.settings import read
+
+GROUP: Final = "nas.algorithms"
+OURS: Final[Mapping[str, AlgorithmKind[Any]]] = {EVOLVING: evolving.KIND}
+
+
+def algorithm_door() -> Door[AlgorithmKind[Any]]:
+    """Ours and the plugins' algorithms."""
+    return Door(GROUP, noun="search algorithm", option="`search.algorithm`", ours=OURS, check=_flaw)
 
 
 def make_algorithm(search: SearchConfig, /) -> Algorithm[Any]:
-    """The algorithm that a config names, with its settings.
+    """The algorithm that a config names, with its settings: those of Algorithm 1 are the section itself.
 
     Raises:
-        ValueError: There is none of that name, or it cannot have these settings.
+        PluginError: There is none of that name, or its plugin is broken.
+        SettingsError: Settings that it cannot have; the message holds all that is wrong.
     """
-    if search.algorithm == EVOLVING:
-        return ArchitectureEvolving(search)
-    raise ValueError(f"there is no algorithm {search.algorithm!r}")
+    kind = algorithm_door().find(search.algorithm)
+    is_ours = search.algorithm == EVOLVING
+    settings = search if is_ours else read(kind.settings, search.settings, name="search.settings")
+    algorithm = kind.make(settings)
+    if missing := missing_members(algorithm, Algorithm):
+        raise PluginError(
+            f"search algorithm {search.algorithm!r} must make a `nas.algorithms.algorithm.Algorithm`, but the "
+            f"{type(algorithm).__qualname__} that it makes lacks {', '.join(missing)}"
+        )
+    return algorithm
+
+
+def _flaw(value: object, name: str) -> str:
+    if flaw := instance_of(AlgorithmKind, wanted="a `nas.algorithms.algorithm.AlgorithmKind`")(value, name):
+        return flaw
+    assert isinstance(value, AlgorithmKind)
+    if not hasattr(value.settings, "__pydantic_fields__"):
+        return f"must have settings of a class made with `nas.settings.settings`, but has {value.settings!r}"
+    if value.declaration.name != name:
+        return f"must have the name of its entry point, but calls itself {value.declaration.name!r}"
+    return ""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from latency.pricing.table import LatencyTable
+from latency.pricing.source import LatencySource
 from nas.config.sections import ExperimentConfig, part_identity
 from nas.evaluation.door import Declaration
 from nas.evaluation.settings import CLIP
@@ -16,7 +16,7 @@ def result_digests(
     config: ExperimentConfig,
     /,
     *,
-    table: LatencyTable,
+    source: LatencySource,
     worker: WorkerSpec,
     score: Declaration,
     unet_config: Mapping[str, Any],
@@ -25,7 +25,7 @@ def result_digests(
 
     Args:
         config: The experiment.
-        table: Its latency table.
+        source: Where its milliseconds come from.
         worker: What its workers load.
         score: What their score says of itself.
         unet_config: Config of its UNet.
@@ -52,7 +52,7 @@ def result_digests(
         "config": digest_of(config.identity()),
         "model": folder_digest(config.model),
         CLIP if score.name == CLIP else "score": score.digest,
-        "latency_table": table.digest,
+        "latency_table" if config.latency_table is not None else "latency_source": source.digest,
         "protocol": digest_of(protocol),
         "validation": digest_of(
             {

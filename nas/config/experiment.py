@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from latency.documents.store import read_table
-from latency.pricing.pricer import Pricer
-from latency.pricing.table import LatencyTable, check_workload
-from latency.trust.calibration import distrust
+from latency.pricing.source import LatencySource, Prices
+from latency.sources.registry import make_source
+from latency.sources.table import TableSource
 from nas.algorithms.algorithm import Algorithm
 from nas.algorithms.feasibility import check_feasible, check_protected
 from nas.algorithms.problem import Problem
@@ -40,8 +41,8 @@ class Experiment:
     Attributes:
         config: Where it came from.
         space: Search space of the model's UNet.
-        table: Latency table of the target device; it covers the space.
-        price_ms: Predicted latency of an architecture.
+        source: Where milliseconds come from.
+        price_ms: Predicted latency of an architecture; the space is covered.
         worker: What each worker loads.
         score: What the score says of itself.
         algorithm: What decides.
@@ -54,8 +55,8 @@ class Experiment:
 
     config: ExperimentConfig
     space: UNetSpace
-    table: LatencyTable
-    price_ms: Pricer
+    source: LatencySource
+    price_ms: Prices
     worker: WorkerSpec
     score: Declaration
     algorithm: Algorithm[Any]
@@ -63,16 +64,6 @@ class Experiment:
     racing: RacingSettings | None
     digests: dict[str, str]
     start: Start
-
-    @property
-    def distrust(self) -> str | None:
-        """Why its latencies should not be relied on; None where they can."""
-        return distrust(self.table)
-
-    @property
-    def scenario(self) -> str:
-        """Model and device, for names: "shapes_cpu"."""
-        return "_".join(filter(None, (self.table.workload.base_model, self.table.device.compute_unit)))
 
     def problem_of(self, config: Mapping[str, Any], /) -> Problem[Any]:
         """The problem of a config of the same run, as plain values, that differs in what may be extended."""
@@ -109,14 +100,12 @@ def resolve(config: ExperimentConfig, /) -> Experiment:
     if unet_config["_class_name"] == SEARCHED:
         raise ValueError(f"`model` must be a base model, but {config.model} holds a searched UNet; give its base")
     space = space_from_config(unet_config, max_copies=config.search.max_copies_per_block, form=config.search.space)
-    table = read_table(config.latency_table)
+    source = _source(config)
     context_tokens = read_context_tokens(model.path)
     assert context_tokens is not None, "a pipeline folder has a tokenizer"
-    check_workload(table, space=space, context_tokens=context_tokens)
-    table.require(space.reachable_signatures(context_tokens=context_tokens))
+    price_ms = source.prices(space, context_tokens=context_tokens)
     start = find_start(config.search.start, model=model, space_base=space.base)
     space.check(start.architecture)
-    price_ms = Pricer(table, space=space, context_tokens=context_tokens)
     protected = frozenset(config.search.protected)
     check_protected(space, protected)
     check_stages(space, config.robust_training.drop_probability_by_stage)
@@ -144,15 +133,15 @@ def resolve(config: ExperimentConfig, /) -> Experiment:
         recovers=config.robust_training.recovery_iterations > 0,
         start=start.architecture if config.search.start is not None else None,
         higher_is_better=score.higher_is_better,
-        latency_error=table.relative_error,
+        latency_error=price_ms.relative_error,
         seed=config.seed,
     )
     check_feasible(problem)
-    digests = result_digests(config, table=table, worker=worker, score=score, unet_config=unet_config)
+    digests = result_digests(config, source=source, worker=worker, score=score, unet_config=unet_config)
     return Experiment(
         config=config,
         space=space,
-        table=table,
+        source=source,
         price_ms=price_ms,
         worker=worker,
         score=score,
@@ -167,6 +156,14 @@ def resolve(config: ExperimentConfig, /) -> Experiment:
 def target_latency_ms(search: SearchConfig, /, *, base_ms: float) -> float:
     """The objective; one given as a share is turned into milliseconds."""
     return search.target_latency_ms or (search.target_ratio or 1) * base_ms
+
+
+def _source(config: ExperimentConfig) -> LatencySource:
+    """The latency source that a config names."""
+    if config.latency_table is not None:
+        return TableSource(table=read_table(config.latency_table))
+    assert config.latency_source.name is not None, "the config asks for one of both"
+    return make_source(config.latency_source.name, settings=config.latency_source.settings, folder=Path())
 
 
 def _score(config: ExperimentConfig) -> ScoreSpec:

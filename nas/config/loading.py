@@ -6,9 +6,11 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from nas.config.sections import ExperimentConfig, with_before
+from latency.sources.registry import source_door
+from nas.config.sections import ExperimentConfig, LatencySourceSettings, with_before
 from nas.pipelines.source import is_hub_reference, local_folder
 from nas.settings import SettingsError, read
+from search_spaces.files.paths import local_path
 from search_spaces.files.strict_yaml import YamlError, parse_yaml, read_yaml
 from search_spaces.known.architectures import BASE_CONFIGS, KNOWN_ARCHITECTURES
 
@@ -28,7 +30,7 @@ def load_config(path: str | PathLike[str], /, *, overrides: Sequence[str] = ()) 
     Raises:
         ConfigError: The file is missing or breaks a law; the message lists every problem.
     """
-    path = Path(path).expanduser()
+    path = local_path(path)
     if not path.is_file():
         raise ConfigError(f"there is no config {path}; `experiments/` holds examples")
     typed: set[str] = set()
@@ -102,8 +104,25 @@ def _resolved(config: ExperimentConfig, absolute: Callable[[str, Path], Path]) -
         start = absolute("search.start", Path(search.start))
         if start.exists() or search.start not in {*BASE_CONFIGS, *KNOWN_ARCHITECTURES}:
             search = replace(search, start=str(start))
-    resolved: ExperimentConfig = _with_paths(replace(config, clip=clip, search=search), absolute)
+    config = replace(config, clip=clip, search=search, latency_source=_with_source_paths(config, absolute))
+    resolved: ExperimentConfig = _with_paths(config, absolute)
     return resolved
+
+
+def _with_source_paths(config: ExperimentConfig, absolute: Callable[[str, Path], Path]) -> LatencySourceSettings:
+    """A latency source whose paths are absolute, those that it has by default included."""
+    source = config.latency_source
+    if source.name is None:
+        return source
+    kind = source_door().find(source.name)
+    defaults = {each.name: each.default for each in fields(kind.settings)}
+    settings = dict(source.settings)
+    for name in kind.paths:
+        value = settings.get(name, defaults.get(name))
+        if isinstance(value, str):
+            path = absolute(f"latency_source.settings.{name}", Path(value))
+            settings[name] = str(path) if path.exists() or value not in {*BASE_CONFIGS, *KNOWN_ARCHITECTURES} else value
+    return replace(source, settings=settings)
 
 
 def _with_paths(section: Any, absolute: Callable[[str, Path], Path], prefix: str = "") -> Any:

@@ -32,6 +32,8 @@ RESULT_FREE: Final = ("workers", "score_store")
 # What 0.1.0 did where later versions have a setting. A config's digest leaves such a setting out while it has this
 # value, and a config.yaml without it means this value, so that runs keep their digests whatever defaults become.
 BEFORE: Final[Mapping[str, Any]] = {
+    "latency_source.name": None,
+    "latency_source.settings": {},
     "model_variant": None,
     "score.name": CLIP,
     "score.settings": {},
@@ -94,13 +96,30 @@ class SearchConfig(EvolvingSettings):
 
 
 @settings
+class LatencySourceSettings:
+    """Where milliseconds come from when not from a `latency_table`; see docs/plugins.md."""
+
+    name: Annotated[
+        str | None,
+        Field(
+            description="formula, live (measured here) or a plugin's; null = `latency_table`; `nas plugins` lists them"
+        ),
+    ] = None
+    settings: Annotated[Mapping[str, Any], Field(description="the source's own")] = field(default_factory=dict)
+
+
+@settings
 class ExperimentConfig:
     """One search."""
 
     model: Annotated[Path, Field(description="pipeline folder, or hub:ORG/NAME[@REVISION]; docs/checkpoints.md")]
     score: ScoreSettings = ScoreSettings()
     clip: Annotated[ClipSettings | None, Field(validate_default=True)] = None
-    latency_table: Annotated[Path, Field(description="latency table of the target device; docs/latency_tables.md")]
+    latency_source: LatencySourceSettings = LatencySourceSettings()
+    latency_table: Annotated[
+        Path | None,
+        Field(description="latency table of the target device; docs/latency_tables.md", validate_default=True),
+    ] = None
     validation: ValidationSettings
     sampling: SamplingProtocol = SamplingProtocol()
     robust_training: RobustTrainingSettings = RobustTrainingSettings()
@@ -114,6 +133,18 @@ class ExperimentConfig:
         str | None, Field(description="of the model's weight files, such as fp16; null = plain ones")
     ] = None
     seed: Annotated[int, Field(ge=0, description="of prompts' noise and of training")] = 0
+
+    @field_validator("latency_table", mode="before")
+    @classmethod
+    def _one_source(cls, table: object, info: ValidationInfo) -> object:
+        source = info.data.get("latency_source")  # none when it is wrong itself
+        if source is not None and table is None and source.name is None:
+            raise PydanticCustomError("missing", "Field required")
+        if source is not None and table is not None and source.name is not None:
+            raise ValueError(
+                f"a table is one source, and latency_source.name ({source.name}) is another; give one of them"
+            )
+        return table
 
     def plain(self) -> dict[str, Any]:
         """Every setting that can change a result, as plain values: what a run's config.yaml holds."""

@@ -3,9 +3,9 @@
 import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib.metadata import entry_points
 from typing import Any, Final
 
+from latency.plugins import Door
 from nas.evaluation.clip_judge import ClipJudge
 from nas.evaluation.door import Declaration, Score, ScoreError, ScoreFactory
 from nas.evaluation.output_change import OutputChange
@@ -33,10 +33,11 @@ def make_score(name: str, /, *, settings: Mapping[str, Any], setting: ScoreSetti
         setting: Where it is made.
 
     Raises:
-        ScoreError: There is none of this name, its plugin is broken, or it does not keep the laws of the door.
+        PluginError: There is none of this name, or its plugin is broken.
+        ScoreError: It does not keep the laws of the door.
         ValueError: Settings that it does not take.
     """
-    factory = BUILT_IN.get(name) or _plugin(name)
+    factory = score_door().find(name)
     try:
         inspect.signature(factory).bind(setting, **settings)
     except TypeError as error:
@@ -59,21 +60,10 @@ def make_score(name: str, /, *, settings: Mapping[str, Any], setting: ScoreSetti
     return score
 
 
-def _plugin(name: str) -> ScoreFactory:
-    """The factory that a plugin's entry point names."""
-    found = {point.name: point for point in entry_points(group=GROUP)}
-    if name not in found:
-        known = ", ".join([*BUILT_IN, *sorted(found)])
-        raise ScoreError(
-            f"`score.name` must be one of {known}, but got {name!r}; install the plugin that brings it as an entry "
-            f"point of {GROUP}"
-        )
-    try:
-        factory: ScoreFactory = found[name].load()
-    except Exception as error:  # whatever a stranger's module raises
-        distribution = found[name].dist
-        raise ScoreError(
-            f"the score `{name}` of {distribution.name if distribution else 'a plugin'} cannot be loaded from "
-            f"{found[name].value} ({type(error).__name__}: {error}); repair or remove the plugin"
-        ) from error
-    return factory
+def score_door() -> Door[ScoreFactory]:
+    """Ours and the plugins' scores."""
+    return Door(GROUP, noun="score", option="`score.name`", ours=BUILT_IN, check=_flaw)
+
+
+def _flaw(value: object, name: str) -> str:
+    return "" if callable(value) else f"must be a class or function that makes a score, but is {value!r}"

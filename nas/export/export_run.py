@@ -1,13 +1,13 @@
 """One call that exports: from a finished run to something that loads, checked in a clean process."""
 
 from os import PathLike
-from pathlib import Path
 
 from nas.export.form import ExportForm
 from nas.export.report import ExportReport
 from nas.export.source import source_of_run
 from nas.export.write import export
 from nas.runs.run import Run
+from search_spaces.files.paths import local_path
 
 
 def export_run(
@@ -34,10 +34,10 @@ def export_run(
     Raises:
         ValueError: No such form, an unfinished run, or a check that failed; nothing was written.
     """
-    path = run.path if isinstance(run, Run) else Path(run).expanduser()
+    path = run.path if isinstance(run, Run) else local_path(run)
     form = ExportForm(form)
     name = "export" if form is ExportForm.DIFFUSERS else f"export-{form}"
     return export(
-        source_of_run(path), out=path / name if out is None else Path(out).expanduser(), form=form, dtype=dtype,
+        source_of_run(path), out=path / name if out is None else local_path(out), form=form, dtype=dtype,
         measure=measure,
     )  # fmt: skip

@@ -65,7 +65,7 @@ def source_of_run(run_path: Path, /, *, table: Path | None = None) -> ExportSour
     if folder_digest(folder) != spec["digests"]["model"]:
         raise ExportError(f"{folder} has changed since the search in {run_path}; restore it, or search again")
     model = ModelFolder(folder, variant=config.model_variant)
-    weights = run.read_weights(spec["round"])
+    weights = run.read_weights(spec["round"], job=spec.get("job", 0))
     if weights is None:
         raise ExportError(
             f"the weights of round {spec['round']} in {run_path} are missing or damaged; "
@@ -77,7 +77,7 @@ def source_of_run(run_path: Path, /, *, table: Path | None = None) -> ExportSour
         copy_start=config.search.copy_start,
     )
     supernet.load_weights(weights)
-    if table is None and config.latency_table.is_file():
+    if table is None and config.latency_table is not None and config.latency_table.is_file():
         own = read_table(config.latency_table)
         table = config.latency_table if own.digest == spec["digests"].get("latency_table") else None
     return ExportSource(

@@ -6,10 +6,12 @@ Python, no safety checker. Importing this module imports no framework.
 
 import re
 from collections.abc import Iterator
+from os import PathLike
 from pathlib import Path
 from typing import Final
 
 from nas.pipelines.model_folder import ModelFolder
+from search_spaces.files.paths import local_path
 from search_spaces.folders.weight_files import STEMS, ModelFolderError, weight_files
 
 HUB: Final = "hub:"
@@ -18,19 +20,19 @@ _MODELS: Final = ("unet", "vae", "text_encoder", "text_encoder_2")
 _OTHERS: Final = ("scheduler", "tokenizer", "tokenizer_2")
 
 
-def is_hub_reference(reference: str | Path, /) -> bool:
+def is_hub_reference(reference: str | PathLike[str], /) -> bool:
     """Whether a reference names a repository rather than a local folder."""
     return str(reference).startswith(HUB)
 
 
-def model_name(reference: str | Path, /) -> str:
+def model_name(reference: str | PathLike[str], /) -> str:
     """What a model is called: the repository's or the folder's name."""
     if is_hub_reference(reference):
         return str(reference).removeprefix(HUB).partition("@")[0].rpartition("/")[2]
     return Path(reference).resolve().name
 
 
-def find_model(reference: str | Path, /, *, variant: str | None = None) -> ModelFolder:
+def find_model(reference: str | PathLike[str], /, *, variant: str | None = None) -> ModelFolder:
     """The model that a reference means, fetched if need be, and checked.
 
     Args:
@@ -43,7 +45,7 @@ def find_model(reference: str | Path, /, *, variant: str | None = None) -> Model
     return ModelFolder(local_folder(reference, variant=variant), variant=variant, name=model_name(reference))
 
 
-def local_folder(reference: str | Path, /, *, variant: str | None = None, weights: bool = True) -> Path:
+def local_folder(reference: str | PathLike[str], /, *, variant: str | None = None, weights: bool = True) -> Path:
     """The folder of a model on this machine, whatever it holds.
 
     Args:
@@ -58,7 +60,7 @@ def local_folder(reference: str | Path, /, *, variant: str | None = None, weight
     """
     if is_hub_reference(reference):
         return _snapshot(str(reference), variant=variant, weights=weights)
-    path = Path(reference)
+    path = local_path(reference)
     if path.is_file():
         raise ModelFolderError(
             f"a model must be a folder, but {path} is a file; make a folder of a single-file checkpoint with "

@@ -46,7 +46,8 @@ class Start:
         if self.source is None:
             return
         if is_run(self.source):
-            weights = RunDirectory(self.source).read_weights(read_spec(RunDirectory(self.source).spec_path)[1]["round"])
+            spec = read_spec(RunDirectory(self.source).spec_path)[1]
+            weights = RunDirectory(self.source).read_weights(spec["round"], job=spec.get("job", 0))
             if weights is None:
                 raise ModelFolderError(
                     f"the weights of the run {self.source} must be whole to start from, but are missing or damaged; "

@@ -31,7 +31,7 @@ def load_supernet(
     Raises:
         ValueError: No such model, or no UNet that this package understands.
     """
-    folder = local_folder(str(model), variant=variant)
+    folder = local_folder(model, variant=variant)
     return Supernet(
         load_unet(folder, variant=variant),
         space=space_from_config(read_unet_config(folder), max_copies=max_copies, form=SpaceForm(space)),

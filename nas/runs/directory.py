@@ -64,7 +64,12 @@ class RunDirectory:
 
     @property
     def scores(self) -> ScoreStore:
-        """The store of all scores, `scores/`."""
+        """The store of all scores, `scores/`; made when there is none, but only in a run.
+
+        Raises:
+            RunDirectoryError: There is no run here.
+        """
+        self._check_is_run()
         return ScoreStore(self.path / "scores")
 
     def read_config(self) -> str:
@@ -73,10 +78,14 @@ class RunDirectory:
         Raises:
             RunDirectoryError: There is no run here.
         """
-        path = self.path / "config.yaml"
-        if not path.is_file():
+        self._check_is_run()
+        return (self.path / "config.yaml").read_text(encoding="utf-8")
+
+    def _check_is_run(self) -> None:
+        if not self.path.exists():
+            raise RunDirectoryError(f"there is no run {self.path}; give the directory that a search was told by --out")
+        if not is_run(self.path):
             raise RunDirectoryError(f"{self.path} is not a run directory: it has no config.yaml")
-        return path.read_text(encoding="utf-8")
 
     @contextmanager
     def opened(

@@ -1,45 +1,94 @@
-"""Events of a trace as pandas frames, for notebooks."""
+"""Events of a trace as pandas frames, for notebooks.
 
-from typing import Any
+`weights_digest` and `arch_id` are those of the score store, so that one merge on both joins its rows to rounds and
+actions. A column named `clip` or `d_clip` has another score's name in its place where the search was by another score.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
 
 import pandas as pd
 
+from nas.scores.store import CLIP_COLUMN
 
-def evaluation_frame(events: list[dict[str, Any]], /) -> pd.DataFrame:
-    """One row per scored removal: round, action, d_clip with its interval, d_latency_ms, value."""
+_KEYS: Final = ("round", "arch_id", "weights_digest")
+
+
+def score_of(events: Sequence[Mapping[str, Any]], /) -> str:
+    """The name of the score that a search was by."""
+    named = (event["score"]["name"] for event in events if "score" in event)
+    return next(named, CLIP_COLUMN)  # traces of CLIP do not name it
+
+
+def evaluation_frame(events: Sequence[Mapping[str, Any]], /, *, score: str = CLIP_COLUMN) -> pd.DataFrame:
+    """One row per scored action, such as a removal, in the order of scoring.
+
+    Its columns stand in `Run.evaluations`.
+
+    Args:
+        events: Of a trace.
+        score: Name of the score, which names the columns.
+    """
     rows = [
-        {
-            "round": e["round"],
-            "action": e["action"],
-            "d_clip": e["d_clip"]["mean"],
-            "d_clip_low": e["d_clip"]["low"],
-            "d_clip_high": e["d_clip"]["high"],
-            "d_latency_ms": e["d_latency_ms"],
-            "value": e["value"],
-        }
-        for e in events
-        if e["event"] == "evaluation" and e["action"] is not None
+        (
+            event["round"],
+            event["action"],
+            event["arch_id"],
+            weights,
+            event["d_clip"]["num_prompts"],
+            *_interval(event["d_clip"]),
+            event["d_latency_ms"],
+            event["value"],
+        )
+        for event, weights in _evaluations(events)
+        if event["action"] is not None
     ]
-    columns = ["round", "action", "d_clip", "d_clip_low", "d_clip_high", "d_latency_ms", "value"]
+    loss = f"d_{score}"
+    columns = ["round", "action", *_KEYS[1:], "num_prompts", *_names(loss), "d_latency_ms", "value"]
     return pd.DataFrame(rows, columns=columns)
 
 
-def round_frame(events: list[dict[str, Any]], /) -> pd.DataFrame:
-    """One row per round: architecture, predicted latency, CLIP with its interval, and what was then decided."""
-    decisions = {e["round"]: e["actions"] for e in events if e["event"] == "decision"}
+def round_frame(events: Sequence[Mapping[str, Any]], /, *, score: str = CLIP_COLUMN) -> pd.DataFrame:
+    """One row per round, and what was then decided; an algorithm without actions has a row per scored architecture.
+
+    Its columns stand in `Run.rounds`.
+
+    Args:
+        events: Of a trace.
+        score: Name of the score, which names the columns.
+    """
+    decisions = {event["round"]: event["actions"] for event in events if event["event"] == "decision"}
     rows = [
-        {
-            "round": e["round"],
-            "arch_id": e["arch_id"],
-            "predicted_latency_ms": e["predicted_latency_ms"],
-            "clip": e["clip"]["mean"],
-            "clip_low": e["clip"]["low"],
-            "clip_high": e["clip"]["high"],
-            "num_params": e["num_params"],
-            "actions": " ".join(decisions.get(e["round"], [])),
-        }
-        for e in events
-        if e["event"] == "evaluation" and e["action"] is None
+        (
+            event["round"],
+            event["arch_id"],
+            weights,
+            event["predicted_latency_ms"],
+            event["clip"]["num_prompts"],
+            *_interval(event["clip"]),
+            event["num_params"],
+            " ".join(decisions.get(event["round"], [])),
+        )
+        for event, weights in _evaluations(events)
+        if event["action"] is None
     ]
-    columns = ["round", "arch_id", "predicted_latency_ms", "clip", "clip_low", "clip_high", "num_params", "actions"]
+    columns = [*_KEYS, "predicted_latency_ms", "num_prompts", *_names(score), "num_params", "actions"]
     return pd.DataFrame(rows, columns=columns)
+
+
+def _evaluations(events: Sequence[Mapping[str, Any]]) -> Iterator[tuple[Mapping[str, Any], str | None]]:
+    """What was scored, each with the digest of the weights that the training before it gave."""
+    weights: str | None = None
+    for event in events:
+        if event["event"] == "trained":
+            weights = None if event.get("job") is not None else event["weights_digest"]
+        elif event["event"] == "evaluation":
+            yield event, weights
+
+
+def _interval(interval: Mapping[str, float]) -> tuple[float, float, float]:
+    return interval["mean"], interval["low"], interval["high"]
+
+
+def _names(mean: str) -> tuple[str, str, str]:
+    return mean, f"{mean}_low", f"{mean}_high"

@@ -1,20 +1,22 @@
 """A run as notebooks and reports see it: read only, whether it is finished, running or crashed."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
+from html import escape
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import yaml
 
-from nas.runs.directory import RunDirectory, RunDirectoryError
-from nas.runs.frames import evaluation_frame, round_frame
+from nas.runs.directory import RunDirectory
+from nas.runs.frames import evaluation_frame, round_frame, score_of
 from nas.runs.spec import read_spec
-from nas.runs.trace import read_trace
+from nas.runs.trace import TraceError, read_trace
 from nas.scores.store import ScoreStore
 from search_spaces.architecture import Architecture
+from search_spaces.files.paths import local_path
+from search_spaces.files.strict_yaml import parse_yaml
 
 
 class Run:
@@ -27,13 +29,20 @@ class Run:
         RunDirectoryError: There is no run.
     """
 
-    def __init__(self, path: Path, /) -> None:
-        self._directory = RunDirectory(path)
+    def __init__(self, path: str | PathLike[str], /) -> None:
+        self._directory = RunDirectory(local_path(path))
         self._config = self._directory.read_config()
 
     def __repr__(self) -> str:
-        state = "finished" if self.is_finished else "unfinished"
-        return f"Run({str(self.path)!r}, {state}, {len(self.rounds())} rounds)"
+        try:
+            finished = "finished" if self.is_finished else "unfinished"
+            state = f"{finished}, {len(self.rounds())} rounds"
+        except TraceError:  # what to do about it is said by whoever asks for events
+            state = "with a broken trace"
+        return f"<Run {str(self.path)!r}: {state}>"
+
+    def _repr_html_(self) -> str:
+        return f"<p>{escape(repr(self))}</p>{self.rounds().to_html(index=False)}"
 
     @property
     def path(self) -> Path:
@@ -42,13 +51,17 @@ class Run:
 
     @property
     def config(self) -> Mapping[str, Any]:
-        """Its settings, as `config.yaml` holds them."""
-        config: dict[str, Any] = yaml.safe_load(self._config)
+        """Its settings, as `config.yaml` holds them; a run of an older version lacks those that came later."""
+        config: dict[str, Any] = parse_yaml(self._config, name=str(self.path / "config.yaml"))
         return config
 
     @cached_property
-    def events(self) -> list[dict[str, Any]]:
-        """Events of its trace, oldest first (`nas.runs.events`); none before the first was written."""
+    def events(self) -> Sequence[Mapping[str, Any]]:
+        """Events of its trace, oldest first (`nas.runs.events`); none before the first was written.
+
+        Raises:
+            TraceError: A line in the middle is damaged. A torn last line is left out: the run is being written.
+        """
         trace = self._directory.trace_path
         return read_trace(trace) if trace.is_file() else []
 
@@ -57,45 +70,94 @@ class Run:
         """Whether its search ended, and was not extended since."""
         return bool(self.events) and self.events[-1]["event"] == "search_finished"
 
+    @property
+    def score(self) -> str:
+        """The name of the score that it searches by, such as "clip"; columns of the frames have it."""
+        return score_of(self.events)
+
     def rounds(self) -> pd.DataFrame:
-        """One row per round: architecture, predicted latency (ms), score with its interval, what was then decided."""
-        return round_frame(self.events)
+        """One row per round, and what was then decided; an algorithm without actions has a row per scored architecture.
+
+        Columns, where another score than CLIP's has its own name in the place of `clip`:
+            round: Counts trainings from 0.
+            arch_id: Digest of the round's architecture.
+            weights_digest: Digest of the weights; None where the round's training gave several.
+            predicted_latency_ms: Predicted milliseconds of one forward pass.
+            num_prompts: Prompts that it was scored on.
+            clip: Mean score over prompts, in the score's unit.
+            clip_low: Lower end of its confidence interval.
+            clip_high: Upper end.
+            num_params: Parameters of the UNet.
+            actions: What was then executed, apart by blanks; "" where nothing was.
+        """
+        return round_frame(self.events, score=self.score)
 
     def evaluations(self) -> pd.DataFrame:
-        """One row per scored removal: what it costs (score) and saves (ms), and its value (score per ms)."""
-        return evaluation_frame(self.events)
+        """One row per scored action, such as a removal, in the order of scoring.
+
+        Columns, where another score than CLIP's has its own name in the place of `clip`:
+            round: Whose architecture and weights; counts trainings from 0.
+            action: Such as "-resnet[mid,0]".
+            arch_id: Digest of the architecture after the action.
+            weights_digest: Digest of the weights; None where the round's training gave several.
+            num_prompts: Prompts that it was scored on; racing stops before the last one.
+            d_clip: Mean paired loss per prompt, in the score's unit; positive = worse.
+            d_clip_low: Lower end of its confidence interval.
+            d_clip_high: Upper end.
+            d_latency_ms: Predicted milliseconds that the action saves in one forward pass.
+            value: d_clip / d_latency_ms, the score lost per millisecond saved; NaN where nothing is saved.
+        """
+        return evaluation_frame(self.events, score=self.score)
 
     def scores(self, *, store: str | PathLike[str] | None = None) -> pd.DataFrame:
-        """One row per prompt that an architecture of this run was scored on, with all that the score depends on.
+        """One row per prompt that an architecture was scored on; empty while nothing was.
+
+        `run.evaluations().merge(run.scores(), on=["arch_id", "weights_digest"])` says which action of which round.
+
+        Columns, where another score than CLIP's has its own name in the place of `clip`:
+            weights_digest: Digest of the supernet's weights.
+            arch_id: Digest of the architecture.
+            protocol_digest: Digest of how pictures are made and judged.
+            prompts_digest: Digest of the chunk of prompts.
+            prompt_id: Digest of caption and noise.
+            caption: The prompt's text.
+            noise_seed: The prompt's noise.
+            clip: The score, in its unit.
 
         Args:
             store: The folder of a `score_store` that the run shares with others; None = it keeps its own.
 
         Raises:
             ScoreStoreError: There is no store there.
+
+        Warns:
+            ScoreStoreWarning: A damaged file was left out.
         """
-        kept = ScoreStore.existing(self.path / "scores" if store is None else Path(store).expanduser())
         trained = dict.fromkeys(event["weights_digest"] for event in self.events if event["event"] == "trained")
+        if not trained and store is None:
+            return ScoreStore.empty_frame(score=self.score)
+        kept = ScoreStore.existing(self.path / "scores" if store is None else store)
         protocols = {event["digests"]["protocol"] for event in self.events if "digests" in event}
         frames = [
-            kept.frame(weights_digest=weights, protocol_digest=protocol)
+            kept.frame(score=self.score, weights_digest=weights, protocol_digest=protocol)
             for weights in trained
             for protocol in sorted(protocols)
         ]
-        return pd.concat(frames, ignore_index=True) if frames else kept.frame(weights_digest="")
+        filled = [frame for frame in frames if not frame.empty]
+        return pd.concat(filled, ignore_index=True) if filled else ScoreStore.empty_frame(score=self.score)
 
     @property
     def spec(self) -> Mapping[str, Any]:
-        """What it found, as `architecture.json` holds it: scores, latencies, actions, digests.
+        """What it found, as `architecture.json` holds it: scores, latencies (ms), actions, digests.
 
         Raises:
-            SpecError: Its search has not ended yet.
+            SpecError: Its search has not ended yet. A run that was extended keeps what it found before, until it ends.
         """
         return read_spec(self._directory.spec_path)[1]
 
     @property
     def architecture(self) -> Architecture:
-        """The architecture that it found.
+        """The architecture that it found; see `spec`.
 
         Raises:
             SpecError: Its search has not ended yet.
@@ -112,7 +174,4 @@ def open_run(path: str | PathLike[str], /) -> Run:
     Raises:
         RunDirectoryError: There is no run; no folder is made.
     """
-    folder = Path(path).expanduser()
-    if not folder.is_dir():
-        raise RunDirectoryError(f"there is no run {folder}; give the directory that a search was told by --out")
-    return Run(folder)
+    return Run(path)

@@ -29,7 +29,8 @@ class FoundArchitecture:
 
     Attributes:
         architecture: What was found.
-        round: The round that scored it, whose checkpoint holds its weights.
+        round: The round whose checkpoint holds its weights.
+        job: Index of the training among those of its round.
         stop: Why the search ended.
         target_met: Whether it meets the target.
         actions: A- and A+ from the start to it, in order.
@@ -55,6 +56,7 @@ class FoundArchitecture:
     clip: Interval
     digests: Mapping[str, str]
     scenario: str = "unet"
+    job: int = 0
     start: Architecture | None = None
 
     @property
@@ -98,6 +100,7 @@ def spec_of(found: FoundArchitecture, /, *, space: UNetSpace, model: Path) -> di
         "clip_interval": [found.clip.low, found.clip.high],
         "score": {"found": asdict(found.clip), "base": asdict(found.base_clip)},
         "round": found.round,
+        **({"job": found.job} if found.job else {}),
         "digests": dict(found.digests),
     }
 

@@ -9,10 +9,12 @@ import json
 import reprlib
 import warnings
 from collections.abc import Mapping
+from os import PathLike
 from pathlib import Path
 from typing import Any, Final
 
 from search_spaces.files.json_lines import append_lines, num_torn_bytes, read_lines
+from search_spaces.files.paths import local_path
 from search_spaces.files.strict_json import JsonError
 
 RUNTIME: Final = "runtime"
@@ -89,15 +91,16 @@ class Trace:
         """Nothing is held between two events."""
 
 
-def read_trace(path: Path, /) -> list[dict[str, Any]]:
+def read_trace(path: str | PathLike[str], /) -> list[dict[str, Any]]:
     """The events of a trace; a torn last line, as of a run that is being written, is left out.
 
     Raises:
         TraceError: No such file, or a line in the middle is not a JSON object.
     """
-    if not path.is_file():
-        raise TraceError(f"there is no trace {path}; give the directory of a run")
-    return _events(path)
+    trace = local_path(path)
+    if not trace.is_file():
+        raise TraceError(f"there is no trace {trace}; give the directory of a run")
+    return _events(trace)
 
 
 def _events(path: Path) -> list[dict[str, Any]]:

@@ -16,6 +16,7 @@ import math
 import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from os import PathLike
 from pathlib import Path
 from typing import Final, Self
 
@@ -29,6 +30,7 @@ from nas.scores.prompts import Prompt
 from nas.scores.sealed_table import BrokenSealError, seal, unseal
 from search_spaces.files.digests import digest_of
 from search_spaces.files.durable import is_part, set_aside, whole_once
+from search_spaces.files.paths import local_path
 
 SCHEMA_VERSION: Final = 1
 _MARKER: Final = "store.json"
@@ -50,7 +52,7 @@ class ScoreStoreError(ValueError):
 
 
 class ScoreStoreWarning(UserWarning):
-    """A damaged file of a store was set aside."""
+    """A damaged file of a store was set aside or left out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,17 +76,18 @@ class ScoreStore:
         StorageError: It cannot be written to.
     """
 
-    def __init__(self, folder: Path, /) -> None:
-        self._folder = folder
-        _check_schema(folder)
+    def __init__(self, folder: str | PathLike[str], /) -> None:
+        self._folder = local_path(folder)
+        _check_schema(self._folder)
 
     @classmethod
-    def existing(cls, folder: Path, /) -> Self:
-        """A store that is there already; reading it makes no folder.
+    def existing(cls, folder: str | PathLike[str], /) -> Self:
+        """A store that is there already; a wrong name makes no folder.
 
         Raises:
-            ScoreStoreError: There is none.
+            ScoreStoreError: There is none, or one of another schema.
         """
+        folder = local_path(folder)
         if not (folder / _MARKER).is_file():
             raise ScoreStoreError(
                 f"there is no score store {folder}; a run keeps its scores in its own `scores`, unless `score_store` "
@@ -178,18 +181,29 @@ class ScoreStore:
     def frame(self, *, score: str = CLIP_COLUMN, weights_digest: str = "*", protocol_digest: str = "*") -> pd.DataFrame:
         """The numbers of one score for notebooks, one row per prompt with all that it was scored under.
 
+        Nothing is written, so a folder that may only be read will do.
+
         Args:
             score: Which score; the last column has its name.
             weights_digest: Only those of these weights.
             protocol_digest: Only those of this protocol.
+
+        Warns:
+            ScoreStoreWarning: A damaged file was left out.
         """
         paths = sorted(self._folder.glob(f"{weights_digest}/*-{protocol_digest}-*.{_SCORES}.parquet"))
         tables = [
             table.replace_schema_metadata(None)
             for path in paths
-            if (table := self._read(path)) is not None and score in table.column_names
+            if (table := self._read(path, sets_aside=False)) is not None and score in table.column_names
         ]
         frame: pd.DataFrame = pa.concat_tables([_columns(score).empty_table(), *tables]).to_pandas()
+        return frame
+
+    @staticmethod
+    def empty_frame(*, score: str = CLIP_COLUMN) -> pd.DataFrame:
+        """The frame of a store that holds nothing of a score yet."""
+        frame: pd.DataFrame = _columns(score).empty_table().to_pandas()
         return frame
 
     def _path(self, key: ScoreKey, kind: str) -> Path:
@@ -200,18 +214,16 @@ class ScoreStore:
         with whole_once(path) as part:
             part.write_bytes(seal(table, name=_name(path)))
 
-    def _read(self, path: Path) -> pa.Table | None:
+    def _read(self, path: Path, *, sets_aside: bool = True) -> pa.Table | None:
         try:
             return unseal(path.read_bytes(), name=_name(path))
         except FileNotFoundError:
             return None
         except BrokenSealError as error:
-            aside = set_aside(path)
-            warnings.warn(
-                f"{path} is damaged ({error}): moved to {aside.name}, to be made again when it is asked for",
-                ScoreStoreWarning,
-                stacklevel=3,
+            then = (
+                f"moved to {set_aside(path).name}, to be made again when it is asked for" if sets_aside else "left out"
             )
+            warnings.warn(f"{path} is damaged ({error}): {then}", ScoreStoreWarning, stacklevel=3)
             return None
 
 

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from nas.algorithms.algorithm import Algorithm, check
@@ -34,7 +33,8 @@ from nas.runs.events import (
 )
 from nas.runs.spec import FoundArchitecture, write_spec
 from nas.runs.trace import Trace
-from nas.search.cost import CostEstimate, Work, foresee, measure_pace
+from nas.search.cost import CostEstimate
+from nas.search.estimate import estimated
 from nas.search.progress import Progress
 from nas.search.round_scoring import StepScorer
 from nas.search.round_training import JobTrainer
@@ -84,7 +84,7 @@ def search(experiment: Experiment, run: RunDirectory, /, *, listeners: Listeners
         store = run.scores if config.score_store is None else shared_store(config.score_store)
         with staffed(experiment, run=run, log_folder=run.path / "logs", on_start=listeners.on_start) as (pool, trainer):
             if listeners.on_estimate is not None and trace.num_past == 0:
-                listeners.on_estimate(_estimated(experiment, pool, trainer))
+                listeners.on_estimate(estimated(experiment, pool=pool, trainer=trainer))
             scorer = Scorer(
                 pool,
                 store=store,
@@ -95,38 +95,6 @@ def search(experiment: Experiment, run: RunDirectory, /, *, listeners: Listeners
             session = _Session(experiment, run=run, trace=trace, pool=pool, trainer=trainer, scorer=scorer,
                                on_progress=listeners.on_progress)  # fmt: skip
             return session.search([*earlier, config.plain()])
-
-
-def estimate_cost(experiment: Experiment, /, *, on_start: Started = _silent) -> CostEstimate:
-    """What a search would cost on these workers, by a warm-up; nothing is written."""
-    unwritten = RunDirectory(Path())
-    with staffed(experiment, run=unwritten, log_folder=None, on_start=on_start) as (pool, trainer):
-        return _estimated(experiment, pool, trainer)
-
-
-def expected_work(experiment: Experiment, /) -> tuple[Work, Work]:
-    """The least and the most work that a search can be expected to be."""
-    training = experiment.config.robust_training
-    return foresee(
-        experiment.algorithm,
-        experiment.problem,
-        validation=experiment.worker.validation,
-        racing=experiment.racing,
-        iterations={Recipe.ROBUST: training.iterations, Recipe.RECOVERY: training.recovery_iterations},
-    )
-
-
-def _estimated(experiment: Experiment, pool: WorkerPool, trainer: JobTrainer) -> CostEstimate:
-    least, most = expected_work(experiment)
-    pace = measure_pace(
-        pool,
-        trainer,
-        base=experiment.space.base,
-        num_prompts=len(experiment.worker.validation.chunk(0)),
-        workers=experiment.config.workers,
-        on_gpu=experiment.worker.execution.device != "cpu",
-    )
-    return CostEstimate(least=least, most=most, pace=pace)
 
 
 def _named(score: Declaration) -> dict[str, object] | None:
@@ -187,7 +155,7 @@ class _Session:
             start=None if problem.start is None else problem.start.to_dict(),
             score=_named(self._experiment.score),
         )
-        self._emit(event, distrust=self._experiment.distrust)
+        self._emit(event, distrust=self._experiment.source.distrust)
 
     def _until_finished(self, algorithm: Algorithm[Any], state: Any, problem: Problem[Any]) -> tuple[Any, Finish]:
         for _ in range(algorithm.max_steps(problem)):
@@ -262,6 +230,7 @@ class _Session:
                 FoundArchitecture(
                     architecture=architecture,
                     round=result.round,
+                    job=self._trainer.job_of(result.subject.weights, round_number=result.round),
                     stop=finish.reason,
                     target_met=not result.missed_by,
                     actions=result.actions,
@@ -272,7 +241,7 @@ class _Session:
                     base_clip=finish.base,
                     clip=result.score,
                     digests={**self._digests(config), "weights": result.subject.weights},
-                    scenario=self._experiment.scenario,
+                    scenario=self._experiment.source.scenario.name,
                 )
             )
             path = self._run.spec_path if len(specs) == 1 else self._run.result_path(result.label)

@@ -1,5 +1,6 @@
 """Executing a `Train` step: from a checkpoint when an earlier process wrote one, by training otherwise."""
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -65,7 +66,7 @@ class JobTrainer:
         self._config, self._protected, self._supernet, self._run = config, protected, supernet, run
         self._model, self._start = model, start
         self._held = FIRST  # digest of the weights that the supernet holds
-        self._places: dict[str, tuple[int, int]] = {}  # (round, job) by the digest of what it gave
+        self._places = defaultdict[str, list[tuple[int, int]]](list)  # (round, job) by the digest of what it gave
 
     def train(
         self, job: Job, /, *, round_number: int, index: int = 0, on_step: Callable[[int, int], None]
@@ -98,7 +99,7 @@ class JobTrainer:
                 round_number, architecture=job.architecture, weights=self._supernet.weights(), job=index
             )
         self._held = weights_digest(self._supernet.weights())
-        self._places.setdefault(self._held, (round_number, index))
+        self._places[self._held].append((round_number, index))
         return TrainedJob(iterations=iterations, losses=losses, weights_digest=self._held)
 
     def hold(self, digest: str, /) -> None:
@@ -114,7 +115,7 @@ class JobTrainer:
             self._take(base.state_dict())
             self._start(self._supernet)
         else:
-            number, index = self._places[digest]
+            number, index = self._places[digest][0]
             weights = self._run.read_weights(number, job=index)
             if weights is None:
                 raise ValueError(
@@ -128,6 +129,17 @@ class JobTrainer:
         """Weights of another branch of the search, with the copies that it made and no others."""
         self._supernet.forget_copies()
         self._supernet.load_weights(weights)
+
+    def job_of(self, digest: str, /, *, round_number: int) -> int:
+        """Index of the job of a round whose checkpoint holds the weights of a digest.
+
+        Raises:
+            ValueError: No training of the round gave them: a fault of the algorithm.
+        """
+        for number, index in self._places.get(digest, ()):
+            if number == round_number:
+                return index
+        raise ValueError(f"a result's weights must be those of its round, but round {round_number} gave no {digest!r}")
 
     def weights(self) -> Mapping[str, torch.Tensor]:
         """Every weight by name, sharing memory with the supernet."""

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from os import PathLike
-from pathlib import Path
 
 from nas.config.experiment import resolve
 from nas.config.loading import load_config
@@ -11,6 +10,7 @@ from nas.runs.directory import RunDirectory
 from nas.runs.run import Run, open_run
 from nas.search.driver import Listeners, search
 from nas.search.progress import Progress
+from search_spaces.files.paths import local_path
 
 
 def run_search(
@@ -45,6 +45,6 @@ def run_search(
     else:
         config = load_config(config, overrides=overrides)
     listeners = Listeners() if on_progress is None else Listeners(on_progress=on_progress)
-    path = Path(out).expanduser()
+    path = local_path(out)
     search(resolve(config), RunDirectory(path), listeners=listeners)
     return open_run(path)

@@ -22,7 +22,7 @@ import pytest
 from nas.algorithms.algorithm import Algorithm, Declaration, check
 from nas.algorithms.feasibility import fastest
 from nas.algorithms.problem import Problem
-from nas.algorithms.steps import Estimate, Finish, Outcome, Score, Scored, Step, Train, Trained, Verdict
+from nas.algorithms.steps import FIRST, Estimate, Finish, Outcome, Score, Scored, Step, Train, Trained, Verdict
 from nas.scores.intervals import Interval
 from search_spaces import UNetSpace, space_from_config
 
@@ -120,7 +120,7 @@ class AlgorithmLaws:
 
     def test_what_it_asks_for_lies_in_the_space(self, algorithm: Algorithm[Any], problem: Problem[Any]) -> None:
         """Architectures are of the space, and weights of a training that was told before."""
-        known = {""}
+        known = {FIRST}
         for step, outcome in play(algorithm, problem):
             for architecture, weights in _asked(step):
                 problem.space.check(architecture)

@@ -66,7 +66,7 @@ def weight_files(folder: Path, /, *, variant: str | None = None) -> tuple[Path, 
     if single:
         return (single[0],)
     stem = chosen[0]["stem"]
-    names = {file for file in _weight_map(_index_path(folder, stem, variant)).values()}
+    names = set(_weight_map(_index_path(folder, stem, variant)).values())
     if absent := sorted(name for name in names if not (folder / name).is_file()):
         raise ModelFolderError(
             f"every shard that {_index_path(folder, stem, variant)} names must be there, but {', '.join(absent)} "

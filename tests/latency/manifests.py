@@ -1,6 +1,7 @@
 """Manifests of a small space, model files for them, and results that fit, shared by the tests of importing."""
 
 from pathlib import Path
+from typing import Any
 
 from latency.exporters.formats import Converter, ModelFormat
 from latency.importers import Report
@@ -45,7 +46,7 @@ def manifest(**parts: object) -> Manifest:
         WholeModelFile(file=f"whole/{index}.onnx", sha256=f"{index:064x}", architecture=architecture)
         for index, architecture in enumerate(architectures())
     )
-    defaults = {
+    defaults: dict[str, Any] = {
         "format": ModelFormat.ONNX,
         "converter": Converter(name="torch.onnx.export", version="2.14", options=(("dynamo", "true"),), torch="2.14"),
         "workload": scenario()["workload"],

@@ -1,5 +1,7 @@
 """Hypothesis strategies and plain makers of latency values, shared by the tests of this folder."""
 
+from typing import Any
+
 from hypothesis import strategies as st
 
 from latency import Check, Device, EndToEnd, LatencyTable, Method, Protocol, Runtime, SourceFile, TableRow, Workload
@@ -23,7 +25,7 @@ def small_space() -> UNetSpace:
 
 
 def row(signature: BlockSignature, ms: float = 1.0, **values: object) -> TableRow:
-    defaults = {
+    defaults: dict[str, Any] = {
         "median_ms": ms,
         "p10_ms": 0.9 * ms,
         "p90_ms": 1.2 * ms,
@@ -36,7 +38,7 @@ def row(signature: BlockSignature, ms: float = 1.0, **values: object) -> TableRo
     return TableRow(signature=signature, **(defaults | values))
 
 
-def scenario(**parts: object) -> dict[str, object]:
+def scenario(**parts: object) -> dict[str, Any]:
     """Everything of a table but its rows."""
     defaults = {
         "device": Device(name="phone"),
@@ -57,7 +59,7 @@ def table_of(
 ) -> LatencyTable:
     """A table that prices a space by a law: launch + scale x MACs^power."""
     signatures = space.reachable_signatures(context_tokens=TOKENS)
-    base = [site for site in space.sites(space.base, context_tokens=TOKENS)]
+    base = list(space.sites(space.base, context_tokens=TOKENS))
     rows = [
         row(s, launch_ms + ms_per_macs * s.num_macs**power, sites=tuple(b.name for b in base if b.signature == s))
         for s in signatures
@@ -71,7 +73,7 @@ def table_of(
 
 
 positive = st.floats(1e-6, 1e6)
-text = st.text(st.characters(codec="utf-8", exclude_categories=("Cs",)), max_size=8)
+text = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), max_size=8)
 sizes = st.integers(1, 64)
 signatures = st.builds(
     BlockSignature,

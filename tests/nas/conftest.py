@@ -7,7 +7,9 @@ import pytest
 import torch
 from diffusers import UNet2DConditionModel
 
+import nas.export.write
 from nas.evaluation.clip_model import ClipModel
+from nas.export.verify import verify
 from nas.pipelines.folder import PipelineParts
 from nas.pipelines.model_folder import ModelFolder
 from search_spaces.folders.loading import load_unet
@@ -51,3 +53,9 @@ def run(experiment: Path) -> Path:
     """A finished run of the small search that nobody disturbed."""
     search(experiment, experiment.parent / "undisturbed")
     return experiment.parent / "undisturbed"
+
+
+@pytest.fixture
+def checked_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The check of an export without a process of its own, which takes its time to import torch."""
+    monkeypatch.setattr(nas.export.write, "run_verification", verify)

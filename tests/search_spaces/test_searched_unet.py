@@ -103,7 +103,7 @@ def test_a_pipeline_folder_draws_the_same_in_a_clean_process(unet: UNet2DConditi
     index = json.loads((folder / "model_index.json").read_text(encoding="utf-8"))
     assert index["unet"] == ["search_spaces.searched_unet", "SearchedUNet"]
     assert {path.suffix for path in folder.rglob("*model*") if path.is_file()} == {".json", ".safetensors"}
-    command = [sys.executable, "-m", draw.__module__, folder, out]
+    command = [sys.executable, "-m", draw.__module__, str(folder), str(out)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     expected, drawn = draw(pipeline), load_file(out)

@@ -40,13 +40,14 @@ def test_a_plain_unet_with_the_same_weights_computes_every_stock_architecture(
 def test_actions_stay_in_the_stock_space_and_can_be_undone(data: st.DataObject, config: dict[str, Any]) -> None:
     space = space_from_config(config, form=SpaceForm.STOCK)
     architecture = data.draw(architectures(space, max_actions=4))
-    for action in (*space.removals(architecture), *space.copies(architecture)):
-        changed = action.apply(architecture)
-        space.check(changed)
-        assert changed != architecture
-        assert action.inverse.apply(changed) == architecture
-        assert parse_action(str(action)) == action
-        assert action in (space.removals if str(action)[0] == "-" else space.copies)(architecture)
+    for sign, actions in (("-", space.removals(architecture)), ("+", space.copies(architecture))):
+        for action in actions:
+            changed = action.apply(architecture)
+            space.check(changed)
+            assert changed != architecture
+            assert action.inverse.apply(changed) == architecture
+            assert parse_action(str(action)) == action
+            assert str(action).startswith(sign)
 
 
 ALONE = space_from_config(

@@ -11,7 +11,17 @@ from diffusers import UNet2DConditionModel
 from hypothesis import HealthCheck, given, settings
 from torch import nn
 
-from search_spaces import Action, Architecture, ArchitectureError, BlockKind, Position, Stage, UNetSpace, parse_action
+from search_spaces import (
+    Action,
+    AnyAction,
+    Architecture,
+    ArchitectureError,
+    BlockKind,
+    Position,
+    Stage,
+    UNetSpace,
+    parse_action,
+)
 from search_spaces.actions import CopyStart
 from search_spaces.diffusers_config import space_from_config, stock_config
 from search_spaces.supernet import ResnetChain, Supernet, neutralise
@@ -78,7 +88,7 @@ def test_an_error_inside_switched_switches_back(unet: UNet2DConditionModel) -> N
 
 
 @contextmanager
-def neutralised(unet: UNet2DConditionModel, removal: Action) -> Iterator[UNet2DConditionModel]:
+def neutralised(unet: UNet2DConditionModel, removal: AnyAction) -> Iterator[UNet2DConditionModel]:
     """A plain UNet in which the block of a removal has zeroed output projections for the time of a `with` block."""
     modules = {BlockKind.RESNET: "resnets", BlockKind.CROSS_ATTENTION: "attentions"}[removal.kind]
     block = unet.get_submodule(f"{module_prefix(removal.stage)}.{modules}.{removal.position}")

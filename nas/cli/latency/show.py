@@ -27,7 +27,7 @@ class Plot(StrEnum):
 
 @user_errors
 def show(
-    file: Annotated[Path, typer.Argument(help="Latency table (JSON).")],
+    file: Annotated[Path, typer.Argument(help="Latency table (JSON), or the name of a shipped one.")],
     format: Annotated[TableFormat, typer.Option(help="JSON and CSV are stable interfaces.")] = TableFormat.TABLE,
     model: Annotated[
         Path | None, typer.Option(help="Folder or known name: say what its UNet costs, per stage and kind.")
@@ -50,11 +50,11 @@ def show(
 
     nas latency show sd15_cpu.json --model sd-1.5 --steps 8 --guidance twice --text-encoder-ms 4 --decoder-ms 116
     """
-    from latency import csv_text, read_table, table_text
+    from latency import csv_text, read_latency_table, table_text
 
     if model is None and (plot is not None or spec is not None or steps is not None):
         raise ValueError("`--plot`, `--spec` and `--steps` are about a model: name it with `--model`")
-    table = read_table(file)
+    table = read_latency_table(file)
     if format is not TableFormat.TABLE:
         typer.echo(table_text(table) if format is TableFormat.JSON else csv_text(table), nl=False)
     elif model is None:

@@ -20,7 +20,7 @@ PROBLEMS_CODE = 1
 
 @user_errors
 def validate(
-    table: Annotated[Path, typer.Argument(help="Latency table (JSON).")],
+    table: Annotated[Path, typer.Argument(help="Latency table (JSON), or the name of a shipped one.")],
     model: Annotated[
         Path | None, typer.Option(help="Model folder: does the table price all that a search over it can ask for?")
     ] = None,
@@ -31,13 +31,13 @@ def validate(
 
     Example: nas latency validate s24.json --model models/sd15
     """
+    from latency import find_table
     from latency.trust.validation import validate as validated
     from search_spaces import space_from_config
 
-    if not table.is_file():
-        raise FileNotFoundError(f"there is no latency table {table}")
+    file = find_table(table)
     space = space_from_config(latency_model(model).config, max_copies=max_copies) if model is not None else None
-    found = validated(table.read_bytes(), space=space)
+    found = validated(file.read_bytes(), space=space)
     if format is FindingsFormat.JSON:
         findings = [asdict(finding) for finding in found.findings]
         typer.echo(json.dumps({"table": str(table), "is_good": found.is_good, "findings": findings}, indent=2))

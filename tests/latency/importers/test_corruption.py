@@ -12,7 +12,7 @@ from latency.importers import IMPORTERS, Report, ReportError, read_report
 from tests.latency.importers.reports import every_format
 
 REPORTS = [(name, report) for name, reports in every_format().items() for report in reports]
-ODD = [
+ODD: list[object] = [
     None, True, "", "x", "nan", "1e999", "-1", "0", 0, -1, 1e308, 1e-320, 10**400, 2**63, float("nan"), float("inf"),
     [], {}, [[]], {"a": {}}, "9" * 5000, "\x00", "é",
 ]  # fmt: skip

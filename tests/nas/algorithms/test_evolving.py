@@ -213,3 +213,13 @@ def test_results_say_by_how_much_a_target_is_missed() -> None:
     assert isinstance(found, Result)
     assert found.missed_by == {"latency_ms": given.price_ms(found.subject.architecture) - given.target_latency_ms}
     assert not [action for action in found.actions if action.sign is Sign.COPY]
+
+
+@pytest.mark.parametrize("recovers", [True, False])
+def test_a_search_with_nothing_to_decide_recovers_and_ends(recovers: bool) -> None:
+    train, score, finish = (step for step, _ in evolve(problem(ratio=2.0, recovers=recovers, max_copies=0)))
+    assert isinstance(train, Train)
+    assert train.jobs[0].recipe is Recipe.RECOVERY
+    assert isinstance(score, Score)
+    assert score.subjects == ()
+    assert finish.reason is StopReason.CONVERGED

@@ -17,7 +17,6 @@ from typer.testing import CliRunner
 
 from latency import read_table, write_table
 from nas.cli.app import app
-from nas.search.driver import Search
 from search_spaces import Action
 from search_spaces.known.architectures import SD15_CONFIG
 from search_spaces.shapes import PIPELINE_DIR
@@ -165,10 +164,10 @@ def test_status_of_a_run_that_was_extended_is_that_of_its_last_target(run: Path,
 def test_an_interrupted_search_says_how_to_go_on(
     experiment: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupted(search: object) -> None:
+    def interrupted(*args: object, **kwargs: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Search, "run", interrupted)
+    monkeypatch.setattr("nas.cli.search.search", interrupted)
     result = invoke("search", experiment, "--out", tmp_path / "run")
     assert result.exit_code not in (0, 2)
     assert "interrupted; the same command continues the search" in result.stdout

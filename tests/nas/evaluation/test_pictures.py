@@ -1,6 +1,7 @@
 """Pictures of a chunk: colours of the right size, and as many UNet passes as a setting counts."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -9,8 +10,7 @@ from diffusers import UNet2DConditionModel
 from nas.evaluation.pictures import Drawer
 from nas.evaluation.setting import ScoreSetting
 from nas.pipelines.model_folder import ModelFolder
-from nas.pipelines.protocol import SamplingProtocol
-from nas.pipelines.sampling import DETERMINISTIC_SCHEDULERS
+from nas.pipelines.protocol import DETERMINISTIC_SCHEDULERS, SamplingProtocol
 from nas.scores.prompts import ValidationSet
 from search_spaces.shapes import PIPELINE_DIR
 
@@ -33,7 +33,7 @@ def test_pictures_are_colours(unet: UNet2DConditionModel) -> None:
 @pytest.mark.parametrize("guidance_scale", [1.0, 2.0])
 @pytest.mark.parametrize("scheduler", DETERMINISTIC_SCHEDULERS)
 def test_the_passes_of_a_picture_are_those_that_the_unet_makes(
-    unet: UNet2DConditionModel, scheduler: str, guidance_scale: float
+    unet: UNet2DConditionModel, scheduler: Any, guidance_scale: float
 ) -> None:
     protocol = SamplingProtocol(num_steps=5, guidance_scale=guidance_scale, scheduler=scheduler)
     setting = replace(SETTING, protocol=protocol)

@@ -117,13 +117,15 @@ class Changed:
     ],
 )
 def test_a_score_that_breaks_the_doors_laws_is_refused(declared: dict[str, Any], law: str) -> None:
+    changed: Any = Changed(**declared)
     with pytest.raises(ScoreError, match=f"the score Changed breaks the door's laws: .*{law}"):
-        Declaration.of(Changed(**declared))
+        Declaration.of(changed)
 
 
 def test_all_that_is_wrong_is_said_at_once() -> None:
+    changed: Any = Changed(unit=3, digest=None)
     with pytest.raises(ScoreError, match="`unit` must be str, but is 3; `digest` must be str, but is None"):
-        Declaration.of(Changed(unit=3, digest=None))
+        Declaration.of(changed)
 
 
 def test_a_declaration_is_a_value_and_compares_by_what_is_better() -> None:

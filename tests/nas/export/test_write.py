@@ -25,9 +25,9 @@ from nas.config.sections import ExperimentConfig
 from nas.drawing.draw import DrawingSettings, draw
 from nas.export.form import ExportForm
 from nas.export.report import ExportReport
-from nas.export.source import source_of_run, source_of_spec
+from nas.export.source import ExportError, source_of_run, source_of_spec
 from nas.export.verify import VerificationRequest, verify
-from nas.export.write import ExportError, draw_before_after, export
+from nas.export.write import draw_before_after, export
 from nas.pipelines.folder import load_pipeline
 from nas.pipelines.model_folder import ModelFolder
 from nas.runs.directory import RunDirectory
@@ -73,12 +73,6 @@ def export_run(run: Path, /, *, out: Path) -> ExportReport:
 def exported(run: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ExportReport]:
     out = tmp_path_factory.mktemp("exports") / "found"
     return out, export_run(run, out=out)
-
-
-@pytest.fixture
-def checked_here(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same check without a process of its own, which takes its time to import torch."""
-    monkeypatch.setattr(nas.export.write, "run_verification", verify)
 
 
 def found_unet(run: Path) -> UNet2DConditionModel:

@@ -80,7 +80,7 @@ def theirs(pipeline: Any, protocol: SamplingProtocol, noise: torch.Tensor, folde
 @pytest.mark.parametrize("kind", KINDS)
 def test_pictures_equal_those_of_diffusers(kind: str, guidance_scale: float, folders: dict[str, Path]) -> None:
     folder = folders[kind]
-    own = read_pipeline_index(folder).scheduler
+    own: Any = read_pipeline_index(folder).scheduler
     protocol = SamplingProtocol(num_steps=NUM_STEPS, guidance_scale=guidance_scale, scheduler=own)
     noise = initial_noise([11, 12], shape=(4, 8, 8))
     expected = theirs(DiffusionPipeline.from_pretrained(folder), protocol, noise, folder)
@@ -93,7 +93,7 @@ def test_pictures_equal_those_of_diffusers(kind: str, guidance_scale: float, fol
 @pytest.mark.parametrize("scheduler", DETERMINISTIC_SCHEDULERS)
 @pytest.mark.parametrize("kind", ["sd2", "sdxl"])
 def test_any_deterministic_scheduler_draws_what_diffusers_draws(
-    kind: str, scheduler: str, folders: dict[str, Path]
+    kind: str, scheduler: Any, folders: dict[str, Path]
 ) -> None:
     protocol = SamplingProtocol(num_steps=NUM_STEPS, guidance_scale=3, scheduler=scheduler)
     noise = initial_noise([3, 4], shape=(4, 8, 8))
@@ -303,7 +303,7 @@ def test_damaged_small_parts_are_named(folders: dict[str, Path], tmp_path: Path)
 
 
 def test_text_encoders_go_once_captions_are_embedded(folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    alive, load = [], PipelineParts.load
+    alive, load = list[Any](), PipelineParts.load
 
     def watched(model: ModelFolder, **kwargs: Any) -> PipelineParts:
         parts = load(model, **kwargs)

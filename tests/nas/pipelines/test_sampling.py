@@ -48,7 +48,7 @@ def test_pictures_equal_those_of_diffusers_pipeline(
     pipeline: StableDiffusionPipeline,
     unet: UNet2DConditionModel,
     parts: PipelineParts,
-    scheduler: str,
+    scheduler: Any,
     guidance_scale: float,
 ) -> None:
     protocol = SamplingProtocol(num_steps=3, guidance_scale=guidance_scale, scheduler=scheduler)
@@ -117,7 +117,7 @@ def test_noise_belongs_to_its_seed_not_to_its_batch() -> None:
 
 
 @pytest.mark.parametrize("name", DETERMINISTIC_SCHEDULERS)
-def test_no_scheduler_adds_noise_of_its_own(unet: UNet2DConditionModel, parts: PipelineParts, name: str) -> None:
+def test_no_scheduler_adds_noise_of_its_own(unet: UNet2DConditionModel, parts: PipelineParts, name: Any) -> None:
     protocol = SamplingProtocol(num_steps=5, guidance_scale=1, scheduler=name)  # PNDM takes no fewer
     noise = initial_noise([3, 4], shape=LATENT_SHAPE)
     first = denoised(unet, parts, protocol, noise=noise)

@@ -1,9 +1,6 @@
 """A score of a distribution of its own: installed beside us, it keeps our laws, and a search by it says its name."""
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -23,6 +20,7 @@ from nas.testing.scores import ScoreLaws
 from search_spaces.shapes import PIPELINE_DIR
 from search_spaces.shapes.renderer import render
 from search_spaces.shapes.scenes import Item, Scene
+from tests.nas.plugins.installing import nas
 from tests.nas.searching import read_json
 from tests.nas.synthetic import small_config, write_experiment
 from tests.plugins.nas_plugin.colour_share import ColourShare
@@ -54,35 +52,6 @@ def test_the_colour_counts_and_the_caption_says_which() -> None:
     assert share("red", "a large red square") > 0.15
     assert share("blue", "a large red square") == 0
     assert share("red", "a square") == 0
-
-
-@pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder that holds the plugin, installed from a copy so that no build folder is left here."""
-    folder = tmp_path_factory.mktemp("plugin")
-    source = folder / "source"
-    source.mkdir()
-    for path in PLUGIN.iterdir():
-        if path.is_file():
-            (source / path.name).write_bytes(path.read_bytes())
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-index", "--no-deps"]
-    done = subprocess.run(
-        [*pip, "--no-build-isolation", "--target", folder / "installed", source],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return folder / "installed"
-
-
-def nas(installed: Path | None, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    """The command, with the plugin on the path or without it."""
-    paths = [str(ROOT), *([str(installed)] if installed else [])]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths), "COLUMNS": "160"}
-    command = [sys.executable, "-c", "from nas.cli import main; main()", *arguments]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600, check=False)
 
 
 @pytest.fixture(scope="module")
@@ -139,7 +108,10 @@ def test_a_finished_run_is_found_finished(installed: Path, config: Path, run: Pa
 def test_without_the_plugin_the_error_names_what_there_is(config: Path, tmp_path: Path) -> None:
     done = nas(None, "search", config, "--out", tmp_path / "run")
     assert done.returncode == 2
-    assert "`score.name` must be one of clip, output_change, but got 'colour_share'; install the plugin" in done.stderr
+    assert (
+        "`score.name` must be one of clip, output_change, but got 'colour_share'; a plugin must be installed"
+        in done.stderr
+    )
     assert not (tmp_path / "run").exists()
 
 

@@ -72,7 +72,9 @@ def rare(rng: np.random.Generator, num: int, num_prompts: int) -> Floats:
 FAMILIES = (normal, correlated, exponential, lognormal, equal_lognormal, zero_inflated, decades)
 
 
-def race(losses: Floats, saved_ms: Floats, /, *, num_places: int = 4, chunk_size: int = 8, **options: Any) -> Verdict:
+def race(
+    losses: Floats, saved_ms: Floats, /, *, num_places: int = 4, chunk_size: int = 8, **options: Any
+) -> Verdict[int]:
     """Run a race to its end over known losses (K, N)."""
     racing = Race(
         dict(enumerate(saved_ms.tolist())),
@@ -128,7 +130,7 @@ def simulate(family: Family, num_prompts: int, /, *, num_races: int, **racing: A
 
 @pytest.mark.parametrize("num_prompts", [32, 128, 512])
 @pytest.mark.parametrize("family", FAMILIES)
-def test_a_race_seldom_chooses_another_group_than_exhaustive_scoring(family: Family, num_prompts: int) -> None:
+def test_a_verdictseldom_chooses_another_group_than_exhaustive_scoring(family: Family, num_prompts: int) -> None:
     assert simulate(family, num_prompts, num_races=60).errors <= 0.05
 
 
@@ -142,7 +144,8 @@ def test_what_is_lost_to_a_tolerance_stays_within_it() -> None:
     tolerance = Tolerance(latency_error=0.05, indifference=0.001)
     for _ in range(60):
         saved_ms, losses = rng.lognormal(0, 0.7, 20), decades(rng, 20, 256)
-        chosen = list(race(losses, saved_ms, latency_error=0.05, settings=RacingSettings(indifference=0.001)).selected)
+        verdict = race(losses, saved_ms, latency_error=0.05, settings=RacingSettings(indifference=0.001))
+        chosen = np.array(verdict.selected)
         values = losses.mean(axis=1) / saved_ms
         displaced = np.setdiff1d(np.arange(20), chosen)
         excess = values[chosen][:, None] - values[displaced][None, :]
@@ -171,7 +174,7 @@ def test_more_indifference_needs_fewer_pictures() -> None:
 
 @given(SEEDS, st.floats(0, 1), st.floats(0, 1))
 @settings(max_examples=50, deadline=None)
-def test_two_contestants_never_race_longer_for_more_indifference(seed: int, one: float, other: float) -> None:
+def test_two_contestants_never_verdictlonger_for_more_indifference(seed: int, one: float, other: float) -> None:
     losses = np.random.default_rng(seed).normal([[0.0], [0.1]], 1, (2, 128))
     used = [
         race(losses, np.ones(2), num_places=1, settings=RacingSettings(indifference=indifference)).num_prompts[0]
@@ -185,19 +188,19 @@ def test_two_contestants_never_race_longer_for_more_indifference(seed: int, one:
 
 @given(SEEDS, st.integers(1, 12), st.integers(1, 40), st.integers(1, 6), st.booleans(), st.sampled_from(Direction))
 @settings(max_examples=60, deadline=None)
-def test_a_race_that_is_never_sure_is_exhaustive_scoring(
+def test_a_verdictthat_is_never_sure_is_exhaustive_scoring(
     seed: int, num: int, num_prompts: int, num_places: int, ordered: bool, direction: Direction
 ) -> None:
     rng = np.random.default_rng(seed)
     losses, saved_ms = rng.integers(-2, 3, (num, num_prompts)) / 4, rng.choice([-1.0, 0.0, 0.5, 1.0, 2.0], num)
-    options = {"ordered": ordered, "settings": RacingSettings(confidence=1 - 1e-15, min_prompts=max(2, num_prompts))}
-    verdict = race(losses, saved_ms, num_places=num_places, direction=direction, **options)
+    never = RacingSettings(confidence=1 - 1e-15, min_prompts=max(2, num_prompts))
+    verdict = race(losses, saved_ms, num_places=num_places, direction=direction, ordered=ordered, settings=never)
     assert verdict.selected == reference(losses, saved_ms, num_places=num_places, direction=direction)
 
 
 @given(SEEDS, st.booleans(), st.sampled_from(Direction), st.floats(0, 0.1))
 @settings(max_examples=60, deadline=None)
-def test_a_race_ends_with_full_places_and_bounded_pictures(
+def test_a_verdictends_with_full_places_and_bounded_pictures(
     seed: int, ordered: bool, direction: Direction, latency_error: float
 ) -> None:
     rng = np.random.default_rng(seed)
@@ -216,7 +219,7 @@ def test_the_order_of_contestants_does_not_matter(seed: int, ordered: bool) -> N
     rng = np.random.default_rng(seed)
     losses, saved_ms = decades(rng, 10, 64), rng.lognormal(0, 0.7, 10)
 
-    def verdict(names: list[int]) -> Verdict:
+    def verdict(names: list[int]) -> Verdict[int]:
         racing = Race(
             {name: saved_ms[name] for name in names}, num_prompts=64, chunk_size=8, num_places=3, ordered=ordered
         )
@@ -276,7 +279,7 @@ def test_the_reference_ranks_as_value_scores_do() -> None:
 # --- zeros, ties, edges
 
 
-def test_the_harmful_leave_at_once_and_equals_race_to_the_end() -> None:
+def test_the_harmful_leave_at_once_and_equals_verdictto_the_end() -> None:
     losses = np.random.default_rng(0).exponential([[0.0], [0.0], [0.0], [1.0], [1.0]], (5, 64))
     verdict = race(losses, np.array([1.0, 0.5, 2.0, 1.0, 1.0]), num_places=2)
     assert verdict.selected == (0, 1)
@@ -284,7 +287,7 @@ def test_the_harmful_leave_at_once_and_equals_race_to_the_end() -> None:
     assert verdict.ties == ((0, 2), (1, 2))
 
 
-def test_indifference_ends_a_race_of_equals() -> None:
+def test_indifference_ends_a_verdictof_equals() -> None:
     losses = np.random.default_rng(0).exponential([[0.0], [0.0], [0.0], [1.0], [1.0]], (5, 64))
     verdict = race(losses, np.ones(5), num_places=2, settings=RacingSettings(indifference=0.001))
     assert verdict.selected == (0, 1)
@@ -317,7 +320,7 @@ def test_who_saves_nothing_is_never_scored() -> None:
     assert Race({}, num_prompts=8, chunk_size=8, num_places=1).finished
 
 
-def test_a_race_takes_actions() -> None:
+def test_a_verdicttakes_actions() -> None:
     actions = [Action.parse("-resnet[mid,0]"), Action.parse("-resnet[mid,1]")]
     racing = Race(dict.fromkeys(actions, 1.0), num_prompts=8, chunk_size=4, num_places=1)
     look = racing.next_look()
@@ -376,7 +379,7 @@ def test_settings_are_checked(options: Mapping[str, Any], message: str) -> None:
         ({"latency_error": 1.0}, r"`latency_error` is relative and must lie in \[0, 1\), but got 1.0"),
     ],
 )
-def test_a_race_checks_what_it_is_about(options: Mapping[str, Any], message: str) -> None:
+def test_a_verdictchecks_what_it_is_about(options: Mapping[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Race({0: 1.0}, **{"num_prompts": 8, "chunk_size": 4, "num_places": 1, **options})
 

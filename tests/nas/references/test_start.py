@@ -24,7 +24,7 @@ from search_spaces.known.architectures import bk_sdm_base
 from search_spaces.shapes import PIPELINE_DIR
 from search_spaces.supernet import Supernet
 from tests.folders import write_pipeline
-from tests.nas.searching import read_json, same_result, search
+from tests.nas.searching import exit_code, read_json, same_result, search
 from tests.nas.synthetic import shapes_space, small_config, write_experiment, write_wanted
 
 SPACE = shapes_space()
@@ -44,6 +44,7 @@ def test_a_search_starts_where_a_spec_says(experiment: Path, tmp_path: Path) -> 
     search(experiment, tmp_path / "other", overrides=["search.start=snapfusion-table3", "search.target_ratio=0.8"])
 
 
+@pytest.mark.usefixtures("checked_here")
 def test_weights_come_with_what_a_search_starts_from(run: Path, tmp_path: Path) -> None:
     out = tmp_path / "export"
     source = source_of_run(run)
@@ -59,16 +60,18 @@ def test_weights_come_with_what_a_search_starts_from(run: Path, tmp_path: Path) 
     assert alone.digest != start.digest
 
 
+@pytest.mark.usefixtures("checked_here")
 def test_a_search_from_an_export_is_the_same_for_any_number_of_workers(
     run: Path, experiment: Path, tmp_path: Path
 ) -> None:
     export(source_of_run(run), out=tmp_path / "export", measure=False)
     overrides = [f"search.start={tmp_path / 'export'}", "search.target_ratio=0.9", "robust_training.iterations=0"]
     search(experiment, tmp_path / "one", overrides=overrides)
-    search(experiment, tmp_path / "two", overrides=overrides, num_workers=2)
+    assert exit_code(search, experiment, tmp_path / "two", overrides=overrides, num_workers=2) == 0
     same_result(tmp_path / "one", tmp_path / "two")
 
 
+@pytest.mark.usefixtures("checked_here")
 def test_a_stock_folder_is_a_start(tmp_path: Path) -> None:
     """A student of the base model, as somebody else would publish it: plain diffusers, no word of us."""
     export(source_of_spec("bk-sdm-base", model=ModelFolder(PIPELINE_DIR)), out=tmp_path / "student", measure=False)
@@ -78,6 +81,7 @@ def test_a_stock_folder_is_a_start(tmp_path: Path) -> None:
     assert start.source == tmp_path / "student" / "unet"
 
 
+@pytest.mark.usefixtures("checked_here")
 def test_an_export_with_neutral_blocks_says_what_to_start_from(tmp_path: Path) -> None:
     source = source_of_spec(str(write_wanted(tmp_path, "-resnet[mid,1]")), model=ModelFolder(PIPELINE_DIR))
     export(source, out=tmp_path / "neutral", form=ExportForm.NEUTRAL, measure=False)
@@ -88,6 +92,7 @@ def test_an_export_with_neutral_blocks_says_what_to_start_from(tmp_path: Path) -
     assert (start.architecture, start.source) == (source.architecture, None)
 
 
+@pytest.mark.usefixtures("checked_here")
 def test_a_start_is_read_by_the_variant_that_it_has(tmp_path: Path) -> None:
     model = write_pipeline(tmp_path / "model", kind="sd1", width=16, variant="fp16", dtype=torch.float16)
     base = space_from_config(read_unet_config(model)).base
@@ -96,7 +101,7 @@ def test_a_start_is_read_by_the_variant_that_it_has(tmp_path: Path) -> None:
     assert start.variant == "fp16"
     start.give_weights(Supernet(load_unet(model, variant="fp16")))
     with pytest.raises(ValueError, match="fp16"):
-        find_start(str(tmp_path / "out"), model=model, space_base=base)
+        find_start(str(tmp_path / "out"), model=ModelFolder(model), space_base=base)
 
 
 @pytest.mark.parametrize(
@@ -112,6 +117,7 @@ def test_a_start_of_another_model_is_refused(start: str, message: str, experimen
         resolve(load_config(experiment, overrides=[f"search.start={start}"]))
 
 
+@pytest.mark.usefixtures("checked_here")
 def test_a_search_in_the_stock_space_ends_with_a_stock_config(tmp_path: Path) -> None:
     """Its removals are compound: whole stages' attention, pairs of positions, halves of the mid block."""
     config = small_config(space="stock", target_ratio=0.8, removals_per_round=3, max_copies=1, protected=[])

@@ -155,6 +155,7 @@ def interval(mean: float) -> dict[str, float]:
 
 
 SCORED = [
+    {"event": "trained", "round": 0, "iterations": 0, "recovering": False, "weights_digest": "w0"},
     {
         "event": "evaluation",
         "round": 0,
@@ -190,7 +191,18 @@ SCORED = [
 
 def test_frames_hold_removals_and_rounds() -> None:
     removals = evaluation_frame(SCORED)
-    assert list(removals) == ["round", "action", "d_clip", "d_clip_low", "d_clip_high", "d_latency_ms", "value"]
+    assert removals.iloc[0].to_dict() == {
+        "round": 0,
+        "action": "-resnet[mid,0]",
+        "arch_id": "def",
+        "weights_digest": "w0",
+        "num_prompts": 8,
+        "d_clip": 0.1,
+        "d_clip_low": 0.0,
+        "d_clip_high": 0.2,
+        "d_latency_ms": 0.5,
+        "value": 0.2,
+    }
     assert list(removals["action"]) == ["-resnet[mid,0]", "-resnet[mid,1]"]
     assert removals["value"].isna().tolist() == [False, True]
     rounds = round_frame(SCORED)
@@ -198,7 +210,9 @@ def test_frames_hold_removals_and_rounds() -> None:
         {
             "round": 0,
             "arch_id": "abc",
+            "weights_digest": "w0",
             "predicted_latency_ms": 8.0,
+            "num_prompts": 8,
             "clip": 0.9,
             "clip_low": 0.8,
             "clip_high": 1.0,

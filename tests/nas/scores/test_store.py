@@ -102,7 +102,7 @@ def test_of_processes_that_write_at_once_one_wins_and_all_see_it(tmp_path: Path)
     for process in processes:
         process.join()
     assert one == other == [ScoreStore(tmp_path).get(replace(KEY, arch_id=f"a{number}")) for number in range(30)]
-    assert {scores for scores in one} <= {(0.25, 0.25), (0.75, 0.75)}
+    assert set(one) <= {(0.25, 0.25), (0.75, 0.75)}
     assert not list(tmp_path.rglob("*.part"))
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from experiments.chaos import disturb, fingerprint
-from tests.nas.searching import exit_code, search
+from tests.nas.searching import exit_code, same_result, search
 
 
 def command(experiment: Path, out: Path, *, num_workers: int) -> list[str]:
@@ -27,7 +27,7 @@ def command(experiment: Path, out: Path, *, num_workers: int) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_a_disturbed_search_ends_like_an_undisturbed_one(
     run: Path, experiment: Path, tmp_path: Path, seed: int
 ) -> None:
@@ -41,4 +41,5 @@ def test_a_disturbed_search_ends_like_an_undisturbed_one(
 def test_three_workers_find_what_one_does(run: Path, experiment: Path, tmp_path: Path) -> None:
     overrides = ["workers.cpus_per_worker=0.5"]
     assert exit_code(search, experiment, tmp_path / "run", num_workers=3, overrides=overrides) == 0
+    same_result(run, tmp_path / "run")
     assert fingerprint(tmp_path / "run") == fingerprint(run)

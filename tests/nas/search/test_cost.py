@@ -8,7 +8,7 @@ from nas.config.experiment import resolve
 from nas.config.loading import load_config
 from nas.runs.trace import read_trace
 from nas.search.cost import CostEstimate, Pace, Work
-from nas.search.driver import estimate_cost, expected_work
+from nas.search.estimate import estimate_cost, expected_work
 from tests.nas.searching import comparable_trace, search
 from tests.nas.synthetic import FREE_BLOCKS, small_config, write_experiment
 

@@ -1,4 +1,4 @@
-"""Whole searches on the bundled model: uninterrupted, killed and continued, on Ray; always the same result."""
+"""Whole searches on the bundled model: uninterrupted, killed and continued; always the same result."""
 
 import os
 import shutil
@@ -154,12 +154,6 @@ def test_damaged_weights_and_scores_are_made_again_loudly(run: Path, experiment:
     with pytest.warns(CheckpointWarning, match="round-001 is damaged"), pytest.warns(ScoreStoreWarning):
         search(experiment, out)
     shutil.rmtree(out / "checkpoints" / "round-001.damaged")
-    same_result(run, out)
-
-
-def test_two_ray_actors_find_the_same(run: Path, experiment: Path, tmp_path: Path) -> None:
-    out = tmp_path / "ray"
-    assert exit_code(search, experiment, out, num_workers=2) == 0
     same_result(run, out)
 
 

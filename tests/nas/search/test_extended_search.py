@@ -1,5 +1,6 @@
 """Searches that are asked for more after their end, and searches that share a store of scores."""
 
+import shutil
 import signal
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -21,26 +22,32 @@ FIRST, THEN = "search.target_ratio=0.96", "search.target_ratio=0.94"
 
 
 @pytest.fixture(scope="module")
-def extended(experiment: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run that met its target, and then a tighter one."""
-    out = tmp_path_factory.mktemp("extended") / "run"
+def first(experiment: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run that met its target."""
+    out = tmp_path_factory.mktemp("first") / "run"
     search(experiment, out, overrides=[FIRST])
+    return out
+
+
+@pytest.fixture(scope="module")
+def extended(first: Path, experiment: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same run, with a tighter target met as well."""
+    out = shutil.copytree(first, tmp_path_factory.mktemp("extended") / "run")
     search(experiment, out, overrides=[THEN])
     return out
 
 
-def test_a_tighter_target_goes_on_from_where_the_run_ended(extended: Path, experiment: Path, tmp_path: Path) -> None:
-    search(experiment, tmp_path / "first", overrides=[FIRST])
-    short, long = comparable_trace(tmp_path / "first"), comparable_trace(extended)
+def test_a_tighter_target_goes_on_from_where_the_run_ended(first: Path, extended: Path, experiment: Path) -> None:
+    short, long = comparable_trace(first), comparable_trace(extended)
     assert long[: len(short)] == short
     assert long[len(short)]["event"] == "search_extended"
     assert long[-1]["event"] == "search_finished"
-    first, then = read_spec(tmp_path / "first" / "architecture.json")[1], read_spec(extended / "architecture.json")[1]
-    assert then["actions"][: len(first["actions"])] == first["actions"]
-    assert then["predicted_latency_ms"] <= then["target_latency_ms"] < first["target_latency_ms"]
+    found, then = read_spec(first / "architecture.json")[1], read_spec(extended / "architecture.json")[1]
+    assert then["actions"][: len(found["actions"])] == found["actions"]
+    assert then["predicted_latency_ms"] <= then["target_latency_ms"] < found["target_latency_ms"]
     config = load_config(experiment, overrides=[THEN])
-    assert (extended / "config.yaml").read_text() != (tmp_path / "first" / "config.yaml").read_text()
-    assert (extended / "earlier" / "config-000.yaml").read_text() == (tmp_path / "first" / "config.yaml").read_text()
+    assert (extended / "config.yaml").read_text() != (first / "config.yaml").read_text()
+    assert (extended / "earlier" / "config-000.yaml").read_text() == (first / "config.yaml").read_text()
     assert then["target_latency_ms"] == pytest.approx(0.94 * then["base_latency_ms"])
     assert config.search.target_ratio == 0.94
 
@@ -81,15 +88,11 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[EvaluationTask]:
 def test_a_second_run_of_the_same_search_makes_no_picture(
     run: Path, experiment: Path, tmp_path: Path, made: list[EvaluationTask]
 ) -> None:
-    store = f"score_store={tmp_path / 'store'}"
-    search(experiment, tmp_path / "one", overrides=[store])
-    assert made
-    made.clear()
-    search(experiment, tmp_path / "two", overrides=[store])
+    shutil.copytree(run / "scores", tmp_path / "store")
+    search(experiment, tmp_path / "two", overrides=[f"score_store={tmp_path / 'store'}"])
     assert made == []
-    same_result(tmp_path / "one", tmp_path / "two")
     same_result(run, tmp_path / "two")
-    assert not (tmp_path / "one" / "scores").exists()
+    assert not (tmp_path / "two" / "scores").exists()
 
 
 def test_a_search_for_another_device_finds_the_scores_of_the_first(tmp_path: Path, made: list[EvaluationTask]) -> None:
@@ -101,6 +104,8 @@ def test_a_search_for_another_device_finds_the_scores_of_the_first(tmp_path: Pat
     write_table(replace(table, rows=tuple(rows)), slower)
     store = f"score_store={tmp_path / 'store'}"
     one = search(path, tmp_path / "one", overrides=[store])
+    assert made
+    assert not (tmp_path / "one" / "scores").exists()
     made.clear()
     two = search(path, tmp_path / "two", overrides=[store, f"latency_table={slower}"])
     assert made == []

@@ -1,7 +1,8 @@
 """Rounds scored exhaustively and by racing: the same pictures, the same decision, fewer of them."""
 
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -85,53 +86,73 @@ def step_scorer(
     )
 
 
-def scored(
-    experiment: Experiment, folder: Path, racing: RacingSettings | None, *, told: list[tuple[int, int]] | None = None
-) -> tuple[Score, Scored, ArithmeticPool]:
-    pool, (_, step) = ArithmeticPool(), first_scoring(experiment)
-    outcome = step_scorer(pool, folder, racing).score(
-        step, on_chunk=lambda *done: None if told is None else told.append(done)
-    )
-    return step, outcome, pool
+@dataclass(frozen=True, kw_only=True)
+class Way:
+    """A first round scored in one way, the pictures that were made for it, and what was told of its progress."""
+
+    step: Score
+    outcome: Scored
+    num_pictures: int
+    told: list[tuple[int, int]]
+    store: Path
 
 
-def test_racing_decides_like_exhaustive_scoring_with_fewer_pictures(wide: Experiment, tmp_path: Path) -> None:
-    step, exhaustive, all_of_them = scored(wide, tmp_path / "exhaustive", None)
-    _, raced, some = scored(wide, tmp_path / "raced", RacingSettings())
-    assert all_of_them.num_pictures == NUM_PROMPTS * (1 + len(step.subjects))
-    assert some.num_pictures < 0.7 * all_of_them.num_pictures
-    assert exhaustive.reference == raced.reference
+def scored(experiment: Experiment, folder: Path, racing: RacingSettings | None) -> Way:
+    pool, (_, step), told = ArithmeticPool(), first_scoring(experiment), list[tuple[int, int]]()
+    outcome = step_scorer(pool, folder, racing).score(step, on_chunk=lambda *done: told.append(done))
+    return Way(step=step, outcome=outcome, num_pictures=pool.num_pictures, told=told, store=folder)
+
+
+@pytest.fixture(scope="module")
+def exhaustive(wide: Experiment, tmp_path_factory: pytest.TempPathFactory) -> Way:
+    return scored(wide, tmp_path_factory.mktemp("exhaustive"), None)
+
+
+@pytest.fixture(scope="module")
+def raced(wide: Experiment, tmp_path_factory: pytest.TempPathFactory) -> Way:
+    return scored(wide, tmp_path_factory.mktemp("raced"), RacingSettings())
+
+
+def test_racing_decides_like_exhaustive_scoring_with_fewer_pictures(
+    wide: Experiment, exhaustive: Way, raced: Way
+) -> None:
+    step = exhaustive.step
+    assert exhaustive.num_pictures == NUM_PROMPTS * (1 + len(step.subjects))
+    assert raced.num_pictures < 0.7 * exhaustive.num_pictures
+    assert exhaustive.outcome.reference == raced.outcome.reference
     algorithm = ArchitectureEvolving(wide.problem.settings)
     state, _ = first_scoring(wide)
-    decisions = [algorithm.step(algorithm.told(state, step, outcome)).decision for outcome in (exhaustive, raced)]
+    steps = [algorithm.step(algorithm.told(state, step, way.outcome)) for way in (exhaustive, raced)]
+    decisions = [following.decision for following in steps]
     assert decisions[0] is not None
     assert decisions[1] is not None
     assert set(decisions[0].actions) == set(decisions[1].actions) != set()
-    assert exhaustive.verdict is None
-    assert raced.verdict is not None
+    assert exhaustive.outcome.verdict is None
+    assert raced.outcome.verdict is not None
     assert step.contest is not None
-    for index, estimate in enumerate(raced.estimates):
+    for index, estimate in enumerate(raced.outcome.estimates):
         assert (estimate is None) == (index not in step.contest.saved_ms)
 
 
-def test_a_store_that_was_raced_gives_its_pictures_to_exhaustive_scoring(wide: Experiment, tmp_path: Path) -> None:
-    step, raced, some = scored(wide, tmp_path, RacingSettings())
-    _, _, others = scored(wide, tmp_path, None)
-    assert some.num_pictures + others.num_pictures == NUM_PROMPTS * (1 + len(step.subjects))
-    _, again, none = scored(wide, tmp_path, RacingSettings())
-    assert none.num_pictures == 0
-    assert again == raced
+def test_a_store_that_was_raced_gives_its_pictures_to_exhaustive_scoring(
+    wide: Experiment, raced: Way, exhaustive: Way, tmp_path: Path
+) -> None:
+    store = shutil.copytree(raced.store, tmp_path / "store")
+    others = scored(wide, store, None)
+    assert raced.num_pictures + others.num_pictures == exhaustive.num_pictures
+    again = scored(wide, store, RacingSettings())
+    assert again.num_pictures == 0
+    assert again.outcome == raced.outcome
 
 
-def test_progress_ends_where_it_said_it_would(wide: Experiment, tmp_path: Path) -> None:
-    for name, racing in (("raced", RacingSettings()), ("exhaustive", None)):
-        told: list[tuple[int, int]] = []
-        step, _, pool = scored(wide, tmp_path / name, racing, told=told)
-        done, total = zip(*told, strict=True)
-        assert list(done) == sorted(done)
-        assert told[-1][0] * CHUNK_SIZE == pool.num_pictures
-        assert done[-1] == total[-1]
-        assert max(total) <= PROMPTS.num_chunks * (1 + len(step.subjects))
+@pytest.mark.parametrize("name", ["raced", "exhaustive"])
+def test_progress_ends_where_it_said_it_would(name: str, request: pytest.FixtureRequest) -> None:
+    way: Way = request.getfixturevalue(name)
+    done, total = zip(*way.told, strict=True)
+    assert list(done) == sorted(done)
+    assert way.told[-1][0] * CHUNK_SIZE == way.num_pictures
+    assert done[-1] == total[-1]
+    assert max(total) <= PROMPTS.num_chunks * (1 + len(way.step.subjects))
 
 
 def test_a_step_without_subjects_scores_its_reference_alone(wide: Experiment, tmp_path: Path) -> None:

@@ -224,6 +224,6 @@ def test_training_never_skips_a_protected_block(tiny: UNet2DConditionModel, pict
     supernet = Watched(copy.deepcopy(tiny), space=space_from_config(TINY))
     base = supernet.space.base
     first, *others = supernet.space.removals(base)
-    settings = replace(SETTINGS, drop_probability=0.9, protected=frozenset(str(action)[1:] for action in others))
-    train(supernet, data=pictures, schedule=SCHEDULE, settings=settings, num_iterations=8, seed=0)
+    settings, protected = replace(SETTINGS, drop_probability=0.9), frozenset(str(action)[1:] for action in others)
+    train(supernet, data=pictures, schedule=SCHEDULE, settings=settings, protected=protected, num_iterations=8, seed=0)
     assert set(supernet.seen) == {base, first.apply(base)}, "only the block that nobody protects is skipped"

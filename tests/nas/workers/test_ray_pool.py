@@ -6,10 +6,11 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import ray
@@ -71,7 +72,7 @@ def make_pool(cluster: Cluster, tmp_path: Path) -> Iterator[MakePool]:
     assert ray.is_initialized(), "a Ray that a pool did not start is not its to end"
 
 
-def tasks(num: int, /, **acts: str) -> list[TinyTask]:
+def tasks(num: int, /, **acts: int) -> list[TinyTask]:
     """Numbers 0 to num; `die=3` says that 3 does so once."""
     by_number = {number: act for act, number in acts.items()}
     return [
@@ -101,6 +102,10 @@ def is_alive(process: int, /) -> bool:
     except FileNotFoundError:
         return False
     return state != "Z"
+
+
+def is_gone(process: int, /) -> bool:
+    return not is_alive(process)
 
 
 def test_ray_is_started_on_this_machine_guarded_and_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -196,7 +201,7 @@ def test_a_death_in_idleness_is_never_held_against_a_task(make_pool: MakePool) -
     for result in list(pool.evaluate([TinyTask(number=n, act="wait") for n in range(9)])):
         if is_alive(result.process):
             os.kill(result.process, signal.SIGKILL)
-            wait_until(lambda process=result.process: not is_alive(process))
+            wait_until(partial(is_gone, result.process))
     assert squares(list(pool.evaluate(tasks(5)))) == expected(5)
 
 
@@ -274,13 +279,13 @@ def test_only_what_changed_travels_and_a_fresh_worker_holds_all_of_it(make_pool:
     weights["moving"] += 1
     pool.load_weights(weights)
     (result,) = pool.evaluate(tasks(1))
-    assert result.updates == ({"moving"},)
+    assert list(result.updates) == [{"moving"}]
     weights["scalar"] += 1
     weights["born"] = torch.full((2, 2), 0.5).T
     pool.load_weights(weights)
     pool.load_weights(weights)
     (result,) = pool.evaluate(tasks(1))
-    assert result.updates == ({"moving"}, {"scalar", "born"})
+    assert list(result.updates) == [{"moving"}, {"scalar", "born"}]
     assert result.weights == {"moving": 3.0, "scalar": 6.0, "born": 2.0}
 
     (fresh,) = pool.evaluate([TinyTask(number=0, act="die", times=1)])
@@ -342,7 +347,7 @@ def test_an_answer_after_a_presumed_loss_is_not_counted_twice(
             raise ActorUnavailableError("a cable was pulled", None)
         return answer
 
-    monkeypatch.setattr(nas.workers.ray_pool.ray, "get", lying_get)
+    monkeypatch.setattr(ray, "get", lying_get)
     assert squares(list(pool.evaluate(tasks(6)))) == expected(6)
     assert not lies
 
@@ -353,7 +358,7 @@ def test_a_dropped_evaluation_leaves_nothing_behind(make_pool: MakePool) -> None
     next(stream)
     with pytest.raises(RuntimeError, match="one evaluation at a time"):
         next(pool.evaluate(tasks(1)))
-    stream.close()
+    cast(Generator[TinyResult, None, None], stream).close()
     assert squares(list(pool.evaluate(tasks(6)))) == expected(6)
 
 

@@ -3,6 +3,7 @@
 import errno
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,7 @@ from search_spaces.files.durable import StorageError
 from search_spaces.files.json_lines import append_lines, has_lines, num_torn_bytes, read_lines
 from search_spaces.files.strict_json import JsonError
 
-LINES = [{"number": 1}, {"text": "é\u2028\n"}, {"nested": {"a": [1, None]}}]
+LINES: list[Any] = [{"number": 1}, {"text": "é\u2028\n"}, {"nested": {"a": [1, None]}}]
 
 
 @pytest.fixture

@@ -203,3 +203,11 @@ def test_folders_without_a_unet_that_loads_are_refused(content, message, tmp_pat
     (tmp_path / "config.json").write_text(content)
     with pytest.raises(ModelFolderError, match=message):
         load_unet(tmp_path)
+
+
+def test_a_shipped_table_is_shown_and_checked_by_its_name() -> None:
+    assert "shapes on " in run("show", "shapes_cpu_torch_eager").stdout
+    assert run("validate", "shapes_cpu_torch_eager").stdout.startswith("shapes_cpu_torch_eager: good")
+    refused = run("show", "shapes_cpu")
+    assert refused.exit_code == 2
+    assert "shapes_cpu_torch_eager" in refused.stderr

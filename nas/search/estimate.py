@@ -1,0 +1,47 @@
+"""Estimating one experiment's cost: what it asks of `nas.search.cost`, with staff or without."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from nas.algorithms.steps import Recipe
+from nas.config.experiment import Experiment
+from nas.runs.directory import RunDirectory
+from nas.search.cost import CostEstimate, Work, foresee, measure_pace
+from nas.search.round_training import JobTrainer
+from nas.search.staff import staffed
+from nas.workers.pool import WorkerPool
+
+
+def estimate_cost(
+    experiment: Experiment, /, *, on_start: Callable[[int, int], None] = lambda num_ready, num_workers: None
+) -> CostEstimate:
+    """What a search would cost on these workers, by a warm-up; nothing is written."""
+    unwritten = RunDirectory(Path())
+    with staffed(experiment, run=unwritten, log_folder=None, on_start=on_start) as (pool, trainer):
+        return estimated(experiment, pool=pool, trainer=trainer)
+
+
+def expected_work(experiment: Experiment, /) -> tuple[Work, Work]:
+    """The least and the most work that a search can be expected to be."""
+    training = experiment.config.robust_training
+    return foresee(
+        experiment.algorithm,
+        experiment.problem,
+        validation=experiment.worker.validation,
+        racing=experiment.racing,
+        iterations={Recipe.ROBUST: training.iterations, Recipe.RECOVERY: training.recovery_iterations},
+    )
+
+
+def estimated(experiment: Experiment, /, *, pool: WorkerPool, trainer: JobTrainer) -> CostEstimate:
+    """What a search would cost on workers that are there, by a warm-up."""
+    least, most = expected_work(experiment)
+    pace = measure_pace(
+        pool,
+        trainer,
+        base=experiment.space.base,
+        num_prompts=len(experiment.worker.validation.chunk(0)),
+        workers=experiment.config.workers,
+        on_gpu=experiment.worker.execution.device != "cpu",
+    )
+    return CostEstimate(least=least, most=most, pace=pace)

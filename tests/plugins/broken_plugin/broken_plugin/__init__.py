@@ -1,3 +1,0 @@
-"""A package whose entry points are no plugins."""
-
-NUMBER = 42

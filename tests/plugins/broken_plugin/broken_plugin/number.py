@@ -1,0 +1,3 @@
+"""What an entry point names, and is no plugin."""
+
+NUMBER = 42

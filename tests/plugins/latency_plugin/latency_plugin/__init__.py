@@ -1,1 +1,0 @@
-"""A latency source, a backend and an importer, each a few lines."""
