@@ -15,7 +15,8 @@ from diffusers import UNet2DConditionModel
 from diffusers.models.attention import BasicTransformerBlock
 from diffusers.models.resnet import ResnetBlock2D
 from diffusers.models.transformers.transformer_2d import Transformer2DModel
-from torch import nn
+from jaxtyping import Float
+from torch import Tensor, nn
 
 from search_spaces.actions import CopyStart
 from search_spaces.architecture import Architecture
@@ -27,17 +28,16 @@ M = TypeVar("M", bound=nn.Module)
 
 
 class SkippedResnet(nn.Module):
-    """What stays of a skipped ResNet: its shortcut.
-
-    Shapes: (n, c_in, h, w) -> (n, c_out, h, w); the identity where the channels stay.
-    """
+    """What stays of a skipped ResNet: its shortcut, the identity where the channels stay."""
 
     def __init__(self, resnet: ResnetBlock2D) -> None:
         super().__init__()
         self.conv_shortcut = resnet.conv_shortcut
         self.output_scale_factor = resnet.output_scale_factor
 
-    def forward(self, hidden_states: torch.Tensor, temb: torch.Tensor | None = None) -> torch.Tensor:
+    def forward(
+        self, hidden_states: Float[Tensor, "n c_in h w"], temb: Float[Tensor, "n temb_channels"] | None = None
+    ) -> Float[Tensor, "n c_out h w"]:
         """The shortcut of `hidden_states`; the time embedding is not read."""
         if self.conv_shortcut is not None:
             hidden_states = self.conv_shortcut(hidden_states)
@@ -47,7 +47,9 @@ class SkippedResnet(nn.Module):
 class SkippedTransformer(nn.Module):
     """What stays of a skipped cross-attention: the identity, in the tuple that diffusers' stages unpack."""
 
-    def forward(self, hidden_states: torch.Tensor, *args: object, **kwargs: object) -> tuple[torch.Tensor]:
+    def forward(
+        self, hidden_states: Float[Tensor, "n c h w"], *args: object, **kwargs: object
+    ) -> tuple[Float[Tensor, "n c h w"]]:
         """`hidden_states` in a tuple; whatever else a transformer is given is not read."""
         return (hidden_states,)
 
@@ -60,8 +62,10 @@ class ResnetChain(nn.Module):
         for index, resnet in enumerate(resnets):
             self.add_module(str(index), resnet)
 
-    def forward(self, hidden_states: torch.Tensor, temb: torch.Tensor | None = None) -> torch.Tensor:
-        """One ResNet after the other, each with the same time embedding (n, temb_channels)."""
+    def forward(
+        self, hidden_states: Float[Tensor, "n c_in h w"], temb: Float[Tensor, "n temb_channels"] | None = None
+    ) -> Float[Tensor, "n c_out h w"]:
+        """One ResNet after the other, each with the same time embedding."""
         for resnet in self.children():
             hidden_states = resnet(hidden_states, temb)
         return hidden_states

@@ -13,6 +13,10 @@ from hypothesis import settings
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 
+from tests.axes import instrument  # imports numpy, whose threads the environment sets
+
+instrument()  # before any module that it checks is imported
+
 # A shared machine makes single examples slow now and then; that is no failure.
 settings.register_profile("house", deadline=None)
 settings.load_profile("house")

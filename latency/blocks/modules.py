@@ -11,7 +11,8 @@ from typing import Any
 
 import torch
 from diffusers import UNet2DConditionModel
-from torch import nn
+from jaxtyping import Float, Int
+from torch import Tensor, nn
 
 from latency.pricing.table import cross_attention_dim
 from search_spaces import Architecture, BlockKind, BlockSignature, Site, UNetSpace
@@ -30,24 +31,22 @@ class ModuleCall:
 
 
 class TimeEmbedding(nn.Module):
-    """The UNet's own time projection and embedding: (n,) timesteps -> (n, temb_channels)."""
+    """The UNet's own time projection and embedding."""
 
     def __init__(self, unet: UNet2DConditionModel) -> None:
         super().__init__()
         self.time_proj, self.time_embedding = unet.time_proj, unet.time_embedding
 
-    def forward(self, timesteps: torch.Tensor) -> torch.Tensor:
+    def forward(self, timesteps: Int[Tensor, " n"]) -> Float[Tensor, "n temb_channels"]:
         """Embed timesteps."""
-        embedding: torch.Tensor = self.time_embedding(
-            self.time_proj(timesteps).to(self.time_embedding.linear_1.weight.dtype)
-        )
+        embedding: Tensor = self.time_embedding(self.time_proj(timesteps).to(self.time_embedding.linear_1.weight.dtype))
         return embedding
 
 
 class NextToNothing(nn.Module):
-    """Work that takes no time: a call of it takes what every call takes, (n, 1) -> (n, 1)."""
+    """Work that takes no time: a call of it takes what every call takes."""
 
-    def forward(self, number: torch.Tensor) -> torch.Tensor:
+    def forward(self, number: Float[Tensor, "n 1"]) -> Float[Tensor, "n 1"]:
         """Another number."""
         return -number
 
@@ -66,13 +65,13 @@ class Inputs:
         self.unet, self.batch, self.context_tokens = unet, batch, context_tokens
         self._generator = torch.Generator().manual_seed(seed)
 
-    def tensor(self, *shape: int) -> torch.Tensor:
-        """Standard normal numbers of shape (batch, *shape)."""
+    def tensor(self, *shape: int) -> Float[Tensor, "n ..."]:
+        """Standard normal numbers of shape (n, *shape), n being the batch."""
         numbers = torch.randn(self.batch, *shape, generator=self._generator)
         return numbers.to(device=self.unet.device, dtype=self.unet.dtype)
 
-    def timesteps(self) -> torch.Tensor:
-        """Timesteps (batch,)."""
+    def timesteps(self) -> Int[Tensor, " n"]:
+        """Timesteps."""
         return torch.full((self.batch,), TIMESTEP, device=self.unet.device)
 
 

@@ -7,6 +7,8 @@ from functools import cached_property
 from pathlib import Path
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from nas.evaluation.clip_model import ClipModel, check_clip_name
 from nas.evaluation.setting import ScoreSetting
@@ -53,7 +55,7 @@ class ClipJudge:
         self._setting.execution.place(self._clip.model)
         self._text_features = self._clip.embed_captions([p.caption for p in self._setting.validation.prompts])
 
-    def judge(self, pictures: torch.Tensor, /, *, chunk: int) -> tuple[float, ...]:
+    def judge(self, pictures: Float[Tensor, "n 3 h_px w_px"], /, *, chunk: int) -> tuple[float, ...]:
         """CLIP score of every picture of a chunk."""
         with self._setting.execution.autocast():
             features = self._clip.embed_pictures(pictures).float()

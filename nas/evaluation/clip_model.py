@@ -5,6 +5,8 @@ from pathlib import Path
 
 import open_clip
 import torch
+from jaxtyping import Float
+from torch import Tensor
 from torch.nn import functional as F
 
 
@@ -32,20 +34,20 @@ class ClipModel:
         self._std = torch.tensor(preprocess["std"]).view(1, 3, 1, 1)
 
     @torch.inference_mode()
-    def embed_captions(self, captions: Sequence[str], /, *, batch_size: int = 64) -> torch.Tensor:
-        """Unit vectors (n, d)."""
+    def embed_captions(self, captions: Sequence[str], /, *, batch_size: int = 64) -> Float[Tensor, "n dim"]:
+        """Unit vectors."""
         tokens = self._tokenizer(list(captions)).to(next(self.model.parameters()).device)
         return torch.cat([self.model.encode_text(part, normalize=True) for part in tokens.split(batch_size)])
 
     @torch.inference_mode()
-    def embed_pictures(self, pictures: torch.Tensor, /) -> torch.Tensor:
-        """Pictures (n, 3, h, w) in [0, 1], resized as the model wants, to unit vectors (n, d)."""
+    def embed_pictures(self, pictures: Float[Tensor, "n 3 h_px w_px"], /) -> Float[Tensor, "n dim"]:
+        """Pictures in [0, 1], resized as the model wants, to unit vectors."""
         if tuple(pictures.shape[-2:]) != self._size:
             pictures = F.interpolate(pictures, size=self._size, mode="bicubic", antialias=True).clamp(0, 1)
-        features: torch.Tensor = self.model.encode_image(self._normalised(pictures), normalize=True)
+        features: Tensor = self.model.encode_image(self._normalised(pictures), normalize=True)
         return features
 
-    def _normalised(self, pictures: torch.Tensor) -> torch.Tensor:
+    def _normalised(self, pictures: Float[Tensor, "n 3 h_px w_px"]) -> Float[Tensor, "n 3 h_px w_px"]:
         return (pictures - self._mean.to(pictures.device)) / self._std.to(pictures.device)
 
 

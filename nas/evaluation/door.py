@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import Protocol, Self, TypeAlias, TypeGuard
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 
 class ScoreError(ValueError):
@@ -67,11 +69,11 @@ class DeclaresScore(Protocol):
 class PictureJudge(DeclaresScore, Protocol):
     """Numbers from pictures."""
 
-    def judge(self, pictures: torch.Tensor, /, *, chunk: int) -> tuple[float, ...]:
+    def judge(self, pictures: Float[Tensor, "n 3 h_px w_px"], /, *, chunk: int) -> tuple[float, ...]:
         """One number per prompt of a chunk, in its order.
 
         Args:
-            pictures: Float (n, 3, h, w) in [0, 1], on the device where UNets run; shared, so not to be written to.
+            pictures: In [0, 1], on the device where UNets run; shared, so not to be written to.
             chunk: Which prompts they show.
         """
 

@@ -6,6 +6,8 @@ Nothing here depends on who calls: the same UNet weights, chunk and number of th
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from nas.evaluation.door import Score, ScoreError, check_numbers, judges_pictures, probes_network
 from nas.evaluation.pictures import Drawer
@@ -18,11 +20,11 @@ class Evaluation:
 
     Attributes:
         scores: One finite number per prompt, in the order of the chunk.
-        pictures: Float (n, 3, h, w) in [0, 1]; None from a probe that was not asked for them.
+        pictures: In [0, 1]; None from a probe that was not asked for them.
     """
 
     scores: tuple[float, ...]
-    pictures: torch.Tensor | None
+    pictures: Float[Tensor, "n 3 h_px w_px"] | None
 
 
 class Evaluator:
@@ -67,8 +69,10 @@ class Evaluator:
             scores=check_numbers(numbers, score=score.name, num_prompts=num_prompts, of=of), pictures=pictures
         )
 
-    def pictures(self, unet: torch.nn.Module, /, *, chunk: int, of: str = "this UNet") -> torch.Tensor:
-        """Pictures (n, 3, h, w) in [0, 1] of a chunk's prompts.
+    def pictures(
+        self, unet: torch.nn.Module, /, *, chunk: int, of: str = "this UNet"
+    ) -> Float[Tensor, "n 3 h_px w_px"]:
+        """Pictures in [0, 1] of a chunk's prompts.
 
         Raises:
             ScoreError: Pictures that are not finite.

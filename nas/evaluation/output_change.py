@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from typing import Final
 
 import torch
+from jaxtyping import Float, Int
+from torch import Tensor
 
 from nas.evaluation.door import ScoreError
 from nas.evaluation.pictures import Drawer
@@ -27,9 +29,9 @@ SEED_OFFSET: Final = 1 << 56  # prompts' seeds have 56 bits: the probe's noise i
 class _Question:
     """What one chunk is asked at one timestep per prompt, and what the base model answered; kept off the device."""
 
-    noisy: torch.Tensor
-    timesteps: torch.Tensor
-    answer: torch.Tensor
+    noisy: Float[Tensor, "n c h w"]
+    timesteps: Int[Tensor, " n"]
+    answer: Float[Tensor, "n c h w"]
 
 
 class OutputChange:
@@ -89,9 +91,11 @@ class OutputChange:
         ]
         return tuple(torch.stack(distances).mean(dim=0).tolist())
 
-    def _output(self, unet: torch.nn.Module, noisy: torch.Tensor, timesteps: torch.Tensor, chunk: int) -> torch.Tensor:
-        """A UNet's output (n, c, h, w) in float32, on the device."""
+    def _output(
+        self, unet: torch.nn.Module, noisy: Float[Tensor, "n c h w"], timesteps: Int[Tensor, " n"], chunk: int
+    ) -> Float[Tensor, "n c h w"]:
+        """A UNet's output in float32, on the device."""
         device, text = self._setting.execution.device, self._setting.conditioning(chunk)
         with self._setting.execution.autocast():
-            output: torch.Tensor = unet(noisy.to(device), timesteps.to(device), **text.arguments()).sample
+            output: Tensor = unet(noisy.to(device), timesteps.to(device), **text.arguments()).sample
         return output.float()

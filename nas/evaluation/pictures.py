@@ -1,6 +1,8 @@
 """Drawer: the pictures that a UNet makes of a chunk's prompts, the same bits for the same UNet, chunk and threads."""
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from nas.evaluation.setting import ScoreSetting
 from nas.pipelines.sampling import sample_latents
@@ -12,8 +14,8 @@ class Drawer:
     def __init__(self, setting: ScoreSetting, /) -> None:
         self._setting, self._scheduler = setting, setting.scheduler()
 
-    def latents(self, unet: torch.nn.Module, /, *, chunk: int) -> torch.Tensor:
-        """Latents (n, c, h, w) of a chunk's pictures."""
+    def latents(self, unet: torch.nn.Module, /, *, chunk: int) -> Float[Tensor, "n c h w"]:
+        """Latents of a chunk's pictures."""
         with self._setting.execution.autocast():
             return sample_latents(
                 unet,
@@ -24,8 +26,8 @@ class Drawer:
                 empty=self._setting.empty,
             )
 
-    def pictures(self, unet: torch.nn.Module, /, *, chunk: int) -> torch.Tensor:
-        """Pictures (n, 3, h, w) in [0, 1] of a chunk's prompts."""
+    def pictures(self, unet: torch.nn.Module, /, *, chunk: int) -> Float[Tensor, "n 3 h_px w_px"]:
+        """Pictures in [0, 1] of a chunk's prompts."""
         latents = self.latents(unet, chunk=chunk)
         with self._setting.execution.autocast():
             return self._setting.autoencoder.decode(latents).float()

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from nas.pipelines.autoencoder import Autoencoder
 from nas.pipelines.conditioning import Conditioning
@@ -64,8 +65,8 @@ class ScoreSetting:
         start = chunk * self.validation.chunk_size
         return slice(start, start + len(self.validation.chunk(chunk)))
 
-    def noise(self, chunk: int, /) -> torch.Tensor:
-        """First noise (n, c, h, w) of a chunk's pictures, each prompt's own, on the device."""
+    def noise(self, chunk: int, /) -> Float[Tensor, "n c h w"]:
+        """First noise of a chunk's pictures, each prompt's own, on the device."""
         noise = initial_noise([prompt.noise_seed for prompt in self.prompts(chunk)], shape=self.latent_shape)
         return noise.to(self.execution.device)
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import torch
 from diffusers import AutoencoderKL
+from jaxtyping import Float
+from torch import Tensor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -27,8 +29,8 @@ class Autoencoder:
         return int(2 ** (len(self.vae.config.block_out_channels) - 1))
 
     @torch.inference_mode()
-    def encode(self, pictures: torch.Tensor, /, *, batch_size: int = 64) -> torch.Tensor:
-        """Pictures (n, 3, h, w) in [0, 1] to scaled latents (n, c, h', w')."""
+    def encode(self, pictures: Float[Tensor, "n 3 h_px w_px"], /, *, batch_size: int = 64) -> Float[Tensor, "n c h w"]:
+        """Pictures in [0, 1] to scaled latents."""
         with self._out_of_float16(pictures.device):
             batches = (part.to(self.vae.dtype) * 2 - 1 for part in pictures.split(batch_size))
             latents = torch.cat([self.vae.encode(batch).latent_dist.mean for batch in batches])
@@ -39,8 +41,8 @@ class Autoencoder:
         return (latents - mean) * scale / std
 
     @torch.inference_mode()
-    def decode(self, latents: torch.Tensor, /) -> torch.Tensor:
-        """Scaled latents (n, c, h', w') to pictures (n, 3, h, w) in [0, 1]."""
+    def decode(self, latents: Float[Tensor, "n c h w"], /) -> Float[Tensor, "n 3 h_px w_px"]:
+        """Scaled latents to pictures in [0, 1]."""
         scale: float = self.vae.config.scaling_factor
         if (statistics := self._statistics(latents)) is None:
             latents = latents / scale
@@ -48,10 +50,12 @@ class Autoencoder:
             mean, std = statistics
             latents = latents * std / scale + mean
         with self._out_of_float16(latents.device):
-            pictures: torch.Tensor = self.vae.decode(latents.to(self.vae.dtype)).sample
+            pictures: Tensor = self.vae.decode(latents.to(self.vae.dtype)).sample
         return (pictures / 2 + 0.5).clamp(0, 1)
 
-    def _statistics(self, latents: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor] | None:
+    def _statistics(
+        self, latents: Float[Tensor, "n c h w"]
+    ) -> tuple[Float[Tensor, "1 c 1 1"], Float[Tensor, "1 c 1 1"]] | None:
         """Mean and deviation of every channel, if latents are standardised."""
         mean, std = self.vae.config.latents_mean, self.vae.config.latents_std
         if not self.of_sdxl or mean is None or std is None:

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import torch
+from jaxtyping import Float, Int
+from torch import Tensor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -11,15 +13,15 @@ class Conditioning:
     """Text embeddings of n pictures and, for UNets of SDXL's kind, their added conditions.
 
     Attributes:
-        embeddings: (n, tokens, width), read by cross-attentions.
-        pooled: (n, pooled width), one embedding of the whole text; None where the UNet reads none.
-        time_ids: (n, 6): original height and width, top and left of the crop, target height and width, in pixels; None
+        embeddings: Read by cross-attentions.
+        pooled: One embedding of the whole text; None where the UNet reads none.
+        time_ids: Original height and width, top and left of the crop, target height and width, in pixels; None
             exactly where `pooled` is.
     """
 
-    embeddings: torch.Tensor
-    pooled: torch.Tensor | None = None
-    time_ids: torch.Tensor | None = None
+    embeddings: Float[Tensor, "n tokens width"]
+    pooled: Float[Tensor, "n pooled"] | None = None
+    time_ids: Float[Tensor, "n 6"] | None = None
 
     def __post_init__(self) -> None:
         lengths = [len(part) for part in (self.embeddings, self.pooled, self.time_ids) if part is not None]
@@ -32,7 +34,7 @@ class Conditioning:
     def __len__(self) -> int:
         return len(self.embeddings)
 
-    def __getitem__(self, rows: slice | torch.Tensor) -> Self:
+    def __getitem__(self, rows: slice | Int[Tensor, " rows"]) -> Self:
         """The conditioning of some pictures, in the order of `rows`."""
         return self._each(lambda part: part[rows])
 

@@ -10,6 +10,8 @@ import diffusers
 import torch
 from diffusers import AutoencoderKL, StableDiffusionPipeline, StableDiffusionXLPipeline
 from diffusers.utils import logging as diffusers_logging
+from jaxtyping import Float
+from torch import Tensor
 from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 from transformers.utils.logging import disable_progress_bar
 
@@ -77,12 +79,12 @@ class PipelineParts:
         """The conditioning of one picture of `size_px` (height, width) per caption; see `TextEncoders.encode`."""
         return self.text_encoders.encode(captions, size_px=size_px, batch_size=batch_size)
 
-    def encode(self, pictures: torch.Tensor, /, *, batch_size: int = 64) -> torch.Tensor:
-        """Pictures (n, 3, h, w) in [0, 1] to scaled latents (n, c, h', w')."""
+    def encode(self, pictures: Float[Tensor, "n 3 h_px w_px"], /, *, batch_size: int = 64) -> Float[Tensor, "n c h w"]:
+        """Pictures in [0, 1] to scaled latents."""
         return self.autoencoder.encode(pictures, batch_size=batch_size)
 
-    def decode(self, latents: torch.Tensor, /) -> torch.Tensor:
-        """Scaled latents (n, c, h', w') to pictures (n, 3, h, w) in [0, 1]."""
+    def decode(self, latents: Float[Tensor, "n c h w"], /) -> Float[Tensor, "n 3 h_px w_px"]:
+        """Scaled latents to pictures in [0, 1]."""
         return self.autoencoder.decode(latents)
 
 

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from nas.pipelines.conditioning import Conditioning
 from nas.pipelines.protocol import DETERMINISTIC_SCHEDULERS, SamplingProtocol
@@ -26,8 +28,8 @@ def make_scheduler(name: str, /, *, config: dict[str, Any]) -> Any:
     return getattr(diffusers, name).from_config(config)
 
 
-def initial_noise(seeds: Sequence[int], /, *, shape: tuple[int, int, int]) -> torch.Tensor:
-    """Standard normal noise (n, c, h, w), each picture's from a generator of its own."""
+def initial_noise(seeds: Sequence[int], /, *, shape: tuple[int, int, int]) -> Float[Tensor, "n c h w"]:
+    """Standard normal noise, each picture's from a generator of its own."""
     return torch.stack([torch.randn(shape, generator=torch.Generator().manual_seed(seed)) for seed in seeds])
 
 
@@ -38,27 +40,27 @@ def sample_latents(
     *,
     scheduler: Any,
     protocol: SamplingProtocol,
-    noise: torch.Tensor,
+    noise: Float[Tensor, "n c h w"],
     text: Conditioning,
     empty: Conditioning,
-) -> torch.Tensor:
+) -> Float[Tensor, "n c h w"]:
     """Denoise.
 
     Args:
         unet: A diffusers UNet.
         scheduler: Fresh or used scheduler of `protocol`'s class; its steps are set here.
         protocol: Steps and guidance.
-        noise: (n, c, h, w).
+        noise: Of n pictures.
         text: Of n captions.
         empty: Of one picture without text, or with what guidance leads away from.
 
     Returns:
-        Latents (n, c, h, w).
+        Latents.
     """
     guided = protocol.guidance_scale != 1
     arguments = (empty.expand(len(text)).followed_by(text) if guided else text).arguments()
     scheduler.set_timesteps(protocol.num_steps)
-    latents: torch.Tensor = noise * scheduler.init_noise_sigma
+    latents: Tensor = noise * scheduler.init_noise_sigma
     for timestep in scheduler.timesteps:
         batch = torch.cat([latents, latents]) if guided else latents
         output = unet(scheduler.scale_model_input(batch, timestep), timestep, **arguments).sample

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float, Int
+from torch import Tensor
 from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
 from nas.pipelines.conditioning import Conditioning
@@ -49,19 +51,21 @@ class TextEncoders:
         time_ids = torch.tensor([*size_px, 0, 0, *size_px], dtype=embeddings.dtype, device=embeddings.device)
         return Conditioning(embeddings=embeddings, pooled=summaries, time_ids=time_ids.repeat(len(captions), 1))
 
-    def _last(self, captions: Sequence[str]) -> torch.Tensor:
-        states: torch.Tensor = self.models[0](self._tokens(0, captions)).last_hidden_state
+    def _last(self, captions: Sequence[str]) -> Float[Tensor, "n tokens width"]:
+        states: Tensor = self.models[0](self._tokens(0, captions)).last_hidden_state
         return states
 
-    def _penultimate(self, captions: Sequence[str]) -> tuple[torch.Tensor, torch.Tensor]:
+    def _penultimate(
+        self, captions: Sequence[str]
+    ) -> tuple[Float[Tensor, "n tokens width"], Float[Tensor, "n pooled"]]:
         outputs = [
             model(self._tokens(which, captions), output_hidden_states=True) for which, model in enumerate(self.models)
         ]
         return torch.cat([output.hidden_states[-2] for output in outputs], dim=-1), outputs[-1].text_embeds
 
-    def _tokens(self, which: int, captions: Sequence[str]) -> torch.Tensor:
+    def _tokens(self, which: int, captions: Sequence[str]) -> Int[Tensor, "n tokens"]:
         tokenizer = self.tokenizers[which]
-        tokens: torch.Tensor = tokenizer(
+        tokens: Tensor = tokenizer(
             list(captions),
             padding="max_length",
             max_length=tokenizer.model_max_length,

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from PIL import Image
+from torch import Tensor
 
 from nas.pipelines.folder import PipelineParts
 from nas.training.latent_set import LatentSet
@@ -72,7 +74,7 @@ def encode_pictures(
 
 def _batches(
     pictures: tuple[CaptionedPicture, ...], size_px: tuple[int, int], batch_size: int
-) -> Iterator[torch.Tensor]:
+) -> Iterator[Float[Tensor, "n 3 h_px w_px"]]:
     height, width = size_px
     for start in range(0, len(pictures), batch_size):
         arrays = []

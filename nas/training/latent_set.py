@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Float, Int
+from torch import Tensor
 
 from nas.pipelines.conditioning import Conditioning
 
@@ -13,18 +15,18 @@ class LatentSet:
     """Encoded pictures and their captions.
 
     Attributes:
-        latents: (n, c, h, w), scaled to about unit variance as the UNet expects.
-        caption_ids: (n,), rows of `captions`.
+        latents: Scaled to about unit variance as the UNet expects.
+        caption_ids: Rows of `captions`.
         captions: Of m captions; row 0 is the empty one.
     """
 
-    latents: torch.Tensor
-    caption_ids: torch.Tensor
+    latents: Float[Tensor, "n c h w"]
+    caption_ids: Int[Tensor, " n"]
     captions: Conditioning
 
     def batches(
         self, *, seed: int, size: int, caption_dropout: float, start: int = 0
-    ) -> Iterator[tuple[torch.Tensor, Conditioning, torch.Generator]]:
+    ) -> Iterator[tuple[Float[Tensor, "size c h w"], Conditioning, torch.Generator]]:
         """Endless (latents, conditioning, generator).
 
         Batch i and its generator depend on the seed and i alone, so a resumed training continues where it stopped.

@@ -2,20 +2,21 @@
 
 from dataclasses import dataclass
 
-import torch
+from jaxtyping import Float, Int
+from torch import Tensor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoiseSchedule:
     """The forward process of a diffusers scheduler: cumulative products and what the UNet predicts."""
 
-    alphas_cumprod: torch.Tensor
+    alphas_cumprod: Float[Tensor, " t"]
     prediction_type: str
 
     def diffuse(
-        self, latents: torch.Tensor, noise: torch.Tensor, timesteps: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Noisy latents z_t = alpha_t x + sigma_t eps, and the training target (epsilon, v or x), both (n, c, h, w)."""
+        self, latents: Float[Tensor, "n c h w"], noise: Float[Tensor, "n c h w"], timesteps: Int[Tensor, " n"]
+    ) -> tuple[Float[Tensor, "n c h w"], Float[Tensor, "n c h w"]]:
+        """Noisy latents z_t = alpha_t x + sigma_t eps, and the training target (epsilon, v or x)."""
         alphas_cumprod = self.alphas_cumprod.to(latents.device)[timesteps].view(-1, 1, 1, 1)
         alpha, sigma = alphas_cumprod.sqrt(), (1 - alphas_cumprod).sqrt()
         noisy = alpha * latents + sigma * noise

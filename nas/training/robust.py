@@ -10,6 +10,8 @@ from itertools import islice
 
 import numpy as np
 import torch
+from jaxtyping import Float
+from torch import Tensor
 from torch.nn import functional as F
 
 from nas.training.dropping import drop_blocks
@@ -98,7 +100,7 @@ def _losses(
     settings: RobustTrainingSettings,
     protected: frozenset[str],
     seed: int,
-) -> Iterator[torch.Tensor]:
+) -> Iterator[Float[Tensor, ""]]:
     """The loss of one step after the other, each of a batch and a sub-network of its own."""
     architecture, device = supernet.architecture, supernet.unet.device
     batches = data.batches(seed=seed, size=settings.batch_size, caption_dropout=settings.caption_dropout)

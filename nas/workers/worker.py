@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from nas.evaluation.evaluator import Evaluator
 from nas.evaluation.registry import ScoreSpec, make_score
@@ -134,7 +136,7 @@ class EvaluationWorker:
         )
 
 
-def _as_bytes(pictures: torch.Tensor) -> npt.NDArray[np.uint8]:
-    """Pictures (n, 3, h, w) in [0, 1] as uint8 (n, h, w, 3)."""
+def _as_bytes(pictures: Float[Tensor, "n 3 h_px w_px"]) -> npt.NDArray[np.uint8]:
+    """Pictures in [0, 1] as uint8 (n, h, w, 3)."""
     array: npt.NDArray[np.uint8] = (pictures * 255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
     return array

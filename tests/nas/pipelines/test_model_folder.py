@@ -44,7 +44,7 @@ def test_its_variant_is_that_of_every_part(tmp_path: Path) -> None:
     folder = write_pipeline(tmp_path / "half", width=16, dtype=torch.float16, variant="fp16")
     model = ModelFolder(folder, variant="fp16")
     assert model.load_unet(dtype=torch.float16).dtype == torch.float16
-    with pytest.raises(ModelFolderError, match=r"(?s)holds the variant 'fp16'.*vae.*holds the variant 'fp16'"):
+    with pytest.raises(ModelFolderError, match=r"(?s)vae holds the variant 'fp16'.*unet holds the variant 'fp16'"):
         ModelFolder(folder)
 
 
