@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,8 +14,8 @@ from nas.search.round_training import TrainedJob
 from nas.search.staff import staffed
 
 # Hardly a block survives a step.
-WILD = {"drop_probability": 0.9, "drop_probability_by_stage": {"resnet[mid]": 0.95}}
-CALM = {"drop_probability": 0.0, "drop_probability_by_stage": {}}
+WILD: dict[str, Any] = {"drop_probability": 0.9, "drop_probability_by_stage": {"resnet[mid]": 0.95}}
+CALM: dict[str, Any] = {"drop_probability": 0.0, "drop_probability_by_stage": {}}
 
 
 @pytest.fixture(scope="module")
