@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 
+from latency.plugins import PluginError
 from nas.evaluation.clip_judge import ClipJudge
 from nas.evaluation.door import Declaration, ScoreError, check_numbers
 from nas.evaluation.output_change import OutputChange
@@ -62,7 +63,7 @@ def test_a_plugins_score_is_found_by_the_name_of_its_entry_point(install: Callab
     install("sound", SOUND)
     score = make_score("sound", settings={"factor": 2.0}, setting=SETTING)
     assert Declaration.of(score).passes_per_prompt == 4
-    with pytest.raises(ScoreError, match=r"one of clip, output_change, sound, but got 'silent'; install the plugin"):
+    with pytest.raises(PluginError, match=r"one of clip, output_change, or of the plugins' sound, but got 'silent'; a"):
         make_score("silent", settings={}, setting=SETTING)
 
 
@@ -70,7 +71,7 @@ def test_a_plugin_that_cannot_be_imported_is_named_and_leaves_the_others_alone(
     install: Callable[[str, str], None],
 ) -> None:
     install("broken", "import no_such_module")
-    with pytest.raises(ScoreError, match=r"`broken` of broken-plugin cannot be loaded from broken_module:make \("):
+    with pytest.raises(PluginError, match=r"'broken' \(entry point broken_module:make of broken-plugin 1\.0\) must be"):
         make_score("broken", settings={}, setting=SETTING)
     make_score("output_change", settings={}, setting=SETTING)
 
