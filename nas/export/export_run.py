@@ -7,6 +7,7 @@ from nas.export.report import ExportReport
 from nas.export.source import source_of_run
 from nas.export.write import export
 from nas.runs.run import Run
+from search_spaces.choices import chosen
 from search_spaces.files.paths import local_path
 
 
@@ -35,7 +36,7 @@ def export_run(
         ValueError: No such form, an unfinished run, or a check that failed; nothing was written.
     """
     path = run.path if isinstance(run, Run) else local_path(run)
-    form = ExportForm(form)
+    form = chosen(ExportForm, form, name="form")
     name = "export" if form is ExportForm.DIFFUSERS else f"export-{form}"
     return export(
         source_of_run(path), out=path / name if out is None else local_path(out), form=form, dtype=dtype,

@@ -4,6 +4,7 @@ from os import PathLike
 
 from nas.pipelines.source import local_folder
 from search_spaces.actions import CopyStart
+from search_spaces.choices import chosen
 from search_spaces.diffusers_config import space_from_config
 from search_spaces.folders.loading import load_unet, read_unet_config
 from search_spaces.stock_space import SpaceForm
@@ -34,6 +35,8 @@ def load_supernet(
     folder = local_folder(model, variant=variant)
     return Supernet(
         load_unet(folder, variant=variant),
-        space=space_from_config(read_unet_config(folder), max_copies=max_copies, form=SpaceForm(space)),
-        copy_start=CopyStart(copy_start),
+        space=space_from_config(
+            read_unet_config(folder), max_copies=max_copies, form=chosen(SpaceForm, space, name="space")
+        ),
+        copy_start=chosen(CopyStart, copy_start, name="copy_start"),
     )

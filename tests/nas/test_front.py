@@ -85,3 +85,16 @@ def test_the_command_says_its_version() -> None:
     result = CliRunner().invoke(app, ["--version"])
     assert result.exit_code == 0
     assert result.stdout.startswith(f"snapfusion-nas {nas.__version__}, torch ")
+
+
+@pytest.mark.parametrize(
+    ("call", "law"),
+    [
+        (lambda: nas.export_run("nowhere", form="foo"), "`form` must be one of diffusers, .*, but got 'foo'"),
+        (lambda: nas.load_supernet(PIPELINE_DIR, space="foo"), "`space` must be one of any, stock, but got 'foo'"),
+        (lambda: nas.load_supernet(PIPELINE_DIR, copy_start="foo"), "`copy_start` must be one of .* got 'foo'"),
+    ],
+)
+def test_a_wrong_word_lists_the_right_ones(call: Callable[[], object], law: str) -> None:
+    with pytest.raises(ValueError, match=law):
+        call()
