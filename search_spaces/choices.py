@@ -1,4 +1,4 @@
-"""Words that stand for a choice, as users write them from Python: the member of an enum, or an error with all of them."""
+"""Words that stand for a choice, as users write them from Python: a member of an enum, or an error with all of them."""
 
 from enum import StrEnum
 from typing import TypeVar

@@ -33,10 +33,9 @@ def load_supernet(
         ValueError: No such model, or no UNet that this package understands.
     """
     folder = local_folder(model, variant=variant)
+    form = chosen(SpaceForm, space, name="space")
     return Supernet(
         load_unet(folder, variant=variant),
-        space=space_from_config(
-            read_unet_config(folder), max_copies=max_copies, form=chosen(SpaceForm, space, name="space")
-        ),
+        space=space_from_config(read_unet_config(folder), max_copies=max_copies, form=form),
         copy_start=chosen(CopyStart, copy_start, name="copy_start"),
     )

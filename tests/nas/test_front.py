@@ -15,6 +15,7 @@ from nas.cli.app import app
 from nas.runs.directory import RunDirectory, RunDirectoryError
 from nas.runs.trace import read_trace
 from nas.scores.store import ScoreStore
+from search_spaces.shapes import PIPELINE_DIR
 from tests.api import page, signatures
 from tests.search_spaces.files.test_paths import Elsewhere
 
@@ -90,7 +91,7 @@ def test_the_command_says_its_version() -> None:
 @pytest.mark.parametrize(
     ("call", "law"),
     [
-        (lambda: nas.export_run("nowhere", form="foo"), "`form` must be one of diffusers, .*, but got 'foo'"),
+        (lambda: nas.export_run(OLD_RUN, form="foo"), "`form` must be one of spec, diffusers, .*, but got 'foo'"),
         (lambda: nas.load_supernet(PIPELINE_DIR, space="foo"), "`space` must be one of any, stock, but got 'foo'"),
         (lambda: nas.load_supernet(PIPELINE_DIR, copy_start="foo"), "`copy_start` must be one of .* got 'foo'"),
     ],
