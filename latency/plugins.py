@@ -136,11 +136,18 @@ class Door(Generic[K]):
         except (Exception, SystemExit) as error:  # whatever a stranger's module does when it is imported
             problem = f"must be importable, but it raises {type(error).__name__}: {error}"
         else:
-            problem = self._check(value, point.name)
+            problem = self._checked(value, point.name)
         if problem:
             where = f"{self.noun} {point.name!r} (entry point {point.value} of {_origin(point)})"
             problem = f"{where} {problem}; ask its authors, or uninstall it"
         return Listed(name=point.name, origin=_origin(point), value=None if problem else value, problem=problem)
+
+    def _checked(self, value: object, name: str) -> str:
+        """What is wrong with a loaded object; a check that stumbles over it is something wrong too."""
+        try:
+            return self._check(value, name)
+        except Exception as error:  # whatever a stranger's object does when it is looked at
+            return f"must be a {self.noun}, but looking at it raises {type(error).__name__}: {error}"
 
     def _taken(self, point: EntryPoint) -> str:
         return (

@@ -56,9 +56,9 @@ class Edit(Hashable, Protocol):
 class SearchSpace(Protocol):
     """All architectures that edits of one base can reach.
 
-    Laws (`nas.testing.SearchSpaceLaws`): every action has an inverse that leads back; what the actions reach lies in
-    the space; removing never adds a parameter or a multiply-accumulate, copying never takes one away; `why_not` and
-    the listed actions agree; the digest is that of content.
+    Laws (`nas.testing.spaces`): every action has an inverse that leads back; what the actions reach lies in the space;
+    removing never adds a parameter or a multiply-accumulate, copying never takes one away; `why_not` and the listed
+    actions agree; the digest is that of content.
     """
 
     @property

@@ -6,19 +6,21 @@
 
 Resuming folds the outcomes again; so does estimating the cost, with made-up outcomes. Batches are part of an algorithm,
 workers are not; its randomness comes from the problem's seed and the number of the step. A plugin's author inherits the
-laws from `nas.testing.AlgorithmLaws`. Pure.
+laws from `nas.testing.algorithms.AlgorithmLaws`. Pure.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from math import isfinite
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 from nas.algorithms.problem import Problem
 from nas.algorithms.steps import Extended, Finish, Outcome, Score, Scored, Step, Train, Trained
 
 State = TypeVar("State")
 S = TypeVar("S")
+_LABEL: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,8 +99,86 @@ class AlgorithmKind(Generic[S]):
         return self.declaration.paper
 
 
+class AlgorithmError(ValueError):
+    """A search algorithm that fails, or asks for what cannot be done: a fault of its own."""
+
+
 class OutcomeError(ValueError):
     """An outcome that does not answer its step; algorithms would swallow it."""
+
+
+def check_step(step: Step, /, *, problem: Problem[Any]) -> None:
+    """Check that a step can be executed, before it is.
+
+    Raises:
+        AlgorithmError: It cannot, or says what is not so; the message lists everything.
+    """
+    match step:
+        case Train():
+            wrong = _wrong_jobs(step, problem)
+        case Score():
+            wrong = _wrong_subjects(step, problem)
+        case Finish():
+            wrong = _wrong_results(step, problem)
+        case _:
+            raise AlgorithmError(f"a step must be Train, Score or Finish, but got {step!r}")
+    if wrong:
+        raise AlgorithmError(f"the step {type(step).__name__} cannot be executed: " + "; ".join(wrong))
+
+
+def _wrong_jobs(step: Train, problem: Problem[Any]) -> list[str]:
+    wrong = [] if step.jobs else ["it must have at least one job"]
+    wrong += [f"`share` of a job must be finite and at least 0, but got {job.share}" for job in step.jobs if not (
+        isfinite(job.share) and job.share >= 0)]  # fmt: skip
+    return wrong + _outside([job.architecture for job in step.jobs], problem)
+
+
+def _wrong_subjects(step: Score, problem: Problem[Any]) -> list[str]:
+    scored = [*step.subjects, *([step.reference] if step.reference is not None else [])]
+    wrong = [] if scored else ["it must have a subject or a reference"]
+    if step.contest is not None:
+        foreign = sorted(index for index in step.contest.saved_ms if not 0 <= index < len(step.subjects))
+        useless = sorted(index for index, ms in step.contest.saved_ms.items() if not (isfinite(ms) and ms > 0))
+        if step.reference is None:
+            wrong.append("a contest needs a reference, to which losses are paired")
+        if foreign:
+            wrong.append(f"contestants must be indices of its {len(step.subjects)} subjects, but {foreign} are not")
+        if useless:
+            wrong.append(f"contestants must save a positive number of milliseconds, but {useless} do not")
+        if step.contest.num < 1:
+            wrong.append(f"a contest must have at least one place, but has {step.contest.num}")
+    return wrong + _outside([subject.architecture for subject in scored], problem)
+
+
+def _wrong_results(step: Finish, problem: Problem[Any]) -> list[str]:
+    labels = [result.label for result in step.results]
+    wrong = [] if labels else ["it must have at least one result"]
+    if strange := [label for label in labels if not _LABEL.fullmatch(label)]:
+        wrong.append(f"labels must be of letters, digits, `_`, `-` and `.`, since they name files, but got {strange}")
+    if len(set(labels)) < len(labels):
+        wrong.append(f"labels must differ, but got {labels}")
+    if outside := _outside([result.subject.architecture for result in step.results], problem):
+        return wrong + outside
+    for result in step.results:
+        meets = problem.meets(result.subject.architecture)
+        if meets == bool(result.missed_by):
+            ms = problem.price_ms(result.subject.architecture)
+            wrong.append(
+                f"the result {result.label!r} takes {ms:.3f} ms where {problem.target_latency_ms:.3f} are asked for, "
+                f"but says that it misses its limits by {dict(result.missed_by) or 'nothing'}"
+            )
+    return wrong
+
+
+def _outside(architectures: list[Any], problem: Problem[Any]) -> list[str]:
+    """What is wrong with architectures that do not lie in the space."""
+    wrong = []
+    for architecture in dict.fromkeys(architectures):
+        try:
+            problem.space.check(architecture)
+        except ValueError as error:
+            wrong.append(str(error))
+    return wrong
 
 
 def check(step: Step, outcome: Outcome, /) -> None:

@@ -27,7 +27,9 @@ def settings(
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("setting", "default", "must be", "meaning", show_lines=False)
+    table = Table(show_lines=False)
+    for name in ("setting", "default", "must be", "meaning"):
+        table.add_column(name, no_wrap=name == "setting")
     for setting in known:
         if section in (None, setting.section):
             default = "(must be given)" if setting.default is None else setting.default

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from latency.plugins import Door, PluginError, instance_of, missing_members
 from nas.algorithms import evolving
-from nas.algorithms.algorithm import Algorithm, AlgorithmKind
+from nas.algorithms.algorithm import Algorithm, AlgorithmError, AlgorithmKind, Declaration
 from nas.config.sections import EVOLVING, SearchConfig
 from nas.settings import read
 
@@ -28,7 +28,13 @@ def make_algorithm(search: SearchConfig, /) -> Algorithm[Any]:
     kind = algorithm_door().find(search.algorithm)
     is_ours = search.algorithm == EVOLVING
     settings = search if is_ours else read(kind.settings, search.settings, name="search.settings")
-    algorithm = kind.make(settings)
+    try:
+        algorithm = kind.make(settings)
+    except Exception as error:  # whatever a stranger's code raises
+        raise AlgorithmError(
+            f"the search algorithm {search.algorithm!r} cannot be made ({type(error).__name__}: {error}); this is its "
+            "own fault, or that of `search.settings`"
+        ) from error
     if missing := missing_members(algorithm, Algorithm):
         raise PluginError(
             f"search algorithm {search.algorithm!r} must make a `nas.algorithms.algorithm.Algorithm`, but the "
@@ -41,7 +47,11 @@ def _flaw(value: object, name: str) -> str:
     if flaw := instance_of(AlgorithmKind, wanted="a `nas.algorithms.algorithm.AlgorithmKind`")(value, name):
         return flaw
     assert isinstance(value, AlgorithmKind)
-    if not hasattr(value.settings, "__pydantic_fields__"):
+    declaration: object = value.declaration
+    if not isinstance(declaration, Declaration):
+        return f"must have a `nas.algorithms.algorithm.Declaration`, but has {declaration!r}"
+    settings: object = value.settings
+    if not isinstance(settings, type) or not hasattr(settings, "__pydantic_fields__"):
         return f"must have settings of a class made with `nas.settings.settings`, but has {value.settings!r}"
     if value.declaration.name != name:
         return f"must have the name of its entry point, but calls itself {value.declaration.name!r}"

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from nas.training.captioned_pictures import read_metadata
 from nas.training.dropping import check_stages
 from nas.workers.pool import check_pool
 from nas.workers.worker import WorkerSpec
+from search_spaces.architecture import Architecture
 from search_spaces.diffusers_config import space_from_config
 from search_spaces.folders.loading import SEARCHED, read_context_tokens
 from search_spaces.stock_space import SpaceForm
@@ -104,6 +106,7 @@ def resolve(config: ExperimentConfig, /) -> Experiment:
     context_tokens = read_context_tokens(model.path)
     assert context_tokens is not None, "a pipeline folder has a tokenizer"
     price_ms = source.prices(space, context_tokens=context_tokens)
+    _check_price(price_ms, space.base, source=source)
     start = find_start(config.search.start, model=model, space_base=space.base)
     space.check(start.architecture)
     protected = frozenset(config.search.protected)
@@ -164,6 +167,20 @@ def _source(config: ExperimentConfig) -> LatencySource:
         return TableSource(table=read_table(config.latency_table))
     assert config.latency_source.name is not None, "the config asks for one of both"
     return make_source(config.latency_source.name, settings=config.latency_source.settings, folder=Path())
+
+
+def _check_price(price_ms: Prices, base: Architecture, /, *, source: LatencySource) -> None:
+    """Check that a source prices the base model at all, and the same when it is asked again.
+
+    Raises:
+        ValueError: It does not.
+    """
+    prices = [price_ms(base) for _ in range(2)]
+    if not (isfinite(prices[0]) and prices[0] > 0 and prices[0] == prices[1]):
+        raise ValueError(
+            f"the latency source of {source.scenario.device} must give the base model a positive number of ms, the "
+            f"same every time, but gave {prices[0]} and {prices[1]}; correct the source"
+        )
 
 
 def _score(config: ExperimentConfig) -> ScoreSpec:

@@ -1,6 +1,6 @@
 """Reading an experiment: YAML, overrides, paths, every problem at once. No framework is imported for it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
 from os import PathLike
 from pathlib import Path
@@ -33,6 +33,10 @@ def load_config(path: str | PathLike[str], /, *, overrides: Sequence[str] = ()) 
     path = local_path(path)
     if not path.is_file():
         raise ConfigError(f"there is no config {path}; `experiments/` holds examples")
+    if isinstance(overrides, (str, Mapping)):
+        raise ConfigError(
+            f'overrides must be a list of texts such as ["search.target_ratio=0.5"], but got {overrides!r}'
+        )
     typed: set[str] = set()
     try:
         data = read_yaml(path)

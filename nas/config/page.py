@@ -75,7 +75,7 @@ def page() -> str:
     """docs/settings.md."""
     parts, known = [_HEAD], all_settings()
     for section in dict.fromkeys(each.section for each in known):
-        kind: Any = described(ExperimentConfig)[section].annotation if section else ExperimentConfig
+        kind: Any = section_of(described(ExperimentConfig)[section]) if section else ExperimentConfig
         marked = "†" if section in RESULT_FREE else ""
         parts.append(f"## {f'`{section}`{marked}' if section else 'Top of the file'}\n\n{_summary(kind)}\n")
         rows = ["| setting | kind | default | must be | meaning |", "|---|---|---|---|---|"]

@@ -6,6 +6,7 @@ both obey the laws of `nas.testing.scores`.
 """
 
 import math
+import reprlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, Self, TypeAlias, TypeGuard
@@ -165,6 +166,11 @@ def check_numbers(numbers: Sequence[float], /, *, score: str, num_prompts: int, 
     Raises:
         ScoreError: There is not.
     """
+    if not isinstance(numbers, (tuple, list)) or not all(isinstance(number, (int, float)) for number in numbers):
+        raise ScoreError(
+            f"a score must give a tuple of numbers, but `{score}` gave {type(numbers).__name__} "
+            f"{reprlib.repr(numbers)} of {of}; correct the score, since its laws are checked by nas.testing.scores"
+        )
     if len(numbers) != num_prompts:
         raise ScoreError(
             f"a score must give one number per prompt, but `{score}` gave {len(numbers)} for {num_prompts} prompts of "
@@ -172,10 +178,10 @@ def check_numbers(numbers: Sequence[float], /, *, score: str, num_prompts: int, 
         )
     if broken := sum(not math.isfinite(number) for number in numbers):
         raise ScoreError(
-            f"scores must be finite, but {broken} of {num_prompts} by `{score}` of {of} are not; the model overflows: "
-            "use a wider dtype, or protect the block whose removal does it"
+            f"scores must be finite, but {broken} of {num_prompts} by `{score}` of {of} are not; either the score is "
+            "wrong, or the model overflows: use a wider dtype, or protect the block whose removal does it"
         )
-    return tuple(numbers)
+    return tuple(float(number) for number in numbers)
 
 
 def _against_laws(score: Score) -> list[str]:

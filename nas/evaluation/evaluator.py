@@ -3,6 +3,8 @@
 Nothing here depends on who calls: the same UNet weights, chunk and number of threads give the same bits.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -27,6 +29,20 @@ class Evaluation:
     pictures: Float[Tensor, "n 3 h_px w_px"] | None
 
 
+@contextmanager
+def _blamed(score: Score, what: str) -> Iterator[None]:
+    """Turn whatever a score raises into an error that names it; errors of its own words pass."""
+    try:
+        yield
+    except (ValueError, RuntimeError, OSError):
+        raise
+    except Exception as error:
+        raise ScoreError(
+            f"the score `{score.name}` fails when it {what} ({type(error).__name__}: {error}); this is its own fault, "
+            "or that of `score.settings`"
+        ) from error
+
+
 class Evaluator:
     """Scores UNets on the prompts of a setting.
 
@@ -39,7 +55,8 @@ class Evaluator:
     def __init__(self, setting: ScoreSetting, /, *, score: Score, reference: torch.nn.Module) -> None:
         self._setting, self._score = setting, score
         self._drawer = Drawer(setting)
-        score.start(reference)
+        with _blamed(score, "starts"):
+            score.start(reference)
 
     def evaluate(
         self, unet: torch.nn.Module, /, *, chunk: int, with_pictures: bool = False, of: str = "this UNet"
@@ -58,12 +75,13 @@ class Evaluator:
         score, pictures = self._score, None
         if with_pictures or judges_pictures(score):
             pictures = self.pictures(unet, chunk=chunk, of=of)
-        if judges_pictures(score):
-            assert pictures is not None
-            numbers = score.judge(pictures, chunk=chunk)
-        else:
-            assert probes_network(score)
-            numbers = score.probe(unet, chunk=chunk)
+        with _blamed(score, f"scores {of}"):
+            if judges_pictures(score):
+                assert pictures is not None
+                numbers = score.judge(pictures, chunk=chunk)
+            else:
+                assert probes_network(score)
+                numbers = score.probe(unet, chunk=chunk)
         num_prompts = len(self._setting.prompts(chunk))
         return Evaluation(
             scores=check_numbers(numbers, score=score.name, num_prompts=num_prompts, of=of), pictures=pictures

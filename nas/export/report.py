@@ -1,6 +1,6 @@
 """What an export found out about itself, for a table and for `export.json` in its folder."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -26,8 +26,9 @@ class ExportReport:
         built_predicted_ms: For what was written: more than `predicted_ms` where it has neutral blocks.
         latency_ms: Measured here for the written UNet, in rounds interleaved with the base UNet's.
         base_latency_ms: Measured here for the base UNet.
-        clip: CLIP score of the search that found it.
+        clip: Score of the search that found it, CLIP's unless `scored_by` says another.
         base_clip: Of the base model in that search; None where it started elsewhere.
+        scored_by: Name, unit and direction of the score that both are; None = CLIP's.
     """
 
     name: str
@@ -48,6 +49,14 @@ class ExportReport:
     base_latency_ms: float | None
     clip: float | None
     base_clip: float | None
+    scored_by: Mapping[str, Any] | None = None
+
+    @property
+    def score_label(self) -> str:
+        """What `clip` is called, and which way it counts."""
+        if self.scored_by is None:
+            return "CLIP score"
+        return f"{self.scored_by['name']} ({'higher' if self.scored_by['higher_is_better'] else 'lower'} is better)"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -58,7 +67,7 @@ class ExportReport:
         yield "parameters", f"{self.base_num_params:,}", f"{self.num_params:,}"
         yield "MACs", f"{self.base_num_macs / 1e9:,.3f} G", f"{self.num_macs / 1e9:,.3f} G"
         if self.clip is not None:
-            yield "CLIP score", "" if self.base_clip is None else f"{self.base_clip:.4f}", f"{self.clip:.4f}"
+            yield self.score_label, "" if self.base_clip is None else f"{self.base_clip:.4f}", f"{self.clip:.4f}"
         yield "predicted latency, ms", _ms(self.base_predicted_ms), _ms(self.predicted_ms)
         if self.neutral and self.built_predicted_ms is not None and self.predicted_ms is not None:
             more = self.built_predicted_ms - self.predicted_ms

@@ -102,7 +102,10 @@ def check_place(out: Path, architecture: Architecture, /, *, files: Collection[s
     except (JsonError, SpecError, OSError):
         is_ours = False
     if not is_ours:
-        raise ExportError(f"{out} exists and is not an export of this architecture; give another --out")
+        raise ExportError(
+            f"{out} exists and is not an export of this architecture (of an earlier result, perhaps, where a run was "
+            "extended since); give another --out, or remove it"
+        )
     own = report.get("files", files)
     if own is not None and (foreign := sorted(_files(out) - {*own, REPORT})):
         raise ExportError(
@@ -201,6 +204,7 @@ def _report(
         latency_ms=answer.get("latency_ms"),
         base_latency_ms=answer.get("base_latency_ms"),
         clip=spec.get("clip"),
+        scored_by=spec.get("scored_by"),
         base_clip=None if "start" in spec else spec.get("base_clip"),  # then it is the start's
     )
 
@@ -225,9 +229,10 @@ def draw_before_after(source: ExportSource, /, *, export: Path, path: Path) -> N
     )
     exported = ModelFolder(export, variant=source.model.variant)
     pictures = [draw(model, settings=settings).pictures for model in (source.model, exported)]
-    base_clip = "" if "start" in spec else f", CLIP {spec['base_clip']:.3f}"
+    score = spec.get("scored_by", {}).get("name", "CLIP")
+    base_clip = "" if "start" in spec else f", {score} {spec['base_clip']:.3f}"
     title = (
         f"above: base, {spec['base_latency_ms']:.2f} ms{base_clip}    "
-        f"below: found, {spec['predicted_latency_ms']:.2f} ms, CLIP {spec['clip']:.3f}"
+        f"below: found, {spec['predicted_latency_ms']:.2f} ms, {score} {spec['clip']:.3f}"
     )
     write_grid(path, np.concatenate(pictures), captions=prompts * 2, num_columns=len(prompts), title=title)

@@ -31,6 +31,7 @@ class FoundArchitecture:
         architecture: What was found.
         round: The round whose checkpoint holds its weights.
         job: Index of the training among those of its round.
+        scored_by: Name, unit and direction of the score that `clip` and `base_clip` are; None = CLIP's.
         stop: Why the search ended.
         target_met: Whether it meets the target.
         actions: A- and A+ from the start to it, in order.
@@ -57,12 +58,14 @@ class FoundArchitecture:
     digests: Mapping[str, str]
     scenario: str = "unet"
     job: int = 0
+    scored_by: Mapping[str, Any] | None = None
     start: Architecture | None = None
 
     @property
     def name(self) -> str:
         """Such as "shapes_cpu_lat@12.3ms_clip@0.84"."""
-        return f"{self.scenario}_lat@{self.predicted_latency_ms:.1f}ms_clip@{self.clip.mean:.2f}"
+        score = "clip" if self.scored_by is None else self.scored_by["name"]
+        return f"{self.scenario}_lat@{self.predicted_latency_ms:.1f}ms_{score}@{self.clip.mean:.2f}"
 
 
 def describe(architecture: Architecture, /, *, space: UNetSpace, model: str) -> dict[str, Any]:
@@ -89,6 +92,7 @@ def spec_of(found: FoundArchitecture, /, *, space: UNetSpace, model: Path) -> di
         "name": found.name,
         "actions": [str(action) for action in found.actions],
         **({} if found.start is None else {"start": found.start.to_dict()}),
+        **({} if found.scored_by is None else {"scored_by": dict(found.scored_by)}),
         "stop": str(found.stop),
         "target_met": found.target_met,
         "target_latency_ms": found.target_latency_ms,

@@ -6,12 +6,12 @@ was extended replays its first config to the end and goes on from there with the
 """
 
 import time
-from collections.abc import Callable, Mapping
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from nas.algorithms.algorithm import Algorithm, check
+from nas.algorithms.algorithm import Algorithm, AlgorithmError, check, check_step
 from nas.algorithms.problem import Problem
 from nas.algorithms.steps import Extended, Finish, Outcome, Recipe, Score, Step, Train, Trained
 from nas.config.experiment import Experiment
@@ -97,6 +97,18 @@ def search(experiment: Experiment, run: RunDirectory, /, *, listeners: Listeners
             return session.search([*earlier, config.plain()])
 
 
+@contextmanager
+def _blamed(algorithm: Algorithm[Any], number: int) -> Iterator[None]:
+    """Turn whatever an algorithm raises into an error that names it."""
+    try:
+        yield
+    except OSError:  # a disk, or a device that is measured
+        raise
+    except Exception as error:
+        name, kind = algorithm.declaration.name, type(error).__name__
+        raise AlgorithmError(f"the search algorithm {name!r} failed at step {number}: {kind}: {error}") from error
+
+
 def _named(score: Declaration) -> dict[str, object] | None:
     """What a trace says of a score that is not CLIP; traces of CLIP are as they were before there were others."""
     if score.name == CLIP:
@@ -158,8 +170,10 @@ class _Session:
         self._emit(event, distrust=self._experiment.source.distrust)
 
     def _until_finished(self, algorithm: Algorithm[Any], state: Any, problem: Problem[Any]) -> tuple[Any, Finish]:
-        for _ in range(algorithm.max_steps(problem)):
-            step: Step = algorithm.step(state)
+        for number in range(algorithm.max_steps(problem)):
+            with _blamed(algorithm, number):
+                step: Step = algorithm.step(state)
+                check_step(step, problem=problem)
             if step.decision is not None:
                 self._emit(Decided.of(step.decision))
             if isinstance(step, Finish):
@@ -167,10 +181,11 @@ class _Session:
                 return state, step
             outcome = self._train(step, problem) if isinstance(step, Train) else self._score(step, problem)
             check(step, outcome)
-            state = algorithm.told(state, step, outcome)
-        raise AssertionError(
-            f"the algorithm {algorithm.declaration.name!r} must finish within {algorithm.max_steps(problem)} steps, as "
-            "its `max_steps` says, but asks for more"
+            with _blamed(algorithm, number):
+                state = algorithm.told(state, step, outcome)
+        raise AlgorithmError(
+            f"the search algorithm {algorithm.declaration.name!r} must finish within {algorithm.max_steps(problem)} "
+            "steps, as its `max_steps` says, but asks for more; this is its own fault"
         )
 
     def _train(self, step: Train, problem: Problem[Any]) -> Outcome:
@@ -242,6 +257,7 @@ class _Session:
                     clip=result.score,
                     digests={**self._digests(config), "weights": result.subject.weights},
                     scenario=self._experiment.source.scenario.name,
+                    scored_by=_named(self._experiment.score),
                 )
             )
             path = self._run.spec_path if len(specs) == 1 else self._run.result_path(result.label)

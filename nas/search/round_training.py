@@ -7,6 +7,7 @@ from functools import cached_property
 
 import torch
 
+from nas.algorithms.algorithm import AlgorithmError
 from nas.algorithms.steps import FIRST, Job, Recipe
 from nas.config.sections import ExperimentConfig
 from nas.pipelines.folder import PipelineParts
@@ -115,6 +116,11 @@ class JobTrainer:
             self._take(base.state_dict())
             self._start(self._supernet)
         else:
+            if digest not in self._places:
+                raise AlgorithmError(
+                    f"weights must be those that a training of this search gave, but nobody gave {digest!r}: a fault "
+                    "of the search algorithm"
+                )
             number, index = self._places[digest][0]
             weights = self._run.read_weights(number, job=index)
             if weights is None:
@@ -134,12 +140,15 @@ class JobTrainer:
         """Index of the job of a round whose checkpoint holds the weights of a digest.
 
         Raises:
-            ValueError: No training of the round gave them: a fault of the algorithm.
+            AlgorithmError: No training of the round gave them.
         """
         for number, index in self._places.get(digest, ()):
             if number == round_number:
                 return index
-        raise ValueError(f"a result's weights must be those of its round, but round {round_number} gave no {digest!r}")
+        raise AlgorithmError(
+            f"a result's weights must be those of its round, but round {round_number} gave no {digest!r}: a fault of "
+            "the search algorithm"
+        )
 
     def weights(self) -> Mapping[str, torch.Tensor]:
         """Every weight by name, sharing memory with the supernet."""
