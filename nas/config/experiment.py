@@ -93,6 +93,8 @@ def resolve(config: ExperimentConfig, /) -> Experiment:
         ValueError: A missing or broken part, a table that does not cover the space, or a target below the fastest
             reachable architecture.
     """
+    if not isinstance(config, ExperimentConfig):
+        raise ValueError(f"`resolve` takes a config, as `load_config(path)` gives it, but got {config!r}")
     model = find_model(config.model, variant=config.model_variant)
     if config.robust_training.pictures is not None:
         read_metadata(config.robust_training.pictures)

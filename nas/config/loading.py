@@ -31,12 +31,14 @@ def load_config(path: str | PathLike[str], /, *, overrides: Sequence[str] = ()) 
         ConfigError: The file is missing or breaks a law; the message lists every problem.
     """
     path = local_path(path)
-    if not path.is_file():
-        raise ConfigError(f"there is no config {path}; `experiments/` holds examples")
     if isinstance(overrides, (str, Mapping)):
         raise ConfigError(
             f'overrides must be a list of texts such as ["search.target_ratio=0.5"], but got {overrides!r}'
         )
+    if path.is_dir():
+        raise ConfigError(f"{path} is a folder; give the YAML file of an experiment in it")
+    if not path.is_file():
+        raise ConfigError(f"there is no config {path}; `experiments/` holds examples")
     typed: set[str] = set()
     try:
         data = read_yaml(path)

@@ -2,6 +2,7 @@
 
 from os import PathLike
 
+from latency.pricing.scenario import Dtype
 from nas.export.form import ExportForm
 from nas.export.report import ExportReport
 from nas.export.source import source_of_run
@@ -37,6 +38,8 @@ def export_run(
     """
     path = run.path if isinstance(run, Run) else local_path(run)
     form = chosen(ExportForm, form, name="form")
+    if dtype is not None:
+        dtype = chosen(Dtype, dtype, name="dtype")
     name = "export" if form is ExportForm.DIFFUSERS else f"export-{form}"
     return export(
         source_of_run(path), out=path / name if out is None else local_path(out), form=form, dtype=dtype,

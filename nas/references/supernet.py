@@ -33,6 +33,8 @@ def load_supernet(
         ValueError: No such model, or no UNet that this package understands.
     """
     folder = local_folder(model, variant=variant)
+    if max_copies < 0:
+        raise ValueError(f"`max_copies` must be at least 0, but got {max_copies}")
     form = chosen(SpaceForm, space, name="space")
     return Supernet(
         load_unet(folder, variant=variant),
