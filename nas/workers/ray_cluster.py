@@ -64,7 +64,8 @@ def connect(address: str | None, /) -> bool:
 def _guard_local_ray() -> None:
     """Let only this process and its children command the Ray that it starts.
 
-    Ray asks for a token by default, and would write it into the home folder; one in the environment serves as well.
+    Ray asks for a token by default, and would write it into the home folder; one in the environment serves as well. It
+    stays there for the next Ray of this process, since Ray reads its token once a process.
     """
     if not {"RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"} & os.environ.keys():
         os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)

@@ -4,10 +4,11 @@ import logging
 import os
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -40,6 +41,7 @@ class Clock:
         return self.now_s
 
 
+ROOT = Path(__file__).parents[3]
 STORE_BYTES = 100 * 2**20
 MakePool = Callable[..., RayPool[TinyTask, TinyResult]]
 
@@ -108,18 +110,36 @@ def is_gone(process: int, /) -> bool:
     return not is_alive(process)
 
 
-def test_ray_is_started_on_this_machine_guarded_and_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """First in the file: this process is not connected yet."""
-    monkeypatch.setenv("HOME", str(tmp_path))
-    for name in ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"):
-        monkeypatch.delenv(name, raising=False)
+GUARDED = """
+import os, sys
+from contextlib import closing
+from pathlib import Path
+
+import ray
+from nas.workers.ray_pool import RayPool
+from nas.workers.settings import WorkerSettings
+from tests.nas.tiny_worker import TinySpec, TinyTask, TinyWorker
+
+for _ in range(2):
     assert not ray.is_initialized()
-    settings = WorkerSettings(num_workers=1)
-    with closing(RayPool(TinySpec(markers=tmp_path), worker_class=TinyWorker, settings=settings)) as pool:
-        assert squares(list(pool.evaluate(tasks(3)))) == expected(3)
+    spec, settings = TinySpec(markers=Path(sys.argv[1])), WorkerSettings(num_workers=1)
+    with closing(RayPool(spec, worker_class=TinyWorker, settings=settings)) as pool:
+        results = pool.evaluate([TinyTask(number=number) for number in range(3)])
+        assert sorted(result.square for result in results) == [0, 1, 4]
         assert os.environ["RAY_USAGE_STATS_ENABLED"] == "0"
         assert os.environ["RAY_AUTH_MODE"] == "token"
     assert not ray.is_initialized()
+"""
+
+
+def test_ray_is_started_on_this_machine_guarded_and_left(tmp_path: Path) -> None:
+    """Twice in a process of its own: Ray reads its token once a process, and this one may have used Ray already."""
+    theirs = ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH", "RAY_ADDRESS", "RAY_USAGE_STATS_ENABLED")
+    environment = {name: value for name, value in os.environ.items() if name not in theirs}
+    environment |= {"HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", GUARDED, str(tmp_path)]
+    done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
     assert not (tmp_path / ".ray").exists()
 
 
