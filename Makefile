@@ -43,8 +43,8 @@ demo: venv runs/demo-pictures/metadata.jsonl ## Search the bundled model, export
 runs/demo-pictures/metadata.jsonl: | venv
 	"$(VENV)/bin/python" -m search_spaces.shapes runs/demo-pictures --num 1024
 
-test: venv ## Run the tests that need neither a GPU nor patience
-	"$(VENV)/bin/python" -m pytest
+test: coverage ## Run the tests that need neither a GPU nor patience; those that are fast tell what they cover
+	"$(VENV)/bin/python" -m pytest --rest
 
 test-fast: venv ## Run the tests that load no bundled model and start no process: under two minutes
 	"$(VENV)/bin/python" -m pytest --fast

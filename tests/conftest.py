@@ -34,13 +34,16 @@ SLOW_WORDS = re.compile(
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--record-goldens", action="store_true", help="write the golden files instead of comparing")
     parser.addoption("--fast", action="store_true", help="leave out modules that load the model or start a process")
+    parser.addoption("--rest", action="store_true", help="run what --fast leaves out, and nothing else")
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """With `--fast`, leave out test modules by the rule of the fast tier; the others are collected as ever."""
-    if not config.getoption("--fast") or collection_path.suffix != ".py":
+    """With `--fast` or `--rest`, take half of the test modules by the rule of the fast tier; else all are collected."""
+    fast, rest = config.getoption("--fast"), config.getoption("--rest")
+    if not (fast or rest) or not collection_path.name.startswith("test_"):
         return None
-    return True if SLOW_WORDS.search(collection_path.read_text(encoding="utf-8")) else None
+    is_slow = SLOW_WORDS.search(collection_path.read_text(encoding="utf-8")) is not None
+    return True if is_slow is fast else None
 
 
 def pytest_collection_finish() -> None:
