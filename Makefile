@@ -46,7 +46,7 @@ runs/demo-pictures/metadata.jsonl: | venv
 test: coverage ## Run the tests that need neither a GPU nor patience; those that are fast tell what they cover
 	"$(VENV)/bin/python" -m pytest --rest
 
-test-fast: venv ## Run the tests that load no bundled model and start no process: under two minutes
+test-fast: venv ## Run the tests that load no bundled model and start no process: while you write
 	"$(VENV)/bin/python" -m pytest --fast
 
 coverage: venv ## Print which lines and branches the fast tests reach; fails below the floor in pyproject.toml
