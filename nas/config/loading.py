@@ -1,7 +1,9 @@
 """Reading an experiment: YAML, overrides, paths, every problem at once. No framework is imported for it."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
+from importlib import metadata
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -73,7 +75,19 @@ def stored_config(path: Path, /) -> ExperimentConfig:
     try:
         return read(ExperimentConfig, with_before(read_yaml(path)), name=str(path))
     except (YamlError, SettingsError) as error:
-        raise ConfigError(str(error)) from None
+        raise ConfigError(f"{error}{_written_by(path)}") from None
+
+
+def _written_by(path: Path) -> str:
+    """Which version wrote a stored config, as a last line for its errors; empty when the run does not say."""
+    for folder in path.parents[:2]:  # an earlier config lies in `earlier/`
+        try:
+            libraries = json.loads((folder / "environment.json").read_text(encoding="utf-8"))["libraries"]
+            wrote, reads = libraries["snapfusion-nas"], metadata.version("snapfusion-nas")
+        except (OSError, ValueError, LookupError, TypeError):
+            continue
+        return f"\nThe run was written by snapfusion-nas {wrote} and is read by {reads}; use the version that wrote it"
+    return ""
 
 
 def stored_values(path: Path, /) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Experiments as YAML: every problem named with its place, overrides, paths, and what makes two searches the same."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -191,6 +192,22 @@ def test_a_kept_config_that_breaks_a_law_is_named(tmp_path: Path) -> None:
     head, *lines = str(error.value).splitlines()
     assert head == f"{kept} has 2 problems:"
     assert sorted(line.partition(":")[0].strip() for line in lines) == ["search", "sed"]
+
+
+@pytest.mark.parametrize("place", ["config.yaml", "earlier/0.yaml"])
+def test_a_kept_config_that_cannot_be_read_tells_which_version_wrote_it(tmp_path: Path, place: str) -> None:
+    kept = tmp_path / "run" / place
+    kept.parent.mkdir(parents=True)
+    kept.write_text(dumped(load_config(write(tmp_path)).plain() | {"of_tomorrow": 3}), encoding="utf-8")
+    described = tmp_path / "run" / "environment.json"
+    described.write_text(json.dumps({"libraries": {"snapfusion-nas": "7.0.0"}}), encoding="utf-8")
+    with pytest.raises(
+        ConfigError, match=r"of_tomorrow(.|\n)*\nThe run was written by snapfusion-nas 7\.0\.0 and is read"
+    ):
+        stored_config(kept)
+    described.write_text("[]", encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"of_tomorrow[^\n]*$"):
+        stored_config(kept)
 
 
 # --- paths: those of a file are the file's, those that are typed are the shell's, and none that is kept is relative
