@@ -66,9 +66,17 @@ class Reranking:
 
     def step(self, state: Heat, /) -> Step:
         if state.round == 2:
+            over_ms = [state.problem.price_ms(a) - state.problem.target_latency_ms for a in state.finalists]
+            finalists = zip(state.finalists, state.weights, state.scores, over_ms, strict=True)
             results = [
-                Result(subject=Subject(architecture=a, weights=w), round=1, score=score, label=f"finalist-{index}")
-                for index, (a, w, score) in enumerate(zip(state.finalists, state.weights, state.scores, strict=True))
+                Result(
+                    subject=Subject(architecture=a, weights=w),
+                    round=1,
+                    score=score,
+                    label=f"finalist-{index}",
+                    missed_by={"latency_ms": over} if over > 0 else {},
+                )
+                for index, (a, w, score, over) in enumerate(finalists)
             ]
             best = max(results, key=lambda result: result.score.mean)
             others = tuple(result for result in results if result is not best)
@@ -144,6 +152,7 @@ def test_every_result_has_a_spec_and_a_line_of_the_trace_its_genes(run: Path) ->
     assert first["clip"] >= second["clip"]
     assert first["digests"]["weights"] != second["digests"]["weights"]
     for spec in (first, second):
+        assert spec["target_met"] == (spec["predicted_latency_ms"] <= spec["target_latency_ms"])
         weights = RunDirectory(run).read_weights(spec["round"], job=spec.get("job", 0))
         assert weights is not None
         assert weights_digest(weights) == spec["digests"]["weights"], "exporting reads them from there"
