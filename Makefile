@@ -47,7 +47,7 @@ test: coverage ## Run the tests that need neither a GPU nor patience; those that
 	"$(VENV)/bin/python" -m pytest --rest
 
 test-fast: venv ## Run the tests that load no bundled model and start no process: while you write
-	"$(VENV)/bin/python" -m pytest --fast
+	"$(VENV)/bin/python" -m pytest --fast --hypothesis-profile=quick
 
 coverage: venv ## Print which lines and branches the fast tests reach; fails below the floor in pyproject.toml
 	"$(VENV)/bin/python" -m coverage run -m pytest --fast

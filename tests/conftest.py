@@ -19,6 +19,7 @@ instrument()  # before any module that it checks is imported
 
 # A shared machine makes single examples slow now and then; that is no failure.
 settings.register_profile("house", deadline=None)
+settings.register_profile("quick", deadline=None, max_examples=25)  # of `make test-fast`: while one writes
 settings.load_profile("house")
 
 
