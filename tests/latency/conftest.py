@@ -7,22 +7,10 @@ from diffusers import UNet2DConditionModel
 from latency.blocks.modules import Inputs, isolated_blocks, whole_model
 from latency.blocks.tasks import workload_of
 from latency.exporters.cache import ExportCache
+from latency.testing.backend_laws import TINY_UNET as TINY
 from search_spaces import space_from_config
 from search_spaces.supernet import Supernet
 from tests.latency.strategies import TOKENS
-
-# 9x9 latents: stages 9 and 5, so the upsampling must be told its size.
-TINY = {
-    "sample_size": 9,
-    "block_out_channels": (8, 16),
-    "layers_per_block": 1,
-    "down_block_types": ("CrossAttnDownBlock2D", "DownBlock2D"),
-    "mid_block_type": None,
-    "up_block_types": ("UpBlock2D", "CrossAttnUpBlock2D"),
-    "attention_head_dim": 2,
-    "cross_attention_dim": 16,
-    "norm_num_groups": 4,
-}
 
 # One stage of it: fewer files to export, and most of them are the same.
 ONE_STAGE = TINY | {
