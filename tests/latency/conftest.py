@@ -7,13 +7,13 @@ from diffusers import UNet2DConditionModel
 from latency.blocks.modules import Inputs, isolated_blocks, whole_model
 from latency.blocks.tasks import workload_of
 from latency.exporters.cache import ExportCache
-from latency.testing.backend_laws import TINY_UNET as TINY
+from latency.testing.backend_laws import TINY_UNET
 from search_spaces import space_from_config
 from search_spaces.supernet import Supernet
 from tests.latency.strategies import TOKENS
 
 # One stage of it: fewer files to export, and most of them are the same.
-ONE_STAGE = TINY | {
+ONE_STAGE = TINY_UNET | {
     "block_out_channels": (8,),
     "down_block_types": ("CrossAttnDownBlock2D",),
     "up_block_types": ("CrossAttnUpBlock2D",),
@@ -23,7 +23,7 @@ ONE_STAGE = TINY | {
 @pytest.fixture(scope="session")
 def tiny():
     torch.manual_seed(0)
-    unet = UNet2DConditionModel(**TINY).eval()
+    unet = UNet2DConditionModel(**TINY_UNET).eval()
     return Supernet(unet, space=space_from_config(unet.config, max_copies=1))
 
 

@@ -14,9 +14,9 @@ from latency.blocks.modules import Inputs, ModuleCall, isolated_blocks, whole_mo
 from latency.exporters.cache import ExportCache, content_digest, default_cache_folder, weight_files
 from latency.exporters.flat import FlatModule
 from latency.exporters.formats import Converter, ModelFormat
+from latency.testing.backend_laws import TINY_UNET
 from search_spaces import BlockKind, space_from_config
 from search_spaces.supernet import Supernet
-from tests.latency.conftest import TINY
 from tests.latency.strategies import TOKENS
 
 
@@ -51,7 +51,7 @@ def test_a_flat_module_takes_named_tensors_and_returns_what_the_call_returns(tin
 
 @torch.no_grad()
 def test_tensors_in_a_dict_become_inputs_of_their_own():
-    config = TINY | {
+    config = TINY_UNET | {
         "addition_embed_type": "text_time", "addition_time_embed_dim": 8, "projection_class_embeddings_input_dim": 58,
     }  # fmt: skip
     unet = UNet2DConditionModel(**config).eval()
@@ -67,7 +67,7 @@ def test_every_task_has_content_of_its_own_and_weights_are_no_part_of_it(tiny, t
     digests = {task: content_digest(FlatModule(call), exporter) for task, call in tiny_calls.items()}
     assert len(set(digests.values())) == len(digests)
     torch.manual_seed(1)
-    other = Supernet(UNet2DConditionModel(**TINY), space=tiny.space)
+    other = Supernet(UNet2DConditionModel(**TINY_UNET), space=tiny.space)
     calls = isolated_blocks(other, Inputs(other.unet, batch=1, context_tokens=TOKENS, seed=5), height=9, width=9)
     assert {task: content_digest(FlatModule(call), exporter) for task, call in calls.items()} == {
         task: digest for task, digest in digests.items() if task in calls

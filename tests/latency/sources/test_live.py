@@ -11,8 +11,8 @@ from latency.measuring.scenario_log import SampleLogError
 from latency.sources import make_source
 from latency.sources.live import LiveSource
 from latency.sources.machine import LiveSettings, Machine
+from latency.testing.backend_laws import TINY_UNET
 from search_spaces import space_from_config
-from tests.latency.conftest import TINY
 from tests.latency.counting import Counting
 from tests.latency.sources.models import one_stage_model
 from tests.latency.strategies import TOKENS
@@ -101,7 +101,7 @@ def test_another_machines_or_settings_prices_are_refused_by_name(tmp_path):
 def test_another_models_space_is_refused_before_anything_is_measured(tmp_path):
     bench = Bench()
     with pytest.raises(LatencyTableError, match="differ in stages"):
-        source(tmp_path / "p.jsonl", bench).prices(space_from_config(TINY), context_tokens=TOKENS)
+        source(tmp_path / "p.jsonl", bench).prices(space_from_config(TINY_UNET), context_tokens=TOKENS)
     assert bench.num_prepared == 0
     with pytest.raises(FileNotFoundError, match="make it first"):
         source(tmp_path / "none" / "p.jsonl", bench).prices(SPACE, context_tokens=TOKENS)
