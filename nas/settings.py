@@ -18,6 +18,8 @@ from pydantic.dataclasses import dataclass
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
+from search_spaces.files.user_error import UserError
+
 T = TypeVar("T")
 MAX_PROBLEMS: Final = 30  # as many as a person reads
 _CONFIG: Final = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
@@ -26,7 +28,7 @@ _SHORT: Final = reprlib.Repr()
 _SHORT.maxstring = _SHORT.maxother = 120
 
 
-class SettingsError(ValueError):
+class SettingsError(UserError):
     """Settings that break their laws; the message lists every problem with its place."""
 
 

@@ -10,10 +10,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final, Self
 
+from search_spaces.files.user_error import UserError
+
 SCHEMA_VERSION: Final = 1
 
 
-class ArchitectureError(ValueError):
+class ArchitectureError(UserError):
     """An architecture, or an action on it, that breaks a law; the message holds all that is wrong."""
 
 

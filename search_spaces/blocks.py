@@ -7,6 +7,8 @@ Two blocks of equal signature cost the same on a device, wherever they stand. Kn
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 
+from search_spaces.files.user_error import UserError
+
 
 class BlockKind(StrEnum):
     """Kinds of blocks that a latency table prices."""
@@ -49,9 +51,9 @@ class BlockSignature:
         numbers = {k: v for k, v in asdict(self).items() if k not in ("kind", "variant")}
         negative = {k: v for k, v in numbers.items() if v < 0}
         if negative:
-            raise ValueError(f"a block signature holds no negative number, but got {negative} for kind {self.kind}")
+            raise UserError(f"a block signature holds no negative number, but got {negative} for kind {self.kind}")
         if self.kind is BlockKind.CROSS_ATTENTION and self.heads * self.head_dim == 0:
-            raise ValueError("a cross_attention signature needs `heads` and `head_dim` of at least 1")
+            raise UserError("a cross_attention signature needs `heads` and `head_dim` of at least 1")
 
     def __str__(self) -> str:
         """A short name such as "resnet 1920->640 32x32" or "cross_attention 320 64x64 x2"."""

@@ -3,6 +3,8 @@
 from enum import StrEnum
 from typing import TypeVar
 
+from search_spaces.files.user_error import UserError
+
 E = TypeVar("E", bound=StrEnum)
 
 
@@ -20,4 +22,4 @@ def chosen(kind: type[E], value: str, /, *, name: str) -> E:
     try:
         return kind(value)
     except ValueError:
-        raise ValueError(f"`{name}` must be one of {', '.join(kind)}, but got {value!r}") from None
+        raise UserError(f"`{name}` must be one of {', '.join(kind)}, but got {value!r}") from None

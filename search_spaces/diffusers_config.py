@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from search_spaces.architecture import Architecture
+from search_spaces.files.user_error import UserError
 from search_spaces.stock_law import depths_of, mid_stage, mid_type, stock_reasons
 from search_spaces.stock_space import SpaceForm, StockSpace
 from search_spaces.unet_space import UNetSpace
@@ -46,7 +47,7 @@ FIXED: Final[dict[str, Any]] = {
 }
 
 
-class UnsupportedConfigError(ValueError):
+class UnsupportedConfigError(UserError):
     """A UNet config that the space cannot describe; the message names every such setting and what is supported."""
 
 

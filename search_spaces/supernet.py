@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from search_spaces.actions import CopyStart
 from search_spaces.architecture import Architecture
 from search_spaces.diffusers_config import space_from_config
+from search_spaces.files.user_error import UserError
 from search_spaces.unet_space import UNetSpace
 from search_spaces.wiring import last_down, module_prefix
 
@@ -193,7 +194,7 @@ class Supernet:
         """
         self.update_weights(weights)
         if missing := sorted(self.weights().keys() - weights.keys()):
-            raise ValueError(f"weights do not fit this UNet: {len(missing)} are missing, such as {missing[:3]}")
+            raise UserError(f"weights do not fit this UNet: {len(missing)} are missing, such as {missing[:3]}")
 
     def update_weights(self, changed: Mapping[str, torch.Tensor], /) -> None:
         """Take over some of what `weights` gave; the others stay; copies are born as the names ask for.
@@ -206,7 +207,7 @@ class Supernet:
                 blocks[key].append(self._copy(blocks[key][-1]))
         own = self.weights()
         if wrong := sorted(name for name in changed if name not in own or own[name].shape != changed[name].shape):
-            raise ValueError(f"weights do not fit this UNet: {len(wrong)} names or shapes differ, such as {wrong[:3]}")
+            raise UserError(f"weights do not fit this UNet: {len(wrong)} names or shapes differ, such as {wrong[:3]}")
         with torch.no_grad():
             for name, tensor in changed.items():
                 own[name].copy_(tensor)

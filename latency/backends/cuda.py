@@ -18,6 +18,7 @@ from latency.backends.torch_compile import compiled
 from latency.blocks.modules import ModuleCall
 from latency.pricing.scenario import Runtime
 from latency.timing.clock import Clock
+from search_spaces.files.user_error import UserError
 
 REPEAT_BELOW_MS: Final = (
     2.0  # hundreds of launches: above, what one call waits for its first kernel is below a per cent
@@ -79,7 +80,7 @@ class Cuda:
 
     def __init__(self, *, mode: CudaMode = CudaMode.EAGER) -> None:
         if not torch.cuda.is_available():
-            raise ValueError(
+            raise UserError(
                 f"torch must see a CUDA device, but torch {torch.__version__} sees none; "
                 "look at `nvidia-smi`, or measure another backend"
             )

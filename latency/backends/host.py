@@ -13,6 +13,7 @@ from torch import nn
 from latency.blocks.modules import ModuleCall
 from latency.pricing.scenario import Runtime
 from latency.timing.clock import Clock, ThreadCpuClock, WallClock
+from search_spaces.files.user_error import UserError
 
 REFERENCE_SIZE: Final = 512
 REFERENCE_PRODUCTS: Final = 6  # 0.8 GMACs: tens of milliseconds on one core, long enough to feel the machine's mood
@@ -40,7 +41,7 @@ class HostCpu(ABC):
 
     def __init__(self, *, threads: int = 1) -> None:
         if threads < 1:
-            raise ValueError(f"`threads` must be at least 1, but got {threads}")
+            raise UserError(f"`threads` must be at least 1, but got {threads}")
         self.threads = threads
         self.clock: Clock = ThreadCpuClock() if threads == 1 else WallClock()
 

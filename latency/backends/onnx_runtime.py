@@ -15,6 +15,7 @@ from latency.exporters.flat import OUTPUT, FlatModule
 from latency.exporters.to_onnx import OnnxExporter
 from latency.pricing.scenario import Runtime
 from latency.timing.clock import WallClock
+from search_spaces.files.user_error import UserError
 
 CPU = "CPUExecutionProvider"
 # Providers whose tensors live on a device of their own, by ONNX Runtime's name of it; other providers use the host's.
@@ -51,7 +52,7 @@ class OnnxRuntime(HostCpu):
         self._cache, self._exporter = cache, OnnxExporter()
         self._ort = load_extra("onnxruntime", extra="onnx")
         if provider not in (present := self._ort.get_available_providers()):
-            raise ValueError(f"`provider` must be one of this ONNX Runtime's: {', '.join(present)}; got {provider!r}")
+            raise UserError(f"`provider` must be one of this ONNX Runtime's: {', '.join(present)}; got {provider!r}")
         self.provider = provider
         if provider != CPU:
             self.clock, self.compute_unit = WallClock(), provider.removesuffix("ExecutionProvider").lower()
@@ -83,7 +84,7 @@ class OnnxRuntime(HostCpu):
             options.add_session_config_entry("session.use_device_allocator_for_initializers", "1")
         session = self._ort.InferenceSession(path, options, providers=[self.provider])
         if session.get_providers()[0] != self.provider:
-            raise ValueError(
+            raise UserError(
                 f"blocks must run on {self.provider}, but ONNX Runtime fell back to {session.get_providers()[0]}; "
                 "look at its log for the reason"
             )

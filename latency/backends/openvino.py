@@ -14,6 +14,7 @@ from latency.exporters.flat import FlatModule
 from latency.exporters.to_onnx import OnnxExporter
 from latency.pricing.scenario import Runtime
 from latency.timing.clock import ProcessCpuClock, WallClock
+from search_spaces.files.user_error import UserError
 
 CPU = "CPU"
 
@@ -41,7 +42,7 @@ class OpenVino(HostCpu):
         self._ov = load_extra("openvino", extra="openvino")
         self._cache, self._exporter, self._core = cache, OnnxExporter(), self._ov.Core()
         if device not in (present := self._core.available_devices):
-            raise ValueError(f"`device` must be one that OpenVINO sees: {', '.join(present)}; got {device!r}")
+            raise UserError(f"`device` must be one that OpenVINO sees: {', '.join(present)}; got {device!r}")
         self.device, self.compute_unit = device, device.partition(".")[0].lower()
         if threads == 1 and device == CPU:
             self.clock = ProcessCpuClock()

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from latency.backends.backend import Backend, BackendKind, BackendSettings
 from latency.plugins import Door, PluginError, instance_of, missing_members
+from search_spaces.files.user_error import UserError
 
 if TYPE_CHECKING:
     from latency.exporters.cache import ExportCache
@@ -47,9 +48,9 @@ def make_backend(name: str, /, *, threads: int, provider: str | None, cache: Pat
     kind = backend_door().find(name)
     if provider is not None and not kind.has_provider:
         with_provider = [str(each) for each, ours in OURS.items() if ours.has_provider]
-        raise ValueError(f"`--provider` is a setting of {' and '.join(with_provider)}, not of {name}")
+        raise UserError(f"`--provider` is a setting of {' and '.join(with_provider)}, not of {name}")
     if threads != 1 and not kind.has_threads:
-        raise ValueError(f"`--threads` is a setting of backends on the CPU, not of {name}")
+        raise UserError(f"`--threads` is a setting of backends on the CPU, not of {name}")
     backend = kind.make(BackendSettings(threads=threads, provider=provider, cache=cache))
     if missing := missing_members(backend, Backend):
         raise PluginError(

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from latency.pricing.scenario import Dtype
+from search_spaces.files.user_error import UserError
 from search_spaces.unet_space import DEFAULT_CONTEXT_TOKENS
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def latency_model(model: Path, /) -> LatencyModel:
         )
     config = read_unet_config(model)
     if config["_class_name"] == SEARCHED:
-        raise ValueError(
+        raise UserError(
             f"a latency table is measured on the base model, but {model} holds a searched UNet; give its base"
         )
     return LatencyModel(

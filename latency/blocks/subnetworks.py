@@ -4,6 +4,7 @@ import random
 from typing import Final
 
 from search_spaces import Architecture, UNetSpace
+from search_spaces.files.user_error import UserError
 
 # Chances that make sub-networks from nearly whole to nearly empty, some with copies.
 REMOVAL_SHARES: Final = (0.1, 0.6)
@@ -29,7 +30,7 @@ def random_architectures(space: UNetSpace, /, *, num: int, seed: int) -> tuple[A
         if architecture != space.base:
             found[architecture] = None
     if len(found) < num:
-        raise ValueError(
+        raise UserError(
             f"the space must hold {num} random sub-networks, but only {len(found)} were found; ask for fewer"
         )
     return tuple(found)

@@ -21,6 +21,7 @@ from latency.blocks.modules import ModuleCall
 from latency.exporters.flat import FlatModule
 from latency.exporters.formats import Converter, Exporter
 from search_spaces.files.durable import is_part, sweep_beside, whole_with_others
+from search_spaces.files.user_error import UserError
 
 DISTRIBUTION: Final = "snapfusion-nas"
 
@@ -46,7 +47,7 @@ class ExportCache:
         """
         flat = FlatModule(call).eval()
         if any(tensor.dtype is torch.bfloat16 for tensor in flat.inputs.values()):
-            raise ValueError("`dtype` of exported blocks must be float32 or float16, but got bfloat16")
+            raise UserError("`dtype` of exported blocks must be float32 or float16, but got bfloat16")
         path = self._path(flat, exporter)
         if not path.exists():
             sweep_beside(path)

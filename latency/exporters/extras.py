@@ -3,10 +3,12 @@
 from importlib import import_module
 from typing import Any, Final
 
+from search_spaces.files.user_error import UserError
+
 DISTRIBUTION: Final = "snapfusion-nas"
 
 
-class MissingExtraError(ValueError):
+class MissingExtraError(UserError):
     """A package that an optional extra brings is not installed, or does not load."""
 
 

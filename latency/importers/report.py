@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from latency.importers.reading import ReportError
-from search_spaces.files.strict_json import JsonError, decoded, parse_json
+from search_spaces.files.strict_json import JsonError, parse_json
+from search_spaces.files.strict_text import TextError, decoded
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -38,7 +39,7 @@ class Report:
         """
         try:
             return decoded(self.data)
-        except JsonError as error:
+        except TextError as error:
             raise ReportError(str(error)) from error
 
     @property

@@ -27,6 +27,7 @@ from latency.pricing.scenario import Workload
 from search_spaces import Architecture, BlockSignature, UNetSpace
 from search_spaces.files.digests import sha256_of
 from search_spaces.files.durable import put_copy, sweep, write_text
+from search_spaces.files.user_error import UserError
 from search_spaces.supernet import Supernet
 
 BLOCKS: Final = "blocks"
@@ -161,7 +162,7 @@ def _check_disk(folder: Path, *, num_bytes: int) -> None:
     """Refuse what would fill the disk after an hour of exporting."""
     free = shutil.disk_usage(folder).free
     if num_bytes > free:
-        raise ValueError(
+        raise UserError(
             f"the files of {folder} need {num_bytes / 2**30:.1f} GiB, but the disk has {free / 2**30:.1f} GiB left; "
             "write fewer sub-networks (`--subnetworks`) or copies (`--max-copies`)"
         )

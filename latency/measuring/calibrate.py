@@ -24,6 +24,7 @@ from latency.pricing.scenario import LatencyTableError, Workload
 from latency.pricing.table import LatencyTable
 from latency.timing.interleaving import MeasureSettings, RoundReport, interleave
 from search_spaces import Architecture
+from search_spaces.files.user_error import UserError
 from search_spaces.supernet import Supernet
 
 OnRound: TypeAlias = Callable[[RoundReport[Task]], None]
@@ -167,7 +168,7 @@ def check_memory(models: Iterable[Architecture], /, *, supernet: Supernet, backe
         return
     largest = max(num_weights((space.base, model), space=space) for model in models)
     if (needed := largest * supernet.unet.dtype.itemsize) > available:
-        raise ValueError(
+        raise UserError(
             f"{backend.runtime.name} must hold the weights of the base model and of a sub-network beside it, "
             f"{needed / 2**30:.1f} GiB, but {available / 2**30:.1f} GiB of memory are free"
         )

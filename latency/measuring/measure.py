@@ -30,6 +30,7 @@ from latency.pricing.table import LatencyTable
 from latency.timing.estimator import Samples
 from latency.timing.interleaving import MeasureSettings, RoundReport, interleave, standing
 from search_spaces import Architecture, UNetSpace
+from search_spaces.files.user_error import UserError
 from search_spaces.supernet import Supernet
 from search_spaces.unet_space import DEFAULT_CONTEXT_TOKENS
 
@@ -156,7 +157,7 @@ def _check_memory(tasks: tuple[Task, ...], *, space: UNetSpace, backend: Backend
     if not backend.copies_weights or available is None:
         return
     if (needed := num_weights(tasks, space=space) * bytes_per_weight) > available:
-        raise ValueError(
+        raise UserError(
             f"{backend.runtime.name} must hold the weights of every block and model at once, "
             f"{needed / 2**30:.1f} GiB, but {available / 2**30:.1f} GiB of memory are free; "
             "measure fewer sub-networks (`--subnetworks`) or copies (`--max-copies`)"

@@ -13,6 +13,7 @@ from typing import Final
 
 from latency.pricing.prediction import BlockLatency, LatencyPrediction
 from search_spaces import BlockKind, BlockSignature, Site
+from search_spaces.files.user_error import UserError
 
 GIGA: Final = 1e9
 MEGA: Final = 1e6
@@ -66,7 +67,7 @@ class Formula:
         if BlockKind.REST in self.ms_per_block:
             wrong.append("`ms_per_block` must hold no `rest`, which is no block; give `fixed_ms`")
         if wrong:
-            raise ValueError("; ".join(wrong))
+            raise UserError("; ".join(wrong))
 
     @property
     def digest(self) -> str:

@@ -7,6 +7,7 @@ from math import fsum, inf
 from typing import Final, TypeVar
 
 from search_spaces import BlockKind
+from search_spaces.files.user_error import UserError
 
 K = TypeVar("K")
 Z_95: Final = 1.96  # standard errors on either side of the middle that hold 95 % of a normal distribution
@@ -112,7 +113,7 @@ class ImageLatency:
             if not 0 <= getattr(self, name) < inf
         ]
         if wrong:
-            raise ValueError("; ".join(wrong))
+            raise UserError("; ".join(wrong))
 
     @property
     def num_unet_runs(self) -> int:

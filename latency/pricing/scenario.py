@@ -8,8 +8,10 @@ import math
 from dataclasses import dataclass
 from enum import StrEnum
 
+from search_spaces.files.user_error import UserError
 
-class LatencyTableError(ValueError):
+
+class LatencyTableError(UserError):
     """A latency table, or a use of one, that breaks a law; the message holds all that is wrong."""
 
 

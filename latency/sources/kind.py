@@ -8,11 +8,12 @@ from typing import Any, Generic, TypeAlias, TypeVar
 from latency.documents.plain_values import strangers, validated
 from latency.plugins import PluginError, missing_members
 from latency.pricing.source import LatencySource
+from search_spaces.files.user_error import UserError
 
 S = TypeVar("S")
 
 
-class SettingsError(ValueError):
+class SettingsError(UserError):
     """Settings of a source that break its laws; the message holds all that is wrong."""
 
 

@@ -13,6 +13,7 @@ from latency.blocks.models import Attention, LatencyModel
 from latency.pricing.scenario import Dtype
 from latency.sources.kind import OnReport, silent
 from search_spaces import UNetSpace, space_from_config
+from search_spaces.files.user_error import UserError
 
 if TYPE_CHECKING:
     from latency.backends.backend import Backend
@@ -64,7 +65,7 @@ class LiveSettings:
         if not 0 < self.relative_error < 1:
             wrong.append(f"`relative_error` must lie between 0 and 1, but got {self.relative_error}")
         if wrong:
-            raise ValueError("; ".join(wrong))
+            raise UserError("; ".join(wrong))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

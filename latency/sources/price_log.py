@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from latency.measuring.scenario_log import Head, ScenarioLog
+from search_spaces.files.user_error import UserError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +32,7 @@ class MeasuredPrice:
 
     def __post_init__(self) -> None:
         if not (0 < self.ms < inf and 0 <= self.error_ms < inf and 0 <= self.seconds < inf):
-            raise ValueError(f"times must be positive and finite, but got {self.ms}, {self.error_ms}, {self.seconds}")
+            raise UserError(f"times must be positive and finite, but got {self.ms}, {self.error_ms}, {self.seconds}")
 
 
 class PriceLog:

@@ -24,6 +24,7 @@ import numpy as np
 
 from latency.timing.clock import Clock
 from latency.timing.estimator import Samples, bootstrap_cv
+from search_spaces.files.user_error import UserError
 
 K = TypeVar("K", bound=Hashable)
 
@@ -67,7 +68,7 @@ class MeasureSettings:
         if self.max_rounds < self.min_rounds:
             wrong.append(f"`max_rounds` must be at least `min_rounds`, but got {self.max_rounds} and {self.min_rounds}")
         if wrong:
-            raise ValueError("; ".join(wrong))
+            raise UserError("; ".join(wrong))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

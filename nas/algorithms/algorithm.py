@@ -17,6 +17,7 @@ from typing import Any, Final, Generic, Protocol, TypeVar
 
 from nas.algorithms.problem import Problem
 from nas.algorithms.steps import Extended, Finish, Outcome, Score, Scored, Step, Train, Trained
+from search_spaces.files.user_error import UserError
 
 State = TypeVar("State")
 S = TypeVar("S")
@@ -99,11 +100,11 @@ class AlgorithmKind(Generic[S]):
         return self.declaration.paper
 
 
-class AlgorithmError(ValueError):
+class AlgorithmError(UserError):
     """A search algorithm that fails, or asks for what cannot be done: a fault of its own."""
 
 
-class OutcomeError(ValueError):
+class OutcomeError(UserError):
     """An outcome that does not answer its step; algorithms would swallow it."""
 
 

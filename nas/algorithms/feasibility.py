@@ -4,10 +4,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from nas.algorithms.problem import Problem
+from search_spaces.files.user_error import UserError
 from search_spaces.search_space import SearchSpace
 
 
-class InfeasibleTargetError(ValueError):
+class InfeasibleTargetError(UserError):
     """The target lies below the fastest architecture that the space and the protected blocks allow."""
 
 
@@ -19,7 +20,7 @@ def check_protected(space: SearchSpace, protected: Iterable[str], /) -> None:
     """
     known = space.block_names
     if unknown := sorted(set(protected) - known):
-        raise ValueError(
+        raise UserError(
             f"`protected` names blocks that the model does not have: {unknown}; choose among {sorted(known)}"
         )
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeAlias, TypeVar
 
+from search_spaces.files.user_error import UserError
 from search_spaces.search_space import SearchSpace
 
 S = TypeVar("S")
@@ -40,7 +41,7 @@ class Problem(Generic[S]):
 
     def __post_init__(self) -> None:
         if not self.target_latency_ms > 0:
-            raise ValueError(f"`target_latency_ms` must be positive, but got {self.target_latency_ms}")
+            raise UserError(f"`target_latency_ms` must be positive, but got {self.target_latency_ms}")
 
     @property
     def first(self) -> Any:

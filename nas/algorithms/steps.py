@@ -11,6 +11,7 @@ from typing import Any, Final, TypeAlias
 
 from nas.algorithms.problem import Problem
 from nas.scores.intervals import Interval
+from search_spaces.files.user_error import UserError
 from search_spaces.search_space import Edit
 
 FIRST: Final = ""  # the weights that a search starts with, before anything was trained
@@ -101,7 +102,7 @@ class Subject:
 
     def __post_init__(self) -> None:
         if self.weights == FIRST:
-            raise ValueError(
+            raise UserError(
                 "what is scored must have weights that a training gave, so that a checkpoint holds them; ask for a "
                 "`Job` with `share=0` where nothing shall be trained"
             )

@@ -10,6 +10,7 @@ from rich.table import Table
 from latency.pricing.scenario import Dtype
 from nas.cli.errors import user_errors
 from nas.export.form import ExportForm
+from search_spaces.files.user_error import UserError
 
 
 @user_errors
@@ -59,16 +60,16 @@ def export(
     from nas.runs.directory import is_run
 
     if out is not None and into is not None:
-        raise ValueError("give `--out` or `--into`, not both")
+        raise UserError("give `--out` or `--into`, not both")
     console = Console()
     path = Path(source)
     with console.status("loading the base model"):
         if is_run(path):
             if model is not None or variant is not None:
-                raise ValueError(f"{path} is a run, whose config names its base model; leave out --model and --variant")
+                raise UserError(f"{path} is a run, whose config names its base model; leave out --model and --variant")
             found = source_of_run(path, table=latency_table)
         elif model is None:
-            raise ValueError(f"{source} is no run directory; give `--model`, the base model that it is cut out of")
+            raise UserError(f"{source} is no run directory; give `--model`, the base model that it is cut out of")
         else:
             found = source_of_spec(source, model=find_model(model, variant=variant), table=latency_table)
     if out is None and into is None and is_run(path):

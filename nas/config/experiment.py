@@ -31,6 +31,7 @@ from nas.workers.pool import check_pool
 from nas.workers.worker import WorkerSpec
 from search_spaces.architecture import Architecture
 from search_spaces.diffusers_config import space_from_config
+from search_spaces.files.user_error import UserError
 from search_spaces.folders.loading import SEARCHED, read_context_tokens
 from search_spaces.stock_space import SpaceForm
 from search_spaces.unet_space import UNetSpace
@@ -94,7 +95,7 @@ def resolve(config: ExperimentConfig, /) -> Experiment:
             reachable architecture.
     """
     if not isinstance(config, ExperimentConfig):
-        raise ValueError(f"`resolve` takes a config, as `load_config(path)` gives it, but got {config!r}")
+        raise UserError(f"`resolve` takes a config, as `load_config(path)` gives it, but got {config!r}")
     model = find_model(config.model, variant=config.model_variant)
     if config.robust_training.pictures is not None:
         read_metadata(config.robust_training.pictures)
@@ -102,7 +103,7 @@ def resolve(config: ExperimentConfig, /) -> Experiment:
     validation = ValidationSet.from_captions(captions, seed=config.seed, chunk_size=config.validation.chunk_size)
     unet_config = model.unet_config()
     if unet_config["_class_name"] == SEARCHED:
-        raise ValueError(f"`model` must be a base model, but {config.model} holds a searched UNet; give its base")
+        raise UserError(f"`model` must be a base model, but {config.model} holds a searched UNet; give its base")
     space = space_from_config(unet_config, max_copies=config.search.max_copies_per_block, form=config.search.space)
     source = _source(config)
     context_tokens = read_context_tokens(model.path)
@@ -179,7 +180,7 @@ def _check_price(price_ms: Prices, base: Architecture, /, *, source: LatencySour
     """
     prices = [price_ms(base) for _ in range(2)]
     if not (isfinite(prices[0]) and prices[0] > 0 and prices[0] == prices[1]):
-        raise ValueError(
+        raise UserError(
             f"the latency source of {source.scenario.device} must give the base model a positive number of ms, the "
             f"same every time, but gave {prices[0]} and {prices[1]}; correct the source"
         )

@@ -5,12 +5,13 @@ from typing import Any, Final
 
 from nas.algorithms.problem import Problem
 from nas.runs.changes import changed_keys, config_diff
+from search_spaces.files.user_error import UserError
 
 # A target in milliseconds may be given as a share, and the other way round.
 TARGETS: Final = ("target_latency_ms", "target_ratio")
 
 
-class ChangedConfigError(ValueError):
+class ChangedConfigError(UserError):
     """A run was asked to continue with a config that does not extend its own."""
 
 

@@ -14,10 +14,11 @@ from nas.pipelines.source import is_hub_reference, local_folder
 from nas.settings import SettingsError, read
 from search_spaces.files.paths import local_path
 from search_spaces.files.strict_yaml import YamlError, parse_yaml, read_yaml
+from search_spaces.files.user_error import UserError
 from search_spaces.known.architectures import BASE_CONFIGS, KNOWN_ARCHITECTURES
 
 
-class ConfigError(ValueError):
+class ConfigError(UserError):
     """A config that cannot be read; the message lists every problem with its place."""
 
 

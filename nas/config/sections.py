@@ -22,6 +22,7 @@ from nas.settings import described, plain, settings
 from nas.training.settings import RobustTrainingSettings
 from nas.workers.settings import WorkerSettings
 from search_spaces.actions import CopyStart
+from search_spaces.files.user_error import UserError
 from search_spaces.stock_space import SpaceForm
 
 EVOLVING: Final = "evolving"  # the algorithm whose settings stand in `search` itself
@@ -78,17 +79,17 @@ class SearchConfig(EvolvingSettings):
     @model_validator(mode="after")
     def _one_target(self) -> Self:
         if (self.target_latency_ms is None) == (self.target_ratio is None):
-            raise ValueError("give exactly one of `target_latency_ms` and `target_ratio`")
+            raise UserError("give exactly one of `target_latency_ms` and `target_ratio`")
         return self
 
     @model_validator(mode="after")
     def _settings_of_one_algorithm(self) -> Self:
         if self.algorithm == EVOLVING and self.settings:
-            raise ValueError(f"`settings` are those of another algorithm, but `algorithm` is {EVOLVING}")
+            raise UserError(f"`settings` are those of another algorithm, but `algorithm` is {EVOLVING}")
         own = {name: info.default for name, info in described(EvolvingSettings).items()}
         changed = [name for name, default in own.items() if getattr(self, name) != default]
         if self.algorithm != EVOLVING and changed:
-            raise ValueError(
+            raise UserError(
                 f"{', '.join(changed)} are settings of {EVOLVING}, but `algorithm` is {self.algorithm!r}; give its own "
                 "under `settings`"
             )
@@ -141,7 +142,7 @@ class ExperimentConfig:
         if source is not None and table is None and source.name is None:
             raise PydanticCustomError("missing", "Field required")
         if source is not None and table is not None and source.name is not None:
-            raise ValueError(
+            raise UserError(
                 f"a table is one source, and latency_source.name ({source.name}) is another; give one of them"
             )
         return table

@@ -14,6 +14,7 @@ from nas.pipelines.compute_check import check_dtype
 from nas.pipelines.folder import load_pipeline
 from nas.pipelines.model_folder import ModelFolder
 from nas.pipelines.sampling import check_scheduler, make_scheduler
+from search_spaces.files.user_error import UserError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +53,7 @@ class DrawingSettings:
                 "a negative prompt needs guidance, but `guidance_scale` is 1; raise it, or give no such prompt"
             )
         if wrong:
-            raise ValueError("; ".join(wrong))
+            raise UserError("; ".join(wrong))
         if self.scheduler is not None:
             check_scheduler(self.scheduler)
 

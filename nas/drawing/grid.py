@@ -9,6 +9,7 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
 from search_spaces.files.durable import whole
+from search_spaces.files.user_error import UserError
 
 TILE_PX, CAPTION_PX, GAP_PX = 144, 34, 8
 
@@ -38,7 +39,7 @@ def grid(
 ) -> Image.Image:
     """The same as a picture."""
     if len(pictures) != len(captions):
-        raise ValueError(f"a grid needs one caption per picture, but got {len(captions)} for {len(pictures)}")
+        raise UserError(f"a grid needs one caption per picture, but got {len(captions)} for {len(pictures)}")
     columns = min(num_columns, len(pictures))
     rows = -(-len(pictures) // columns)
     top = 22 if title else 0

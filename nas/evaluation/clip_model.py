@@ -9,6 +9,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
+from search_spaces.files.user_error import UserError
+
 
 class ClipModel:
     """An OpenCLIP model and its tokenizer; both run where `model` is.
@@ -61,9 +63,9 @@ def check_clip_name(name: str, /, *, pretrained: str | None) -> None:
     if pretrained is not None:
         return
     if not (folder / "open_clip_config.json").is_file():
-        raise ValueError(
+        raise UserError(
             "`clip` must be a folder with open_clip_config.json, or a model name with `pretrained` set, "
             f"but got {name!r}"
         )
     if not (folder / "open_clip_model.safetensors").is_file():
-        raise ValueError(f"{folder} has no open_clip_model.safetensors; weights are loaded as safetensors only")
+        raise UserError(f"{folder} has no open_clip_model.safetensors; weights are loaded as safetensors only")

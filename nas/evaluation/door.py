@@ -15,8 +15,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from search_spaces.files.user_error import UserError
 
-class ScoreError(ValueError):
+
+class ScoreError(UserError):
     """A score that does not keep its laws, or numbers and pictures that are not finite."""
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final, Self
 from pydantic import Field, model_validator
 
 from nas.settings import settings
+from search_spaces.files.user_error import UserError
 
 CLIP: Final = "clip"  # the score of the paper, and of every run that names none
 
@@ -25,7 +26,7 @@ class ScoreSettings:
     @model_validator(mode="after")
     def _clip_has_a_section(self) -> Self:
         if self.name == CLIP and self.settings:
-            raise ValueError("`settings` of the score clip stand in the section `clip`; move them there")
+            raise UserError("`settings` of the score clip stand in the section `clip`; move them there")
         return self
 
 

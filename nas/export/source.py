@@ -18,11 +18,12 @@ from nas.runs.spec import describe, read_spec
 from search_spaces.architecture import Architecture
 from search_spaces.diffusers_config import space_from_config
 from search_spaces.files.digests import folder_digest
+from search_spaces.files.user_error import UserError
 from search_spaces.folders.loading import SEARCHED, read_context_tokens
 from search_spaces.supernet import Supernet
 
 
-class ExportError(ValueError):
+class ExportError(UserError):
     """An export that did not pass its check, or a place that it may not overwrite."""
 
 

@@ -6,6 +6,8 @@ from typing import Final
 import torch
 from torch.nn import functional as F
 
+from search_spaces.files.user_error import UserError
+
 
 def check_dtype(dtype: torch.dtype, /, *, device: str) -> None:
     """Check that a device runs convolutions, products, norms and attention in a type.
@@ -19,7 +21,7 @@ def check_dtype(dtype: torch.dtype, /, *, device: str) -> None:
     """
     where = torch.device(device)
     if where.type == "cuda" and not torch.cuda.is_available():
-        raise ValueError(
+        raise UserError(
             f"the device is {device!r}, but torch {torch.__version__} sees no CUDA device here; choose cpu, or install "
             "torch for CUDA"
         )
@@ -31,7 +33,7 @@ def check_dtype(dtype: torch.dtype, /, *, device: str) -> None:
             lacking.append(name)
     if lacking:
         short = str(dtype).removeprefix("torch.")
-        raise ValueError(
+        raise UserError(
             f"the type of numbers must be one that the device computes in, but torch {torch.__version__} has no "
             f"{', '.join(lacking)} in {short} on {device}; choose float32, or another device"
         )

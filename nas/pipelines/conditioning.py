@@ -7,6 +7,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from search_spaces.files.user_error import UserError
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Conditioning:
@@ -26,7 +28,7 @@ class Conditioning:
     def __post_init__(self) -> None:
         lengths = [len(part) for part in (self.embeddings, self.pooled, self.time_ids) if part is not None]
         if len(lengths) == 2 or len(set(lengths)) > 1:
-            raise ValueError(
+            raise UserError(
                 "a conditioning has embeddings, or embeddings, `pooled` and `time_ids` of equal length, but got "
                 f"lengths {lengths}"
             )
@@ -45,7 +47,7 @@ class Conditioning:
     def followed_by(self, other: Self, /) -> Self:
         """This conditioning's pictures, then the other's."""
         if (self.pooled is None) != (other.pooled is None):
-            raise ValueError("only conditionings of the same kind of UNet can be joined; encode both by one pipeline")
+            raise UserError("only conditionings of the same kind of UNet can be joined; encode both by one pipeline")
         pairs = {name: (getattr(self, name), getattr(other, name)) for name in ("embeddings", "pooled", "time_ids")}
         return type(self)(**{name: torch.cat(pair) for name, pair in pairs.items() if pair[0] is not None})
 

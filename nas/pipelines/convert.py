@@ -13,6 +13,7 @@ from transformers.utils.logging import disable_progress_bar
 
 from nas.pipelines.index import PipelineClass, check_pipeline_folder, read_pipeline_index
 from search_spaces.files.durable import settled, sweep_beside, whole
+from search_spaces.files.user_error import UserError
 from search_spaces.folders.loading import read_unet_config
 from search_spaces.folders.weight_files import ModelFolderError, read_header
 
@@ -21,7 +22,7 @@ _CLASSES: Final = {PipelineClass.SD: StableDiffusionPipeline, PipelineClass.SDXL
 _PREFIX: Final = "model.diffusion_model."
 
 
-class ConversionError(ValueError):
+class ConversionError(UserError):
     """A file that is not a checkpoint of the kind that the config describes, or a place that may not be overwritten."""
 
 

@@ -13,6 +13,7 @@ from pydantic import Field
 
 from latency.pricing.scenario import Dtype
 from nas.settings import settings
+from search_spaces.files.user_error import UserError
 
 if TYPE_CHECKING:
     from torch import nn
@@ -54,7 +55,7 @@ class Execution:
         from nas.pipelines.compute_check import check_dtype
 
         if torch.device(self.device).type == "cuda" and not torch.cuda.is_available():
-            raise ValueError(
+            raise UserError(
                 f"`execution.device` is {self.device!r}, but torch {torch.__version__} sees no CUDA device here; "
                 "choose cpu, or install torch for CUDA"
             )

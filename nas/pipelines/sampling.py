@@ -9,6 +9,7 @@ from torch import Tensor
 
 from nas.pipelines.conditioning import Conditioning
 from nas.pipelines.protocol import DETERMINISTIC_SCHEDULERS, SamplingProtocol
+from search_spaces.files.user_error import UserError
 
 
 def check_scheduler(name: str, /) -> None:
@@ -18,7 +19,7 @@ def check_scheduler(name: str, /) -> None:
         ValueError: It does, or is not known to.
     """
     if name not in DETERMINISTIC_SCHEDULERS:
-        raise ValueError(f"`scheduler` must be one of {', '.join(DETERMINISTIC_SCHEDULERS)}, but got {name!r}")
+        raise UserError(f"`scheduler` must be one of {', '.join(DETERMINISTIC_SCHEDULERS)}, but got {name!r}")
 
 
 def make_scheduler(name: str, /, *, config: dict[str, Any]) -> Any:

@@ -15,6 +15,7 @@ import numpy as np
 from nas.racing.comparisons import Floats, Tolerance, look_schedule, surely_no_worse
 from nas.racing.settings import RacingSettings
 from nas.racing.standings import Standings
+from search_spaces.files.user_error import UserError
 
 
 class Contestant(Hashable, Protocol):
@@ -90,9 +91,9 @@ class Race(Generic[T]):
     ) -> None:
         for name, number in (("num_prompts", num_prompts), ("chunk_size", chunk_size), ("num_places", num_places)):
             if number < 1:
-                raise ValueError(f"`{name}` of a race must be at least 1, but got {number}")
+                raise UserError(f"`{name}` of a race must be at least 1, but got {number}")
         if not 0 <= latency_error < 1:
-            raise ValueError(f"`latency_error` is relative and must lie in [0, 1), but got {latency_error}")
+            raise UserError(f"`latency_error` is relative and must lie in [0, 1), but got {latency_error}")
         self._settings = settings or RacingSettings()
         self._all = tuple(sorted(saved_ms))
         self._names = tuple(name for name in self._all if saved_ms[name] > 0)
@@ -197,16 +198,16 @@ def _checked(losses: Mapping[T, Sequence[float]], look: Look[T]) -> Floats:
     if set(losses) != set(look.contestants):
         missing = sorted(set(look.contestants) - set(losses))
         needless = sorted(set(losses) - set(look.contestants))
-        raise ValueError(
+        raise UserError(
             f"a look needs the losses of its contestants, but {len(missing)} are missing ({missing[:3]}) and "
             f"{len(needless)} are not asked for ({needless[:3]}); give those that `next_look` names"
         )
     if wrong := {name: len(losses[name]) for name in look.contestants if len(losses[name]) != look.num_prompts}:
-        raise ValueError(f"this look compares the first {look.num_prompts} prompts, but got {wrong}")
+        raise UserError(f"this look compares the first {look.num_prompts} prompts, but got {wrong}")
     array = np.array([losses[name] for name in look.contestants], dtype=np.float64)
     if not np.isfinite(array).all():
         broken = [look.contestants[row] for row in np.flatnonzero(~np.isfinite(array).all(axis=1))]
-        raise ValueError(f"losses must be finite, but those of {broken} are not; the model overflows there")
+        raise UserError(f"losses must be finite, but those of {broken} are not; the model overflows there")
     return array
 
 

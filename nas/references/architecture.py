@@ -14,6 +14,7 @@ from nas.runs.spec import SPEC_NAME, check_base, read_spec
 from search_spaces.alignment import aligned
 from search_spaces.architecture import Architecture, ArchitectureError
 from search_spaces.diffusers_config import space_from_config
+from search_spaces.files.user_error import UserError
 from search_spaces.folders.loading import SEARCHED, read_unet_config, unet_folder
 from search_spaces.known.architectures import BASE_CONFIGS, KNOWN_ARCHITECTURES, base_space, known_config
 
@@ -45,7 +46,7 @@ def read_architecture(reference: str | Path, /, *, base: BaseModel) -> Architect
     elif name in BASE_CONFIGS:
         architecture = _aligned(BASE_CONFIGS[name], name, base)
     else:
-        raise ValueError(
+        raise UserError(
             f"there is no architecture {name}; give a run, a spec, a folder with a UNet, or a known name: "
             f"{', '.join((*BASE_CONFIGS, *KNOWN_ARCHITECTURES))}"
         )

@@ -8,6 +8,7 @@ from nas.pipelines.source import HUB, is_hub_reference, local_folder, model_name
 from nas.runs.directory import is_run
 from search_spaces.diffusers_config import space_from_config
 from search_spaces.files.strict_yaml import read_yaml
+from search_spaces.files.user_error import UserError
 from search_spaces.folders.loading import read_unet_config
 from search_spaces.known.architectures import BASE_CONFIGS, KNOWN_ARCHITECTURES, known_config
 from search_spaces.unet_space import UNetSpace
@@ -46,7 +47,7 @@ def base_model(reference: str | Path, /, *, name: str | None = None) -> BaseMode
     if config is None:
         if not Path(reference).exists() and not is_hub_reference(reference):
             names = [known for known in (*BASE_CONFIGS, *KNOWN_ARCHITECTURES) if known_config(known) is not None]
-            raise ValueError(
+            raise UserError(
                 f"there is no model {reference}; give a folder with a UNet, {HUB}ORG/NAME, or a known name: "
                 f"{', '.join(names)}"
             )
@@ -67,10 +68,10 @@ def base_of(reference: str, /) -> BaseModel:
     path = Path(reference)
     if is_run(path):
         if not isinstance(model := read_yaml(path / "config.yaml").get("model"), str):
-            raise ValueError(f"{path / 'config.yaml'} must name its `model`, but has {model!r}; name the base model")
+            raise UserError(f"{path / 'config.yaml'} must name its `model`, but has {model!r}; name the base model")
         return base_model(model)
     if path.is_file():
-        raise ValueError(f"{path} is a spec, which does not hold its base model; name the base model first")
+        raise UserError(f"{path} is a spec, which does not hold its base model; name the base model first")
     if not path.exists() and reference in KNOWN_ARCHITECTURES and known_config(reference) is None:
         return base_model(KNOWN_ARCHITECTURES[reference].base)
     return base_model(reference)

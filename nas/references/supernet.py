@@ -6,6 +6,7 @@ from nas.pipelines.source import local_folder
 from search_spaces.actions import CopyStart
 from search_spaces.choices import chosen
 from search_spaces.diffusers_config import space_from_config
+from search_spaces.files.user_error import UserError
 from search_spaces.folders.loading import load_unet, read_unet_config
 from search_spaces.stock_space import SpaceForm
 from search_spaces.supernet import Supernet
@@ -34,7 +35,7 @@ def load_supernet(
     """
     folder = local_folder(model, variant=variant)
     if max_copies < 0:
-        raise ValueError(f"`max_copies` must be at least 0, but got {max_copies}")
+        raise UserError(f"`max_copies` must be at least 0, but got {max_copies}")
     form = chosen(SpaceForm, space, name="space")
     return Supernet(
         load_unet(folder, variant=variant),

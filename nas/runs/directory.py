@@ -22,6 +22,7 @@ from nas.scores.store import ScoreStore
 from search_spaces.architecture import Architecture
 from search_spaces.files.durable import is_part, storage_errors, sweep, write_text
 from search_spaces.files.strict_yaml import dumped, read_yaml
+from search_spaces.files.user_error import UserError
 
 if TYPE_CHECKING:
     import torch
@@ -38,7 +39,7 @@ LIBRARIES: Final = (
 )
 
 
-class RunDirectoryError(ValueError):
+class RunDirectoryError(UserError):
     """A run directory that belongs to another search, is in use, or is none."""
 
 

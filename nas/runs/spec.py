@@ -13,13 +13,14 @@ from search_spaces.architecture import Architecture, ArchitectureError
 from search_spaces.difference import actions_between
 from search_spaces.files.durable import write_text
 from search_spaces.files.strict_json import JsonError, parse_json
+from search_spaces.files.user_error import UserError
 from search_spaces.space_view import counts_by_paper_stage
 from search_spaces.unet_space import UNetSpace
 
 SPEC_NAME: Final = "architecture.json"  # in runs and exports
 
 
-class SpecError(ValueError):
+class SpecError(UserError):
     """A file that is no spec, or a spec of another base model."""
 
 

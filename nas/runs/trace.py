@@ -16,6 +16,7 @@ from typing import Any, Final
 from search_spaces.files.json_lines import append_lines, num_torn_bytes, read_lines
 from search_spaces.files.paths import local_path
 from search_spaces.files.strict_json import JsonError
+from search_spaces.files.user_error import UserError
 
 RUNTIME: Final = "runtime"
 
@@ -24,7 +25,7 @@ class TraceWarning(UserWarning):
     """Something in a trace was repaired."""
 
 
-class TraceError(ValueError):
+class TraceError(UserError):
     """A trace that cannot be read, or that a resumed search does not reproduce."""
 
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
+from search_spaces.files.user_error import UserError
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interval:
@@ -36,12 +38,12 @@ def mean_interval(values: Sequence[float], /, *, confidence: float = 0.95) -> In
         ValueError: No values, values that are not finite, or a confidence outside (0, 1).
     """
     if len(values) == 0:
-        raise ValueError("a mean needs at least one score, but got none")
+        raise UserError("a mean needs at least one score, but got none")
     if not 0 < confidence < 1:
-        raise ValueError(f"`confidence` must lie between 0 and 1, but got {confidence}")
+        raise UserError(f"`confidence` must lie between 0 and 1, but got {confidence}")
     array = np.asarray(values, dtype=np.float64)
     if not np.isfinite(array).all():
-        raise ValueError(
+        raise UserError(
             f"scores must be finite, but {int((~np.isfinite(array)).sum())} of {len(array)} are not; "
             "the model overflows: use a wider dtype, or protect the block whose removal does it"
         )
@@ -60,7 +62,7 @@ def losses(before: Sequence[float], after: Sequence[float], /, *, higher_is_bett
         ValueError: Scores of different numbers of prompts.
     """
     if len(before) != len(after):
-        raise ValueError(f"paired scores need the same prompts, but got {len(before)} and {len(after)}")
+        raise UserError(f"paired scores need the same prompts, but got {len(before)} and {len(after)}")
     sign = 1 if higher_is_better else -1
     return [sign * (b - a) for b, a in zip(before, after, strict=True)]
 

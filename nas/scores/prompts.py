@@ -13,6 +13,7 @@ from typing import Annotated, Self
 from pydantic import Field
 
 from nas.settings import settings
+from search_spaces.files.user_error import UserError
 
 
 @settings
@@ -47,11 +48,11 @@ class ValidationSet:
 
     def __post_init__(self) -> None:
         if not self.prompts:
-            raise ValueError(
+            raise UserError(
                 "a validation set needs at least one caption, but got none; add a line per caption to its file"
             )
         if self.chunk_size < 1:
-            raise ValueError(f"`chunk_size` must be at least 1, but got {self.chunk_size}")
+            raise UserError(f"`chunk_size` must be at least 1, but got {self.chunk_size}")
 
     @classmethod
     def from_captions(cls, captions: list[str], /, *, seed: int, chunk_size: int) -> Self:
@@ -87,13 +88,13 @@ def read_captions(path: Path, /, *, num: int | None = None) -> list[str]:
         ValueError: The file is missing, holds no caption, or fewer than `num`.
     """
     if not path.is_file():
-        raise ValueError(f"there is no caption file {path}; write one caption a line into it")
+        raise UserError(f"there is no caption file {path}; write one caption a line into it")
     lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
     captions = [line for line in lines if line and not line.startswith("#")]
     if not captions:
-        raise ValueError(f"the caption file {path} holds no caption; write one caption a line into it")
+        raise UserError(f"the caption file {path} holds no caption; write one caption a line into it")
     if num is not None and len(captions) < num:
-        raise ValueError(
+        raise UserError(
             f"`num_prompts` is {num}, but {path} holds {len(captions)} captions; add captions or ask for fewer"
         )
     return captions[:num]

@@ -10,10 +10,12 @@ import json
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from search_spaces.files.user_error import UserError
+
 _SEAL = b"seal"
 
 
-class BrokenSealError(ValueError):
+class BrokenSealError(UserError):
     """Bytes that are not what was sealed."""
 
 

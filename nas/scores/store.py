@@ -31,6 +31,7 @@ from nas.scores.sealed_table import BrokenSealError, seal, unseal
 from search_spaces.files.digests import digest_of
 from search_spaces.files.durable import is_part, set_aside, whole_once
 from search_spaces.files.paths import local_path
+from search_spaces.files.user_error import UserError
 
 SCHEMA_VERSION: Final = 1
 _MARKER: Final = "store.json"
@@ -47,7 +48,7 @@ _KEY_COLUMNS: Final = {
 }
 
 
-class ScoreStoreError(ValueError):
+class ScoreStoreError(UserError):
     """A folder that is no store of this schema, or scores that it cannot keep."""
 
 

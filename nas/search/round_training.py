@@ -21,6 +21,7 @@ from nas.training.noise_schedule import NoiseSchedule
 from nas.training.robust import time_step, train
 from nas.training.settings import RobustTrainingSettings
 from search_spaces.architecture import Architecture
+from search_spaces.files.user_error import UserError
 from search_spaces.supernet import Supernet
 
 
@@ -124,7 +125,7 @@ class JobTrainer:
             number, index = self._places[digest][0]
             weights = self._run.read_weights(number, job=index)
             if weights is None:
-                raise ValueError(
+                raise UserError(
                     f"the weights {digest} of round {number} must stand in {self._run.path / 'checkpoints'}, but are "
                     "gone; run the same command again, which trains them again"
                 )

@@ -11,6 +11,7 @@ from nas.runs.run import Run, open_run
 from nas.search.driver import Listeners, search
 from nas.search.progress import Progress
 from search_spaces.files.paths import local_path
+from search_spaces.files.user_error import UserError
 
 
 def run_search(
@@ -38,7 +39,7 @@ def run_search(
     """
     if isinstance(config, ExperimentConfig):
         if overrides:
-            raise ValueError(
+            raise UserError(
                 f"overrides change what a file says, but a config was given with {list(overrides)}; give its path, or "
                 "`load_config(path, overrides=...)`"
             )

@@ -16,6 +16,7 @@ from torch import Tensor
 from nas.pipelines.folder import PipelineParts
 from nas.training.latent_set import LatentSet
 from search_spaces.files.strict_json import parse_json
+from search_spaces.files.user_error import UserError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,9 +35,7 @@ def read_metadata(folder: Path, /) -> tuple[CaptionedPicture, ...]:
     """
     path = folder / "metadata.jsonl"
     if not path.is_file():
-        raise ValueError(
-            f'there is no {path}; write one line {{"file_name": "0.png", "text": "a caption"}} per picture'
-        )
+        raise UserError(f'there is no {path}; write one line {{"file_name": "0.png", "text": "a caption"}} per picture')
     pictures, wrong = [], []
     for number, line in enumerate(path.read_bytes().splitlines(), start=1):
         if not line.strip():
@@ -52,9 +51,9 @@ def read_metadata(folder: Path, /) -> tuple[CaptionedPicture, ...]:
         else:
             wrong.append(f"line {number} names {picture.path.name}, which is not in the folder")
     if wrong:
-        raise ValueError(f"{path} has {len(wrong)} problems: " + "; ".join(wrong[:20]))
+        raise UserError(f"{path} has {len(wrong)} problems: " + "; ".join(wrong[:20]))
     if not pictures:
-        raise ValueError(f"{path} names no picture")
+        raise UserError(f"{path} names no picture")
     return tuple(pictures)
 
 

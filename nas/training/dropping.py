@@ -10,6 +10,7 @@ import numpy as np
 from search_spaces.actions import GENES
 from search_spaces.architecture import Architecture
 from search_spaces.blocks import BlockKind
+from search_spaces.files.user_error import UserError
 from search_spaces.unet_space import UNetSpace
 
 NO_EXCEPTIONS: Final[Mapping[str, float]] = MappingProxyType({})
@@ -52,6 +53,6 @@ def check_stages(space: UNetSpace, by_stage: Mapping[str, float], /) -> None:
     """
     known = sorted({f"{b.kind}[{b.stage}]" for action in space.removals(space.base) for b in action.blocks})
     if unknown := sorted(set(by_stage) - set(known)):
-        raise ValueError(
+        raise UserError(
             f"`drop_probability_by_stage` names stages that the model does not have: {unknown}; choose among {known}"
         )

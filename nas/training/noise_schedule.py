@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from search_spaces.files.user_error import UserError
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoiseSchedule:
@@ -27,4 +29,4 @@ class NoiseSchedule:
                 return noisy, alpha * noise - sigma * latents
             case "sample":
                 return noisy, latents
-        raise ValueError(f"`prediction_type` must be epsilon, v_prediction or sample, but got {self.prediction_type!r}")
+        raise UserError(f"`prediction_type` must be epsilon, v_prediction or sample, but got {self.prediction_type!r}")

@@ -8,6 +8,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from nas.settings import settings
+from search_spaces.files.user_error import UserError
 
 
 @settings
@@ -43,5 +44,5 @@ class RobustTrainingSettings:
     @model_validator(mode="after")
     def _needs_pictures(self) -> Self:
         if self.pictures is None and (self.iterations or self.recovery_iterations):
-            raise ValueError("`pictures` must name a folder of captioned pictures when there are training iterations")
+            raise UserError("`pictures` must name a folder of captioned pictures when there are training iterations")
         return self

@@ -15,10 +15,12 @@ from ray.exceptions import (
     WorkerCrashedError,
 )
 
+from search_spaces.files.user_error import UserError
+
 MEMORY_REMEDY: Final = "use fewer workers or a smaller `validation.chunk_size`"
 
 
-class WorkersUnavailableError(ValueError):
+class WorkersUnavailableError(UserError):
     """Ray cannot be reached, or cannot give or start as many workers as were asked for."""
 
 

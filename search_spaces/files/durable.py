@@ -19,6 +19,8 @@ from glob import escape
 from pathlib import Path
 from typing import Final
 
+from search_spaces.files.user_error import UserError
+
 # What a disk may refuse, and what helps.
 _REFUSALS: Final = {
     errno.ENOSPC: ("the disk is full", "free some space"),
@@ -39,7 +41,7 @@ class StorageError(OSError):
     """A file that the disk refused to take; what stood before stands still."""
 
 
-class PlaceError(ValueError):
+class PlaceError(UserError):
     """A place where something stands that must not be replaced; it was not touched."""
 
 

@@ -3,8 +3,10 @@
 from os import PathLike
 from pathlib import Path
 
+from search_spaces.files.user_error import UserError
 
-class PathError(ValueError):
+
+class PathError(UserError):
     """Something that names no place."""
 
 

@@ -4,30 +4,19 @@ Python's own reader takes more than is good for a file that a person edited or a
 stands twice it keeps the last without a word, and what is nested too deep ends it with a `RecursionError`.
 """
 
-import codecs
 import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
+from search_spaces.files.strict_text import TextError, decoded
+from search_spaces.files.user_error import UserError
+
 MAX_DEPTH: Final = 64  # deeper than any file of ours or of a profiler, far from Python's own limit
 
 
-class JsonError(ValueError):
+class JsonError(UserError):
     """Bytes that are no JSON document, or one that can be read in two ways."""
-
-
-def decoded(data: bytes, /) -> str:
-    """Text of a file: UTF-8, or what its byte order mark says (redirected output on Windows is UTF-16).
-
-    Raises:
-        JsonError: It is no text.
-    """
-    marked = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    try:
-        return data.decode("utf-16" if marked else "utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise JsonError(f"must be text in UTF-8, but it is not: {error}") from error
 
 
 def parse_json(data: bytes | str, /) -> Any:
@@ -36,7 +25,10 @@ def parse_json(data: bytes | str, /) -> Any:
     Raises:
         JsonError: Not JSON, nested deeper than `MAX_DEPTH`, or a key stands twice in an object.
     """
-    text = decoded(data) if isinstance(data, bytes) else data
+    try:
+        text = decoded(data) if isinstance(data, bytes) else data
+    except TextError as error:
+        raise JsonError(str(error)) from error
     doubled: list[tuple[dict[str, Any], str]] = []
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -5,7 +5,6 @@ wins without a word. Here numbers and words mean what YAML 1.2's core schema say
 tags make no objects, and size, depth and what aliases expand to are bounded. What `dumped` writes, either reads.
 """
 
-import codecs
 import re
 import reprlib
 from collections.abc import Mapping
@@ -13,6 +12,9 @@ from pathlib import Path
 from typing import Any, Final
 
 import yaml
+
+from search_spaces.files.strict_text import TextError, read_text
+from search_spaces.files.user_error import UserError
 
 MAX_BYTES: Final = 2**18  # a hundred times the longest config of ours; PyYAML reads so much in two seconds
 MAX_VALUES: Final = 20_000  # aliases expanded
@@ -32,7 +34,7 @@ _SCALARS: Final = (
 _UNSPEAKABLE: Final = re.compile("[\0\ud800-\udfff]")  # no path and no caption can hold them
 
 
-class YamlError(ValueError):
+class YamlError(UserError):
     """YAML that cannot be read; the message names the file and every place."""
 
 
@@ -42,9 +44,11 @@ def read_yaml(path: Path, /) -> dict[str, Any]:
     Raises:
         YamlError: It cannot be read, or holds something else.
     """
-    if path.stat().st_size > MAX_BYTES:
-        raise YamlError(f"{path} must hold at most {MAX_BYTES:,} bytes of settings, but holds {path.stat().st_size:,}")
-    values = parse_yaml(_decoded(path), name=str(path))
+    try:
+        text = read_text(path, max_bytes=MAX_BYTES)
+    except TextError as error:
+        raise YamlError(str(error)) from error
+    values = parse_yaml(text, name=str(path))
     if not isinstance(values, dict):
         raise YamlError(f"{path} must hold a mapping of settings, but holds {type(values).__name__}")
     return values
@@ -202,12 +206,3 @@ def _parts(node: yaml.Node) -> list[yaml.Node]:
 
 def _place(mark: Any) -> str:
     return f"line {mark.line + 1}, column {mark.column + 1}"
-
-
-def _decoded(path: Path) -> str:
-    data = path.read_bytes()
-    marked = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    try:
-        return data.decode("utf-16" if marked else "utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise YamlError(f"{path} must be text in UTF-8, but is not: {error}; save it as UTF-8") from None

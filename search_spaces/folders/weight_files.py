@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from search_spaces.files.strict_json import JsonError, parse_json, read_json_object
+from search_spaces.files.user_error import UserError
 
 STEMS: Final = ("diffusion_pytorch_model", "model")  # as diffusers and as transformers name weights
 _FILE: Final = re.compile(
@@ -36,7 +37,7 @@ _TYPES: Final = {
 }
 
 
-class ModelFolderError(ValueError):
+class ModelFolderError(UserError):
     """A folder that holds no model that can be loaded."""
 
 

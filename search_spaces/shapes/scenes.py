@@ -11,6 +11,8 @@ from typing import Final
 
 import numpy as np
 
+from search_spaces.files.user_error import UserError
+
 SHAPES: Final = ("circle", "square", "triangle", "cross", "ring")
 COLOURS: Final = ("red", "green", "blue", "yellow", "purple", "orange")
 SIZES: Final = ("medium", "small", "large")
@@ -35,7 +37,7 @@ class Item:
             ("size", self.size, SIZES),
         ):
             if value not in allowed:
-                raise ValueError(f"`{field}` must be one of {', '.join(allowed)}, but got {value!r}")
+                raise UserError(f"`{field}` must be one of {', '.join(allowed)}, but got {value!r}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,21 +51,21 @@ class Scene:
 
     def __post_init__(self) -> None:
         if self.background not in BACKGROUNDS:
-            raise ValueError(f"`background` must be one of {', '.join(BACKGROUNDS)}, but got {self.background!r}")
+            raise UserError(f"`background` must be one of {', '.join(BACKGROUNDS)}, but got {self.background!r}")
         if self.place not in PLACES:
-            raise ValueError(f"`place` must be one of {', '.join(PLACES)}, but got {self.place!r}")
+            raise UserError(f"`place` must be one of {', '.join(PLACES)}, but got {self.place!r}")
         if len(self.items) == 1:
             if self.relation is not None:
-                raise ValueError(f"`relation` needs two items, but got one item and {self.relation!r}")
+                raise UserError(f"`relation` needs two items, but got one item and {self.relation!r}")
         elif len(self.items) == 2:
             if self.relation not in RELATIONS:
-                raise ValueError(f"`relation` must be one of {', '.join(RELATIONS)}, but got {self.relation!r}")
+                raise UserError(f"`relation` must be one of {', '.join(RELATIONS)}, but got {self.relation!r}")
             if self.place != "centre":
-                raise ValueError(f"`place` must be centre for two items, but got {self.place!r}")
+                raise UserError(f"`place` must be centre for two items, but got {self.place!r}")
             if any(item.size != "medium" for item in self.items):
-                raise ValueError("`size` must be medium for two items: only an item that stands alone has a size")
+                raise UserError("`size` must be medium for two items: only an item that stands alone has a size")
         else:
-            raise ValueError(f"`items` must hold one or two items, but got {len(self.items)}")
+            raise UserError(f"`items` must hold one or two items, but got {len(self.items)}")
 
 
 def caption_of(scene: Scene, /) -> str:

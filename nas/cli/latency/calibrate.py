@@ -12,6 +12,7 @@ from nas.cli.errors import user_errors
 from nas.cli.latency.options import TableBackendOption
 from nas.cli.latency.progress import latency_progress
 from nas.cli.latency.sentences import check_lines
+from search_spaces.files.user_error import UserError
 
 if TYPE_CHECKING:
     from latency import LatencyTable
@@ -56,9 +57,9 @@ def calibrate(
     from latency.trust.calibration import calibrated, calibration_of, distrust
 
     if (model is None) == (not measured):
-        raise ValueError("give `--model` to measure here, or `--measured` with what another device measured")
+        raise UserError("give `--model` to measure here, or `--measured` with what another device measured")
     if bool(measured) != (manifest is not None):
-        raise ValueError("`--measured` and `--manifest` go together: the manifest says what each report is about")
+        raise UserError("`--measured` and `--manifest` go together: the manifest says what each report is about")
     if plot is not None:
         check_plots()
     known = read_table(table)

@@ -8,6 +8,7 @@ import typer
 from latency.trust.interpolation import Fill
 from nas.cli.errors import user_errors
 from nas.cli.latency.validate import print_findings
+from search_spaces.files.user_error import UserError
 
 if TYPE_CHECKING:
     from latency.importers import Importer
@@ -113,7 +114,7 @@ def import_(
 def _option(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not (name and equals):
-        raise ValueError(f"`--runtime-option` must be name=value, but got {text!r}")
+        raise UserError(f"`--runtime-option` must be name=value, but got {text!r}")
     return name, value
 
 

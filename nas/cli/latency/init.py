@@ -21,6 +21,7 @@ from nas.cli.latency.options import (
     WidthOption,
 )
 from nas.cli.latency.progress import latency_progress
+from search_spaces.files.user_error import UserError
 
 if TYPE_CHECKING:
     from latency.exporters.formats import Exporter
@@ -106,4 +107,4 @@ def _exporter(name: str) -> "Exporter":
             from latency.exporters.to_litert import LitertExporter
 
             return LitertExporter()
-    raise ValueError(f"`--formats` must be some of {', '.join(FORMATS)}, with commas between, but got {name!r}")
+    raise UserError(f"`--formats` must be some of {', '.join(FORMATS)}, with commas between, but got {name!r}")

@@ -12,6 +12,7 @@ from latency.pricing.prediction import Guidance
 from nas.cli.errors import user_errors
 from nas.cli.formats import TableFormat
 from nas.cli.latency.sentences import check_lines
+from search_spaces.files.user_error import UserError
 
 if TYPE_CHECKING:
     from latency import LatencyPrediction, LatencyTable
@@ -53,7 +54,7 @@ def show(
     from latency import csv_text, read_latency_table, table_text
 
     if model is None and (plot is not None or spec is not None or steps is not None):
-        raise ValueError("`--plot`, `--spec` and `--steps` are about a model: name it with `--model`")
+        raise UserError("`--plot`, `--spec` and `--steps` are about a model: name it with `--model`")
     table = read_latency_table(file)
     if format is not TableFormat.TABLE:
         typer.echo(table_text(table) if format is TableFormat.JSON else csv_text(table), nl=False)

@@ -1,0 +1,45 @@
+"""Text of files that somebody else wrote: UTF-8 with or without its mark, UTF-16 with one, or an error that says so."""
+
+import codecs
+from pathlib import Path
+from typing import Final
+
+from search_spaces.files.user_error import UserError
+
+MAX_BYTES: Final = 2**30  # a million captions are a tenth of it
+
+
+class TextError(UserError):
+    """Bytes that are no text."""
+
+
+def decoded(data: bytes, /) -> str:
+    """Text of a file: UTF-8, or what its byte order mark says (redirected output on Windows is UTF-16).
+
+    Raises:
+        TextError: It is no text.
+    """
+    marked = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    try:
+        return data.decode("utf-16" if marked else "utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise TextError(f"must be text in UTF-8, but is not: {error}; save it as UTF-8") from error
+
+
+def read_text(path: Path, /, *, max_bytes: int = MAX_BYTES) -> str:
+    """Text of a whole file.
+
+    Args:
+        path: File.
+        max_bytes: The most that such a file holds; more is refused unread.
+
+    Raises:
+        TextError: It is no text, or too long; the message names the file.
+        OSError: It cannot be opened.
+    """
+    if (size := path.stat().st_size) > max_bytes:
+        raise TextError(f"{path} must hold at most {max_bytes:,} bytes, but holds {size:,}")
+    try:
+        return decoded(path.read_bytes())
+    except TextError as error:
+        raise TextError(f"{path} {error}") from error

@@ -1,0 +1,9 @@
+"""The one kind of error that a user can mend, so that a bug of ours, or of a library, is never mistaken for one."""
+
+
+class UserError(ValueError):
+    """What was given cannot be used: the message states the law, the values, the place and the remedy.
+
+    Every error of this project that is the user's is one of these. A command ends with its message alone; any other
+    `ValueError` keeps its traceback.
+    """

@@ -1,0 +1,30 @@
+import codecs
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from search_spaces.files.strict_text import TextError, decoded, read_text
+
+TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\ufeff"), max_size=30)
+
+
+@given(TEXT, st.sampled_from(["utf-8", "utf-8-sig", "utf-16"]))
+def test_text_is_read_whatever_mark_it_has(text, encoding):
+    assert decoded(text.encode(encoding)) == text
+
+
+@pytest.mark.parametrize("data", [b"\xff", b"caf\xe9", codecs.BOM_UTF16_LE + b"a", codecs.BOM_UTF8 + b"\xe9"])
+def test_what_is_no_text_names_the_file_and_the_remedy(tmp_path, data):
+    path = tmp_path / "captions.txt"
+    path.write_bytes(data)
+    with pytest.raises(TextError, match=rf"{path} must be text in UTF-8, but is not: .*; save it as UTF-8"):
+        read_text(path)
+
+
+def test_a_longer_file_than_such_files_are_is_refused_unread(tmp_path):
+    path = tmp_path / "captions.txt"
+    path.write_text("abcdef")
+    assert read_text(path, max_bytes=6) == "abcdef"
+    with pytest.raises(TextError, match=r"captions.txt must hold at most 5 bytes, but holds 6"):
+        read_text(path, max_bytes=5)
