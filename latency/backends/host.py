@@ -1,10 +1,10 @@
 """The host's CPU, as all backends that run on it share it: threads, clock, reference kernel, name and memory."""
 
-import os
 import platform
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Final
 
 import torch
@@ -120,7 +120,5 @@ def available_bytes() -> int | None:
 
 
 def _lines(file: str) -> list[str]:
-    if not os.path.exists(file):
-        return []
-    with open(file, encoding="utf-8") as text:
-        return [line.rstrip("\n") for line in text]
+    path = Path(file)
+    return path.read_text(encoding="utf-8").splitlines() if path.exists() else []

@@ -1,7 +1,7 @@
 """`nas latency measure`: a table of this machine."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -24,9 +24,6 @@ from nas.cli.latency.options import (
 )
 from nas.cli.latency.progress import latency_progress
 from nas.cli.latency.sentences import check_lines
-
-if TYPE_CHECKING:
-    pass
 
 
 @user_errors
