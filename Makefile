@@ -11,6 +11,8 @@ export RAY_USAGE_STATS_ENABLED := 0
 # Without bytecode every import of torch and diffusers compiles them again and takes two to three times as long.
 unexport PYTHONDONTWRITEBYTECODE
 
+# Two processes share the tests, a module staying with one: it makes what its tests share once.
+BESIDE ?= --numprocesses 2 --dist loadfile
 VENV ?= .venv
 UV ?= $(shell command -v uv 2>/dev/null)
 PYTHON ?= $(shell for name in python3.11 python3.12 python3.13 python3; do \
@@ -44,13 +46,15 @@ runs/demo-pictures/metadata.jsonl: | venv
 	"$(VENV)/bin/python" -m search_spaces.shapes runs/demo-pictures --num 1024
 
 test: coverage ## Run the tests that need neither a GPU nor patience; those that are fast tell what they cover
-	"$(VENV)/bin/python" -m pytest --rest
+	"$(VENV)/bin/python" -m pytest --rest $(BESIDE)
 
 test-fast: venv ## Run the tests that load no bundled model and start no process: while you write
-	"$(VENV)/bin/python" -m pytest --fast --hypothesis-profile=quick
+	"$(VENV)/bin/python" -m pytest --fast --hypothesis-profile=quick $(BESIDE)
 
 coverage: venv ## Print which lines and branches the fast tests reach; fails below the floor in pyproject.toml
-	"$(VENV)/bin/python" -m coverage run -m pytest --fast
+	"$(VENV)/bin/python" -m coverage erase
+	"$(VENV)/bin/python" -m coverage run -m pytest --fast $(BESIDE)
+	"$(VENV)/bin/python" -m coverage combine --quiet
 	"$(VENV)/bin/python" -m coverage report
 
 chaos: venv ## Kill searches 20 times at random and compare their ends: runs/chaos
