@@ -247,7 +247,7 @@ def test_text_encoders_are_whole_or_refused(folders: dict[str, Path], tmp_path: 
     save_file(absent, path, metadata={"format": "pt"})
     with pytest.raises(
         ModelFolderError,
-        match=r"but 2 tensors are absent \(final_layer_norm\.weight, final_layer_norm\.bias\); restore",
+        match=r"2 tensors are absent \(final_layer_norm\.weight, .*; restore",
     ):
         PipelineParts.load(ModelFolder(folder))
     name = next(name for name in weights if "final_layer_norm.bias" in name)
