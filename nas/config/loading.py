@@ -10,6 +10,7 @@ from typing import Any
 
 from latency.sources.registry import source_door
 from nas.config.sections import ExperimentConfig, LatencySourceSettings, with_before
+from nas.evaluation.settings import is_tag
 from nas.pipelines.source import is_hub_reference, local_folder
 from nas.settings import SettingsError, read
 from search_spaces.files.paths import local_path
@@ -121,6 +122,8 @@ def _resolved(config: ExperimentConfig, absolute: Callable[[str, Path], Path]) -
     clip, search = config.clip, config.search
     if clip is not None and clip.pretrained is None:
         clip = replace(clip, model=str(absolute("clip.model", Path(clip.model))))
+    elif clip is not None and clip.pretrained is not None and not is_tag(clip.pretrained):
+        clip = replace(clip, pretrained=str(absolute("clip.pretrained", Path(clip.pretrained))))
     if search.start is not None and not is_hub_reference(search.start):
         start = absolute("search.start", Path(search.start))
         if start.exists() or search.start not in {*BASE_CONFIGS, *KNOWN_ARCHITECTURES}:

@@ -174,7 +174,8 @@ def run_verification(request: VerificationRequest, /) -> dict[str, Any]:
     Raises:
         ExportError: The process failed; the message holds its last words.
     """
-    command = [sys.executable, "-m", "nas.export.verify", json.dumps(asdict(request))]
+    # -P: modules of the working directory, which may be a stranger's, stay where they are.
+    command = [sys.executable, "-P", "-m", "nas.export.verify", json.dumps(asdict(request))]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise ExportError(f"the exported folder does not load in a clean process:\n{done.stderr.strip()[-2000:]}")

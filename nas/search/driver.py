@@ -81,6 +81,8 @@ def search(experiment: Experiment, run: RunDirectory, /, *, listeners: Listeners
         run.opened(config.plain(), may_follow=experiment.check_extends, read=stored_values) as earlier,
         closing(Trace(run.trace_path)) as trace,
     ):
+        if trace.begun_with is not None:
+            experiment = experiment.as_begun_with(trace.begun_with)
         store = run.scores if config.score_store is None else shared_store(config.score_store)
         with staffed(experiment, run=run, log_folder=run.path / "logs", on_start=listeners.on_start) as (pool, trainer):
             if listeners.on_estimate is not None and trace.num_past == 0:

@@ -56,7 +56,11 @@ def test_paths_are_relative_to_the_file_that_names_them(tmp_path: Path, monkeypa
 
 def test_a_clip_model_with_a_tag_is_a_name_not_a_path(tmp_path: Path) -> None:
     config = load_config(write(tmp_path, clip={"model": "ViT-B-32", "pretrained": "openai"}))
-    assert config.clip.model == "ViT-B-32"
+    assert (config.clip.model, config.clip.pretrained) == ("ViT-B-32", "openai")
+    config = load_config(write(tmp_path, clip={"model": "ViT-B-32", "pretrained": "clip/own.safetensors"}))
+    assert config.clip.pretrained == str(tmp_path / "clip" / "own.safetensors"), "relative to the file"
+    config = load_config(write(tmp_path), overrides=["clip.model=ViT-B-32", "clip.pretrained=own.safetensors"])
+    assert config.clip.pretrained == str(Path.cwd() / "own.safetensors"), "relative to where it is typed"
 
 
 def test_every_problem_is_named_with_its_place_and_value_at_once(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+from contextlib import chdir
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,7 @@ from search_spaces.supernet import Supernet
 from tests.folders import write_pipeline
 from tests.nas.searching import read_json
 from tests.nas.synthetic import shapes_space, write_wanted
+from tests.strangers import MARK, strangers_directory
 from tests.strategies import architectures
 
 SPACE = shapes_space()
@@ -71,8 +73,10 @@ def export_run(run: Path, /, *, out: Path) -> ExportReport:
 
 @pytest.fixture(scope="module")
 def exported(run: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ExportReport]:
+    """Exported from within a stranger's directory, and checked by a process of its own."""
     out = tmp_path_factory.mktemp("exports") / "found"
-    return out, export_run(run, out=out)
+    with chdir(strangers_directory(out.parent / "stranger")):
+        return out, export_run(run, out=out)
 
 
 def found_unet(run: Path) -> UNet2DConditionModel:
@@ -106,6 +110,10 @@ def test_the_report_compares_prediction_and_measurement(run: Path, exported: tup
     assert (out / "architecture.json").read_bytes() == (run / "architecture.json").read_bytes()
     assert not list(out.parent.glob("*.part")), "what was written beside has been moved"
     assert not (out / nas.export.verify.PROBE).exists()
+
+
+def test_the_clean_process_looks_for_no_modules_in_the_working_directory(exported: tuple[Path, ExportReport]) -> None:
+    assert not list(exported[0].parent.rglob(MARK))
 
 
 def test_before_and_after_are_drawn_with_the_same_noise(

@@ -94,7 +94,7 @@ def test_what_no_text_means_belongs_to_the_protocol(experiment: Path, model: Pat
     other = Path(shutil.copytree(model, tmp_path / "other"))
     index = other / "model_index.json"
     index.write_text(
-        index.read_text().replace('"force_zeros_for_empty_prompt": true', '"force_zeros_for_empty_prompt": 0')
+        index.read_text().replace('"force_zeros_for_empty_prompt": true', '"force_zeros_for_empty_prompt": false')
     )
     digests = [resolve(load_config(experiment, overrides=[f"model={folder}"])).digests for folder in (model, other)]
     assert digests[0]["protocol"] != digests[1]["protocol"]
