@@ -4,11 +4,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from latency.pricing.scenario import Dtype
 from nas.cli.errors import user_errors
+from nas.cli.screen import Screen
 from nas.export.form import ExportForm
 from search_spaces.files.user_error import UserError
 
@@ -61,7 +61,7 @@ def export(
 
     if out is not None and into is not None:
         raise UserError("give `--out` or `--into`, not both")
-    console = Console()
+    console = Screen()
     path = Path(source)
     with console.status("loading the base model"):
         if is_run(path):

@@ -10,6 +10,7 @@ import typer
 from latency.pricing.scenario import Dtype
 from nas.cli.errors import user_errors
 from nas.cli.formats import Format, FormatOption
+from nas.cli.screen import Screen, say
 
 if TYPE_CHECKING:
     from nas.drawing.draw import Drawing
@@ -70,7 +71,7 @@ def generate(
         return
     num, num_threads = len(drawing.pictures), torch.get_num_threads()
     where = device if device != "cpu" else f"{num_threads} CPU thread{'s'[: num_threads > 1]}"
-    typer.echo(f"{num} picture{'s'[: num > 1]} -> {out}")
+    say(f"{num} picture{'s'[: num > 1]} -> {out}")
     _print_table(drawing, title=f"{num_steps} steps of {drawing.scheduler}, {dtype} on {where}")
 
 
@@ -78,12 +79,11 @@ class _Bar:
     """UNet steps on a terminal; nothing elsewhere."""
 
     def __init__(self) -> None:
-        from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-        console = Console(stderr=True)
+        console = Screen(stderr=True)
         self._bar = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             TimeRemainingColumn(),
@@ -117,12 +117,11 @@ def _print_json(drawing: "Drawing", out: Path, *, num_threads: int) -> None:
         "num_threads": num_threads,
         "stages": [dataclasses.asdict(stage) for stage in drawing.stages],
     }
-    typer.echo(json.dumps(report, indent=2))
+    say(json.dumps(report, indent=2))
 
 
 def _print_table(drawing: "Drawing", *, title: str) -> None:
     from rich.box import SIMPLE_HEAD
-    from rich.console import Console
     from rich.table import Table
 
     _, height, width, _ = drawing.pictures.shape
@@ -135,7 +134,7 @@ def _print_table(drawing: "Drawing", *, title: str) -> None:
         median = "" if stage.median_ms is None else f"{stage.median_ms:,.2f}"
         name = "whole picture" if stage.stage == "picture" else stage.stage
         table.add_row(name, str(stage.batch), str(stage.num_calls), median, spread, f"{stage.first_ms:,.2f}")
-    console = Console()
+    console = Screen()
     console.print(table)
     note = "a stage's first call warms up and stands apart; with guidance a UNet step has two rows a picture"
     console.print(note, soft_wrap=True)

@@ -6,11 +6,11 @@ from typing import Annotated, Any
 
 import typer
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.table import Table
 
 from nas.cli.errors import user_errors
 from nas.cli.formats import Format, FormatOption
+from nas.cli.screen import Screen, say
 from search_spaces.stock_space import SpaceForm
 
 app = typer.Typer(no_args_is_help=True, help="What may be removed or copied in a model, and how architectures differ.")
@@ -42,12 +42,12 @@ def show(
     architecture = read_architecture(spec, base=base) if spec is not None else own_architecture(model, base=base)
     described = describe_space(space_from_config(base.config, max_copies=max_copies, form=space), architecture)
     if format is Format.JSON:
-        typer.echo(json.dumps(described, indent=2))
+        say(json.dumps(described, indent=2))
         return
     _print_space(model, described, with_reasons=space is SpaceForm.ANY)
     if space is SpaceForm.STOCK:
         for action in described["removals"]:
-            typer.echo(f"  {action}")
+            say(f"  {action}")
 
 
 @app.command("diff")
@@ -76,7 +76,7 @@ def diff(
     table = read_table(latency_table) if latency_table is not None else None
     difference = architecture_diff(start, read_architecture(after, base=model), space=model.space, table=table)
     if format is Format.JSON:
-        typer.echo(json.dumps(difference, indent=2))
+        say(json.dumps(difference, indent=2))
         return
     _print_diff(f"{before} -> {after}", difference)
 
@@ -92,10 +92,10 @@ def known(
 
     models = known_models()
     if markdown:
-        typer.echo(markdown_table(models))
+        say(markdown_table(models))
         return
     if format is Format.JSON:
-        typer.echo(json.dumps(models, indent=2))
+        say(json.dumps(models, indent=2))
         return
     table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     for key, title in COLUMNS.items():
@@ -107,7 +107,7 @@ def known(
             "num_macs": f"{model['num_macs'] / 1e9:,.0f} G",
         }
         table.add_row(*(str(shown[key]) for key in COLUMNS))
-    Console().print(table)
+    Screen().print(table)
 
 
 def _print_diff(title: str, difference: dict[str, Any]) -> None:
@@ -134,10 +134,10 @@ def _print_diff(title: str, difference: dict[str, Any]) -> None:
     table.add_row("", "together", "", "", *costs(difference["together"]))
     table.add_row("", "before", *_blocks(difference["before"]), *costs(difference["before"], ""))
     table.add_row("", "after", *_blocks(difference["after"]), *costs(difference["after"], ""))
-    console = Console()
+    console = Screen()
     console.print(table)
     for action in difference["actions"]:
-        console.print(f"  {action}", style="dim", soft_wrap=True, markup=False, highlight=False)
+        console.print(f"  {action}", style="dim", soft_wrap=True)
 
 
 def _blocks(side: dict[str, Any]) -> tuple[str, str]:
@@ -171,11 +171,11 @@ def _print_space(name: str, described: dict[str, Any], *, with_reasons: bool) ->
             if with_reasons:
                 reasons += [position[f"{kind}_copyable"]["why_not"] for kind in ("resnet", "cross_attention")]
         table.add_section()
-    console = Console()
+    console = Screen()
     console.print(table)
     console.print(
         f"{described['num_cross_attentions']} cross-attentions, {described['num_resnets']} ResNets, "
         f"{described['num_params']:,} parameters, {described['num_macs'] / 1e9:,.3f} GMACs"
     )
     for reason in filter(None, reasons):
-        console.print(f"  {reason}", style="dim", soft_wrap=True, markup=False, highlight=False)
+        console.print(f"  {reason}", style="dim", soft_wrap=True)

@@ -12,6 +12,7 @@ from nas.cli.errors import user_errors
 from nas.cli.latency.options import TableBackendOption
 from nas.cli.latency.progress import latency_progress
 from nas.cli.latency.sentences import check_lines
+from nas.cli.screen import say
 from search_spaces.files.user_error import UserError
 
 if TYPE_CHECKING:
@@ -74,17 +75,17 @@ def calibrate(
     checked = calibrated(known, calibration)
     write_table(checked, table, allow_mismatch=True)  # its rows are what they were
     for line in check_lines(checked):
-        typer.echo(line)
+        say(line)
     worst = calibration.worst
-    typer.echo(
+    say(
         f"worst: {worst.predicted_ms:.3f} ms predicted, {worst.measured_ms:.3f} ms measured "
         f"({worst.architecture.num_resnets} ResNets, {worst.architecture.num_cross_attentions} cross-attentions)"
     )
     if (why := distrust(checked)) is not None:
-        typer.echo(f"warning: {why}", err=True)
+        say(f"warning: {why}", err=True)
     if plot is not None:
         calibration_figure(calibration, device=known.device, runtime=known.runtime).savefig(plot, dpi=150)
-        typer.echo(f"drew {plot}", err=True)
+        say(f"drew {plot}", err=True)
 
 
 def _measured_here(
@@ -120,7 +121,7 @@ def _measured_here(
             on_round=progress.on_round,
         )
     if progress.num_rounds == 0:
-        typer.echo(f"nothing was measured: {log_file} holds enough rounds; delete it to measure afresh")
+        say(f"nothing was measured: {log_file} holds enough rounds; delete it to measure afresh")
     return supernet.space, times
 
 

@@ -21,6 +21,7 @@ from nas.cli.latency.options import (
     WidthOption,
 )
 from nas.cli.latency.progress import latency_progress
+from nas.cli.screen import say
 from search_spaces.files.user_error import UserError
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def init(
                 on_prepare=progress.on_prepare,
             )
             num_blocks, num_whole = len(manifest.blocks), len(manifest.whole_models)
-            typer.echo(f"wrote {folder}: {num_blocks} blocks and {num_whole} whole models; read {folder / 'README.md'}")
+            say(f"wrote {folder}: {num_blocks} blocks and {num_whole} whole models; read {folder / 'README.md'}")
 
 
 def _exporter(name: str) -> "Exporter":

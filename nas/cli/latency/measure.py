@@ -24,6 +24,7 @@ from nas.cli.latency.options import (
 )
 from nas.cli.latency.progress import latency_progress
 from nas.cli.latency.sentences import check_lines
+from nas.cli.screen import say
 
 
 @user_errors
@@ -105,7 +106,7 @@ def measure(
             "them with `--allow-mismatch`, or measures on with a larger `--min-rounds`; delete them to measure afresh"
         ) from error
     if progress.num_rounds == 0:
-        typer.echo(f"nothing was measured: {samples_file} holds enough rounds; delete it to measure afresh")
-    typer.echo(f"wrote {out}: {len(table.rows)} rows from {table.protocol.rounds} rounds, kept in {samples_file.name}")
+        say(f"nothing was measured: {samples_file} holds enough rounds; delete it to measure afresh")
+    say(f"wrote {out}: {len(table.rows)} rows from {table.protocol.rounds} rounds, kept in {samples_file.name}")
     for line in check_lines(table):
-        typer.echo(line)
+        say(line)
