@@ -20,7 +20,7 @@ from typing import Final, ParamSpec, TypeVar
 import typer
 
 from nas.cli.screen import CheckedOutput, say, speakable
-from search_spaces.files.user_error import UserError
+from search_spaces.files.user_error import PluginError, UserError
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -47,8 +47,8 @@ def user_errors(command: Callable[P, R], /) -> Callable[P, R]:
         try:
             with _plain_warnings():
                 answer = command(*args, **kwargs)
-            sys.stdout.flush()
-            return answer
+                sys.stdout.flush()
+                return answer
         except _PASSING:
             raise
         except KeyboardInterrupt:
@@ -69,7 +69,7 @@ def logged_in(run: Path, /) -> Iterator[None]:
     except _PASSING:
         raise
     except Exception as error:
-        if not _is_plain(error) and (run / "config.yaml").is_file():
+        if _is_fault(error) and (run / "config.yaml").is_file():
             file = run / "logs" / LOG
             with suppress(OSError):  # a disk that takes no log must not hide what happened
                 file.parent.mkdir(exist_ok=True)
@@ -90,7 +90,7 @@ def _told(error: Exception) -> int:
     place = f"; the traceback is in {file}" if file is not None else ""
     if isinstance(error, USER_ERRORS):
         say(f"error: {_words(error)}{place}", err=True)
-        return EXIT_CODE
+        return FAILED if _is_fault(error) else EXIT_CODE
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":  # torch's, which is not imported
         say(f"error: the memory is used up ({_first_line(error)}); {_OUT_OF_MEMORY}{place}", err=True)
         return FAILED
@@ -121,9 +121,9 @@ def _first_line(error: Exception) -> str:
     return next(iter(str(error).strip().splitlines()), "no words")
 
 
-def _is_plain(error: BaseException) -> bool:
-    """Whether an error is a user's through and through: no fault of a plugin or a library is its cause."""
-    return isinstance(error, USER_ERRORS) and (error.__cause__ is None or _is_plain(error.__cause__))
+def _is_fault(error: Exception) -> bool:
+    """Whether code is at fault, ours or a plugin's, so that somebody needs the traceback."""
+    return not isinstance(error, USER_ERRORS) or (isinstance(error, PluginError) and error.__cause__ is not None)
 
 
 @contextmanager

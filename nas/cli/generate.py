@@ -11,6 +11,7 @@ from latency.pricing.scenario import Dtype
 from nas.cli.errors import user_errors
 from nas.cli.formats import Format, FormatOption
 from nas.cli.screen import Screen, say
+from search_spaces.files.durable import check_writable
 
 if TYPE_CHECKING:
     from nas.drawing.draw import Drawing
@@ -21,7 +22,9 @@ def generate(
     folder: Annotated[str, typer.Argument(help="pipeline folder, a base model's or an exported one; or hub:ORG/NAME")],
     prompts: Annotated[list[str], typer.Argument(help='what to draw, such as "a red circle above a blue square"')],
     out: Annotated[Path, typer.Option(help="PNG file of the pictures in a grid")] = Path("pictures.png"),
-    seed: Annotated[int, typer.Option(help="seed of the first picture's noise; the next ones count up")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=2**32 - 1, help="seed of the first picture's noise; the next ones count up")
+    ] = 0,
     num_steps: Annotated[int, typer.Option(min=1, help="denoising steps")] = 10,
     guidance_scale: Annotated[float, typer.Option(min=1, help="classifier-free guidance; 1 = none")] = 3.0,
     negative_prompt: Annotated[str | None, typer.Option(help="what guidance leads away from")] = None,
@@ -42,6 +45,7 @@ def generate(
     from nas.pipelines.source import find_model
 
     model = find_model(folder, variant=variant)
+    check_writable(out)
     import torch
 
     from nas.drawing.draw import DrawingSettings, draw
@@ -130,11 +134,12 @@ def _print_table(drawing: "Drawing", *, title: str) -> None:
     for name in ("batch", "calls", "median ms", "p10 .. p90", "first ms"):
         table.add_column(name, justify="right", no_wrap=True)
     for stage in drawing.stages:
-        spread = "" if stage.p10_ms is None else f"{stage.p10_ms:,.2f} .. {stage.p90_ms:,.2f}"
-        median = "" if stage.median_ms is None else f"{stage.median_ms:,.2f}"
+        spread = "-" if stage.p10_ms is None else f"{stage.p10_ms:,.2f} .. {stage.p90_ms:,.2f}"
+        median = "-" if stage.median_ms is None else f"{stage.median_ms:,.2f}"
         name = "whole picture" if stage.stage == "picture" else stage.stage
         table.add_row(name, str(stage.batch), str(stage.num_calls), median, spread, f"{stage.first_ms:,.2f}")
     console = Screen()
     console.print(table)
-    note = "a stage's first call warms up and stands apart; with guidance a UNet step has two rows a picture"
-    console.print(note, soft_wrap=True)
+    console.sentence("a stage's first call warms up and stands apart; with guidance a UNet step has two rows a picture")
+    if any(stage.median_ms is None for stage in drawing.stages):
+        console.sentence("-: called once, which is its first time; draw more (--num-pictures) for a median")

@@ -16,7 +16,7 @@ from nas.search.progress import Progress as SearchProgress
 from nas.search.progress import RoundDone
 
 PHASES: Final = {"robust training": "training"}  # shorter, for the bar
-BAR_WIDTH: Final = 10
+BAR_WIDTH: Final = 8
 UNITS: Final = 1000  # of a whole bar
 
 
@@ -35,7 +35,7 @@ class SearchBar:
     ) -> None:
         self.outlook = outlook
         self._screen, self._score, self._clock, self._start_s = screen, score, clock, clock()
-        self._is_live = screen.is_terminal
+        self._is_live = screen.is_interactive
         self._phase: tuple[int, str] | None = None
         columns = (
             TextColumn("{task.description}", markup=False),
@@ -93,15 +93,15 @@ class SearchBar:
         return f"round {progress.round}{last}"
 
     def _pictures(self, progress: SearchProgress) -> str:
-        most = f"/{self.outlook.most.num_pictures:,}" if self.outlook.foresees(progress) else ""
-        return f"{progress.num_pictures:,}{most} pictures"
+        most = f"/{_count(self.outlook.most.num_pictures)}" if self.outlook.foresees(progress) else ""
+        return f"{_count(progress.num_pictures)}{most} pictures"
 
     def _time_left(self, progress: SearchProgress) -> str:
         left = self.outlook.left_s(progress, elapsed_s=self._clock() - self._start_s)
         if left is None or not self.outlook.foresees(progress):
             return ""
         least, most = (duration(seconds) for seconds in left)
-        return f", {most} left" if least == most else f", at most {most} left"
+        return f", {most} left" if least == most else f", <{most} left"
 
     def _show(self, phase: tuple[int, str], line: str, text: str, *, share: float, after: str) -> None:
         if phase != self._phase:
@@ -126,4 +126,10 @@ def duration(seconds: float, /) -> str:
     """A time as people say it."""
     if seconds < 100:
         return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
+    if seconds < 6000:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h" if seconds < 360_000 else f"{seconds / 86_400:.0f} days"
+
+
+def _count(number: int) -> str:
+    return f"{number:,}" if number < 1_000_000 else f"{number / 1e6:.2f} M"

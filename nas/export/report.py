@@ -81,6 +81,20 @@ class ExportReport:
         yield "loads as", "", self.loads_as
         yield "weights", "", self.dtype
 
+    def notes(self) -> Iterator[str]:
+        """What a reader of the table may wonder about."""
+        if self.latency_ms is not None and self.predicted_ms is not None:
+            yield (
+                "predicted: by the latency table, for its device; measured: just now on this machine, which may be "
+                "another one, busier or with other threads. Compare the ratios of found to base"
+                + (
+                    f": {self.predicted_ms / self.base_predicted_ms:.3f} predicted"
+                    f", {self.latency_ms / self.base_latency_ms:.3f} measured"
+                    if self.base_predicted_ms and self.base_latency_ms
+                    else ""
+                )
+            )
+
 
 def _ms(value: float | None) -> str:
     return "not known" if value is None else f"{value:.3f}"

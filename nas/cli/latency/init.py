@@ -8,6 +8,7 @@ import typer
 from latency.blocks.models import Attention, latency_model
 from latency.pricing.scenario import Dtype
 from nas.cli.errors import user_errors
+from nas.cli.formats import MAX_SEED
 from nas.cli.latency.options import (
     AttentionOption,
     BaseModelOption,
@@ -47,7 +48,7 @@ def init(
     subnetworks: Annotated[
         int, typer.Option(min=0, help="Random sub-networks to check predictions with; each is a whole model's file.")
     ] = 4,
-    seed: Annotated[int, typer.Option(help="Of the sub-networks.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Of the sub-networks.")] = 0,
     cache: CacheOption = None,
     base_model: BaseModelOption = None,
 ) -> None:

@@ -53,9 +53,12 @@ def show(
     nas latency show sd15_cpu.json --model sd-1.5 --steps 8 --guidance twice --text-encoder-ms 4 --decoder-ms 116
     """
     from latency import csv_text, read_latency_table, table_text
+    from latency.figures.canvas import check_picture
 
     if model is None and (plot is not None or spec is not None or steps is not None):
         raise UserError("`--plot`, `--spec` and `--steps` are about a model: name it with `--model`")
+    if plot is not None:
+        check_picture(plot)
     table = read_latency_table(file)
     if format is not TableFormat.TABLE:
         text = table_text(table) if format is TableFormat.JSON else csv_text(table)
@@ -74,15 +77,17 @@ def show(
 
 def _predicted(table: "LatencyTable", model: Path, spec: Path | None) -> "tuple[UNetSpace, LatencyPrediction]":
     from latency import check_workload
-    from search_spaces import Architecture, space_from_config
-    from search_spaces.files.strict_json import read_json_object
+    from nas.runs.spec import read_spec
+    from search_spaces import space_from_config
+    from search_spaces.architecture import ArchitectureError
 
     space = space_from_config(latency_model(model).config)
     check_workload(table, space=space, **table.workload.sizes)
-    architecture = space.base
-    if spec is not None:
-        architecture = Architecture.from_dict(read_json_object(spec))
+    architecture = space.base if spec is None else read_spec(spec)[0]
+    try:
         space.check(architecture)
+    except ArchitectureError as error:
+        raise ArchitectureError(f"{spec} is no architecture of {model}: {error}") from error
     return space, table.predict(space.sites(architecture, **table.workload.sizes))
 
 
@@ -178,8 +183,9 @@ def _print_picture(
 def _draw(
     table: "LatencyTable", space: "UNetSpace", prediction: "LatencyPrediction", picture: Path, *, by: Plot
 ) -> None:
+    from latency.figures.canvas import write_figure
     from latency.figures.stages import block_figure, stage_figure
 
     draw = stage_figure if by is Plot.STAGES else block_figure
-    draw(prediction, space=space, device=table.device, runtime=table.runtime).savefig(picture, dpi=150)
+    write_figure(draw(prediction, space=space, device=table.device, runtime=table.runtime), picture)
     say(f"drew {picture}", err=True)

@@ -2,6 +2,7 @@
 
 import pytest
 from matplotlib.colors import to_hex
+from matplotlib.container import BarContainer
 
 from latency.blocks.subnetworks import random_architectures
 from latency.figures.calibration import calibration_figure
@@ -37,12 +38,16 @@ def test_a_stages_bar_is_as_high_as_its_milliseconds():
 
 def test_every_block_has_its_bar_in_its_colour_and_every_stage_its_name():
     (axes,) = block_figure(PREDICTION, space=SPACE, **ABOUT).axes
-    bars = axes.containers[0]
+    (bars,) = (container for container in axes.containers if isinstance(container, BarContainer))
     assert [bar.get_height() for bar in bars] == [block.ms for block in PREDICTION.breakdown]
     assert [to_hex(bar.get_facecolor()) for bar in bars] == [
         COLOURS[SHOWN.get(block.kind, OTHER)] for block in PREDICTION.breakdown
     ]
     assert [text.get_text().split("\n")[0] for text in axes.texts] == ["Down-1", "Down-2", "Mid", "Up-1", "Up-2"]
+    (lines,) = bars.errorbar[2]
+    reached = [(segment[0][1], segment[1][1]) for segment in lines.get_segments()]
+    assert reached == [pytest.approx((block.p10_ms, block.p90_ms)) for block in PREDICTION.breakdown]
+    assert any(low < high for low, high in reached)
     shares = [int(text.get_text().split("\n")[1].removesuffix("%")) for text in axes.texts]
     assert 80 <= sum(shares) <= 100
 

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from nas.cli.errors import logged_in, user_errors
 from search_spaces.files.durable import StorageError
-from search_spaces.files.user_error import UserError
+from search_spaces.files.user_error import PluginError, UserError
 
 
 def app_that_raises(error: BaseException) -> typer.Typer:
@@ -98,10 +98,11 @@ def test_a_fault_in_a_run_leaves_its_traceback_there_and_a_users_error_leaves_no
     assert "ValueError: second" in text
     assert text.count("Traceback (most recent call last)") == 2
 
-    blamed = UserError("the search algorithm 'x' failed")
+    blamed = PluginError("the search algorithm 'x' failed")
+    assert in_run(tmp_path, blamed).exit_code == 2, "it says all"
     blamed.__cause__ = ZeroDivisionError("third")
     result = in_run(tmp_path, blamed)
-    assert (result.exit_code, result.stderr) == (2, f"error: {blamed}; the traceback is in {log}\n")
+    assert (result.exit_code, result.stderr) == (1, f"error: {blamed}; the traceback is in {log}\n")
     assert "ZeroDivisionError: third" in log.read_text()
 
 

@@ -2,7 +2,6 @@
 
 import ast
 import io
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -111,7 +110,7 @@ def said_to(output: str) -> tuple[int, str]:
     return done.returncode, done.stderr
 
 
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a device of Linux")
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
 def test_a_full_output_is_one_line_and_code_2_and_a_closed_one_no_error() -> None:
     code, errors = said_to(">/dev/full")
     assert code == 2
