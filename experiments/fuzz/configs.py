@@ -168,7 +168,9 @@ def _load(data: bytes, *, overrides: list[str] | None = None, resolves: bool = F
         try:
             config = load_config(path, overrides=overrides or [])
         except (UserError, OSError) as error:
-            _check_words(error, names=(str(path), *(each[:20] for each in overrides or ()), "override"))
+            _check_words(
+                error, names=(str(path), *(each.partition("=")[0][:30] for each in overrides or ()), "override")
+            )
             raise
         stored = Path(place, "config.yaml")
         stored.write_text(dumped(config.plain()), encoding="utf-8")

@@ -102,5 +102,6 @@ def _finish(
     axes: "Axes", prediction: LatencyPrediction, device: Device, runtime: Runtime, *, pad: float | None = None
 ) -> None:
     axes.set_ylabel("Latency (ms)")
-    axes.set_title(f"{prediction.total_ms:.1f} ms on {device.name}, {runtime.name} {runtime.version}", pad=pad)
+    title = f"{prediction.total_ms:.1f} ms on {device.name}, {runtime.name} {runtime.version}"
+    axes.set_title(title, pad=pad, parse_math=False)  # a name may hold what matplotlib takes for formulas
     axes.spines[["top", "right"]].set_visible(False)

@@ -80,8 +80,9 @@ def search(
     The same command on the same directory continues an interrupted run, with the same result as if it had never
     stopped, for any number of workers. A finished run goes on with a tighter target, more rounds or more copies.
 
-    Exit codes: 0 = target met; 3 = the search ended, but no architecture meets the target (the nearest is written);
-    2 = what was given cannot be used, or a disk refuses; 1 = a fault, see RUN/logs/driver.log; 130 = interrupted.
+    Exit codes: 0 = target met; 3 = target missed, the nearest is written;
+    2 = unusable input, or a disk refuses; 1 = a fault (RUN/logs/driver.log);
+    130 = interrupted.
 
     Example: nas search experiments/demo.yaml search.target_ratio=0.6 --out runs/faster
     """

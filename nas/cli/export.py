@@ -89,7 +89,8 @@ def export(
     for note in report.notes():
         console.sentence(note)
     if found.spec.get("target_met") is False:
-        target_ms = found.spec.get("target_latency_ms")
+        target_ms = found.spec.get("target_latency_ms", "unknown")
+        target = f"{target_ms:.3f}" if isinstance(target_ms, float) else str(target_ms)
         console.sentence(
-            f"THE SEARCH MISSED ITS TARGET of {target_ms} ms: this is the nearest that it found", style="yellow"
+            f"THE SEARCH MISSED ITS TARGET of {target} ms: this is the nearest that it found", style="yellow"
         )

@@ -55,8 +55,9 @@ class ExportReport:
     def score_label(self) -> str:
         """What `clip` is called, and which way it counts."""
         if self.scored_by is None:
-            return "CLIP score"
-        return f"{self.scored_by['name']} ({'higher' if self.scored_by['higher_is_better'] else 'lower'} is better)"
+            return "CLIP selection score"
+        better = "higher" if self.scored_by["higher_is_better"] else "lower"
+        return f"{self.scored_by['name']}, selection score ({better} is better)"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
