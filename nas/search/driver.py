@@ -293,7 +293,7 @@ class _Session:
     ) -> Callable[[int, int], None]:
         """What a phase calls with (pieces done, pieces in all)."""
         latency_ms, is_scoring = problem.price_ms(architecture), isinstance(step, Score)
-        chunk_size = min(self._scorer.chunk_size, self._scorer.num_prompts)
+        of_chunk = self._scorer.num_prompts / self._scorer.num_chunks  # pictures, on average
 
         def report(done: int, total: int) -> None:
             progress = Progress(
@@ -304,7 +304,7 @@ class _Session:
                 latency_ms=latency_ms,
                 target_latency_ms=problem.target_latency_ms,
                 clip=None if self._latest is None else self._latest.mean,
-                num_pictures=self._num_pictures + is_scoring * done * chunk_size,
+                num_pictures=self._num_pictures + round(is_scoring * done * of_chunk),
                 num_training_steps=self._num_training_steps + (not is_scoring) * done,
             )
             self._listeners.on_progress(progress)
