@@ -244,6 +244,20 @@ def write_text(path: Path, text: str, /) -> None:
         part.write_text(text, encoding="utf-8")
 
 
+def check_writable(path: Path, /) -> None:
+    """Check that a file can be made at a path, before hours of work that are to end in it.
+
+    Raises:
+        PlaceError: What stands there cannot be replaced by a file.
+        StorageError: The disk refuses.
+    """
+    place = settled(path)
+    if place.is_dir():
+        raise PlaceError(f"a file is to stand at {place}, but a folder stands there; give another place")
+    with _part_of(place) as part:
+        part.touch()
+
+
 def append(descriptor: int, line: bytes, /, *, path: Path) -> None:
     """Append to a file that is open for appending, and bring it to the disk; a failure takes back what was written.
 

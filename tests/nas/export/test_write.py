@@ -193,7 +193,20 @@ def test_a_foreign_folder_is_refused_and_left_alone(run: Path, tmp_path: Path, n
     out.mkdir()
     (out / name).write_text(json.dumps(SPACE.base.to_dict()))
     before = content(tmp_path)
-    with pytest.raises(ExportError, match=r"taken exists and is not an export of this architecture .*; give another"):
+    with pytest.raises(ExportError, match=r"taken exists and is not an export of this architecture; give another"):
+        export_run(run, out=out)
+    assert content(tmp_path) == before
+
+
+def test_the_export_of_an_earlier_result_is_kept_and_a_place_for_the_new_one_is_named(
+    run: Path, tmp_path: Path
+) -> None:
+    out, now = tmp_path / "export", read_json(run / "architecture.json")["arch_id"]
+    out.mkdir()
+    (out / "architecture.json").write_text(json.dumps(SPACE.base.to_dict()))
+    (out / "export.json").write_text("{}")
+    before = content(tmp_path)
+    with pytest.raises(ExportError, match=rf"{now}, but of {SPACE.base.arch_id}: .* say `--out {out}-{now}`"):
         export_run(run, out=out)
     assert content(tmp_path) == before
 
