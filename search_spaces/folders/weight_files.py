@@ -131,8 +131,8 @@ def read_header(path: Path, /) -> dict[str, StoredTensor]:
             return dict(_checked(header, num_data_bytes=num_bytes - 8 - length))
         except JsonError as error:
             raise _damaged(path, f"its header {error}") from error
-        except (_HeaderError, KeyError, TypeError, ValueError) as error:
-            raise _damaged(path, str(error) if isinstance(error, _HeaderError) else f"{error!r}") from error
+        except _HeaderError as error:
+            raise _damaged(path, str(error)) from error
 
 
 class _HeaderError(Exception):
@@ -146,12 +146,17 @@ def _checked(header: Any, *, num_data_bytes: int) -> Iterator[tuple[str, StoredT
     for name, entry in header.items():
         if name == "__metadata__":
             continue
-        size, dtype = _TYPES.get(entry["dtype"], (None, entry["dtype"]))
-        begin, end = entry["data_offsets"]
-        if size is not None and end - begin != size * prod(entry["shape"]):
-            raise _HeaderError(f"the bytes of {name} do not fit its shape {entry['shape']}")
+        match entry:
+            case {"dtype": str(stored), "shape": list(shape), "data_offsets": [int(begin), int(end)]}:
+                size, dtype = _TYPES.get(stored, (None, stored))
+            case _:
+                raise _HeaderError(f"{name} must have a dtype, a shape and two data_offsets, but has {str(entry)[:80]}")
+        if not all(isinstance(length, int) and length >= 0 for length in shape):
+            raise _HeaderError(f"the shape of {name} must be whole numbers, but is {str(shape)[:80]}")
+        if size is not None and end - begin != size * prod(shape):
+            raise _HeaderError(f"the bytes of {name} do not fit its shape {str(shape)[:80]}")
         ends.append(end)
-        yield name, StoredTensor(dtype=dtype, shape=tuple(entry["shape"]))
+        yield name, StoredTensor(dtype=dtype, shape=tuple(shape))
     if max(ends) != num_data_bytes:
         raise _HeaderError(f"its header promises {max(ends):,} bytes of weights, and {num_data_bytes:,} are there")
 
@@ -175,12 +180,14 @@ def _index_path(folder: Path, stem: str, variant: str | None) -> Path:
 def _weight_map(index: Path) -> dict[str, str]:
     """File by tensor."""
     try:
-        files = read_json_object(index)["weight_map"]
-        names = {str(name): str(file) for name, file in files.items()}
+        names = read_json_object(index).get("weight_map")
     except JsonError as error:
         raise ModelFolderError(str(error)) from error
-    except (KeyError, AttributeError) as error:
-        raise ModelFolderError(f"{index} must be JSON with a `weight_map` of files by tensor: {error!r}") from error
+    if not (isinstance(names, dict) and names and all(isinstance(file, str) for file in names.values())):
+        raise ModelFolderError(
+            f"{index} must have a `weight_map` of files by tensor, but that is {str(names)[:80]}; "
+            "download or copy the folder again"
+        )
     if foreign := sorted({file for file in names.values() if not _FILE.fullmatch(file)}):
         raise ModelFolderError(f"{index} must name safetensors files beside it, but names {foreign[0]!r}")
     return names
