@@ -147,7 +147,7 @@ def _rename(part: Path, place: Path) -> None:
     except OSError as error:
         if error.errno not in _TAKEN:
             raise
-        raise PlaceError(f"something was written to {place} meanwhile, and was left alone; give another place") from error
+        raise PlaceError(f"{place} was written to meanwhile, and was left alone; give another place") from error
 
 
 @contextmanager
@@ -254,7 +254,7 @@ def check_writable(path: Path, /) -> None:
     place = settled(path)
     if place.is_dir():
         raise PlaceError(f"a file is to stand at {place}, but a folder stands there; give another place")
-    with _part_of(place) as part:
+    with part_of(place) as part:
         part.touch()
 
 

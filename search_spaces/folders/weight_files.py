@@ -217,12 +217,14 @@ def _index_path(folder: Path, stem: str, variant: str | None) -> Path:
 def _weight_map(index: Path) -> dict[str, str]:
     """File by tensor."""
     try:
-        files = read_json_object(index)["weight_map"]
-        names = {str(name): str(file) for name, file in files.items()}
+        names = read_json_object(index).get("weight_map")
     except JsonError as error:
         raise ModelFolderError(str(error)) from error
-    except (KeyError, AttributeError) as error:
-        raise ModelFolderError(f"{index} must be JSON with a `weight_map` of files by tensor: {error!r}") from error
+    if not (isinstance(names, dict) and names and all(isinstance(file, str) for file in names.values())):
+        raise ModelFolderError(
+            f"{index} must have a `weight_map` of files by tensor, but that is {str(names)[:80]}; "
+            "download or copy the folder again"
+        )
     if foreign := sorted({file for file in names.values() if not _FILE.fullmatch(file)}):
         raise ModelFolderError(f"{index} must name safetensors files beside it, but names {foreign[0]!r}")
     return names

@@ -90,6 +90,11 @@ def test_a_file_cut_short_is_refused(num_bytes: int, law: str, folder: Path) -> 
         (b"{not json}", "its header must be"),
         (b"\xff\xfe\xfd\xfc", "its header must be"),
         (b'{"a": {"dtype": "F32", "shape": [2]}}', "a in its header has not exactly a type, a shape and two offsets"),
+        (b"[]", "its header is a list and no object"),
+        (b'{"a": {"dtype": 1.0, "shape": [2], "data_offsets": [0, 4]}}', "a in its header has not exactly"),
+        (b'{"a": {"dtype": "F32", "shape": [0.5, 2], "data_offsets": [0, 4]}}', "a in its header has not exactly"),
+        (b'{"a": {"dtype": "F32", "shape": [-1, -1], "data_offsets": [0, 4]}}', "a in its header has not exactly"),
+        (b'{"a": {"dtype": "F32", "shape": [1], "data_offsets": [0, "4"]}}', "a in its header has not exactly"),
         (
             b'{"a": {"dtype": "F32", "shape": [2], "data_offsets": [0, 4]}}',
             r"the bytes of a do not fit its shape \[2\]",
@@ -140,7 +145,7 @@ def test_absent_shards_and_tensors_of_shards_are_named(tmp_path: Path) -> None:
     with pytest.raises(ModelFolderError, match=r"every shard .* must be there, but \S+-00002-of-\S+ is not; download"):
         load_unet(folder)
     index.write_text("{}")
-    with pytest.raises(ModelFolderError, match="must be JSON with a `weight_map`"):
+    with pytest.raises(ModelFolderError, match="must have a `weight_map` of files by tensor, but that is"):
         load_unet(folder)
     index.write_text(json.dumps({"weight_map": {"a": "../secret.bin"}}))
     with pytest.raises(ModelFolderError, match=r"must name safetensors files beside it, but names '\.\./secret\.bin'"):
