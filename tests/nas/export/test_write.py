@@ -31,6 +31,7 @@ from nas.export.verify import VerificationRequest, verify
 from nas.export.write import draw_before_after, export
 from nas.pipelines.folder import load_pipeline
 from nas.pipelines.model_folder import ModelFolder
+from nas.runs.checkpoint import weights_digest
 from nas.runs.directory import RunDirectory
 from nas.runs.spec import FoundArchitecture, read_spec, write_spec
 from nas.scores.intervals import mean_interval
@@ -301,7 +302,7 @@ def test_a_found_architecture_that_is_a_stock_config_needs_no_import(experiment:
             target_latency_ms=10.0,
             base_clip=mean_interval([0.8, 0.9]),
             clip=mean_interval([0.7, 0.9]),
-            digests={"model": folder_digest(config.model)},
+            digests={"model": folder_digest(config.model), "weights": weights_digest(supernet.weights())},
         )
         write_spec(run.spec_path, found, space=SPACE, model=config.model)
     report = export_run(run.path, out=tmp_path / "out")
