@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final, Self
 
-from search_spaces.files.strict_json import JsonError, parse_json
 from search_spaces.files.user_error import UserError
 
 SCHEMA_VERSION: Final = 1
@@ -201,9 +200,9 @@ class Architecture:
             ArchitectureError: Not JSON, or not an architecture.
         """
         try:
-            data = parse_json(text)
-        except JsonError as error:
-            raise ArchitectureError(f"an architecture {error}") from error
+            data = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise ArchitectureError(f"an architecture must be JSON: {error}") from error
         return cls.from_dict(data)
 
 

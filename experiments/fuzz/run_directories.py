@@ -90,7 +90,8 @@ def _case(file: str, damage: "Damage", read: "Reading", seed: int) -> None:
                 try:
                     action()
                 except (UserError, OSError) as error:
-                    assert str(run) in str(error), f"the message does not name the file: {error}"
+                    if str(run) not in str(error):
+                        raise AssertionError(f"the message does not name the file: {error}") from error
                     refused.append(error)
     if refused:
         raise refused[0]
