@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from latency import write_table
-from latency.figures.canvas import new_figure, save_figure
+from latency.figures.canvas import new_figure, write_figure
 from nas.drawing.grid import write_grid
 from search_spaces.files.durable import sweep_beside
 from search_spaces.shapes.__main__ import write_pictures
@@ -37,7 +37,7 @@ def write_a_figure(place: Path, version: int) -> None:
     """What a plot ends with."""
     figure = new_figure(width=1, height=1 + version)
     figure.set_layout_engine(None)
-    save_figure(figure, place)
+    write_figure(figure, place)
 
 
 def write_shapes(place: Path, version: int) -> None:
