@@ -201,7 +201,7 @@ class Architecture:
         """
         try:
             data = json.loads(text)
-        except json.JSONDecodeError as error:
+        except (ValueError, RecursionError) as error:
             raise ArchitectureError(f"an architecture must be JSON: {error}") from error
         return cls.from_dict(data)
 

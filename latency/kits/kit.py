@@ -22,14 +22,16 @@ from latency.kits.manifest import (
     read_manifest,
     write_manifest,
 )
-from latency.kits.page import SCRIPT, SCRIPT_NAME, page
+from latency.kits.page import SCRIPT, SCRIPT_NAME, TITLE, page
 from latency.pricing.scenario import Workload
 from search_spaces import Architecture, BlockSignature, UNetSpace
 from search_spaces.files.digests import sha256_of
-from search_spaces.files.durable import put_copy, sweep, write_text
+from search_spaces.files.durable import put_copy, settled_file, sweep, write_text
+from search_spaces.files.strict_text import read_text
 from search_spaces.files.user_error import UserError
 from search_spaces.supernet import Supernet
 
+PAGE_NAME: Final = "README.md"
 BLOCKS: Final = "blocks"
 WHOLE: Final = "whole"
 
@@ -68,6 +70,7 @@ def write_kit(
     space = supernet.space
     tasks = measured_tasks(space, random_architectures(space, num=num_subnetworks, seed=seed), workload=workload)
     files = file_names(tasks, suffix=exporter.suffix)
+    settled_file(folder / MANIFEST_NAME)
     _check_folder(folder, format=exporter.format, workload=workload, files=files)
     folder.mkdir(parents=True, exist_ok=True)
     sweep(folder)
@@ -95,7 +98,7 @@ def write_kit(
             if isinstance(task, Architecture)
         ),
     )
-    write_text(folder / "README.md", page(manifest))
+    write_text(folder / PAGE_NAME, page(manifest))
     if exporter.format is ModelFormat.ONNX:
         write_text(folder / SCRIPT_NAME, SCRIPT)
     write_manifest(manifest, folder)
@@ -148,6 +151,7 @@ def _place(file: Path, target: Path) -> None:
 
 def _check_folder(folder: Path, *, format: ModelFormat, workload: Workload, files: dict[Task, str]) -> None:
     if not (folder / MANIFEST_NAME).exists():
+        _check_free(folder)
         return
     other = read_manifest(folder)
     theirs = {entry.file for entry in other.entries}
@@ -156,6 +160,16 @@ def _check_folder(folder: Path, *, format: ModelFormat, workload: Workload, file
             f"{folder} must be free or hold the same kit, but it holds another one: "
             f"{other.workload.base_model}, {len(theirs)} files; give another `--out`, or delete the folder"
         )
+
+
+def _check_free(folder: Path) -> None:
+    """Check that nothing of a folder without a manifest is replaced but what a kit that was stopped had written."""
+    for name, begins in ((PAGE_NAME, TITLE), (SCRIPT_NAME, SCRIPT)):
+        file = folder / name
+        if file.exists() and not (file.is_file() and read_text(file).startswith(begins)):
+            raise ManifestError(
+                f"{folder} must be free or hold a kit, but {name} in it is not a kit's; give another `--out`"
+            )
 
 
 def _check_disk(folder: Path, *, num_bytes: int) -> None:

@@ -146,13 +146,16 @@ _TOOLS: Final = {
 }
 
 
+TITLE: Final = "# Latency of "
+
+
 def page(manifest: Manifest, /) -> str:
     """The page, in Markdown."""
     w = manifest.workload
     command = 'nas latency import . --out TABLE.json --device-name "MY DEVICE" --runtime-version VERSION'
     tools = _TOOLS[manifest.format].replace("{import}", command)
     return f"""\
-# Latency of {w.base_model}'s blocks on your device
+{TITLE}{w.base_model}'s blocks on your device
 
 {len(manifest.blocks)} files in `blocks`, one for every block that an architecture search can ask for, and \
 {len(manifest.whole_models)} in `whole`:

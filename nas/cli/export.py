@@ -10,6 +10,7 @@ from latency.pricing.scenario import Dtype
 from nas.cli.errors import logged_in, user_errors
 from nas.cli.screen import Screen, in_one_line
 from nas.export.form import ExportForm
+from search_spaces.files.durable import settled
 from search_spaces.files.paths import file_name
 from search_spaces.files.user_error import UserError
 
@@ -62,6 +63,8 @@ def export(
 
     if out is not None and into is not None:
         raise UserError("give `--out` or `--into`, not both")
+    if out is not None:
+        settled(out)
     console = Screen()
     path = Path(source)
     with logged_in(path), console.status("loading the base model"):

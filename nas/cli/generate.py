@@ -44,8 +44,8 @@ def generate(
     """
     from nas.pipelines.source import find_model
 
-    model = find_model(folder, variant=variant)
     check_writable(out)
+    model = find_model(folder, variant=variant)
     import torch
 
     from nas.drawing.draw import DrawingSettings, draw

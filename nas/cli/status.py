@@ -23,13 +23,14 @@ def status(
 ) -> None:
     """How far a run is: rounds and their scores, what each executed action saved and cost, which round was chosen."""
     from nas.runs.directory import RunDirectory
+    from nas.runs.events import STARTS
     from nas.runs.frames import evaluation_frame, round_frame
     from nas.runs.trace import read_trace
 
     directory = RunDirectory(run)
     directory.read_config()
     events = read_trace(directory.trace_path)
-    starts = [e for e in events if e["event"] in ("search_started", "search_extended")]
+    starts = [e for e in events if e["event"] in STARTS]
     started = starts[-1] if starts else {}
     finished = events[-1] if events and events[-1]["event"] == "search_finished" else None
     rounds = round_frame(events)
@@ -59,7 +60,7 @@ def status(
         screen.sentence(f"base {started['base_latency_ms']:.3f} ms, target {started['target_latency_ms']:.3f} ms")
         if finished is not None and not finished["target_met"]:
             screen.sentence("TARGET NOT MET: the nearest architecture is marked", style="yellow")
-        if why := started["runtime"].get("distrust"):
+        if why := started.get("runtime", {}).get("distrust"):
             screen.sentence(f"the latency table: {why}", style="yellow")
 
 

@@ -1,6 +1,5 @@
 """Reading an experiment: YAML, overrides, paths, every problem at once. No framework is imported for it."""
 
-import json
 import reprlib
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -16,6 +15,7 @@ from nas.evaluation.settings import is_tag
 from nas.pipelines.source import is_hub_reference, local_folder
 from nas.settings import SettingsError, read
 from search_spaces.files.paths import local_path
+from search_spaces.files.strict_json import read_json_object
 from search_spaces.files.strict_yaml import MAX_BYTES, YamlError, parse_yaml, read_yaml
 from search_spaces.files.user_error import UserError
 from search_spaces.known.architectures import BASE_CONFIGS, KNOWN_ARCHITECTURES
@@ -100,7 +100,7 @@ def _written_by(path: Path) -> str:
     """Which version wrote a stored config, as a last line for its errors; empty when the run does not say."""
     for folder in path.parents[:2]:  # an earlier config lies in `earlier/`
         try:
-            libraries = json.loads((folder / "environment.json").read_text(encoding="utf-8"))["libraries"]
+            libraries = read_json_object(folder / "environment.json")["libraries"]
             wrote, reads = libraries["snapfusion-nas"], metadata.version("snapfusion-nas")
         except (OSError, ValueError, LookupError, TypeError):
             continue

@@ -34,6 +34,16 @@ def write_grid(
         image.save(part, format="PNG")
 
 
+def is_whole(path: Path, /) -> bool:
+    """Whether a picture as `write_grid` writes it stands there, to its last row."""
+    try:
+        with Image.open(path, formats=["PNG"]) as image:
+            image.load()
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):  # what Pillow says of damaged files
+        return False
+    return True
+
+
 def grid(
     pictures: npt.NDArray[np.uint8], /, *, captions: Sequence[str], num_columns: int = 8, title: str = ""
 ) -> Image.Image:

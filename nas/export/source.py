@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import isclose
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,16 @@ from nas.pipelines.source import local_folder
 from nas.references.architecture import read_architecture
 from nas.references.base_model import base_model
 from nas.runs.directory import RunDirectory
-from nas.runs.spec import describe, read_spec
+from nas.runs.found_spec import check_found, read_found
+from nas.runs.spec import SpecError, check_base, describe
+from nas.runs.trace import read_trace
 from search_spaces.architecture import Architecture
 from search_spaces.diffusers_config import space_from_config
 from search_spaces.files.digests import folder_digest
 from search_spaces.files.user_error import UserError
 from search_spaces.folders.loading import SEARCHED, read_context_tokens
 from search_spaces.supernet import Supernet
+from search_spaces.unet_space import UNetSpace
 
 
 class ExportError(UserError):
@@ -61,12 +65,13 @@ def source_of_run(run_path: Path, /, *, table: Path | None = None) -> ExportSour
     run = RunDirectory(run_path)
     run.read_config()
     config = stored_config(run.path / "config.yaml")
-    architecture, spec = read_spec(run.spec_path)
+    architecture, spec = read_found(run.spec_path)
+    check_found(spec, read_trace(run.trace_path) if run.trace_path.is_file() else (), path=run.spec_path)
     folder = local_folder(config.model, variant=config.model_variant)
     model = ModelFolder(folder, variant=config.model_variant)
     if spec["digests"]["model"] not in (model.digest(), folder_digest(folder)):  # as 0.1.0 had it: all files there
         raise ExportError(f"{folder} has changed since the search in {run_path}; restore it, or search again")
-    weights = run.read_weights(spec["round"], job=spec.get("job", 0))
+    weights = run.read_weights(spec["round"], job=spec.get("job", 0), digest=spec["digests"]["weights"])
     if weights is None:
         raise ExportError(
             f"the weights of round {spec['round']} in {run_path} are missing or damaged; "
@@ -78,17 +83,48 @@ def source_of_run(run_path: Path, /, *, table: Path | None = None) -> ExportSour
         copy_start=config.search.copy_start,
     )
     supernet.load_weights(weights)
-    if table is None and config.latency_table is not None and config.latency_table.is_file():
+    own_table = None
+    if config.latency_table is not None and config.latency_table.is_file():
         own = read_table(config.latency_table)
-        table = config.latency_table if own.digest == spec["digests"].get("latency_table") else None
+        own_table = config.latency_table if own.digest == spec["digests"].get("latency_table") else None
+    _check_costs(spec, architecture, supernet.space, _pricer(own_table, supernet, model), path=run.spec_path)
     return ExportSource(
         architecture=architecture,
         supernet=supernet,
         model=model,
         spec=spec,
         config=config,
-        price_ms=_pricer(table, supernet, model),
+        price_ms=_pricer(table or own_table, supernet, model),
     )
+
+
+def _check_costs(
+    spec: dict[str, Any],
+    architecture: Architecture,
+    space: UNetSpace,
+    price_ms: Callable[[Architecture], float] | None,
+    *,
+    path: Path,
+) -> None:
+    """Check what a spec says that can be computed anew.
+
+    Raises:
+        SpecError: It says something else.
+    """
+    space.check(architecture)
+    check_base(spec, space=space, name=spec["base"]["model"] if isinstance(spec.get("base"), dict) else "", path=path)
+    own: dict[str, float] = {"num_params": space.num_params(architecture), "num_macs": space.num_macs(architecture)}
+    if price_ms is not None:
+        own |= {"base_latency_ms": price_ms(space.base), "predicted_latency_ms": price_ms(architecture)}
+    if wrong := [
+        f"`{key}` {spec[key]} instead of {value}"
+        for key, value in own.items()
+        if not isclose(spec[key], value, rel_tol=1e-9)
+    ]:
+        raise SpecError(
+            f"{path} must say what its architecture costs, but has {', '.join(wrong)}; run the search's own command, "
+            "which writes it again"
+        )
 
 
 def source_of_spec(reference: str, /, *, model: ModelFolder, table: Path | None = None) -> ExportSource:

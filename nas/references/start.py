@@ -7,7 +7,8 @@ from nas.pipelines.model_folder import ModelFolder
 from nas.references.architecture import architecture_of_folder, read_architecture
 from nas.references.base_model import BaseModel, base_model
 from nas.runs.directory import RunDirectory, is_run
-from nas.runs.spec import SPEC_NAME, read_spec
+from nas.runs.found_spec import read_found
+from nas.runs.spec import SPEC_NAME
 from search_spaces.architecture import Architecture
 from search_spaces.blocks import BlockSignature
 from search_spaces.files.digests import digest_of, files_digest, folder_digest
@@ -53,8 +54,10 @@ class Start:
         if self.source is None:
             return
         if is_run(self.source):
-            spec = read_spec(RunDirectory(self.source).spec_path)[1]
-            weights = RunDirectory(self.source).read_weights(spec["round"], job=spec.get("job", 0))
+            spec = read_found(RunDirectory(self.source).spec_path)[1]
+            weights = RunDirectory(self.source).read_weights(
+                spec["round"], job=spec.get("job", 0), digest=spec["digests"]["weights"]
+            )
             if weights is None:
                 raise ModelFolderError(
                     f"the weights of the run {self.source} must be whole to start from, but are missing or damaged; "
@@ -82,7 +85,7 @@ def find_start(reference: str | None, /, *, model: ModelFolder, space_base: Arch
     path, base = Path(reference), base_model(model.path)
     architecture = read_architecture(reference, base=base)
     if is_run(path):
-        weights = read_spec(RunDirectory(path).spec_path)[1]["digests"]["weights"]
+        weights = read_found(RunDirectory(path).spec_path)[1]["digests"]["weights"]
         return Start(
             architecture=architecture,
             source=path,

@@ -6,41 +6,35 @@ It can be read while the run goes on. The same command on the same directory con
 does not import torch, so that asking a run for its status is quick.
 """
 
-import fcntl
 import json
-import os
-import platform
-import subprocess
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 from nas.runs.changes import config_diff
+from nas.runs.environment import environment
 from nas.scores.store import ScoreStore
 from search_spaces.architecture import Architecture
-from search_spaces.files.durable import is_part, storage_errors, sweep, write_text
+from search_spaces.files.durable import is_part, settled_file, storage_errors, sweep, write_text
+from search_spaces.files.locks import Lock, locked
+from search_spaces.files.strict_json import JsonError, read_json_object
+from search_spaces.files.strict_text import read_text
 from search_spaces.files.strict_yaml import dumped, read_yaml
 from search_spaces.files.user_error import UserError
 
 if TYPE_CHECKING:
     import torch
 
-LIBRARIES: Final = (
-    "snapfusion-nas",
-    "torch",
-    "diffusers",
-    "transformers",
-    "open_clip_torch",
-    "ray",
-    "numpy",
-    "safetensors",
-)
-
 
 class RunDirectoryError(UserError):
-    """A run directory that belongs to another search, is in use, or is none."""
+    """A run directory that belongs to another search, is in use, is gone, or is none."""
+
+
+class RunWarning(UserWarning):
+    """A damaged file of a run was made again."""
 
 
 class RunDirectory:
@@ -48,6 +42,7 @@ class RunDirectory:
 
     def __init__(self, path: Path, /) -> None:
         self.path = path
+        self._lock: Lock | None = None
 
     @property
     def trace_path(self) -> Path:
@@ -71,7 +66,7 @@ class RunDirectory:
             RunDirectoryError: There is no run here.
         """
         self._check_is_run()
-        return ScoreStore(self.path / "scores")
+        return ScoreStore.own(self.path / "scores", before_writing=self.check_stands)
 
     def read_config(self) -> str:
         """The resolved config of the run.
@@ -80,7 +75,7 @@ class RunDirectory:
             RunDirectoryError: There is no run here.
         """
         self._check_is_run()
-        return (self.path / "config.yaml").read_text(encoding="utf-8")
+        return read_text(self.path / "config.yaml")
 
     def _check_is_run(self) -> None:
         if not self.path.exists():
@@ -99,6 +94,9 @@ class RunDirectory:
     ) -> Iterator[list[dict[str, Any]]]:
         """Make the directory, or continue in one, holding its lock.
 
+        A config that differs from the run's own is not written before `keep_config`, when all that the run did by its
+        own is known to be so: a run whose config was edited can be mended by taking the edit back.
+
         Args:
             config: The config to run with.
             may_follow: Raises unless a run of the config that it is given may be continued with `config`; None = a run
@@ -107,68 +105,116 @@ class RunDirectory:
                 settings. Configs are compared by value, so that a comment or another order is no change.
 
         Yields:
-            The configs that the run had before this one, oldest first, kept in `earlier/`.
+            The configs that the run had before this one, oldest first.
 
         Raises:
             RunDirectoryError: It holds another search, something that is no run, or is being written.
+            PlaceError: There can be no directory at its path, or its trace is no file.
             StorageError: It cannot be written to.
 
         Warns:
             LeftoverWarning: A killed process left half-written files, which were removed.
+            RunWarning: `environment.json` was damaged and is made again.
         """
         path = self.path / "config.yaml"
+        settled_file(self.trace_path)
         if not path.is_file() and self.path.is_dir() and not all(map(_is_unborn, self.path.iterdir())):
             raise RunDirectoryError(f"{self.path} is not empty and not a run directory; give another --out")
         with self._locked():
             sweep(self.path)
-            self._follow(dict(config), may_follow, read)
-            if not (described := self.path / "environment.json").is_file():
-                write_text(described, json.dumps(environment(), indent=2) + "\n")
-            yield [
-                earlier for earlier in map(read, self._earlier()) if earlier != config
-            ]  # a killed extension leaves its own
+            before = self._configs(read)
+            if not before:
+                write_text(path, dumped(config))
+            elif before[-1] != config:
+                self._check_follows(before[-1], config, may_follow)
+            self._describe()
+            yield [earlier for earlier in before if earlier != config]  # a killed extension leaves its own
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
+        """Hold the trace, which nobody deletes by habit as people do with lock files."""
         with storage_errors(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
-            lock_file = (self.path / ".lock").open("w")
-        with lock_file as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise RunDirectoryError(
-                    f"another process is running a search in {self.path}; wait for it or stop it"
-                ) from None
+            lock = locked(self.trace_path, make=True)
+        if lock is None:
+            raise RunDirectoryError(f"another process is running a search in {self.path}; wait for it or stop it")
+        self._lock = lock
+        try:
             yield
+        finally:
+            self._lock = None
+            lock.release()
 
-    def _follow(
-        self,
-        config: dict[str, Any],
-        may_follow: Callable[[Mapping[str, Any]], None] | None,
-        read: Callable[[Path], dict[str, Any]],
-    ) -> None:
-        """Write the config; one that differs from the run's is checked, and the run's own is kept."""
+    def check_stands(self) -> None:
+        """Check, before anything is written, that the run that this process opened still stands here.
+
+        Raises:
+            RunDirectoryError: It was moved, deleted or replaced; nothing more must be written to its old place.
+        """
+        if self._lock is not None and not self._lock.stands():
+            raise RunDirectoryError(
+                f"{self.path} must stay where it is while a search writes to it, but its trace.jsonl was moved, "
+                "deleted or replaced: the search stops here; give the same command the place where it is now, and it "
+                "continues"
+            )
+
+    def _configs(self, read: Callable[[Path], dict[str, Any]]) -> list[dict[str, Any]]:
+        """The configs that the run had so far, oldest first; none before its birth."""
         path = self.path / "config.yaml"
-        if path.is_file():
-            if (old := read(path)) == config:
-                return
-            if may_follow is None:
-                raise RunDirectoryError(
-                    f"{self.path} holds the run of another config:\n{config_diff(old, config)}\n"
-                    "give another --out, or the config of that run"
-                )
-            may_follow(old)
-            earlier = self._earlier()
-            if not earlier or read(earlier[-1]) != old:  # a killed process may have kept it
-                write_text(self.path / "earlier" / f"config-{len(earlier):03d}.yaml", dumped(read_yaml(path)))
+        if not path.is_file():
+            return []
+        configs = [read(each) for each in (*self._earlier(), path)]
+        return [each for each, then in zip(configs, (*configs[1:], None), strict=True) if each != then]  # see below
+
+    def _check_follows(
+        self, old: Mapping[str, Any], config: Mapping[str, Any], may_follow: Callable[[Mapping[str, Any]], None] | None
+    ) -> None:
+        if may_follow is None:
+            raise RunDirectoryError(
+                f"{self.path} holds the run of another config:\n{config_diff(old, config)}\n"
+                "give another --out, or the config of that run"
+            )
+        may_follow(old)
+
+    def keep_config(self, config: Mapping[str, Any], /, *, read: Callable[[Path], dict[str, Any]] = read_yaml) -> None:
+        """Let a config be the run's, as it goes on with it; the one that it had is kept in `earlier/`.
+
+        Args:
+            config: The config that the run was opened with.
+            read: As in `opened`.
+        """
+        self.check_stands()
+        path, earlier = self.path / "config.yaml", self._earlier()
+        if (old := read(path)) == config:
+            return
+        if not earlier or read(earlier[-1]) != old:  # else a process kept it that was killed before the next line
+            write_text(self.path / "earlier" / f"config-{len(earlier):03d}.yaml", dumped(read_yaml(path)))
         write_text(path, dumped(config))
 
     def _earlier(self) -> list[Path]:
         return sorted((self.path / "earlier").glob("config-*.yaml"))
 
+    def _describe(self) -> None:
+        """Say what the run began on, in `environment.json`."""
+        path = self.path / "environment.json"
+        if path.is_file():
+            try:
+                read_json_object(path)
+            except JsonError as error:
+                warnings.warn(f"{error}: made again, as this process is", RunWarning, stacklevel=4)
+            else:
+                return
+        write_text(path, json.dumps(environment(), indent=2) + "\n")
+
     def write_checkpoint(
-        self, round_number: int, /, *, architecture: Architecture, weights: Mapping[str, "torch.Tensor"], job: int = 0
+        self,
+        round_number: int,
+        /,
+        *,
+        architecture: Architecture,
+        weights: Mapping[str, "torch.Tensor"],
+        job: int = 0,
+        made_from: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         """Write a round's architecture and weights; the folder appears whole or not at all.
 
@@ -177,24 +223,50 @@ class RunDirectory:
             architecture: What was trained.
             weights: Of the supernet.
             job: Index of the training among those of its round.
+            made_from: Digests of what they were trained from, by name; whoever reads them can ask for the same.
 
         Raises:
+            RunDirectoryError: The run was moved or deleted meanwhile.
             StorageError: The disk refuses.
         """
         from nas.runs.checkpoint import write_checkpoint
 
-        write_checkpoint(self._checkpoint(round_number, job), architecture=architecture, weights=weights)
+        self.check_stands()
+        write_checkpoint(
+            self._checkpoint(round_number, job),
+            architecture=architecture,
+            weights=weights,
+            origin={**made_from, **_place_of(round_number, job)},
+        )
 
-    def read_weights(self, round_number: int, /, *, job: int = 0) -> dict[str, "torch.Tensor"] | None:
+    def read_weights(
+        self,
+        round_number: int,
+        /,
+        *,
+        job: int = 0,
+        digest: str | None = None,
+        made_from: Mapping[str, str] = MappingProxyType({}),
+    ) -> dict[str, "torch.Tensor"] | None:
         """The weights of a round's checkpoint; None while its training is not done.
 
+        Args:
+            round_number: The round.
+            job: Index of the training among those of its round.
+            digest: Which weights they must be; None = whatever the training gave.
+            made_from: Digests of what they must have been trained from, as far as the checkpoint says it.
+
+        Raises:
+            CheckpointError: They are sound, but others than `digest`.
+
         Warns:
-            CheckpointWarning: There is a checkpoint, but it is damaged; it was set aside and the round counts as not
-                trained.
+            CheckpointWarning: There is a checkpoint, but it is damaged, or of another round or origin; it was set
+                aside and the round counts as not trained.
         """
         from nas.runs.checkpoint import read_checkpoint
 
-        return read_checkpoint(self._checkpoint(round_number, job))
+        origin = {**made_from, **_place_of(round_number, job)}
+        return read_checkpoint(self._checkpoint(round_number, job), origin=origin, digest=digest)
 
     def _checkpoint(self, round_number: int, job: int) -> Path:
         return self.path / "checkpoints" / (f"round-{round_number:03d}" + (f"-{job}" if job else ""))
@@ -207,31 +279,11 @@ def is_run(path: Path, /) -> bool:
 
 def _is_unborn(path: Path) -> bool:
     """Whether a run that was killed at its birth can have left this."""
-    return path.name == ".lock" or is_part(path)
+    if path.name == "trace.jsonl":
+        return path.is_file() and path.stat().st_size == 0
+    return path.name == ".lock" or is_part(path)  # versions up to 0.1 locked a file of this name
 
 
-def environment() -> dict[str, Any]:
-    """Versions, commit and machine of this process."""
-    import torch
-
-    versions: dict[str, str | None] = {}
-    for name in LIBRARIES:
-        try:
-            versions[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            versions[name] = None
-    return {
-        "python": platform.python_version(),
-        "libraries": versions,
-        "commit": _commit(),
-        "machine": {"system": platform.system(), "processor": platform.machine(), "num_cpus": os.cpu_count()},
-        "cuda_devices": [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())],
-    }
-
-
-def _commit() -> str | None:
-    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
-    try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return None
+def _place_of(round_number: int, job: int) -> dict[str, str]:
+    """What a checkpoint says of its place."""
+    return {"round": str(round_number), "job": str(job)}

@@ -7,7 +7,7 @@ A field that is None where its comment says so is left out of the line. What may
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from math import isfinite
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from nas.algorithms.problem import Problem
 from nas.algorithms.steps import Decision, Estimate, Finish, Score, Scored, Subject
@@ -55,6 +55,9 @@ class SearchExtended(SearchStarted):
     """A finished search goes on with another config; the fields are those of `SearchStarted`."""
 
     name: ClassVar[str] = "search_extended"
+
+
+STARTS: Final = (SearchStarted.name, SearchExtended.name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ _KEYS: Final = ("round", "arch_id", "weights_digest")
 
 def score_of(events: Sequence[Mapping[str, Any]], /) -> str:
     """The name of the score that a search was by."""
-    named = (event["score"]["name"] for event in events if "score" in event)
+    named = (event["score"]["name"] for event in events if event.get("score"))
     return next(named, CLIP_COLUMN)  # traces of CLIP do not name it
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from nas.runs.directory import RunDirectory
+from nas.runs.events import STARTS
 from nas.runs.frames import evaluation_frame, round_frame, score_of
 from nas.runs.spec import read_spec
 from nas.runs.trace import TraceError, read_trace
@@ -140,7 +141,7 @@ class Run:
         if not trained and store is None:
             return ScoreStore.empty_frame(score=self.score)
         kept = ScoreStore.existing(self.path / "scores" if store is None else store)
-        protocols = {event["digests"]["protocol"] for event in self.events if "digests" in event}
+        protocols = {event["digests"]["protocol"] for event in self.events if event["event"] in STARTS}
         frames = [
             kept.frame(score=self.score, weights_digest=weights, protocol_digest=protocol)
             for weights in trained

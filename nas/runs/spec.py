@@ -1,6 +1,7 @@
 """The spec of a found architecture, `architecture.json`: the architecture and everything it was found by."""
 
 import json
+import reprlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -154,6 +155,13 @@ def read_spec(path: Path, /) -> tuple[Architecture, dict[str, Any]]:
         raise SpecError(f"there is no spec {path}; a finished search writes it, `nas status` tells how far a run is")
     try:
         data = parse_json(path.read_bytes())
-        return Architecture.from_dict(data), data
+        architecture = Architecture.from_dict(data)
     except (JsonError, ArchitectureError) as error:
         raise SpecError(f"{path} is not a spec: {error}") from error
+    if data.get("arch_id", architecture.arch_id) != architecture.arch_id:
+        raise SpecError(
+            f"`arch_id` in {path} must be the digest of its `stages`, {architecture.arch_id}, but is "
+            f"{reprlib.repr(data['arch_id'])}: one of both was edited, and what it says of scores and milliseconds is "
+            "another architecture's; restore the file, or leave only `schema_version` and `stages` in it"
+        )
+    return architecture, data

@@ -13,6 +13,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Final
 
+from nas.runs.event_laws import flaws
 from search_spaces.files.json_lines import append_lines, num_torn_bytes, read_lines
 from search_spaces.files.paths import local_path
 from search_spaces.files.strict_json import JsonError
@@ -58,6 +59,11 @@ class Trace:
         return min(self._cursor, len(self._past))
 
     @property
+    def is_replaying(self) -> bool:
+        """Whether the next event stands in the file already."""
+        return self._cursor < len(self._past)
+
+    @property
     def num_past(self) -> int:
         """Events that stood in the file at the start."""
         return len(self._past)
@@ -81,14 +87,15 @@ class Trace:
             StorageError: The disk refuses; the file ends with the event before.
         """
         line = {"event": event, **json.loads(json.dumps(dict(fields)))}
-        if self._cursor < len(self._past):
+        if self.is_replaying:
             past = {key: value for key, value in self._past[self._cursor].items() if key != RUNTIME}
             if past != line:
                 keys = sorted(k for k in past.keys() | line.keys() if past.get(k) != line.get(k))
                 raise TraceError(
                     f"line {self._cursor + 1} of {self._path} is not what this search gives: {', '.join(keys)} differ "
                     f"({[past.get(k) for k in keys]} there, {[line.get(k) for k in keys]} now); "
-                    "model, table or library changed since: start a new run directory"
+                    "model, table, library or the run's own config.yaml changed since: take that back, or start a new "
+                    "run directory"
                 )
         else:
             append_lines(self._path, [line | {RUNTIME: dict(runtime or {})}])
@@ -102,12 +109,19 @@ def read_trace(path: str | PathLike[str], /) -> list[dict[str, Any]]:
     """The events of a trace; a torn last line, as of a run that is being written, is left out.
 
     Raises:
-        TraceError: No such file, or a line in the middle is not a JSON object.
+        TraceError: No such file, or a line is no event: not JSON, or without what its readers count on.
     """
     trace = local_path(path)
     if not trace.is_file():
         raise TraceError(f"there is no trace {trace}; give the directory of a run")
-    return _events(trace)
+    events = _events(trace)
+    for number, event in enumerate(events, start=1):
+        if wrong := flaws(event):
+            raise TraceError(
+                f"line {number} of {trace} is no event {reprlib.repr(event['event'])} of a search: {'; '.join(wrong)}; "
+                "restore the file or start a new run"
+            )
+    return events
 
 
 def _events(path: Path) -> list[dict[str, Any]]:

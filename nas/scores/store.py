@@ -14,11 +14,11 @@ import io
 import json
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from os import PathLike
 from pathlib import Path
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -29,12 +29,14 @@ from PIL import Image
 from nas.scores.prompts import Prompt
 from nas.scores.sealed_table import BrokenSealError, seal, unseal
 from search_spaces.files.digests import digest_of
-from search_spaces.files.durable import is_part, set_aside, whole_once
+from search_spaces.files.durable import is_part, set_aside, whole_once, write_text
 from search_spaces.files.paths import local_path
+from search_spaces.files.strict_json import JsonError, parse_json
 from search_spaces.files.user_error import UserError
 
 SCHEMA_VERSION: Final = 1
 _MARKER: Final = "store.json"
+_MARK: Final = {"schema_version": SCHEMA_VERSION}
 _SCORES, _PICTURES = "scores", "pictures"
 CLIP_COLUMN: Final = "clip"  # of the scores of every run that names no other
 _KEY_COLUMNS: Final = {
@@ -79,7 +81,31 @@ class ScoreStore:
 
     def __init__(self, folder: str | PathLike[str], /) -> None:
         self._folder = local_path(folder)
+        self._before_writing: Callable[[], None] | None = None
         _check_schema(self._folder)
+
+    @classmethod
+    def own(cls, folder: Path, /, *, before_writing: Callable[[], None] | None = None) -> Self:
+        """A store that belongs to one run, which knows what it is: its mark is made again where it is gone.
+
+        Args:
+            folder: Made when there is none.
+            before_writing: Called before anything is written; raises if nothing may be.
+
+        Raises:
+            ScoreStoreError: It is a store of another schema.
+            StorageError: It cannot be written to.
+
+        Warns:
+            ScoreStoreWarning: The mark was missing or damaged.
+        """
+        marker = folder / _MARKER
+        if folder.is_dir() and _mark_of(marker) is None and any(folder.iterdir()):
+            write_text(marker, json.dumps(_MARK) + "\n")
+            warnings.warn(f"{marker} was missing or damaged: made again", ScoreStoreWarning, stacklevel=3)
+        store = cls(folder)
+        store._before_writing = before_writing
+        return store
 
     @classmethod
     def existing(cls, folder: str | PathLike[str], /) -> Self:
@@ -220,6 +246,8 @@ class ScoreStore:
         return self._folder / key.weights_digest / name
 
     def _write(self, path: Path, table: pa.Table) -> None:
+        if self._before_writing is not None:
+            self._before_writing()
         with whole_once(path) as part:
             part.write_bytes(seal(table, name=_name(path)))
 
@@ -258,7 +286,7 @@ def _png(picture: npt.NDArray[np.uint8]) -> bytes:
 
 def _check_schema(folder: Path) -> None:
     """Mark an empty folder as a store, or check the mark of one."""
-    marker, mark = folder / _MARKER, {"schema_version": SCHEMA_VERSION}
+    marker = folder / _MARKER
     strangers = sorted(path.name for path in folder.glob("[!.]*") if not is_part(path) and path != marker)
     if not marker.is_file():  # looked for after the listing: another process makes it before any other file
         if strangers:
@@ -267,17 +295,23 @@ def _check_schema(folder: Path) -> None:
                 "give another folder, or move what is in it away"
             )
         with whole_once(marker) as part:
-            part.write_text(json.dumps(mark) + "\n", encoding="utf-8")
-    text = marker.read_text(encoding="utf-8", errors="replace")
-    try:
-        sound = json.loads(text) == mark
-    except json.JSONDecodeError:
-        sound = False
-    if not sound:
+            part.write_text(json.dumps(_MARK) + "\n", encoding="utf-8")
+    if _mark_of(marker) != _MARK:
+        text = marker.read_text(encoding="utf-8", errors="replace")
         raise ScoreStoreError(
             f"a score store must have schema_version {SCHEMA_VERSION}, but {marker} holds {text.strip()[:80]!r}; "
-            "give another folder, or read this one with the version of snapfusion-nas that wrote it"
+            "give another folder, read this one with the version of snapfusion-nas that wrote it, or, where only this "
+            f"file is damaged, write {json.dumps(_MARK)} to it"
         )
+
+
+def _mark_of(marker: Path) -> dict[str, Any] | None:
+    """What a store's mark says; None where there is none, or none that can be read."""
+    try:
+        mark = parse_json(marker.read_bytes())
+    except (FileNotFoundError, NotADirectoryError, JsonError):
+        return None
+    return mark if isinstance(mark, dict) else None
 
 
 def digest_of_prompts(prompts: Sequence[Prompt], /) -> str:

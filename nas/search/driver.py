@@ -6,6 +6,7 @@ was extended replays its first config to the end and goes on from there with the
 """
 
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -17,10 +18,11 @@ from nas.algorithms.steps import Decision, Extended, Finish, Outcome, Recipe, Sc
 from nas.config.experiment import Experiment
 from nas.config.loading import stored_values
 from nas.config.sections import identity
-from nas.drawing.grid import write_grid
+from nas.drawing.grid import is_whole, write_grid
 from nas.evaluation.door import Declaration
 from nas.evaluation.settings import CLIP
-from nas.runs.directory import RunDirectory
+from nas.runs.directory import RunDirectory, RunWarning
+from nas.runs.environment import environment
 from nas.runs.events import (
     Decided,
     Event,
@@ -149,6 +151,7 @@ class _Session:
         self._latest: Interval | None = None  # score of the last reference
         self._latest_ms = 0.0  # its latency
         self._num_pictures = self._num_training_steps = 0
+        self._introduced = False  # whether an event of this process says what it runs on
 
     def search(self, configs: list[dict[str, Any]], /) -> FoundArchitecture:
         """The searches of a run's configs, each going on where the one before ended."""
@@ -158,6 +161,8 @@ class _Session:
         state, finish = self._until_finished(algorithm, state, problem)
         for config in configs[1:]:
             problem = self._experiment.problem_of(config)
+            if config is configs[-1]:  # all before is replayed by now, and is the run's own
+                self._run.keep_config(config, read=stored_values)
             self._announce(SearchExtended, problem, config)
             outcome = Extended(problem=problem)
             check(finish, outcome)
@@ -253,7 +258,10 @@ class _Session:
     def _paint(self, step: Score) -> None:
         """Keep the reference's pictures of the first prompts, the same every round."""
         path = self._run.path / "images" / f"round-{step.round:03d}.png"
-        if step.reference is not None and not path.is_file():
+        if step.reference is not None and not is_whole(path):
+            if path.exists():
+                warnings.warn(f"{path} is damaged: drawn again", RunWarning, stacklevel=2)
+            self._run.check_stands()
             self._hold(step.reference.weights)
             pictures = self._scorer.pictures(step.reference.architecture, weights_digest=step.reference.weights)
             captions = [prompt.caption for prompt in self._experiment.worker.validation.chunk(0)]
@@ -283,6 +291,7 @@ class _Session:
                     scored_by=_named(self._experiment.score),
                 )
             )
+            self._run.check_stands()
             path = self._run.spec_path if len(specs) == 1 else self._run.result_path(result.label)
             write_spec(path, specs[-1], space=self._experiment.space, model=self._experiment.config.model)
         return specs[0]
@@ -314,4 +323,7 @@ class _Session:
         return report
 
     def _emit(self, event: Event, /, **runtime: object) -> None:
+        self._run.check_stands()
+        if not self._trace.is_replaying and not self._introduced:
+            runtime["environment"], self._introduced = environment(), True
         self._trace.emit(event.name, runtime={"time": time.time(), **runtime}, fields=event.fields())

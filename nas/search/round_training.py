@@ -9,7 +9,7 @@ import torch
 
 from nas.algorithms.algorithm import AlgorithmError
 from nas.algorithms.steps import FIRST, Job, Recipe
-from nas.config.sections import ExperimentConfig
+from nas.config.sections import ExperimentConfig, part_identity
 from nas.pipelines.folder import PipelineParts
 from nas.pipelines.model_folder import ModelFolder
 from nas.pipelines.sampling import make_scheduler
@@ -21,6 +21,7 @@ from nas.training.noise_schedule import NoiseSchedule
 from nas.training.robust import time_step, train
 from nas.training.settings import RobustTrainingSettings
 from search_spaces.architecture import Architecture
+from search_spaces.files.digests import digest_of
 from search_spaces.files.user_error import UserError
 from search_spaces.supernet import Supernet
 
@@ -85,7 +86,8 @@ class JobTrainer:
         training, recovering = self._config.robust_training, job.recipe is Recipe.RECOVERY
         iterations = round(job.share * (training.recovery_iterations if recovering else training.iterations))
         losses: list[float] = []
-        weights = self._run.read_weights(round_number, job=index)
+        made_from = self._origin(job, iterations)
+        weights = self._run.read_weights(round_number, job=index, made_from=made_from)
         if weights is not None:
             self._take(weights)
             self._supernet.switch(job.architecture)
@@ -98,11 +100,22 @@ class JobTrainer:
                     settings, iterations, seed=1000 * self._config.seed + round_number, on_step=on_step
                 )
             self._run.write_checkpoint(
-                round_number, architecture=job.architecture, weights=self._supernet.weights(), job=index
+                round_number,
+                architecture=job.architecture,
+                weights=self._supernet.weights(),
+                job=index,
+                made_from=made_from,
             )
         self._held = weights_digest(self._supernet.weights())
         self._places[self._held].append((round_number, index))
         return TrainedJob(iterations=iterations, losses=losses, weights_digest=self._held)
+
+    def _origin(self, job: Job, iterations: int) -> dict[str, str]:
+        """What the weights that a job gives are made from, by name."""
+        training = part_identity("robust_training", self._config.robust_training)
+        settings = {name: value for name, value in training.items() if name != "pictures"}  # a path
+        recipe = {"recipe": job.recipe, "iterations": iterations, "seed": self._config.seed, "settings": settings}
+        return {"parent": job.parent, "arch_id": job.architecture.arch_id, "training": digest_of(recipe)}
 
     def hold(self, digest: str, /) -> None:
         """Bring the supernet's weights to those of a digest that a training of this search gave, or to the first ones.
@@ -123,7 +136,7 @@ class JobTrainer:
                     "of the search algorithm"
                 )
             number, index = self._places[digest][0]
-            weights = self._run.read_weights(number, job=index)
+            weights = self._run.read_weights(number, job=index, digest=digest)
             if weights is None:
                 raise UserError(
                     f"the weights {digest} of round {number} must stand in {self._run.path / 'checkpoints'}, but are "

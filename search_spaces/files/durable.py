@@ -251,10 +251,7 @@ def check_writable(path: Path, /) -> None:
         PlaceError: What stands there cannot be replaced by a file.
         StorageError: The disk refuses.
     """
-    place = settled(path)
-    if place.is_dir():
-        raise PlaceError(f"a file is to stand at {place}, but a folder stands there; give another place")
-    with part_of(place) as part:
+    with part_of(settled_file(path)) as part:
         part.touch()
 
 

@@ -72,7 +72,7 @@ def _tidied(folder: Path) -> list[Path]:
     Returns:
         The places that something was put back to.
     """
-    restored = []
+    restored: list[Path] = []
     for old in sorted((folder / _OLD).iterdir()) if (folder / _OLD).is_dir() else ():
         place = folder.with_name(old.name)
         if not (folder / old.name).exists():

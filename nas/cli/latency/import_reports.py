@@ -9,6 +9,7 @@ from latency.trust.interpolation import Fill
 from nas.cli.errors import user_errors
 from nas.cli.latency.validate import print_findings
 from nas.cli.screen import say
+from search_spaces.files.durable import check_writable
 from search_spaces.files.user_error import UserError
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ def import_(
 
     if not out.parent.is_dir():
         raise FileNotFoundError(f"there is no folder {out.parent} to write {out.name} to; make it first")
+    check_writable(out)
     importer = _importer(format)
     options = tuple(_option(text) for text in runtime_option or ())
     listed, folder = read_manifest(manifest), manifest if manifest.is_dir() else manifest.parent

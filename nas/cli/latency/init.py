@@ -62,8 +62,12 @@ def init(
     from latency.blocks.tasks import workload_of
     from latency.exporters.cache import ExportCache, default_cache_folder
     from latency.kits.kit import write_kit
+    from latency.kits.manifest import MANIFEST_NAME
+    from search_spaces.files.durable import settled_file
 
     exporters = [_exporter(name.strip()) for name in formats.split(",")]
+    for exporter in exporters:
+        settled_file(out / exporter.format / MANIFEST_NAME)
     chosen = latency_model(model)
     with latency_progress("Exporting") as progress:
         supernet = chosen.supernet(max_copies=max_copies, attention=attention, dtype=dtype, device="cpu")

@@ -14,7 +14,7 @@ from latency.exporters.cache import weight_files
 from latency.exporters.formats import Converter, ModelFormat
 from latency.importers import read_files
 from latency.kits.importing import import_table
-from latency.kits.kit import file_names, write_kit
+from latency.kits.kit import PAGE_NAME, file_names, write_kit
 from latency.kits.manifest import ManifestError, check_files, read_manifest
 from latency.kits.page import SCRIPT, SCRIPT_NAME
 from search_spaces import BlockKind, BlockSignature
@@ -141,6 +141,14 @@ def test_a_folder_with_another_kit_is_refused_and_left_alone(one_stage, one_stag
         with pytest.raises(ManifestError, match="give another `--out`"):
             write_kit(one_stage, tmp_path / "kit", **settings, **changed)
     assert before == {path: path.read_bytes() for path in (tmp_path / "kit").rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("name", [PAGE_NAME, SCRIPT_NAME])
+def test_somebody_s_own_page_is_not_replaced(one_stage, one_stage_workload, tmp_path, exports, name):
+    (tmp_path / name).write_text("somebody's")
+    with pytest.raises(ManifestError, match=rf"must be free or hold a kit, but {name} in it is not a kit's"):
+        write_kit(one_stage, tmp_path, workload=one_stage_workload, exporter=TextExporter(), cache=exports)
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {name: "somebody's"}
 
 
 def test_weights_beside_a_file_come_along_under_their_own_name(one_stage, one_stage_workload, tmp_path, exports):

@@ -31,6 +31,7 @@ from nas.export.verify import VerificationRequest, verify
 from nas.export.write import draw_before_after, export
 from nas.pipelines.folder import load_pipeline
 from nas.pipelines.model_folder import ModelFolder
+from nas.runs.checkpoint import CheckpointWarning, weights_digest
 from nas.runs.directory import RunDirectory
 from nas.runs.spec import FoundArchitecture, read_spec, write_spec
 from nas.scores.intervals import mean_interval
@@ -270,6 +271,30 @@ def test_an_export_that_does_not_load_fails_and_the_old_one_stays(
     assert content(out) == before
 
 
+def test_what_a_run_says_of_itself_must_be_so(run: Path, tmp_path: Path) -> None:
+    """Weights of another round under this round's name, and costs that the architecture does not have."""
+    copy = tmp_path / "run"
+    shutil.copytree(run, copy)
+    spec = read_json(copy / "architecture.json")
+    for change, law in [
+        ({"num_params": spec["num_params"] + 1}, "must say what its architecture costs, but has `num_params`"),
+        ({"predicted_latency_ms": 1.0}, "must say what its architecture costs, but has `predicted_latency_ms` 1.0"),
+        ({"digests": spec["digests"] | {"weights": "0" * 16}}, "must hold the weights 0000000000000000, but holds"),
+    ]:
+        (copy / "architecture.json").write_text(json.dumps(spec | change))
+        with pytest.raises(ValueError, match=law):
+            source_of_run(copy)
+    (copy / "architecture.json").write_text(json.dumps(spec))
+    checkpoints = copy / "checkpoints"
+    other = next(path for path in checkpoints.iterdir() if path.name != f"round-{spec['round']:03d}")
+    shutil.copy(other / "weights.safetensors", checkpoints / f"round-{spec['round']:03d}")
+    with (
+        pytest.warns(CheckpointWarning, match="of another origin"),
+        pytest.raises(ExportError, match="missing"),
+    ):
+        source_of_run(copy)
+
+
 def test_an_unfinished_run_has_nothing_to_export(experiment: Path, tmp_path: Path) -> None:
     run = RunDirectory(tmp_path / "run")
     with run.opened(load_config(experiment).identity()):
@@ -301,7 +326,7 @@ def test_a_found_architecture_that_is_a_stock_config_needs_no_import(experiment:
             target_latency_ms=10.0,
             base_clip=mean_interval([0.8, 0.9]),
             clip=mean_interval([0.7, 0.9]),
-            digests={"model": folder_digest(config.model)},
+            digests={"model": folder_digest(config.model), "weights": weights_digest(supernet.weights())},
         )
         write_spec(run.spec_path, found, space=SPACE, model=config.model)
     report = export_run(run.path, out=tmp_path / "out")

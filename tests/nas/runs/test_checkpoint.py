@@ -8,6 +8,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from nas.runs.checkpoint import CheckpointWarning, read_checkpoint, weights_digest, write_checkpoint
@@ -84,6 +85,16 @@ def test_a_damaged_checkpoint_is_set_aside_loudly_and_can_be_written_again(folde
     assert read_checkpoint(folder) is None
     write_checkpoint(folder, architecture=ARCHITECTURE, weights=WEIGHTS)
     assert read_checkpoint(folder) is not None
+
+
+@pytest.mark.parametrize("shape", [(1, 6), (2, 3), (6,)])
+def test_other_shapes_of_the_same_bits_are_damage(folder: Path, shape: tuple[int, ...]) -> None:
+    path = folder / "weights.safetensors"
+    with safe_open(path, framework="pt") as file:
+        header = file.metadata()
+    save_file(load_file(path) | {"a": WEIGHTS["a"].reshape(shape)}, path, metadata=header)
+    with pytest.warns(CheckpointWarning, match=r"\(not the shapes or the origin that were written\)"):
+        assert read_checkpoint(folder) is None
 
 
 @given(place=st.floats(0, 1, exclude_max=True), bits=st.integers(1, 255))

@@ -2,8 +2,10 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,10 @@ import pytest
 import torch
 import yaml
 
-from nas.runs.directory import RunDirectory, RunDirectoryError
+from nas.runs.checkpoint import CheckpointError, CheckpointWarning, weights_digest
+from nas.runs.directory import RunDirectory, RunDirectoryError, RunWarning
+from nas.scores.prompts import Prompt
+from nas.scores.store import ScoreKey, ScoreStoreError, ScoreStoreWarning, digest_of_prompts
 from search_spaces import Architecture, Position, Stage
 from search_spaces.files.durable import LeftoverWarning
 
@@ -97,7 +102,7 @@ def test_a_folder_of_something_else_is_refused_and_left_alone(run: RunDirectory)
     assert [path.name for path in run.path.iterdir()] == ["thesis.tex"]
 
 
-@pytest.mark.parametrize("left", [[], [".lock"], [".lock", f"config.yaml.host-{2**30}.part"]])
+@pytest.mark.parametrize("left", [[], ["trace.jsonl"], [".lock", "trace.jsonl", f"config.yaml.host-{2**30}.part"]])
 def test_a_run_killed_at_its_birth_begins_again(run: RunDirectory, left: list[str]) -> None:
     run.path.mkdir(parents=True)
     for name in left:
@@ -143,3 +148,128 @@ def test_a_round_has_no_weights_before_its_checkpoint_is_written(run: RunDirecto
 def test_reading_what_is_no_run_says_so(tmp_path: Path) -> None:
     with pytest.raises(RunDirectoryError, match=r"is not a run directory: it has no config\.yaml"):
         RunDirectory(tmp_path).read_config()
+
+
+def test_nothing_is_written_of_a_config_that_is_not_kept(run: RunDirectory) -> None:
+    """An edit of a run's config that is taken back leaves the run as it was."""
+    with run.opened(CONFIG):
+        pass
+    path = run.path / "config.yaml"
+    before = {path: path.read_bytes() for path in run.path.iterdir()}
+    edited = CONFIG | {"search": {"target_ratio": 0.9}}
+    path.write_text(yaml.safe_dump(edited))
+    with run.opened(CONFIG, may_follow=lambda old: None) as earlier:
+        assert earlier == [edited]
+    assert yaml.safe_load(path.read_text()) == edited
+    path.write_bytes(before[path])
+    with run.opened(CONFIG) as earlier:
+        assert earlier == []
+    assert {path: path.read_bytes() for path in run.path.iterdir()} == before
+
+
+def test_the_configs_that_a_run_goes_on_with_are_kept(run: RunDirectory) -> None:
+    configs = [CONFIG | {"search": {"target_ratio": ratio}} for ratio in (0.5, 0.4, 0.3)]
+    for number, config in enumerate(configs):
+        with run.opened(config, may_follow=lambda old: None) as earlier:
+            assert earlier == configs[:number]
+            run.keep_config(config)
+            run.keep_config(config)
+    assert yaml.safe_load(run.read_config()) == configs[-1]
+    kept = sorted((run.path / "earlier").iterdir())
+    assert [path.name for path in kept] == ["config-000.yaml", "config-001.yaml"]
+    assert [yaml.safe_load(path.read_text()) for path in kept] == configs[:2]
+
+
+def test_a_lock_file_that_is_deleted_lets_nobody_in(run: RunDirectory) -> None:
+    with run.opened(CONFIG):
+        for path in run.path.iterdir():
+            if path.name not in ("config.yaml", "trace.jsonl"):
+                path.unlink()
+        with (
+            pytest.raises(RunDirectoryError, match="another process is running a search in"),
+            RunDirectory(run.path).opened(CONFIG),
+        ):
+            pass
+
+
+@pytest.mark.parametrize("how", ["moved", "deleted", "replaced"])
+def test_a_run_that_goes_away_is_written_to_no_more(run: RunDirectory, how: str) -> None:
+    elsewhere = run.path.with_name("elsewhere")
+    with run.opened(CONFIG):
+        store = run.scores
+        match how:
+            case "moved":
+                run.path.rename(elsewhere)
+            case "deleted":
+                shutil.rmtree(run.path)
+            case "replaced":
+                run.path.rename(elsewhere)
+                shutil.copytree(elsewhere, run.path)
+        before = sorted(run.path.parent.rglob("*"))
+        prompts = (Prompt(caption="a red ring", noise_seed=1),)
+        key = ScoreKey(weights_digest="w", arch_id="a", protocol_digest="p", prompts_digest=digest_of_prompts(prompts))
+        writes: list[Callable[[], object]] = [
+            lambda: run.write_checkpoint(0, architecture=ARCHITECTURE, weights={"a": torch.ones(2)}),
+            lambda: store.put(key, prompts=prompts, scores=[0.5]),
+            lambda: run.keep_config(CONFIG),
+        ]
+        for write in writes:
+            with pytest.raises(RunDirectoryError, match=r"first must stay where it is .* moved, deleted or replaced"):
+                write()
+        assert sorted(run.path.parent.rglob("*")) == before
+    if how == "moved":
+        with RunDirectory(elsewhere).opened(CONFIG):
+            pass
+
+
+def test_a_damaged_environment_is_named_and_made_again(run: RunDirectory) -> None:
+    with run.opened(CONFIG):
+        pass
+    path = run.path / "environment.json"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:50])
+    with pytest.warns(RunWarning, match=r"environment\.json must be JSON, .*: made again"), run.opened(CONFIG):
+        pass
+    assert path.read_bytes() == whole
+
+
+@pytest.mark.parametrize("damage", ["gone", "torn"])
+def test_the_mark_of_a_run_s_own_scores_is_made_again(run: RunDirectory, damage: str) -> None:
+    prompts = (Prompt(caption="a red ring", noise_seed=1),)
+    key = ScoreKey(weights_digest="w", arch_id="a", protocol_digest="p", prompts_digest=digest_of_prompts(prompts))
+    with run.opened(CONFIG):
+        run.scores.put(key, prompts=prompts, scores=[0.5])
+        mark = run.path / "scores" / "store.json"
+        whole = mark.read_bytes()
+        mark.unlink() if damage == "gone" else mark.write_bytes(whole[:5])
+        with pytest.warns(ScoreStoreWarning, match=r"store\.json was missing or damaged: made again"):
+            assert run.scores.get(key) == (0.5,)
+        assert mark.read_bytes() == whole
+        mark.write_text('{"schema_version": 2}\n')
+        with pytest.raises(ScoreStoreError, match="with the version of snapfusion-nas that wrote it"):
+            _ = run.scores
+
+
+def test_weights_of_another_round_or_origin_are_not_taken(run: RunDirectory) -> None:
+    def write(number: int, parent: str) -> None:
+        run.write_checkpoint(
+            number,
+            architecture=ARCHITECTURE,
+            weights={"a": torch.full((2,), 1.0 * number)},
+            made_from={"parent": parent},
+        )
+
+    write(4, "p4")
+    write(5, "p5")
+    digest = weights_digest({"a": torch.full((2,), 5.0)})
+    assert run.read_weights(5, digest=digest, made_from={"parent": "p5"}) is not None
+    with pytest.raises(CheckpointError, match=rf"round-004 must hold the weights {digest}, but holds"):
+        run.read_weights(4, digest=digest)
+    with pytest.warns(CheckpointWarning, match=r"\(of another origin: parent is p4, not p3\)"):
+        assert run.read_weights(4, made_from={"parent": "p3"}) is None
+    folder = run.path / "checkpoints"
+    shutil.copytree(folder / "round-005", folder / "round-006")
+    with pytest.warns(
+        CheckpointWarning, match=r"\(of another origin: round is 5, not 6\): moved to round-006\.damaged"
+    ):
+        assert run.read_weights(6) is None

@@ -42,9 +42,10 @@ def interval(mean: float) -> dict[str, float]:
 def events(*, score: dict[str, Any] | None = None) -> list[dict[str, Any]]:
     """A round of a search, its training included."""
     action = {"action": "-resnet[mid,0]", "d_clip": interval(0.1), "d_latency_ms": 0.5, "value": 0.2}
+    started = {"target_latency_ms": 6.0, "base_latency_ms": 8.0, "base": {}, "digests": {"protocol": "p0"}}
     return [
-        {"event": "search_started", "digests": {"protocol": "p0"}, **({"score": score} if score else {})},
-        {"event": "trained", "round": 0, "weights_digest": "w0"},
+        {"event": "search_started", **started, **({"score": score} if score else {})},
+        {"event": "trained", "round": 0, "iterations": 0, "recovering": False, "weights_digest": "w0"},
         {"event": "evaluation", "round": 0, "action": None, "arch_id": "a0", "clip": interval(0.9)}
         | {"predicted_latency_ms": 8.0, "num_params": 100},
         {"event": "evaluation", "round": 0, "arch_id": "a1", "clip": interval(0.8)} | action,
@@ -150,7 +151,7 @@ def test_frames_call_another_score_by_its_name(tmp_path: Path) -> None:
 
 
 def test_weights_of_several_trainings_in_a_round_are_not_guessed(tmp_path: Path) -> None:
-    several = [{"event": "trained", "round": 0, "weights_digest": name, "job": job} for job, name in enumerate("xy")]
+    several = [events()[1] | {"weights_digest": name, "job": job} for job, name in enumerate("xy")]
     happened = events()
     run = open_run(written(tmp_path / "run", [happened[0], *several, *happened[2:]]))
     assert run.rounds()["weights_digest"].tolist() == run.evaluations()["weights_digest"].tolist() == [None]

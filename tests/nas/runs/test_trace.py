@@ -26,7 +26,7 @@ def record(path: Path, *events: tuple[str, dict[str, Any]]) -> Trace:
     return trace
 
 
-EVENTS = (("search_started", {"target": 1.5}), ("trained", {"round": 0}), ("decision", {"actions": ("-a", "-b")}))
+EVENTS = (("begun", {"target": 1.5}), ("worked", {"round": 0}), ("chose", {"actions": ("-a", "-b")}))
 
 
 def test_events_stand_one_a_line_with_what_may_differ_under_one_key(path: Path) -> None:
@@ -34,16 +34,16 @@ def test_events_stand_one_a_line_with_what_may_differ_under_one_key(path: Path) 
     lines = path.read_text(encoding="utf-8").splitlines()
     assert [json.loads(line) for line in lines] == read_trace(path)
     assert read_trace(path) == [
-        {"event": "search_started", "target": 1.5, "runtime": {"time": 0}},
-        {"event": "trained", "round": 0, "runtime": {"time": 1}},
-        {"event": "decision", "actions": ["-a", "-b"], "runtime": {"time": 2}},
+        {"event": "begun", "target": 1.5, "runtime": {"time": 0}},
+        {"event": "worked", "round": 0, "runtime": {"time": 1}},
+        {"event": "chose", "actions": ["-a", "-b"], "runtime": {"time": 2}},
     ]
 
 
 def test_an_event_can_be_read_as_soon_as_it_is_emitted(path: Path) -> None:
     trace = Trace(path)
     for number in range(1, 4):
-        trace.emit("trained", fields={"round": number})
+        trace.emit("worked", fields={"round": number})
         assert len(read_trace(path)) == number
 
 
@@ -55,18 +55,18 @@ def test_a_resumed_search_meets_its_events_again_and_appends_the_new_ones(path: 
         trace.emit(event, runtime={"time": 99}, fields=fields)
     assert path.read_bytes().startswith(before), "what an earlier process wrote stays, times included"
     assert (trace.num_past, trace.num_replayed) == (2, 2)
-    assert [event["event"] for event in read_trace(path)] == ["search_started", "trained", "decision"]
+    assert [event["event"] for event in read_trace(path)] == ["begun", "worked", "chose"]
 
 
 def test_a_search_that_differs_from_the_recorded_one_is_stopped(path: Path) -> None:
     record(path, *EVENTS)
     content = path.read_bytes()
     trace = Trace(path)
-    trace.emit("search_started", fields={"target": 1.5})
+    trace.emit("begun", fields={"target": 1.5})
     with pytest.raises(
         TraceError, match=r"line 2 of .*trace\.jsonl is not what this search gives: loss, round differ"
     ) as e:
-        trace.emit("trained", fields={"round": 1, "loss": 0.5})
+        trace.emit("worked", fields={"round": 1, "loss": 0.5})
     assert "([None, 0] there, [0.5, 1] now)" in str(e.value)
     assert "start a new run directory" in str(e.value)
     assert path.read_bytes() == content
@@ -76,10 +76,10 @@ def test_another_event_at_the_same_place_is_another_search(path: Path) -> None:
     record(path, *EVENTS)
     trace = Trace(path)
     with pytest.raises(TraceError, match=r"line 1 .* event, round, target differ"):
-        trace.emit("trained", fields={"round": 0})
+        trace.emit("worked", fields={"round": 0})
 
 
-@pytest.mark.parametrize("torn", ['{"event": "dec', '{"event": "decision", "actions": []}', "{", "\x00\x00"])
+@pytest.mark.parametrize("torn", ['{"event": "dec', '{"event": "chose", "actions": []}', "{", "\x00\x00"])
 def test_a_torn_last_line_is_dropped_with_a_warning(path: Path, torn: str) -> None:
     record(path, *EVENTS[:2])
     with path.open("a", encoding="utf-8") as file:
@@ -87,7 +87,7 @@ def test_a_torn_last_line_is_dropped_with_a_warning(path: Path, torn: str) -> No
     assert len(read_trace(path)) == 2, "reading leaves it out and leaves it be"
     with pytest.warns(TraceWarning, match=rf"trace\.jsonl: dropped a torn last line of {len(torn)} bytes"):
         record(path, *EVENTS)
-    assert [event["event"] for event in read_trace(path)] == ["search_started", "trained", "decision"]
+    assert [event["event"] for event in read_trace(path)] == ["begun", "worked", "chose"]
 
 
 def test_a_line_torn_within_a_character_is_dropped_too(path: Path) -> None:
@@ -138,7 +138,7 @@ def test_a_full_disk_leaves_whole_lines_and_the_event_can_be_emitted_again(
             trace.emit(EVENTS[2][0], fields=EVENTS[2][1])
     assert path.read_bytes() == content
     trace.emit(EVENTS[2][0], fields=EVENTS[2][1])
-    assert [event["event"] for event in read_trace(path)] == ["search_started", "trained", "decision"]
+    assert [event["event"] for event in read_trace(path)] == ["begun", "worked", "chose"]
 
 
 def full(descriptor: int) -> None:

@@ -1,6 +1,7 @@
 """Whole searches on the bundled model: uninterrupted, killed and continued; always the same result."""
 
 import os
+import re
 import shutil
 import signal
 from pathlib import Path
@@ -15,9 +16,11 @@ import nas.search.staff
 from nas.config.experiment import resolve
 from nas.config.loading import load_config
 from nas.runs.checkpoint import CheckpointWarning
+from nas.runs.directory import RunDirectoryError, RunWarning
 from nas.runs.spec import read_spec
-from nas.runs.trace import read_trace
+from nas.runs.trace import TraceError, read_trace
 from nas.scores.store import ScoreStore, ScoreStoreWarning
+from nas.search.progress import Progress
 from search_spaces import Action, Architecture
 from tests.nas.searching import (
     IdlePool,
@@ -152,6 +155,70 @@ def test_damaged_weights_and_scores_are_made_again_loudly(run: Path, experiment:
     ):
         os.truncate(path, path.stat().st_size // 2)
     with pytest.warns(CheckpointWarning, match="round-001 is damaged"), pytest.warns(ScoreStoreWarning):
+        search(experiment, out)
+    shutil.rmtree(out / "checkpoints" / "round-001.damaged")
+    same_result(run, out)
+
+
+def test_an_edit_of_a_run_s_config_that_is_taken_back_does_no_harm(
+    run: Path, experiment: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The edited config looks like one that the command extends, until the trace is read."""
+    out = Path(shutil.copytree(run, tmp_path / "edited"))
+    monkeypatch.setattr(nas.search.staff, "make_pool", lambda *args, **kwargs: IdlePool())
+    before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    config = (out / "config.yaml").read_text()
+    edited = re.sub(r"target_ratio: [\d.]+", "target_ratio: 0.99", config)
+    assert edited != config
+    (out / "config.yaml").write_text(edited)
+    with pytest.raises(TraceError, match=r"line 1 of .*the run's own config\.yaml changed since: take that back"):
+        search(experiment, out)
+    (out / "config.yaml").write_text(config)
+    assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
+    search(experiment, out)
+    assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
+
+
+def test_damaged_pictures_are_drawn_again_loudly(
+    run: Path, experiment: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = Path(shutil.copytree(run, tmp_path / "damaged"))
+    monkeypatch.setattr(nas.search.staff, "make_pool", lambda *args, **kwargs: IdlePool())
+    cut = {"round-000.png": 50, "round-001.png": 0}
+    for name, size in cut.items():
+        os.truncate(out / "images" / name, size)
+    with pytest.warns(RunWarning, match=r"round-00\d\.png is damaged: drawn again") as told:
+        search(experiment, out)
+    assert len([each for each in told if each.category is RunWarning]) == len(cut)
+    assert all((out / "images" / name).read_bytes() == (run / "images" / name).read_bytes() for name in cut)
+
+
+def test_every_process_says_once_what_it_runs_on(run: Path) -> None:
+    told = [event["runtime"].get("environment") for event in read_trace(run / "trace.jsonl")]
+    assert told[0] == read_json(run / "environment.json")
+    assert told[1:] == [None] * (len(told) - 1)
+
+
+def test_a_run_that_is_moved_while_it_is_searched_stops_and_continues_elsewhere(
+    run: Path, experiment: Path, tmp_path: Path
+) -> None:
+    out, elsewhere = tmp_path / "run", tmp_path / "elsewhere"
+
+    def move(progress: Progress) -> None:
+        if progress.phase == "scoring" and progress.done and out.exists():
+            out.rename(elsewhere)
+
+    with pytest.raises(RunDirectoryError, match=r"run must stay where it is .* it continues"):
+        search(experiment, out, on_progress=move)
+    assert not out.exists()
+    search(experiment, elsewhere)
+    same_result(run, elsewhere)
+
+
+def test_a_checkpoint_of_another_round_is_trained_again(run: Path, experiment: Path, tmp_path: Path) -> None:
+    out = Path(shutil.copytree(run, tmp_path / "swapped"))
+    shutil.copy(*(out / "checkpoints" / f"round-00{number}" / "weights.safetensors" for number in (0, 1)))
+    with pytest.warns(CheckpointWarning, match="round-001 is damaged .*round is 0, not 1"):
         search(experiment, out)
     shutil.rmtree(out / "checkpoints" / "round-001.damaged")
     same_result(run, out)

@@ -68,10 +68,11 @@ def mount(tmp_path: Path) -> Iterator[Mount]:
 
 
 def files(folder: Path) -> dict[str, bytes]:
+    """All content; an empty trace is the lock of a run that was not born."""
     return {
         str(path.relative_to(folder)): path.read_bytes()
         for path in folder.rglob("*")
-        if path.is_file() and path.name not in ("ballast", ".lock")
+        if path.is_file() and path.name != "ballast" and (path.name != "trace.jsonl" or path.stat().st_size)
     }
 
 
@@ -80,7 +81,7 @@ def begin(folder: Path) -> tuple[RunDirectory, ScoreStore, Trace]:
     run = RunDirectory(folder / "run")
     with run.opened(CONFIG):
         store, trace = run.scores, Trace(run.trace_path)
-    trace.emit("search_started", fields={"target": 1})
+    trace.emit("begun", fields={"target": 1})
     store.put(KEY, prompts=PROMPTS, scores=[0.1])
     run.write_checkpoint(0, architecture=ARCHITECTURE, weights=WEIGHTS)
     return run, store, trace
@@ -101,8 +102,8 @@ def write_checkpoint(run: RunDirectory, store: ScoreStore, trace: Trace) -> None
 
 
 def write_event(run: RunDirectory, store: ScoreStore, trace: Trace) -> None:
-    trace.emit("trained", fields={"weights": "w" * 5_000})
-    assert [event["event"] for event in read_trace(run.trace_path)] == ["search_started", "trained"]
+    trace.emit("worked", fields={"weights": "w" * 5_000})
+    assert [event["event"] for event in read_trace(run.trace_path)] == ["begun", "worked"]
 
 
 def write_grid_of_pictures(run: RunDirectory, store: ScoreStore, trace: Trace) -> None:

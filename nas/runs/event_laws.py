@@ -1,0 +1,54 @@
+"""Events of a trace that somebody may have edited: each must have the fields and types that its readers count on."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from latency.documents.plain_values import validated
+from nas.runs.events import (
+    ActionEvaluated,
+    ArchitectureEvaluated,
+    ContestRaced,
+    Decided,
+    Event,
+    SearchExtended,
+    SearchFinished,
+    SearchStarted,
+    WeightsTrained,
+)
+from nas.scores.intervals import Interval
+
+_KINDS: Final[dict[str, type[Event]]] = {
+    kind.name: kind for kind in (SearchStarted, SearchExtended, WeightsTrained, ContestRaced, Decided, SearchFinished)
+}
+_EVALUATION: Final = ArchitectureEvaluated.name
+
+
+def flaws(event: Mapping[str, Any], /) -> list[str]:
+    """What an event lacks, or holds in another type, a sentence each; events of names that nobody knows are free."""
+    wrong: list[str] = []
+    kind = _KINDS.get(event["event"]) if isinstance(event["event"], str) else None
+    if event["event"] == _EVALUATION:
+        kind = ArchitectureEvaluated if event.get("action") is None else ActionEvaluated
+        wrong.extend(_without_action(event))
+    if kind is not None:
+        validated(kind, {name: event[name] for name in event if name != "event"}, place="", wrong=wrong)
+    for name in ("clip", "d_clip"):
+        if isinstance(event.get(name), dict):
+            validated(Interval, event[name], place=name, wrong=wrong)
+    for name, parts in (("score", {"name"}), ("digests", {"protocol"}), ("runtime", set[str]())):
+        wrong.extend(_broken_texts(event, name, parts))
+    return wrong
+
+
+def _without_action(event: Mapping[str, Any]) -> Iterator[str]:
+    if "action" not in event:
+        yield "action: must be there, but it is missing"
+
+
+def _broken_texts(event: Mapping[str, Any], name: str, parts: set[str]) -> Iterator[str]:
+    """Sentences about an object of an event that must hold some texts, where the event has it."""
+    given = event.get(name)
+    if name in event and given is not None and not isinstance(given, dict):
+        yield f"{name}: must be an object"
+    elif given:
+        yield from (f"{name}.{part}: must be a text" for part in sorted(parts) if not isinstance(given.get(part), str))

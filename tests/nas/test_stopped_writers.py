@@ -1,0 +1,108 @@
+"""Whatever writes a file or a folder for a user, killed or out of disk at any step: the old or the new stands whole."""
+
+import os
+import signal
+import sys
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from latency import write_table
+from latency.figures.canvas import new_figure, write_figure
+from nas.drawing.grid import write_grid
+from search_spaces.files.durable import sweep_beside
+from search_spaces.shapes.__main__ import write_pictures
+from tests.nas.searching import exit_code
+from tests.nas.synthetic import shapes_space, synthetic_table
+
+OUT_OF_DISK, DONE = 7, 0
+STEPS = ("os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.link")
+
+
+def write_a_table(place: Path, version: int) -> None:
+    """What measuring, importing and calibrating end with."""
+    write_table(synthetic_table(shapes_space()), place, allow_mismatch=bool(version))
+
+
+def write_drawn_pictures(place: Path, version: int) -> None:
+    """What generating ends with."""
+    write_grid(place, np.full((1, 8, 8, 3), version, np.uint8), captions=["a ring"])
+
+
+def write_a_figure(place: Path, version: int) -> None:
+    """What a plot ends with."""
+    figure = new_figure(width=1, height=1 + version)
+    figure.set_layout_engine(None)
+    write_figure(figure, place)
+
+
+def write_shapes(place: Path, version: int) -> None:
+    write_pictures(place, num=1 + version, seed=0)
+
+
+WRITERS: dict[Callable[[Path, int], None], str] = {
+    write_a_table: "table.json",
+    write_drawn_pictures: "pictures.png",
+    write_a_figure: "figure.svg",
+    write_shapes: "pictures",
+}
+
+
+def stopped(write: Callable[[Path, int], None], place: Path, how: str, step: int) -> None:
+    """In a process of its own: the writer, stopped at its n-th step at or beside the place."""
+    left = step
+
+    def hook(event: str, arguments: tuple[Any, ...]) -> None:
+        nonlocal left
+        if event in STEPS or (event == "open" and place.name in str(arguments[0])):
+            left -= 1
+            if left == 0:
+                if how == "kill":
+                    os.kill(os.getpid(), signal.SIGKILL)
+                raise OSError(28, "No space left on device")
+
+    sys.addaudithook(hook)
+    try:
+        write(place, 1)
+    except OSError:
+        os._exit(OUT_OF_DISK)
+    os._exit(DONE if left > 0 else OUT_OF_DISK)
+
+
+def content(place: Path) -> dict[str, bytes]:
+    files = [place] if place.is_file() else place.iterdir()
+    return {file.name: file.read_bytes() for file in files}
+
+
+@pytest.mark.parametrize("how", ["kill", "refuse"])
+@pytest.mark.parametrize("write", WRITERS, ids=lambda write: write.__name__)
+def test_stopped_at_any_step_the_old_or_the_new_stands(
+    write: Callable[[Path, int], None], how: str, tmp_path: Path
+) -> None:
+    name = WRITERS[write]
+    for version in (0, 1):
+        write(tmp_path / str(version) / name, version)
+    old, new = (set(content(tmp_path / str(version) / name)) for version in (0, 1))
+    seen, codes = set(), []
+    for step in range(1, 60):
+        place = tmp_path / f"step{step}" / name
+        write(place, 0)
+        before = content(place)
+        codes.append(exit_code(stopped, write, place, how, step))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            sweep_beside(place)
+        after = content(place)
+        assert after == before or set(after) == new, step
+        assert [path.name for path in place.parent.iterdir()] == [name], step
+        seen.add(after == before)
+        if codes[-1] == DONE:
+            break
+    assert codes[-1] == DONE
+    assert set(codes[:-1]) == {-signal.SIGKILL if how == "kill" else OUT_OF_DISK}
+    assert True in seen
+    assert old
