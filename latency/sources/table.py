@@ -6,7 +6,7 @@ from pathlib import Path
 from latency.documents.store import read_table
 from latency.pricing.pricer import Pricer
 from latency.pricing.source import Scenario
-from latency.pricing.table import LatencyTable, check_workload
+from latency.pricing.table import LatencyTable, check_coverage, check_workload
 from latency.sources.kind import SourceContext, SourceKind
 from latency.trust.calibration import distrust
 from search_spaces import UNetSpace
@@ -62,7 +62,7 @@ class TableSource:
             MissingRowsError: It does not price every block that the space can reach.
         """
         check_workload(self.table, space=space, context_tokens=context_tokens)
-        self.table.require(space.reachable_signatures(context_tokens=context_tokens))
+        check_coverage(self.table, space=space, sizes={"context_tokens": context_tokens})
         return Pricer(self.table, space=space, context_tokens=context_tokens)
 
 

@@ -11,7 +11,9 @@ from rich.table import Table
 
 from nas.cli.errors import user_errors
 from nas.cli.formats import Format, FormatOption
+from nas.cli.latency.options import MaxCopiesOption
 from search_spaces.stock_space import SpaceForm
+from search_spaces.unet_space import DEFAULT_MAX_COPIES
 
 app = typer.Typer(no_args_is_help=True, help="What may be removed or copied in a model, and how architectures differ.")
 
@@ -29,7 +31,7 @@ def show(
     space: Annotated[
         SpaceForm, typer.Option(help="stock: only actions that a stock diffusers config can follow")
     ] = SpaceForm.ANY,
-    max_copies: Annotated[int, typer.Option(min=0, help="copies that one block may get")] = 2,
+    max_copies: MaxCopiesOption = DEFAULT_MAX_COPIES,
     format: FormatOption = Format.TABLE,
 ) -> None:
     """Stages and positions of a model: what may be removed or copied, what it costs, and why not."""

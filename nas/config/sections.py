@@ -24,6 +24,7 @@ from nas.workers.settings import WorkerSettings
 from search_spaces.actions import CopyStart
 from search_spaces.files.user_error import UserError
 from search_spaces.stock_space import SpaceForm
+from search_spaces.unet_space import DEFAULT_MAX_COPIES
 
 EVOLVING: Final = "evolving"  # the algorithm whose settings stand in `search` itself
 
@@ -72,7 +73,9 @@ class SearchConfig(EvolvingSettings):
     target_ratio: Annotated[
         float | None, Field(gt=0, lt=1, description="or: as a share of the base model's latency")
     ] = None
-    max_copies_per_block: Annotated[int, Field(ge=0, description="copies that one block may get")] = 2
+    max_copies_per_block: Annotated[int, Field(ge=0, description="copies that one block may get")] = (
+        DEFAULT_MAX_COPIES
+    )
     copy_start: Annotated[CopyStart, Field(description="how a copy's weights start")] = CopyStart.NEUTRAL
     protected: Annotated[tuple[str, ...], Field(description='blocks that stay, such as "resnet[mid,0]"')] = ()
 

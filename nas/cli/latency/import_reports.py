@@ -49,7 +49,10 @@ def import_(
     ] = False,
     allow_mismatch: Annotated[
         bool,
-        typer.Option("--allow-mismatch", help="Write the table even if blocks do not sum to 0.9 .. 1.1 of the whole."),
+        typer.Option(
+            "--allow-mismatch",
+            help="Write the table even if blocks do not sum to 0.9 .. 1.1 of the whole, or no device is so slow or fast.",
+        ),
     ] = False,
     without_model_files: Annotated[
         bool, typer.Option("--without-model-files", help="The model files no longer lie beside the manifest.")
@@ -67,6 +70,7 @@ def import_(
     from latency.kits.importing import import_table
     from latency.kits.manifest import check_files, read_manifest
     from latency.kits.matching import read_map
+    from latency.trust.speed import speed_of
     from latency.trust.validation import validate as validated
 
     if not out.parent.is_dir():
@@ -100,6 +104,9 @@ def import_(
         wrong.append(str(error))
     if wrong:
         raise LatencyTableError("no table was written:\n" + "\n".join(wrong))
+    speed = speed_of(imported.table)
+    if speed is not None and speed.flaw and not allow_mismatch:
+        raise LatencyTableError(f"no table was written: {speed}; {speed.flaw}, or allow the mismatch (`--allow-mismatch`)")
     write_table(imported.table, out, allow_mismatch=allow_mismatch)
     typer.echo(f"wrote {out}: {len(imported.table.rows)} rows from {len(read)} reports")
     for fit in imported.filled.fits:
