@@ -10,8 +10,9 @@ from typing import Final
 from latency.pricing.table import LatencyTable
 from search_spaces import BlockKind
 
-# One in-order core of 2012 (Cortex-A53 at 1.2 GHz) has a peak of 2.4e9 in float32; a fiftieth of it is bad code.
-SLOWEST: Final = 5e7
+# One in-order core of 2012 (Cortex-A53 at 1.2 GHz) has a peak of 2.4e9 in float32; a twelfth of it is bad code.
+SLOWEST: Final = 2e8
+SLOWEST_ACCELERATOR: Final = 2e9  # a thirtieth of the peak of a small phone's GPU of 2016 (Adreno 506, 6.5e10)
 # Besides, every block may wait for a launch; the slowest measured in this project is 0.1 ms (OpenVINO).
 SLOWEST_LAUNCH_MS: Final = 1.0
 # Peaks by their makers' data sheets, in multiply-accumulates per second.
@@ -28,13 +29,15 @@ class Speed:
         num_macs: Of one forward pass of the whole batch.
         ms: That it takes: measured in one piece, else the sum of its rows.
         num_blocks: How many blocks it has.
-        most: Multiply-accumulates per second that such a device can have.
+        least: Multiply-accumulates per second that such a device has at least.
+        most: Those that it can have.
         device: What such a device is, in words.
     """
 
     num_macs: int
     ms: float
     num_blocks: int
+    least: float
     most: float
     device: str
 
@@ -46,9 +49,9 @@ class Speed:
     @property
     def flaw(self) -> str:
         """Why the unit must be wrong; "" where it may be right."""
-        if self.ms > self.num_macs / SLOWEST * 1e3 + self.num_blocks * SLOWEST_LAUNCH_MS:
+        if self.ms > self.num_macs / self.least * 1e3 + self.num_blocks * SLOWEST_LAUNCH_MS:
             return (
-                f"no device that runs such models is slower than {SLOWEST / 1e9:g} GMACs a second and "
+                f"no such device is slower than {self.least / 1e9:g} GMACs a second and "
                 f"{SLOWEST_LAUNCH_MS:g} ms a block; look for a wrong unit, such as microseconds taken for milliseconds"
             )
         if self.macs_per_second > self.most:
@@ -72,7 +75,14 @@ def speed_of(table: LatencyTable, /) -> Speed | None:
     if not num_macs:
         return None
     most, device = _most(table)
-    return Speed(num_macs=num_macs, ms=ms, num_blocks=sum(len(row.sites) for row in own), most=most, device=device)
+    return Speed(
+        num_macs=num_macs,
+        ms=ms,
+        num_blocks=sum(len(row.sites) for row in own),
+        least=SLOWEST if table.device.compute_unit.lower() in ("", "cpu") else SLOWEST_ACCELERATOR,
+        most=most,
+        device=device,
+    )
 
 
 def _most(table: LatencyTable) -> tuple[float, str]:

@@ -42,7 +42,11 @@ def show(
 
     base = base_of(model)
     architecture = read_architecture(spec, base=base) if spec is not None else own_architecture(model, base=base)
-    described = describe_space(space_from_config(base.config, max_copies=max_copies, form=space), architecture)
+    described = describe_space(
+        space_from_config(base.config, max_copies=max_copies, form=space),
+        architecture,
+        context_tokens=base.context_tokens,
+    )
     if format is Format.JSON:
         typer.echo(json.dumps(described, indent=2))
         return
@@ -76,7 +80,13 @@ def diff(
     model = base_model(base) if base is not None else origin_of(before)
     start = read_architecture(before, base=model) if base is not None else own_architecture(before, base=model)
     table = read_table(latency_table) if latency_table is not None else None
-    difference = architecture_diff(start, read_architecture(after, base=model), space=model.space, table=table)
+    difference = architecture_diff(
+        start,
+        read_architecture(after, base=model),
+        space=model.space,
+        table=table,
+        context_tokens=model.context_tokens,
+    )
     if format is Format.JSON:
         typer.echo(json.dumps(difference, indent=2))
         return
@@ -109,7 +119,9 @@ def known(
             "num_macs": f"{model['num_macs'] / 1e9:,.0f} G",
         }
         table.add_row(*(str(shown[key]) for key in COLUMNS))
-    Console().print(table)
+    console = Console()
+    console.print(table)
+    console.print(f"MACs at {models[0]['context_tokens']} text tokens", highlight=False)
 
 
 def _print_diff(title: str, difference: dict[str, Any]) -> None:
@@ -138,8 +150,15 @@ def _print_diff(title: str, difference: dict[str, Any]) -> None:
     table.add_row("", "after", *_blocks(difference["after"]), *costs(difference["after"], ""))
     console = Console()
     console.print(table)
+    console.print(f"MACs at {_sizes(difference)}", highlight=False)
     for action in difference["actions"]:
         console.print(f"  {action}", style="dim", soft_wrap=True, markup=False, highlight=False)
+
+
+def _sizes(described: dict[str, Any]) -> str:
+    """What MACs are counted at."""
+    height, width, tokens = (described[key] for key in ("latent_height", "latent_width", "context_tokens"))
+    return f"{height}x{width} latents, {tokens} text tokens"
 
 
 def _blocks(side: dict[str, Any]) -> tuple[str, str]:
@@ -177,7 +196,9 @@ def _print_space(name: str, described: dict[str, Any], *, with_reasons: bool) ->
     console.print(table)
     console.print(
         f"{described['num_cross_attentions']} cross-attentions, {described['num_resnets']} ResNets, "
-        f"{described['num_params']:,} parameters, {described['num_macs'] / 1e9:,.3f} GMACs"
+        f"{described['num_params']:,} parameters, {described['num_macs'] / 1e9:,.3f} GMACs "
+        f"({_sizes(described)})",
+        soft_wrap=True,
     )
     for reason in filter(None, reasons):
         console.print(f"  {reason}", style="dim", soft_wrap=True, markup=False, highlight=False)

@@ -21,6 +21,7 @@ from search_spaces.files.digests import folder_digest
 from search_spaces.files.user_error import UserError
 from search_spaces.folders.loading import SEARCHED, read_context_tokens
 from search_spaces.supernet import Supernet
+from search_spaces.unet_space import DEFAULT_CONTEXT_TOKENS
 
 
 class ExportError(UserError):
@@ -108,7 +109,8 @@ def source_of_spec(reference: str, /, *, model: ModelFolder, table: Path | None 
     architecture = read_architecture(reference, base=base)
     supernet = Supernet(model.load_unet(), space=base.space)
     price_ms = _pricer(table, supernet, model)
-    spec = describe(architecture, space=base.space, model=base.name) | {"name": f"{base.name}_{architecture.arch_id}"}
+    spec = describe(architecture, space=base.space, model=base.name, context_tokens=base.context_tokens)
+    spec["name"] = f"{base.name}_{architecture.arch_id}"
     if price_ms is not None:
         spec |= {"base_latency_ms": price_ms(base.space.base), "predicted_latency_ms": price_ms(architecture)}
         spec["name"] = f"{base.name}_lat@{spec['predicted_latency_ms']:.1f}ms_{architecture.arch_id}"
@@ -134,3 +136,8 @@ def _pricer(path: Path | None, supernet: Supernet, model: ModelFolder) -> Callab
         height=workload.latent_height,
         width=workload.latent_width,
     )
+
+
+def context_tokens_of(source: ExportSource, /) -> int:
+    """Text tokens that the base model reads, which MACs depend on."""
+    return read_context_tokens(source.model.path) or DEFAULT_CONTEXT_TOKENS
