@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from latency.documents.store import read_table
+from latency.documents.shipped import read_latency_table
 from latency.pricing.pricer import Pricer
 from latency.pricing.source import Scenario
 from latency.pricing.table import LatencyTable, check_coverage, check_workload
@@ -17,7 +17,7 @@ class TableSettings:
     """Settings of a table.
 
     Attributes:
-        path: Its file (JSON).
+        path: Its file (JSON), or the name of a shipped one.
     """
 
     path: str
@@ -67,7 +67,7 @@ class TableSource:
 
 
 def _make(settings: TableSettings, context: SourceContext) -> TableSource:
-    return TableSource(table=read_table(context.folder / Path(settings.path)))
+    return TableSource(table=read_latency_table(context.folder / Path(settings.path)))
 
 
 KIND = SourceKind(about="a latency table, measured or imported", settings=TableSettings, make=_make, paths=("path",))

@@ -72,14 +72,14 @@ def diff(
     Examples: nas space diff sd-1.5 bk-sdm-small
               nas space diff models/sd15 runs/mine --latency-table tables/phone.json
     """
-    from latency.documents.store import read_table
+    from latency.documents.shipped import read_latency_table
     from latency.pricing.difference import architecture_diff
     from nas.references.architecture import own_architecture, read_architecture
     from nas.references.base_model import base_model, origin_of
 
     model = base_model(base) if base is not None else origin_of(before)
     start = read_architecture(before, base=model) if base is not None else own_architecture(before, base=model)
-    table = read_table(latency_table) if latency_table is not None else None
+    table = read_latency_table(latency_table) if latency_table is not None else None
     difference = architecture_diff(
         start,
         read_architecture(after, base=model),

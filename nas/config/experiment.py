@@ -6,7 +6,7 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from latency.documents.store import read_table
+from latency.documents.shipped import read_latency_table
 from latency.pricing.source import LatencySource, Prices
 from latency.sources.registry import make_source
 from latency.sources.table import TableSource
@@ -189,7 +189,7 @@ def target_latency_ms(search: SearchConfig, /, *, base_ms: float) -> float:
 def _source(config: ExperimentConfig) -> LatencySource:
     """The latency source that a config names."""
     if config.latency_table is not None:
-        return TableSource(table=read_table(config.latency_table))
+        return TableSource(table=read_latency_table(config.latency_table))
     assert config.latency_source.name is not None, "the config asks for one of both"
     return make_source(config.latency_source.name, settings=config.latency_source.settings, folder=Path())
 

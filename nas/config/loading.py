@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from latency.sources.registry import source_door
+from nas.config.bundled import bundled
 from nas.config.sections import ExperimentConfig, LatencySourceSettings, with_before
 from nas.pipelines.source import is_hub_reference, local_folder
 from nas.settings import SettingsError, read
@@ -41,7 +42,7 @@ def load_config(path: str | PathLike[str], /, *, overrides: Sequence[str] = ()) 
     if path.is_dir():
         raise ConfigError(f"{path} is a folder; give the YAML file of an experiment in it")
     if not path.is_file():
-        raise ConfigError(f"there is no config {path}; `experiments/` holds examples")
+        raise ConfigError(f"there is no config {path}; `nas init {path}` writes one that works")
     typed: set[str] = set()
     try:
         data = read_yaml(path)
@@ -56,10 +57,10 @@ def load_config(path: str | PathLike[str], /, *, overrides: Sequence[str] = ()) 
         folder = Path.cwd() if any(key == each or key.startswith(f"{each}.") for each in typed) else path.parent
         try:
             found = (folder / given.expanduser()).resolve()
-            found.exists()  # raises for names that no file system takes
+            there = found.exists()  # raises for names that no file system takes
         except (OSError, RuntimeError) as error:  # RuntimeError: ~somebody who is unknown here
             raise ConfigError(f"{path}: {key}: {str(given)!r} is no path: {error}") from None
-        return found
+        return found if there else bundled(key, str(given)) or found
 
     return _resolved(config, absolute)
 

@@ -116,13 +116,13 @@ class LatencySourceSettings:
 class ExperimentConfig:
     """One search."""
 
-    model: Annotated[Path, Field(description="pipeline folder, or hub:ORG/NAME[@REVISION]; docs/checkpoints.md")]
+    model: Annotated[Path, Field(description="pipeline folder, hub:ORG/NAME[@REVISION], or shapes, which is bundled")]
     score: ScoreSettings = ScoreSettings()
     clip: Annotated[ClipSettings | None, Field(validate_default=True)] = None
     latency_source: LatencySourceSettings = LatencySourceSettings()
     latency_table: Annotated[
         Path | None,
-        Field(description="latency table of the target device; docs/latency_tables.md", validate_default=True),
+        Field(description="latency table of the target device, or the name of a shipped one", validate_default=True),
     ] = None
     validation: ValidationSettings
     sampling: SamplingProtocol = SamplingProtocol()

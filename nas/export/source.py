@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from latency.documents.shipped import read_latency_table
 from latency.documents.store import read_table
 from latency.pricing.pricer import Pricer
 from nas.config.loading import stored_config
@@ -127,7 +128,7 @@ def source_of_spec(reference: str, /, *, model: ModelFolder, table: Path | None 
 def _pricer(path: Path | None, supernet: Supernet, model: ModelFolder) -> Callable[[Architecture], float] | None:
     if path is None:
         return None
-    table = read_table(path)
+    table = read_latency_table(path)
     workload = table.workload
     return Pricer(
         table,

@@ -11,6 +11,7 @@ from search_spaces.files.strict_yaml import read_yaml
 from search_spaces.files.user_error import UserError
 from search_spaces.folders.loading import read_context_tokens, read_unet_config
 from search_spaces.known.architectures import BASE_CONFIGS, KNOWN_ARCHITECTURES, known_config
+from search_spaces.known.bundled import BUNDLED_MODELS, named_folder
 from search_spaces.unet_space import DEFAULT_CONTEXT_TOKENS, UNetSpace
 
 ROOM_FOR_COPIES: Final = 64  # per block: any architecture that somebody may have made
@@ -47,11 +48,11 @@ def base_model(reference: str | Path, /, *, name: str | None = None) -> BaseMode
     """
     config, tokens = None if Path(reference).exists() else known_config(str(reference)), None
     if config is None:
-        if not Path(reference).exists() and not is_hub_reference(reference):
+        if not named_folder(reference).exists() and not is_hub_reference(reference):
             names = [known for known in (*BASE_CONFIGS, *KNOWN_ARCHITECTURES) if known_config(known) is not None]
             raise UserError(
                 f"there is no model {reference}; give a folder with a UNet, {HUB}ORG/NAME, or a known name: "
-                f"{', '.join(names)}"
+                f"{', '.join((*BUNDLED_MODELS, *names))}"
             )
         folder = local_folder(reference, weights=False)
         config, tokens = read_unet_config(folder), read_context_tokens(folder)

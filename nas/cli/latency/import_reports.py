@@ -33,7 +33,7 @@ def import_(
     compute_unit: Annotated[str, typer.Option(help="cpu, gpu or npu; default: as the reports say.")] = "",
     os: Annotated[str, typer.Option(help="Operating system.")] = "",
     format: Annotated[
-        str, typer.Option(help="Format of the reports: auto, a name from docs/latency_formats.md, or a plugin's.")
+        str, typer.Option(help="Format of the reports: auto, or one of those that `nas plugins` lists.")
     ] = AUTO,
     map: Annotated[
         Path | None, typer.Option(help="CSV with the columns report,file for reports that are not named by file.")
