@@ -20,6 +20,7 @@ from search_spaces.architecture import Architecture
 from search_spaces.diffusers_config import stock_config
 from search_spaces.files.durable import write_text
 from search_spaces.files.strict_json import read_json_object
+from search_spaces.folders.loading import SEARCHED
 from search_spaces.searched_unet import SearchedUNet
 from search_spaces.stock_unet import neutral_unet
 from search_spaces.unet_space import UNetSpace
@@ -87,7 +88,7 @@ def _write_pipeline(folder: Path, source: ExportSource, *, neutral: bool, dtype:
             loads_as = f"stock config with {len(blocks)} neutral blocks"
     else:
         written = SearchedUNet.from_supernet(unet, architecture=architecture, base_config=base_config)
-        entry, loads_as = ["search_spaces.searched_unet", "SearchedUNet"], "SearchedUNet"
+        entry, loads_as = ["search_spaces.searched_unet", SEARCHED], SEARCHED
     _with_own_tensors(written, dtype).save_pretrained(folder / "unet", variant=source.model.variant)
     _copy_other_parts(folder, source.model, entry)
     wanted = _with_own_tensors(source.supernet.materialise(architecture), dtype).float()

@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from search_spaces.folders.loading import SEARCHED
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportReport:
@@ -54,6 +56,11 @@ class ExportReport:
     scored_by: Mapping[str, Any] | None = None
 
     @property
+    def needs_import(self) -> bool:
+        """Whether its UNet is of our class, which diffusers knows only after an import."""
+        return self.loads_as == SEARCHED
+
+    @property
     def score_label(self) -> str:
         """What `clip` is called, and which way it counts."""
         if self.scored_by is None:
@@ -80,7 +87,7 @@ class ExportReport:
             yield "measured latency here, ms", _ms(self.base_latency_ms), _ms(self.latency_ms)
         checked = "not run here" if self.max_difference is None else f"{self.max_difference:.1e}"
         yield f"reloaded, largest difference (at most {self.tolerance:.0e})", "", checked
-        yield "loads as", "", self.loads_as
+        yield "loads as", "", self.loads_as + (" after `import search_spaces.searched_unet`" if self.needs_import else "")
         yield "weights", "", self.dtype
 
 

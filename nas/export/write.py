@@ -18,6 +18,7 @@ from safetensors.torch import save_file
 
 from nas.drawing.draw import DrawingSettings, draw
 from nas.drawing.grid import write_grid
+from nas.export.card import model_card
 from nas.export.form import ExportForm
 from nas.export.forms import Written, write_form
 from nas.export.report import ExportReport
@@ -32,6 +33,7 @@ from search_spaces.files.strict_json import JsonError, read_json_object
 from search_spaces.folders.weight_files import stored_dtype
 
 REPORT: Final = "export.json"
+CARD: Final = "README.md"
 # Largest difference of outputs, which are of the size of 1. Other runtimes sum in another order.
 TOLERANCES: Final = {ExportForm.ONNX: 1e-3, ExportForm.EXECUTORCH: 1e-3}
 TOLERANCE: Final = 1e-5
@@ -77,6 +79,7 @@ def export(
         answer = _verified(part, source, written, form=form, dtype=dtype, measure=measure)
         report = _report(source, written, answer, form=form, dtype=dtype)
         write_text(part / SPEC_NAME, json.dumps(source.spec, indent=2) + "\n")
+        write_text(part / CARD, model_card(report, source.spec))
         files += sorted({*_files(part), REPORT})
         write_text(part / REPORT, json.dumps(report.to_dict() | {"files": files}, indent=2) + "\n")
     return report

@@ -10,7 +10,7 @@ from search_spaces.shapes import PIPELINE_DIR
 from tests.nas.searching import read_json
 
 SMALL = (
-    "validation.num_prompts=1", "validation.chunk_size=1", "sampling.num_steps=1", "search.max_rounds=1",
+    "validation.num_prompts=2", "validation.chunk_size=2", "sampling.num_steps=1", "search.max_rounds=1",
     "search.removals_per_round=1", "search.max_copies=0", "search.target_ratio=0.99", "racing.enabled=false",
     "robust_training.iterations=1", "robust_training.recovery_iterations=0", "robust_training.batch_size=2",
 )  # fmt: skip
