@@ -26,8 +26,8 @@ def cause_of(ratio: float, /) -> str:
     if ratio < TRUSTED_SUM[0]:
         return (
             "they cost less alone than inside the model, mostly because a block that is called over and over finds its "
-            "weights in the caches; time all files in turn, round after round, as the kit's run_onnxruntime.py and `nas "
-            "latency measure` do"
+            "weights in the caches; time all files in turn, round after round, as the kit's run_onnxruntime.py and "
+            "`nas latency measure` do"
         )
     return (
         "they cost more alone than inside the model, because each call enters the runtime and what the runtime fuses "

@@ -2,9 +2,9 @@
 
 The unit stands in the key. The Python tool writes `latency (ms)`, the median over all inferences, and the average,
 smallest and largest without a unit of their own; the C++ tool's CSV has `Median latency (ms)`, `Average latency (ms)`,
-`Min latency (ms)`, `Max latency (ms)`, and names its options without dashes. The tool of 2020 wrote the median alone: then
-nothing is known of the spread. Values are strings. A failed run leaves an `error` instead. Seen in files of OpenVINO
-2026.4 (Python) and in the C++ tool's source; its JSON names no unit and is refused.
+`Min latency (ms)`, `Max latency (ms)`, and names its options without dashes. The tool of 2020 wrote the median alone:
+then nothing is known of the spread. Values are strings. A failed run leaves an `error` instead. Seen in files of
+OpenVINO 2026.4 (Python) and in the C++ tool's source; its JSON names no unit and is refused.
 """
 
 from typing import Any, Final
@@ -74,7 +74,9 @@ def read(report: Report, /) -> tuple[Reading, ...]:
             unit="ms",
             model=file_name(text_or_empty(options.get("-m", options.get("m")))),
             batch=count(batch, "batch size") if batch not in (None, "") else None,
-            dtype=DTYPES.get(text_or_empty(options.get("-infer_precision", options.get("infer_precision"))).lower(), ""),
+            dtype=DTYPES.get(
+                text_or_empty(options.get("-infer_precision", options.get("infer_precision"))).lower(), ""
+            ),
             compute_unit=text_or_empty(setup.get("target device")).lower(),
             note="p10 and p90 are the smallest and the largest run; no standard deviation"
             if has_spread

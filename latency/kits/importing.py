@@ -27,7 +27,6 @@ from latency.trust.calibration import calibration_of, check_of
 from latency.trust.interpolation import Fill, Filled, InterpolationError, filled
 from search_spaces import Architecture, BlockSignature
 
-
 LEAST_MS: Final = 10.0**-DIGITS  # a row is positive, whatever was subtracted from it
 
 

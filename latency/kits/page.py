@@ -154,8 +154,8 @@ def page(manifest: Manifest, /) -> str:
     return f"""\
 # Latency of {w.base_model}'s blocks on your device
 
-{len(manifest.blocks)} files in `blocks`, one for every block that an architecture search can ask for (up to {manifest.space.max_copies} copies of \
-each: `search.max_copies_per_block`), and \
+{len(manifest.blocks)} files in `blocks`, one for every block that an architecture search can ask for (up to \
+{manifest.space.max_copies} copies of each: `search.max_copies_per_block`), and \
 {len(manifest.whole_models)} in `whole`:
 the base model{_subnetworks(manifest)}.
 {_empty(manifest)}Each computes one forward pass at batch {w.batch} on {w.latent_height}x{w.latent_width} latents with \

@@ -1,7 +1,8 @@
 """Multiply-accumulates per second of a whole table: what gives a wrong unit away for any model, on any device. Pure.
 
-A slip from microseconds to milliseconds is a factor of a thousand. No device is a thousand times slower than the slowest
-that runs such models at all, and few are a thousand times faster than what a table names: one core, a CPU, anything.
+A slip from microseconds to milliseconds is a factor of a thousand. No device is a thousand times slower than the
+slowest that runs such models at all, and few are a thousand times faster than what a table names: one core, a CPU,
+anything.
 """
 
 from dataclasses import dataclass

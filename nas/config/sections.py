@@ -73,9 +73,7 @@ class SearchConfig(EvolvingSettings):
     target_ratio: Annotated[
         float | None, Field(gt=0, lt=1, description="or: as a share of the base model's latency")
     ] = None
-    max_copies_per_block: Annotated[int, Field(ge=0, description="copies that one block may get")] = (
-        DEFAULT_MAX_COPIES
-    )
+    max_copies_per_block: Annotated[int, Field(ge=0, description="copies that one block may get")] = DEFAULT_MAX_COPIES
     copy_start: Annotated[CopyStart, Field(description="how a copy's weights start")] = CopyStart.NEUTRAL
     protected: Annotated[tuple[str, ...], Field(description='blocks that stay, such as "resnet[mid,0]"')] = ()
 

@@ -1,4 +1,4 @@
-"""The model card of an export, its `README.md`: what it is, how to load it, what it cost and scored, from what it was made.
+"""The model card of an export, its `README.md`: what it is, how to load it, what it costs and scores, and its origin.
 
 Pure: text from the export's report and spec.
 """
@@ -21,7 +21,7 @@ _SEARCHED = """\
 The UNet has blocks removed or copied in ways that no stock config of diffusers states, so `unet/config.json` names the
 class `SearchedUNet`, which the import makes known: `pip install snapfusion-nas`. Without the import diffusers says that
 `search_spaces.searched_unet` is none of its libraries; `trust_remote_code` does not help, since no code lies here.
-`nas export ... --form diffusers-neutral` writes one that plain diffusers loads, which computes the same and saves nothing.
+`nas export ... --form diffusers-neutral` writes one that plain diffusers loads; it computes the same and saves nothing.
 """
 _FILE = """\
 `unet{suffix}` is the UNet alone; its inputs and the output have fixed shapes and the names that diffusers gives them
@@ -42,8 +42,8 @@ def model_card(report: ExportReport, spec: Mapping[str, Any], /) -> str:
     return f"""\
 # {report.name}
 
-A diffusion UNet for text to image that was cut out of `{base}`: {_blocks(spec)}. Found and written by snapfusion-nas, an
-architecture search after SnapFusion (NeurIPS 2023). It inherits the licence and the terms of use of `{base}`.
+A diffusion UNet for text to image that was cut out of `{base}`: {_blocks(spec)}. Found and written by snapfusion-nas,
+an architecture search after SnapFusion (NeurIPS 2023). It inherits the licence and the terms of use of `{base}`.
 
 ## How to load it
 
@@ -54,8 +54,8 @@ architecture search after SnapFusion (NeurIPS 2023). It inherits the licence and
 |---|---:|---:|
 {lines}
 
-{_target(spec)}{_scores(spec)}Predicted milliseconds are of one UNet pass, by the latency table of the device that it was
-made for; those measured are of the machine that wrote this folder, and say nothing of others.
+{_target(spec)}{_scores(spec)}Predicted milliseconds are of one UNet pass, by the latency table of the device that it
+was made for; those measured are of the machine that wrote this folder, and say nothing of others.
 
 ## Where it comes from
 
@@ -76,11 +76,14 @@ def _blocks(spec: Mapping[str, Any]) -> str:
 def _loading(report: ExportReport) -> str:
     form = ExportForm(report.form)
     if form is ExportForm.SPEC:
-        return "`architecture.json` is no model yet: `nas export architecture.json --model BASE` cuts it out of its base.\n"
+        return "`architecture.json` is no model yet: `nas export architecture.json --model BASE` cuts it out.\n"
     if not form.is_folder_of_diffusers:
         return _FILE.format(suffix=_SUFFIXES[form])
     if report.needs_import:
-        return _DIFFUSERS.format(imports="import search_spaces.searched_unet  # makes the UNet's class known\n") + _SEARCHED
+        return (
+            _DIFFUSERS.format(imports="import search_spaces.searched_unet  # makes the UNet's class known\n")
+            + _SEARCHED
+        )
     return _DIFFUSERS.format(imports="")
 
 
@@ -89,8 +92,8 @@ def _target(spec: Mapping[str, Any]) -> str:
         return "No search found it: it was cut out as it stands, without training.\n\n"
     verdict = "meets" if spec["target_met"] else "DOES NOT MEET"
     return (
-        f"It {verdict} the search's target of {spec['target_latency_ms']:.3f} ms: {spec['predicted_latency_ms']:.3f} ms "
-        "are predicted.\n\n"
+        f"It {verdict} the search's target of {spec['target_latency_ms']:.3f} ms: "
+        f"{spec['predicted_latency_ms']:.3f} ms are predicted.\n\n"
     )
 
 
@@ -99,8 +102,8 @@ def _scores(spec: Mapping[str, Any]) -> str:
         return ""
     low, high = spec["clip_interval"]
     return (
-        f"The score is the mean over the search's own prompts [{low:.4f}, {high:.4f}], by which it was chosen: on others "
-        "it may be lower.\n\n"
+        f"The score is the mean over the search's own prompts [{low:.4f}, {high:.4f}], by which it was chosen: on "
+        "others it may be worse.\n\n"
     )
 
 

@@ -74,7 +74,11 @@ class ExportReport:
     def rows(self) -> Iterator[tuple[str, str, str]]:
         """(what, base, found) for a table."""
         yield "parameters", f"{self.base_num_params:,}", f"{self.num_params:,}"
-        yield f"MACs at {self.context_tokens} text tokens", f"{self.base_num_macs / 1e9:,.3f} G", f"{self.num_macs / 1e9:,.3f} G"
+        yield (
+            f"MACs at {self.context_tokens} text tokens",
+            f"{self.base_num_macs / 1e9:,.3f} G",
+            f"{self.num_macs / 1e9:,.3f} G",
+        )
         if self.clip is not None:
             yield self.score_label, "" if self.base_clip is None else f"{self.base_clip:.4f}", f"{self.clip:.4f}"
         yield "predicted latency, ms", _ms(self.base_predicted_ms), _ms(self.predicted_ms)
@@ -87,7 +91,11 @@ class ExportReport:
             yield "measured latency here, ms", _ms(self.base_latency_ms), _ms(self.latency_ms)
         checked = "not run here" if self.max_difference is None else f"{self.max_difference:.1e}"
         yield f"reloaded, largest difference (at most {self.tolerance:.0e})", "", checked
-        yield "loads as", "", self.loads_as + (" after `import search_spaces.searched_unet`" if self.needs_import else "")
+        yield (
+            "loads as",
+            "",
+            self.loads_as + (" after `import search_spaces.searched_unet`" if self.needs_import else ""),
+        )
         yield "weights", "", self.dtype
 
 

@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Final
 
 from nas.pipelines.model_folder import ModelFolder
-from search_spaces.files.paths import local_path
-from search_spaces.known.bundled import BUNDLED_MODELS, named_folder
 from search_spaces.folders.weight_files import STEMS, ModelFolderError, weight_files
+from search_spaces.known.bundled import BUNDLED_MODELS, named_folder
 
 HUB: Final = "hub:"
 _REFERENCE: Final = re.compile(r"hub:(?P<name>[\w.-]+/[\w.-]+)(?:@(?P<revision>[\w./-]+))?")
@@ -50,8 +49,8 @@ def local_folder(reference: str | PathLike[str], /, *, variant: str | None = Non
     """The folder of a model on this machine, whatever it holds.
 
     Args:
-        reference: An existing folder, the name of the bundled model, or "hub:ORG/NAME" with "@REVISION" where another than the newest is meant; what
-            was fetched before is not fetched again.
+        reference: An existing folder, the name of the bundled model, or "hub:ORG/NAME" with "@REVISION" where another
+            than the newest is meant; what was fetched before is not fetched again.
         variant: Of the weights' files to fetch, such as "fp16"; None = the files without one.
         weights: Fetch weights; False = configs and tokenizers only.
 

@@ -1,4 +1,4 @@
-"""The bundled model by name: `shapes` means it wherever a model may be named, unless something of that name is there."""
+"""The bundled model by name: `shapes` means it wherever a model may be named, unless such a folder is there."""
 
 from pathlib import Path
 from typing import Final

@@ -51,7 +51,7 @@ def import_(
         bool,
         typer.Option(
             "--allow-mismatch",
-            help="Write the table even if blocks do not sum to 0.9 .. 1.1 of the whole, or no device is so slow or fast.",
+            help="Write the table even if blocks do not sum to 0.9 .. 1.1 of the whole, or no device has such times.",
         ),
     ] = False,
     without_model_files: Annotated[
@@ -106,7 +106,9 @@ def import_(
         raise LatencyTableError("no table was written:\n" + "\n".join(wrong))
     speed = speed_of(imported.table)
     if speed is not None and speed.flaw and not allow_mismatch:
-        raise LatencyTableError(f"no table was written: {speed}; {speed.flaw}, or allow the mismatch (`--allow-mismatch`)")
+        raise LatencyTableError(
+            f"no table was written: {speed}; {speed.flaw}, or allow the mismatch (`--allow-mismatch`)"
+        )
     write_table(imported.table, out, allow_mismatch=allow_mismatch)
     typer.echo(f"wrote {out}: {len(imported.table.rows)} rows from {len(read)} reports")
     for fit in imported.filled.fits:

@@ -147,7 +147,9 @@ def test_an_unknown_csv_is_told_its_columns_and_those_wanted():
     stranger = text("x.csv", "model,latency_us\nblocks/a.onnx,12\n")
     for importer in (None, "csv"):
         message = refused(stranger, importer)
-        assert "It has the columns 'model', 'latency_us', while a CSV needs `file` and a median with its unit" in message
+        assert (
+            "It has the columns 'model', 'latency_us', while a CSV needs `file` and a median with its unit" in message
+        )
         assert len(message.splitlines()) == 1
     assert "and 18 more" in refused(text("x.csv", ",".join(f"c{i}" for i in range(30))))
     assert "columns" not in refused(text("x.txt", "no table"))
@@ -163,7 +165,9 @@ def test_tabs_and_semicolons_separate_cells_too():
 def test_openvino_reports_of_several_requests_or_another_tool_are_refused():
     data = sample("openvino_benchmark_report.json").data.decode()
     assert "ran at once" in refused(text("x.json", data.replace('requests": "1"', 'requests": "4"')))
-    assert "the C++ tool without `-json_stats`" in refused(text("x.json", data.replace("latency (ms)", "latency_median")))
+    assert "the C++ tool without `-json_stats`" in refused(
+        text("x.json", data.replace("latency (ms)", "latency_median"))
+    )
 
 
 def test_executorch_units_come_from_the_columns():

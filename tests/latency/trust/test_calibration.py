@@ -158,7 +158,12 @@ def imported_table() -> LatencyTable:
 )
 def test_a_bias_is_explained_by_the_blocks_sum_where_that_has_it_too(ratio: float, bias: float, words: str) -> None:
     check = Check(
-        sum_over_end_to_end=ratio, subnetwork_mape=0.3, kendall_tau=0.9, num_subnetworks=9, bias=bias, unbiased_mape=0.02
+        sum_over_end_to_end=ratio,
+        subnetwork_mape=0.3,
+        kendall_tau=0.9,
+        num_subnetworks=9,
+        bias=bias,
+        unbiased_mape=0.02,
     )
     why = distrust(replace(TABLE, check=check, end_to_end=None))
     assert why is not None
