@@ -86,6 +86,19 @@ def test_wheel_names_its_command_and_licence(wheel: Path) -> None:
     assert archive.read(f"{info}/METADATA").decode().endswith(page), "what a package index shows"
 
 
+def test_make_demo_is_the_search_and_the_export_that_the_readme_promises() -> None:
+    """What it would run; `tests/nas/cli/test_demo.py` runs the same way at a small size."""
+    commands = run("make", "-n", "demo", cwd=ROOT)
+    wanted = (
+        "-m search_spaces.shapes runs/demo-pictures",
+        "search experiments/demo.yaml --out runs/demo",
+        "export runs/demo",
+    )
+    places = [commands.find(words) for words in wanted]
+    assert -1 not in places[1:]
+    assert places == sorted(places)
+
+
 def test_command_is_a_function() -> None:
     assert callable(EntryPoint(name="nas", value="nas.cli:main", group="console_scripts").load())
 
