@@ -73,7 +73,7 @@ def export_command(run: Path) -> list[str]:
 
 
 def _nas() -> list[str]:
-    return [sys.executable, "-c", "from nas.cli.app import main; main()"]
+    return [sys.executable, "-P", "-c", "from nas.cli.app import main; main()"]
 
 
 def disturb(command: list[str], rng: random.Random, patience_s: float, max_kills: int) -> Counter[str]:

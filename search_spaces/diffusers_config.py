@@ -12,6 +12,7 @@ from search_spaces.architecture import Architecture
 from search_spaces.files.user_error import UserError
 from search_spaces.stock_law import depths_of, mid_stage, mid_type, stock_reasons
 from search_spaces.stock_space import SpaceForm, StockSpace
+from search_spaces.unet_keys import unet_faults
 from search_spaces.unet_space import DEFAULT_MAX_COPIES, UNetSpace
 from search_spaces.wiring import StageGeometry
 
@@ -80,6 +81,8 @@ def space_from_config(
     Raises:
         UnsupportedConfigError: The config uses blocks or settings that the space cannot describe.
     """
+    if wrong := unet_faults(config):
+        raise UnsupportedConfigError(f"this UNet cannot be searched: {'; '.join(wrong)}")
     channels = list(config.get("block_out_channels", BLOCK_OUT_CHANNELS))
     num = len(channels)
     downs = list(config.get("down_block_types", ("CrossAttnDownBlock2D",) * 3 + ("DownBlock2D",)))

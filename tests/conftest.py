@@ -12,6 +12,8 @@ from hypothesis import settings
 # Before torch or Ray are imported: their workers inherit the environment.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+# Ray's workers import the tests' own, and find nothing in the working directory.
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH"))))
 
 from tests.axes import instrument  # imports numpy, whose threads the environment sets
 

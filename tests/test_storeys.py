@@ -67,3 +67,37 @@ def test_what_does_more_than_re_export_is_found(statement: str) -> None:
 
 def test_tests_are_not_a_package() -> None:
     assert list((ROOT / "tests").rglob("__init__.py")) == []
+
+
+WITH_THREE = {"told", "write", "diffuse", "check_of"}  # the doors of algorithms and exporters, and two equations
+
+
+def positional(path: Path, /) -> dict[str, int]:
+    """Positional arguments of the public functions and methods of a module, without `self`."""
+    body = ast.parse(TEXTS[path]).body
+    functions = [node for part in body for node in (part.body if isinstance(part, ast.ClassDef) else [part])]
+    return {
+        node.name: len([arg for arg in [*node.args.posonlyargs, *node.args.args] if arg.arg not in {"self", "cls"}])
+        for node in functions
+        if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")
+    }
+
+
+def test_only_what_a_function_acts_on_is_positional() -> None:
+    ours = [path for path in TEXTS if path.parts[0] != "experiments" and not {"cli", "testing"} & set(path.parts)]
+    many = {
+        f"{path}:{name}": num
+        for path in ours
+        for name, num in positional(path).items()
+        if num > (3 if name in WITH_THREE else 2)
+    }
+    assert many == {}
+
+
+def test_tests_stand_in_the_rooms_that_they_test() -> None:
+    rooms = {path.parent.relative_to(ROOT / "tests") for path in (ROOT / "tests").rglob("test_*.py")}
+    assert {room for room in rooms if not (ROOT / room).is_dir()} == {Path("nas/plugins")}  # plugins come from outside
+    tested = {path.parent for path in TEXTS if path.parts[0] != "experiments" and path.name != "__init__.py"} & rooms
+    # Blocks are tested by what measures and exports them, the law kits by the tests of the doors.
+    untested = {path.parent for path in TEXTS if path.parts[0] != "experiments"} - tested
+    assert untested == {Path("latency/blocks"), Path("nas/testing")}

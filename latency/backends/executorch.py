@@ -10,7 +10,7 @@ import torch
 
 from latency.backends.host import HostCpu
 from latency.blocks.modules import ModuleCall
-from latency.exporters.cache import ExportCache, described
+from latency.exporters.cache import ExportCache, described, read_by
 from latency.exporters.extras import load_extra
 from latency.exporters.flat import FlatModule
 from latency.exporters.quiet import quiet
@@ -69,8 +69,10 @@ class Executorch(HostCpu):
 
     def prepare(self, call: ModuleCall, /) -> Callable[[], Any]:
         """A method's execution; it returns the output's tensor."""
-        program = self._loader.load_program(self._cache.file_of(call, self._exporter))
-        method, inputs = program.load_method("forward"), tuple(FlatModule(call).inputs.values())
+        path, inputs = self._cache.file_of(call, self._exporter), tuple(FlatModule(call).inputs.values())
+        with read_by(f"ExecuTorch {version('executorch')}", path):
+            program = self._loader.load_program(path)
+            method = program.load_method("forward")
         self._programs.append(program)
         return lambda: method.execute(inputs)[0]
 

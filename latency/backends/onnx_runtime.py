@@ -9,7 +9,7 @@ import torch
 
 from latency.backends.host import HostCpu, MatrixProducts
 from latency.blocks.modules import ModuleCall
-from latency.exporters.cache import ExportCache, described
+from latency.exporters.cache import ExportCache, described, read_by
 from latency.exporters.extras import load_extra
 from latency.exporters.flat import OUTPUT, FlatModule
 from latency.exporters.to_onnx import OnnxExporter
@@ -82,7 +82,8 @@ class OnnxRuntime(HostCpu):
             _share_arena(self._ort)
             options.add_session_config_entry("session.use_env_allocators", "1")
             options.add_session_config_entry("session.use_device_allocator_for_initializers", "1")
-        session = self._ort.InferenceSession(path, options, providers=[self.provider])
+        with read_by(f"ONNX Runtime {self._ort.__version__}", path):
+            session = self._ort.InferenceSession(path, options, providers=[self.provider])
         if session.get_providers()[0] != self.provider:
             raise UserError(
                 f"blocks must run on {self.provider}, but ONNX Runtime fell back to {session.get_providers()[0]}; "

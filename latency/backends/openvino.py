@@ -8,7 +8,7 @@ import torch
 
 from latency.backends.host import HostCpu, MatrixProducts
 from latency.blocks.modules import ModuleCall
-from latency.exporters.cache import ExportCache, described
+from latency.exporters.cache import ExportCache, described, read_by
 from latency.exporters.extras import load_extra
 from latency.exporters.flat import FlatModule
 from latency.exporters.to_onnx import OnnxExporter
@@ -66,8 +66,9 @@ class OpenVino(HostCpu):
 
     def prepare(self, call: ModuleCall, /) -> Callable[[], Any]:
         """A request's inference, with its inputs in place; it returns the output's tensor."""
-        model = self._core.read_model(self._cache.file_of(call, self._exporter))
-        compiled = self._core.compile_model(model, self.device, self._options)
+        path = self._cache.file_of(call, self._exporter)
+        with read_by(f"OpenVINO {self._ov.__version__} on {self.device}", path):
+            compiled = self._core.compile_model(self._core.read_model(path), self.device, self._options)
         request = compiled.create_infer_request()
         inputs = FlatModule(call).inputs
         for port in compiled.inputs:  # without those that the module does not read

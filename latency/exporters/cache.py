@@ -8,7 +8,8 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from glob import escape
 from pathlib import Path
@@ -24,6 +25,10 @@ from search_spaces.files.durable import is_part, sweep_beside, whole_with_others
 from search_spaces.files.user_error import UserError
 
 DISTRIBUTION: Final = "snapfusion-nas"
+
+
+class ExportedFileError(UserError):
+    """An exported file that a runtime cannot take: damaged, or of what its device does not do."""
 
 
 class ExportCache:
@@ -66,6 +71,25 @@ class ExportCache:
 
     def _path(self, flat: FlatModule, exporter: Exporter) -> Path:
         return self.folder / f"{content_digest(flat, exporter)}{exporter.suffix}"
+
+
+@contextmanager
+def read_by(runtime: str, file: Path, /) -> Iterator[None]:
+    """Turn whatever a runtime raises at an exported file into an error that names the file and the remedy.
+
+    Raises:
+        ExportedFileError: It cannot read the file, or not run it on its device.
+    """
+    try:
+        yield
+    except (UserError, OSError, MemoryError):
+        raise
+    except Exception as error:
+        said = next(iter(str(error).strip().splitlines()), "no words")
+        raise ExportedFileError(
+            f"{runtime} cannot take {file} ({type(error).__name__}: {said}); delete the file, which is then exported "
+            "anew, and if that does not help choose another backend or device"
+        ) from error
 
 
 def weight_files(file: Path, /) -> tuple[Path, ...]:

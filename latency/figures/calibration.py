@@ -45,6 +45,7 @@ def calibration_figure(calibration: Calibration, /, *, device: Device, runtime: 
         f"{device.name}, {runtime.name} {runtime.version}\n"
         f"mean error {calibration.mape:.1%}, bias {calibration.bias:.3f}{tau}",
         fontsize="medium",
+        parse_math=False,  # a name may hold what matplotlib takes for formulas
     )
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, loc="upper left")

@@ -1,20 +1,44 @@
 """Where figures come from: matplotlib, which the extra `plots` brings."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from latency.exporters.extras import load_extra
+from search_spaces.files.durable import check_writable, whole
+from search_spaces.files.user_error import UserError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def check_plots() -> None:
-    """Check that figures can be drawn, before hours are spent on what they show.
+class PictureError(UserError):
+    """A picture of a format that cannot be written."""
+
+
+def check_picture(path: Path, /) -> None:
+    """Check that a figure can be drawn to a path, before hours are spent on what it shows.
 
     Raises:
         MissingExtraError: matplotlib is not installed.
+        PictureError: The path's ending is that of no picture.
+        StorageError: The disk refuses.
     """
-    load_extra("matplotlib.figure", extra="plots")
+    known = sorted(new_figure(width=1, height=1).canvas.get_supported_filetypes())
+    if path.suffix.removeprefix(".").lower() not in known:
+        raise PictureError(f"a picture must end in one of .{', .'.join(known)}, but got {path.name}")
+    check_writable(path)
+
+
+def write_figure(figure: "Figure", path: Path, /) -> None:
+    """Write a figure as a picture, whole or not at all.
+
+    Raises:
+        PictureError: The path's ending is that of no picture.
+        StorageError: The disk refuses; `path` is as it was.
+    """
+    check_picture(path)
+    with whole(path) as part:
+        figure.savefig(part, dpi=150, format=path.suffix.removeprefix(".").lower())
 
 
 def new_figure(*, width: float, height: float) -> "Figure":

@@ -54,6 +54,8 @@ def stage_figure(prediction: LatencyPrediction, /, *, space: UNetSpace, device: 
 def block_figure(prediction: LatencyPrediction, /, *, space: UNetSpace, device: Device, runtime: Runtime) -> "Figure":
     """A bar per block in the order of the forward pass, coloured by kind; stages are shaded in turn, with their totals.
 
+    A bar is as high as the median of the block's runs; its line reaches from the tenth percentile to the ninetieth.
+
     Args:
         prediction: Of an architecture of `space`.
         space: Knows the stages' names.
@@ -66,7 +68,18 @@ def block_figure(prediction: LatencyPrediction, /, *, space: UNetSpace, device: 
 
     axes = figure.subplots()
     labels = [SHOWN.get(block.kind, OTHER) for block in blocks]
-    axes.bar(range(len(blocks)), [block.ms for block in blocks], color=[COLOURS[label] for label in labels], width=0.8)
+    spread = (
+        [0.0 if block.p10_ms is None else block.ms - block.p10_ms for block in blocks],
+        [0.0 if block.p90_ms is None else block.p90_ms - block.ms for block in blocks],
+    )
+    axes.bar(
+        range(len(blocks)),
+        [block.ms for block in blocks],
+        yerr=spread,
+        color=[COLOURS[label] for label in labels],
+        error_kw={"ecolor": "#404040", "elinewidth": 0.8},
+        width=0.8,
+    )
     stages = [space.paper_stage(block.stage) if block.stage else "" for block in blocks]
     start = 0
     for number, (name, group) in enumerate(groupby(stages)):
@@ -89,5 +102,6 @@ def _finish(
     axes: "Axes", prediction: LatencyPrediction, device: Device, runtime: Runtime, *, pad: float | None = None
 ) -> None:
     axes.set_ylabel("Latency (ms)")
-    axes.set_title(f"{prediction.total_ms:.1f} ms on {device.name}, {runtime.name} {runtime.version}", pad=pad)
+    title = f"{prediction.total_ms:.1f} ms on {device.name}, {runtime.name} {runtime.version}"
+    axes.set_title(title, pad=pad, parse_math=False)  # a name may hold what matplotlib takes for formulas
     axes.spines[["top", "right"]].set_visible(False)

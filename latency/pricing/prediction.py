@@ -22,7 +22,9 @@ class BlockLatency:
         stage: Place of its stage; "" outside of the stages (stem, tail, time embedding, rest).
         position: Index of its position in the base model's stage; -1 for samplers and outside of the stages.
         kind: Kind of block.
-        ms: Its milliseconds.
+        ms: Its milliseconds, the median of the runs that were measured.
+        p10_ms: A tenth of them was quicker; None where nothing was measured.
+        p90_ms: A tenth of them was slower; None where nothing was measured.
     """
 
     name: str
@@ -30,6 +32,8 @@ class BlockLatency:
     position: int
     kind: BlockKind
     ms: float
+    p10_ms: float | None = None
+    p90_ms: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -208,6 +208,8 @@ class LatencyTable:
                     position=site.position,
                     kind=site.signature.kind,
                     ms=rows[site.signature].median_ms,
+                    p10_ms=rows[site.signature].p10_ms,
+                    p90_ms=rows[site.signature].p90_ms,
                 )
                 for site in blocks
             ),

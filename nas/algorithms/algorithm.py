@@ -17,7 +17,7 @@ from typing import Any, Final, Generic, Protocol, TypeVar
 
 from nas.algorithms.problem import Problem
 from nas.algorithms.steps import Extended, Finish, Outcome, Score, Scored, Step, Train, Trained
-from search_spaces.files.user_error import UserError
+from search_spaces.files.user_error import PluginError, UserError
 
 State = TypeVar("State")
 S = TypeVar("S")
@@ -100,7 +100,7 @@ class AlgorithmKind(Generic[S]):
         return self.declaration.paper
 
 
-class AlgorithmError(UserError):
+class AlgorithmError(PluginError):
     """A search algorithm that fails, or asks for what cannot be done: a fault of its own."""
 
 

@@ -1,6 +1,7 @@
 """Whether a target can be reached at all, before anything is scored: by the fastest architecture of all. Pure."""
 
 from collections.abc import Iterable
+from math import ceil
 from typing import Any
 
 from nas.algorithms.problem import Problem
@@ -70,9 +71,16 @@ def check_feasible(problem: Problem[Any], /) -> None:
         return
     quickest, price_ms = fastest(problem, problem.first), problem.price_ms
     if (reachable_ms := price_ms(quickest)) > problem.target_latency_ms:
+        base_ms, target_ms = price_ms(problem.space.base), problem.target_latency_ms
         raise InfeasibleTargetError(
-            f"`target_latency_ms` must be at least {reachable_ms:.3f}, the fastest reachable "
-            f"({problem.space.summary(quickest)}, {len(problem.protected)} protected blocks; the base model takes "
-            f"{price_ms(problem.space.base):.3f} ms), but got {problem.target_latency_ms:.3f}; raise the target or "
-            "protect fewer blocks"
+            f"the target must be at least {_no_less(reachable_ms)} ms, the fastest reachable "
+            f"({problem.space.summary(quickest)}, {len(problem.protected)} protected blocks), or "
+            f"{_no_less(reachable_ms / base_ms)} of the base model's {base_ms:.3f} ms, but is {target_ms:.3f} ms or "
+            f"{target_ms / base_ms:.3f}; raise `target_latency_ms` or `target_ratio`, whichever was given, or protect "
+            "fewer blocks"
         )
+
+
+def _no_less(value: float) -> str:
+    """A number in three decimals that is not smaller than it."""
+    return f"{ceil(value * 1000 - 1e-6) / 1000:.3f}"

@@ -13,12 +13,13 @@ import typer
 
 from nas.cli.convert import convert
 from nas.cli.demo import demo
-from nas.cli.errors import user_errors
+from nas.cli.errors import TARGET_MISSED, user_errors
 from nas.cli.export import export
 from nas.cli.generate import generate
 from nas.cli.init import init
 from nas.cli.latency.app import app as latency_app
 from nas.cli.plugins import plugins
+from nas.cli.screen import Screen, open_standard_streams, say
 from nas.cli.settings import settings
 from nas.cli.space import app as space_app
 from nas.cli.status import status
@@ -30,7 +31,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Architecture search for text-to-image diffusion UNets (SnapFusion).\n\n"
     "It removes and copies cross-attention and ResNet blocks until the UNet meets a latency target with the least "
-    "loss of CLIP score, and hands back a model that loads.",
+    "loss of CLIP score, and hands back a model that loads.\n\n"
+    "Exit codes: 0 = done; 1 = a fault, or problems that `nas latency validate` found; 2 = what was given cannot be "
+    "used, or the system refuses; 3 = a search that missed its target; 130 = interrupted.",
 )
 
 
@@ -38,7 +41,7 @@ def _print_version(wanted: bool) -> None:
     """Say what runs here; nothing is imported for it."""
     if wanted:
         versions = (f"{name} {metadata.version(name)}" for name in ("snapfusion-nas", "torch", "diffusers"))
-        typer.echo(", ".join((*versions, f"Python {platform.python_version()}")))
+        say(", ".join((*versions, f"Python {platform.python_version()}")))
         raise typer.Exit
 
 
@@ -71,7 +74,7 @@ def search(
     ] = None,
     out: Annotated[Path | None, typer.Option(help="run directory (default: runs/<name of the config>)")] = None,
     num_workers: Annotated[int | None, typer.Option(min=1, help="1 = this process; more = Ray actors")] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="seed of prompts' noise and training")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="the setting seed: of prompts' noise and training")] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="say what the search would cost, by a warm-up, and stop there")
     ] = False,
@@ -81,19 +84,27 @@ def search(
     The same command on the same directory continues an interrupted run, with the same result as if it had never
     stopped, for any number of workers. A finished run goes on with a tighter target, more rounds or more copies.
 
+    Exit codes: 0 = target met; 3 = target missed, the nearest is written;
+    2 = unusable input, or a disk refuses; 1 = a fault (RUN/logs/driver.log);
+    130 = interrupted.
+
     Example: nas search mine.yaml search.target_ratio=0.6 --out runs/faster
     """
-    from nas.config.loading import load_config
+    folder = out or Path("runs") / config.stem
+    with Screen(stderr=True).status("reading the config"):
+        from nas.config.loading import load_config
 
-    extra = [f"workers.num_workers={num_workers}"] if num_workers is not None else []
-    extra += [f"seed={seed}"] if seed is not None else []
-    loaded = load_config(config, overrides=[*(overrides or []), *extra])
-    from nas.cli.search import estimate_search, run_search
+        extra = [f"workers.num_workers={num_workers}"] if num_workers is not None else []
+        extra += [f"seed={seed}"] if seed is not None else []
+        loaded = load_config(config, overrides=[*(overrides or []), *extra])
+    say(f"{config}" if dry_run else f"{config} -> {folder}")
+    with Screen(stderr=True).status("loading libraries"):
+        from nas.cli.search import estimate_search, run_search
 
     if dry_run:
         estimate_search(loaded)
-        return
-    run_search(loaded, out or Path("runs") / config.stem)
+    elif not run_search(loaded, folder):
+        raise typer.Exit(TARGET_MISSED)
 
 
 app.command()(status)
@@ -101,4 +112,5 @@ app.command()(status)
 
 def main() -> None:
     """Entry point of the command `nas`."""
+    open_standard_streams()
     app()

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from nas.cli.errors import user_errors
+from nas.cli.screen import say
 
 
 @user_errors
@@ -26,4 +27,4 @@ def convert(
     from nas.pipelines.convert import convert_checkpoint
 
     num_params = convert_checkpoint(file, out=out, config=folder)
-    typer.echo(f"{num_params:,} parameters -> {out}")
+    say(f"{num_params:,} parameters -> {out}")

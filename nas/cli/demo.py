@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
-from nas.cli.errors import user_errors
+from nas.cli.errors import TARGET_MISSED, user_errors
 from nas.cli.export import export
+from nas.cli.screen import say
 
 
 @user_errors
@@ -30,11 +31,15 @@ def demo(
     pictures = out.parent / f"{out.name}-pictures"
     training = [f"robust_training.pictures={pictures}", *DEMO_TRAINING]
     if not (pictures / "metadata.jsonl").is_file():
-        typer.echo(f"drawing {num_pictures} captioned pictures -> {pictures}")
+        say(f"drawing {num_pictures} captioned pictures -> {pictures}")
         write_pictures(pictures, num=num_pictures, seed=0)
+    given = {override.partition("=")[0] for override in overrides or ()}
+    training = [setting for setting in training if setting.partition("=")[0] not in given]
     config = load_config(TEMPLATE, overrides=[*training, *(overrides or [])])
     from nas.cli.search import run_search
 
-    run_search(config, out)
+    is_met = run_search(config, out)
     export(str(out))
-    typer.echo(f"pictures before and after: {out / 'before_after.png'}")
+    say(f"pictures before and after: {out / 'before_after.png'}")
+    if not is_met:
+        raise typer.Exit(TARGET_MISSED)

@@ -1,49 +1,129 @@
-"""How the command line speaks of a user's errors and warnings: one plain message on stderr, no traceback.
+"""How the command line speaks of errors and warnings: what a user can mend is one plain message on stderr.
 
-The library raises `ValueError` (law, values, place, remedy) or the operating system's errors, such as a full disk:
-exit code 2. A `RuntimeError` of ours, such as a task that fails on every worker, says itself what happened where: exit
-code 1. An interrupted command ends with 130, as shells have it. Anything else is our own bug and keeps its traceback.
+Exit codes, which docs/running_searches.md lists: 0 = done; 1 = a fault of ours, of a library or of a plugin, or a task
+that failed on every worker; 2 = what was given cannot be used, or the system refuses (a full disk); 3 = `nas search`
+ended without meeting its target; 130 = interrupted, as shells have it. A fault keeps its traceback; one that ends the
+work in a run directory leaves it in `logs/driver.log` there, too.
 """
 
 import functools
+import os
+import sys
+import time
+import traceback
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Final, ParamSpec, TypeVar
 
 import typer
 
+from nas.cli.screen import CheckedOutput, say, speakable
+from search_spaces.files.user_error import PluginError, UserError
+
 P = ParamSpec("P")
 R = TypeVar("R")
-EXIT_CODE: Final = 2
 FAILED: Final = 1
+EXIT_CODE: Final = 2
+TARGET_MISSED: Final = 3
 INTERRUPTED: Final = 130
-USER_ERRORS: Final = (ValueError, OSError)
+USER_ERRORS: Final = (UserError, OSError)
 OUR_PACKAGES: Final = ("nas", "latency", "search_spaces")
+LOG: Final = "driver.log"
+_OUT_OF_MEMORY: Final = (
+    "use a smaller batch (`validation.chunk_size`, `robust_training.batch_size`, `--batch-size`), fewer workers on "
+    "one machine or card, or a narrower type"
+)
+_PASSING: Final = (typer.Exit, typer.Abort, typer.BadParameter, BrokenPipeError)  # typer knows what to do
 
 
 def user_errors(command: Callable[P, R], /) -> Callable[P, R]:
-    """A typer command that ends with exit code 2 and the message of a user's error, and warns in plain lines."""
+    """A typer command that ends with the exit code and the words of whatever is raised, and warns in plain lines."""
 
     @functools.wraps(command)
     def reported(*args: P.args, **kwargs: P.kwargs) -> R:
+        output, sys.stdout = sys.stdout, CheckedOutput(sys.stdout)  # type: ignore[assignment]  # it has all of one
         try:
             with _plain_warnings():
-                return command(*args, **kwargs)
-        except BrokenPipeError:  # who read our output has gone; typer knows what to do
+                answer = command(*args, **kwargs)
+                sys.stdout.flush()
+                return answer
+        except _PASSING:
             raise
-        except USER_ERRORS as error:
-            typer.echo(f"error: {error}", err=True)
-            raise typer.Exit(EXIT_CODE) from error
-        except RuntimeError as error:
-            if not _is_ours(type(error)):
-                raise
-            typer.echo(f"error: {error}", err=True)
-            raise typer.Exit(FAILED) from error
         except KeyboardInterrupt:
             raise typer.Exit(INTERRUPTED) from None
+        except Exception as error:
+            raise typer.Exit(_told(error)) from error
+        finally:
+            sys.stdout = output
 
     return reported
+
+
+@contextmanager
+def logged_in(run: Path, /) -> Iterator[None]:
+    """Keep the traceback of what is no plain error of the user's in `logs/driver.log` of a run directory."""
+    try:
+        yield
+    except _PASSING:
+        raise
+    except Exception as error:
+        if _is_fault(error) and (run / "config.yaml").is_file():
+            file = run / "logs" / LOG
+            with suppress(OSError):  # a disk that takes no log must not hide what happened
+                file.parent.mkdir(exist_ok=True)
+                with file.open("a", encoding="utf-8", errors="backslashreplace") as log:
+                    command = " ".join(sys.argv)
+                    log.write(f"--- {time.strftime('%Y-%m-%d %H:%M:%S')} process {os.getpid()}: {command}\n")
+                    log.writelines(traceback.format_exception(error))
+                error.__dict__[_LOGGED] = file
+        raise
+
+
+_LOGGED: Final = "_nas_log"
+
+
+def _told(error: Exception) -> int:
+    """Say what happened; the exit code that it has."""
+    file = error.__dict__.get(_LOGGED)
+    place = f"; the traceback is in {file}" if file is not None else ""
+    if isinstance(error, USER_ERRORS):
+        say(f"error: {_words(error)}{place}", err=True)
+        return FAILED if _is_fault(error) else EXIT_CODE
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":  # torch's, which is not imported
+        say(f"error: the memory is used up ({_first_line(error)}); {_OUT_OF_MEMORY}{place}", err=True)
+        return FAILED
+    if isinstance(error, RuntimeError) and _is_ours(type(error)):  # says itself what happened where
+        say(f"error: {error}{place}", err=True)
+        return FAILED
+    say("".join(traceback.format_exception(error)).rstrip(), err=True)
+    kept = file if file is not None else "above"
+    say(
+        f"error: a fault of this program or of a library, and not yours: {type(error).__name__}: {_first_line(error)}\n"
+        f"The traceback is {'in ' if file is not None else ''}{kept}; please report it with the command and "
+        "what `nas --version` says",
+        err=True,
+    )
+    return FAILED
+
+
+def _words(error: Exception) -> str:
+    """An error's message; one of the system's own names its file and what was refused."""
+    if not isinstance(error, OSError) or error.errno is None or not error.strerror:
+        return str(error)
+    names = [os.fsdecode(name) for name in (error.filename, error.filename2) if isinstance(name, (str, bytes))]
+    place = " -> ".join(names) or "a file or device that the system does not name"
+    return f"{place}: {error.strerror} (errno {error.errno})"
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).strip().splitlines()), "no words")
+
+
+def _is_fault(error: Exception) -> bool:
+    """Whether code is at fault, ours or a plugin's, so that somebody needs the traceback."""
+    return not isinstance(error, USER_ERRORS) or (isinstance(error, PluginError) and error.__cause__ is not None)
 
 
 @contextmanager
@@ -55,8 +135,8 @@ def _plain_warnings() -> Iterator[None]:
         message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None = None
     ) -> str:
         if _is_ours(category):
-            return f"warning: {message}\n"
-        return before(message, category, filename, lineno, line)
+            return f"warning: {speakable(message)}\n"
+        return speakable(before(message, category, filename, lineno, line))
 
     warnings.formatwarning = plain
     try:

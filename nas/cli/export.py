@@ -4,12 +4,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from latency.pricing.scenario import Dtype
-from nas.cli.errors import user_errors
+from nas.cli.errors import logged_in, user_errors
+from nas.cli.screen import Screen, in_one_line
 from nas.export.form import ExportForm
+from search_spaces.files.paths import file_name
 from search_spaces.files.user_error import UserError
 
 
@@ -61,9 +62,9 @@ def export(
 
     if out is not None and into is not None:
         raise UserError("give `--out` or `--into`, not both")
-    console = Console()
+    console = Screen()
     path = Path(source)
-    with console.status("loading the base model"):
+    with logged_in(path), console.status("loading the base model"):
         if is_run(path):
             if model is not None or variant is not None:
                 raise UserError(f"{path} is a run, whose config names its base model; leave out --model and --variant")
@@ -74,14 +75,22 @@ def export(
             found = source_of_spec(source, model=find_model(model, variant=variant), table=latency_table)
     if out is None and into is None and is_run(path):
         out = path / ("export" if form is ExportForm.DIFFUSERS else f"export-{form}")
-    place = out or (into or Path("exports")) / found.spec["name"]
-    with console.status("writing, and checking in a clean process"):
+    place = out or (into or Path("exports")) / file_name(str(found.spec["name"]))
+    with logged_in(path), console.status("writing, and checking in a clean process"):
         report = write(found, out=place, form=form, dtype=dtype and str(dtype), batch=batch, measure=measure)
     if found.config is not None and form is ExportForm.DIFFUSERS:
         draw_before_after(found, export=place, path=path / "before_after.png")
-    table = Table(title=f"{report.name} -> {place}")
+    table = Table(title=in_one_line(f"{report.name} -> {place}"))
     for name in ("", "base", "found"):
         table.add_column(name, justify="right" if name else "left")
     for row in report.rows():
         table.add_row(*row)
     console.print(table)
+    for note in report.notes():
+        console.sentence(note)
+    if found.spec.get("target_met") is False:
+        target_ms = found.spec.get("target_latency_ms", "unknown")
+        target = f"{target_ms:.3f}" if isinstance(target_ms, float) else str(target_ms)
+        console.sentence(
+            f"THE SEARCH MISSED ITS TARGET of {target} ms: this is the nearest that it found", style="yellow"
+        )

@@ -1,9 +1,11 @@
 """How listings of the command line are printed."""
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
+
+MAX_SEED: Final = 2**32 - 1  # the bits of a seed that torch's generator uses on a CPU
 
 
 class Format(StrEnum):

@@ -10,6 +10,8 @@ import typer
 from latency.pricing.scenario import Dtype
 from nas.cli.errors import user_errors
 from nas.cli.formats import Format, FormatOption
+from nas.cli.screen import Screen, say
+from search_spaces.files.durable import check_writable
 
 if TYPE_CHECKING:
     from nas.drawing.draw import Drawing
@@ -20,7 +22,9 @@ def generate(
     folder: Annotated[str, typer.Argument(help="pipeline folder, a base model's or an exported one; or hub:ORG/NAME")],
     prompts: Annotated[list[str], typer.Argument(help='what to draw, such as "a red circle above a blue square"')],
     out: Annotated[Path, typer.Option(help="PNG file of the pictures in a grid")] = Path("pictures.png"),
-    seed: Annotated[int, typer.Option(help="seed of the first picture's noise; the next ones count up")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=2**32 - 1, help="seed of the first picture's noise; the next ones count up")
+    ] = 0,
     num_steps: Annotated[int, typer.Option(min=1, help="denoising steps")] = 10,
     guidance_scale: Annotated[float, typer.Option(min=1, help="classifier-free guidance; 1 = none")] = 3.0,
     negative_prompt: Annotated[str | None, typer.Option(help="what guidance leads away from")] = None,
@@ -41,6 +45,7 @@ def generate(
     from nas.pipelines.source import find_model
 
     model = find_model(folder, variant=variant)
+    check_writable(out)
     import torch
 
     from nas.drawing.draw import DrawingSettings, draw
@@ -70,7 +75,7 @@ def generate(
         return
     num, num_threads = len(drawing.pictures), torch.get_num_threads()
     where = device if device != "cpu" else f"{num_threads} CPU thread{'s'[: num_threads > 1]}"
-    typer.echo(f"{num} picture{'s'[: num > 1]} -> {out}")
+    say(f"{num} picture{'s'[: num > 1]} -> {out}")
     _print_table(drawing, title=f"{num_steps} steps of {drawing.scheduler}, {dtype} on {where}")
 
 
@@ -78,12 +83,11 @@ class _Bar:
     """UNet steps on a terminal; nothing elsewhere."""
 
     def __init__(self) -> None:
-        from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-        console = Console(stderr=True)
+        console = Screen(stderr=True)
         self._bar = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             TimeRemainingColumn(),
@@ -117,12 +121,11 @@ def _print_json(drawing: "Drawing", out: Path, *, num_threads: int) -> None:
         "num_threads": num_threads,
         "stages": [dataclasses.asdict(stage) for stage in drawing.stages],
     }
-    typer.echo(json.dumps(report, indent=2))
+    say(json.dumps(report, indent=2))
 
 
 def _print_table(drawing: "Drawing", *, title: str) -> None:
     from rich.box import SIMPLE_HEAD
-    from rich.console import Console
     from rich.table import Table
 
     _, height, width, _ = drawing.pictures.shape
@@ -131,11 +134,12 @@ def _print_table(drawing: "Drawing", *, title: str) -> None:
     for name in ("batch", "calls", "median ms", "p10 .. p90", "first ms"):
         table.add_column(name, justify="right", no_wrap=True)
     for stage in drawing.stages:
-        spread = "" if stage.p10_ms is None else f"{stage.p10_ms:,.2f} .. {stage.p90_ms:,.2f}"
-        median = "" if stage.median_ms is None else f"{stage.median_ms:,.2f}"
+        spread = "-" if stage.p10_ms is None else f"{stage.p10_ms:,.2f} .. {stage.p90_ms:,.2f}"
+        median = "-" if stage.median_ms is None else f"{stage.median_ms:,.2f}"
         name = "whole picture" if stage.stage == "picture" else stage.stage
         table.add_row(name, str(stage.batch), str(stage.num_calls), median, spread, f"{stage.first_ms:,.2f}")
-    console = Console()
+    console = Screen()
     console.print(table)
-    note = "a stage's first call warms up and stands apart; with guidance a UNet step has two rows a picture"
-    console.print(note, soft_wrap=True)
+    console.sentence("a stage's first call warms up and stands apart; with guidance a UNet step has two rows a picture")
+    if any(stage.median_ms is None for stage in drawing.stages):
+        console.sentence("-: called once, which is its first time; draw more (--num-pictures) for a median")

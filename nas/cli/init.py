@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from nas.cli.errors import user_errors
+from nas.cli.screen import say
 
 
 @user_errors
@@ -17,4 +18,4 @@ def init(file: Annotated[Path, typer.Argument(help="YAML file to write; must not
     from nas.config.template import write_template
 
     write_template(file)
-    typer.echo(f"wrote {file}; `nas search {file}` runs it, `nas search {file} --dry-run` says what it would cost")
+    say(f"wrote {file}; `nas search {file}` runs it, `nas search {file} --dry-run` says what it would cost")

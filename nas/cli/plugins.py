@@ -2,21 +2,19 @@
 
 import json
 
-import typer
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from nas.cli.errors import user_errors
 from nas.cli.formats import Format, FormatOption
+from nas.cli.screen import Screen, say, styled
 
 
 @user_errors
 def plugins(format: FormatOption = Format.TABLE) -> None:
     """List search algorithms, scores, latency sources, backends and importers, with where they come from.
 
-    What another installed distribution puts behind a door (docs/plugins.md) is used by its name like ours. One that is
+    What another installed distribution puts behind a door is used by its name like ours. One that is
     broken is named with what is wrong; everything else works without it.
     """
     from latency.backends.registry import backend_door
@@ -37,12 +35,12 @@ def plugins(format: FormatOption = Format.TABLE) -> None:
         for listed in door.listed()
     ]
     if format is Format.JSON:
-        typer.echo(json.dumps(rows, indent=2))
+        say(json.dumps(rows, indent=2))
         return
     table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     for name in ("kind", "name", "from", "about"):
         table.add_column(name, no_wrap=name != "about")
     for row in rows:
-        about = f"[red]BROKEN: {escape(row['problem'])}[/red]" if row["problem"] else escape(row["about"])
-        table.add_row(row["kind"], escape(row["name"]), escape(row["from"]), about)
-    Console().print(table)
+        about = styled(f"BROKEN: {row['problem']}", "red") if row["problem"] else row["about"]
+        table.add_row(row["kind"], row["name"], row["from"], about)
+    Screen().print(table)

@@ -5,12 +5,13 @@ from typing import Annotated
 import typer
 
 from nas.cli.errors import user_errors
+from nas.cli.screen import Screen, say
 
 
 @user_errors
 def settings(
     section: Annotated[str | None, typer.Argument(help="only this section, such as search", show_default=False)] = None,
-    markdown: Annotated[bool, typer.Option("--markdown", help="all of them, as docs/settings.md has them")] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="all of them, as a page")] = False,
 ) -> None:
     """Every setting of an experiment: what it means, its default, and what its value must be.
 
@@ -19,12 +20,11 @@ def settings(
     from nas.config.page import all_settings, page
 
     if markdown:
-        typer.echo(page(), nl=False)
+        say(page().removesuffix("\n"))
         return
     known = all_settings()
     if section is not None and section not in (sections := {setting.section for setting in known if setting.section}):
         raise typer.BadParameter(f"there is no section {section!r}; choose among {', '.join(sorted(sections))}")
-    from rich.console import Console
     from rich.table import Table
 
     table = Table(show_lines=False)
@@ -34,12 +34,5 @@ def settings(
         if section in (None, setting.section):
             default = "(must be given)" if setting.default is None else setting.default
             law = f"{setting.kind}, {setting.law}" if setting.law else setting.kind
-            table.add_row(*map(_plain, (setting.key, default, law.replace("`", ""), setting.description)))
-    Console().print(table)
-
-
-def _plain(cell: str) -> str:
-    """Text whose brackets are no markup."""
-    from rich.markup import escape
-
-    return escape(cell)
+            table.add_row(setting.key, default, law.replace("`", ""), setting.description)
+    Screen().print(table)

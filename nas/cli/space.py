@@ -1,19 +1,24 @@
 """`nas space show | diff | known`: what may be removed or copied in a model, and what others made of it."""
 
 import json
+import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.table import Table
 
 from nas.cli.errors import user_errors
 from nas.cli.formats import Format, FormatOption
 from nas.cli.latency.options import MaxCopiesOption
+from nas.cli.screen import Screen, say
 from search_spaces.stock_space import SpaceForm
 from search_spaces.unet_space import DEFAULT_MAX_COPIES
+
+if TYPE_CHECKING:
+    from search_spaces import Architecture, UNetSpace
 
 app = typer.Typer(no_args_is_help=True, help="What may be removed or copied in a model, and how architectures differ.")
 
@@ -32,6 +37,7 @@ def show(
         SpaceForm, typer.Option(help="stock: only actions that a stock diffusers config can follow")
     ] = SpaceForm.ANY,
     max_copies: MaxCopiesOption = DEFAULT_MAX_COPIES,
+    latency_table: Annotated[Path | None, typer.Option(help="add milliseconds by this table")] = None,
     format: FormatOption = Format.TABLE,
 ) -> None:
     """Stages and positions of a model: what may be removed or copied, what it costs, and why not."""
@@ -42,18 +48,17 @@ def show(
 
     base = base_of(model)
     architecture = read_architecture(spec, base=base) if spec is not None else own_architecture(model, base=base)
-    described = describe_space(
-        space_from_config(base.config, max_copies=max_copies, form=space),
-        architecture,
-        context_tokens=base.context_tokens,
-    )
+    form = space_from_config(base.config, max_copies=max_copies, form=space)
+    described = describe_space(form, architecture, context_tokens=base.context_tokens)
+    if latency_table is not None:
+        _add_milliseconds(described, latency_table, form, architecture)
     if format is Format.JSON:
-        typer.echo(json.dumps(described, indent=2))
+        say(json.dumps(described, indent=2))
         return
     _print_space(model, described, with_reasons=space is SpaceForm.ANY)
     if space is SpaceForm.STOCK:
         for action in described["removals"]:
-            typer.echo(f"  {action}")
+            say(f"  {action}")
 
 
 @app.command("diff")
@@ -88,7 +93,7 @@ def diff(
         context_tokens=model.context_tokens,
     )
     if format is Format.JSON:
-        typer.echo(json.dumps(difference, indent=2))
+        say(json.dumps(difference, indent=2))
         return
     _print_diff(f"{before} -> {after}", difference)
 
@@ -104,10 +109,10 @@ def known(
 
     models = known_models()
     if markdown:
-        typer.echo(markdown_table(models))
+        say(markdown_table(models))
         return
     if format is Format.JSON:
-        typer.echo(json.dumps(models, indent=2))
+        say(json.dumps(models, indent=2))
         return
     table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     for key, title in COLUMNS.items():
@@ -119,9 +124,9 @@ def known(
             "num_macs": f"{model['num_macs'] / 1e9:,.0f} G",
         }
         table.add_row(*(str(shown[key]) for key in COLUMNS))
-    console = Console()
+    console = Screen()
     console.print(table)
-    console.print(f"MACs at {models[0]['context_tokens']} text tokens", highlight=False)
+    console.sentence(f"MACs at {models[0]['context_tokens']} text tokens")
 
 
 def _print_diff(title: str, difference: dict[str, Any]) -> None:
@@ -148,11 +153,11 @@ def _print_diff(title: str, difference: dict[str, Any]) -> None:
     table.add_row("", "together", "", "", *costs(difference["together"]))
     table.add_row("", "before", *_blocks(difference["before"]), *costs(difference["before"], ""))
     table.add_row("", "after", *_blocks(difference["after"]), *costs(difference["after"], ""))
-    console = Console()
+    console = Screen()
     console.print(table)
-    console.print(f"MACs at {_sizes(difference)}", highlight=False)
+    console.sentence(f"MACs at {_sizes(difference)}")
     for action in difference["actions"]:
-        console.print(f"  {action}", style="dim", soft_wrap=True, markup=False, highlight=False)
+        console.sentence(f"  {action}", style="dim")
 
 
 def _sizes(described: dict[str, Any]) -> str:
@@ -167,8 +172,10 @@ def _blocks(side: dict[str, Any]) -> tuple[str, str]:
 
 def _print_space(name: str, described: dict[str, Any], *, with_reasons: bool) -> None:
     title = f"{name}: {described['num_removals']} removals, {described['num_copies']} copies"
+    has_ms = "ms" in described
     table = Table(title=title, box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
-    for column in ("stage", "position", "size", "channels", "res", "attn", "params", "MACs", "can go"):
+    costs = ("params", "MACs", *(("ms",) if has_ms else ()))
+    for column in ("stage", "position", "size", "channels", "res", "attn", *costs, "can go"):
         table.add_column(column, justify="left" if column in ("stage", "position", "can go") else "right", no_wrap=True)
     reasons = []
     for stage in described["stages"]:
@@ -187,18 +194,47 @@ def _print_space(name: str, described: dict[str, Any], *, with_reasons: bool) ->
                 str(position["cross_attentions"]),
                 f"{position['num_params'] / 1e6:.2f} M",
                 f"{macs / 1e9:.2f} G" if (macs := position["num_macs"]) >= 1e9 else f"{macs / 1e6:.2f} M",
+                *([f"{position['ms']:.3f}"] if has_ms else []),
                 " ".join(removable),
             )
             if with_reasons:
-                reasons += [position[f"{kind}_copyable"]["why_not"] for kind in ("resnet", "cross_attention")]
+                reasons += [position[f"{kind}_copyable"]["why_not"] or "" for kind in ("resnet", "cross_attention")]
         table.add_section()
-    console = Console()
+    console = Screen()
     console.print(table)
-    console.print(
+    console.sentence(
         f"{described['num_cross_attentions']} cross-attentions, {described['num_resnets']} ResNets, "
         f"{described['num_params']:,} parameters, {described['num_macs'] / 1e9:,.3f} GMACs "
-        f"({_sizes(described)})",
-        soft_wrap=True,
+        f"({_sizes(described)})" + (f", {described['ms']:.3f} ms" if has_ms else "")
     )
-    for reason in filter(None, reasons):
-        console.print(f"  {reason}", style="dim", soft_wrap=True, markup=False, highlight=False)
+    for line in _together(filter(None, reasons)):
+        console.sentence(f"  {line}", style="dim")
+
+
+def _together(reasons: Iterable[str]) -> Iterator[str]:
+    """A line for all refusals of one law: the first of them, and the names of the others."""
+    groups: dict[str, list[str]] = {}
+    for reason in reasons:
+        law = re.sub(r"\d+", "#", reason.partition(":")[2])
+        groups.setdefault(law, []).append(reason)
+    for first, *others in groups.values():
+        names = ", ".join(reason.partition(" ")[0] for reason in others)
+        yield f"{first}; likewise {names}" if names else first
+
+
+def _add_milliseconds(
+    described: dict[str, Any], latency_table: Path, space: "UNetSpace", architecture: "Architecture"
+) -> None:
+    """What every position costs by a table, at the table's sizes; in place."""
+    from latency import check_workload, read_latency_table
+
+    table = read_latency_table(latency_table)
+    check_workload(table, space=space, **table.workload.sizes)
+    prediction = table.predict(space.sites(architecture, **table.workload.sizes))
+    ms: dict[tuple[str, int], float] = {}
+    for block in prediction.breakdown:
+        ms[block.stage, block.position] = ms.get((block.stage, block.position), 0.0) + block.ms
+    described["ms"] = prediction.total_ms
+    for stage in described["stages"]:
+        for position in stage["positions"]:
+            position["ms"] = ms.get((stage["place"], position["position"]), 0.0)

@@ -1,6 +1,7 @@
 """What a result depends on, as digests."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from latency.pricing.source import LatencySource
@@ -9,7 +10,7 @@ from nas.evaluation.door import Declaration
 from nas.evaluation.settings import CLIP
 from nas.pipelines.index import PipelineClass
 from nas.workers.worker import WorkerSpec
-from search_spaces.files.digests import digest_of, folder_digest
+from search_spaces.files.digests import digest_of, files_digest, folder_digest
 
 
 def result_digests(
@@ -20,6 +21,7 @@ def result_digests(
     worker: WorkerSpec,
     score: Declaration,
     unet_config: Mapping[str, Any],
+    whole_folders: bool = False,
 ) -> dict[str, str]:
     """Digests of all that a search's result depends on, by name; `protocol` is how pictures are made and judged.
 
@@ -29,9 +31,16 @@ def result_digests(
         worker: What its workers load.
         score: What their score says of itself.
         unet_config: Config of its UNet.
+        whole_folders: Whether to cover every file of the model's folder, whatever it is, as 0.1.0 did, rather than
+            those that are read. Both are the same where no others are there.
     """
-    index = worker.model.index
-    model: dict[str, Any] = {part: folder_digest(config.model / part) for part in index.parts if part != "unet"}
+    folder, index, known = worker.model, worker.model.index, dict[Path, bytes]()
+
+    def digest_of_part(part: str) -> str:
+        path = folder.part(part)
+        return folder_digest(path) if whole_folders else files_digest(folder.part_files(part), folder=path, known=known)
+
+    model: dict[str, Any] = {part: digest_of_part(part) for part in index.parts if part != "unet"}
     if index.pipeline_class is not PipelineClass.SD:
         model["zero_empty_prompt"] = index.zero_empty_prompt
     if config.model_variant is not None:
@@ -47,10 +56,10 @@ def result_digests(
         protocol[CLIP] = score.digest
     else:
         protocol["score"] = {"name": score.name, "settings": dict(worker.score.settings), "digest": score.digest}
-        protocol["reference"] = folder_digest(config.model / "unet")  # which any score may look at when it starts
+        protocol["reference"] = digest_of_part("unet")  # which any score may look at when it starts
     digests = {
         "config": digest_of(config.identity()),
-        "model": folder_digest(config.model),
+        "model": folder_digest(folder.path) if whole_folders else folder.digest(known=known),
         CLIP if score.name == CLIP else "score": score.digest,
         "latency_table" if config.latency_table is not None else "latency_source": source.digest,
         "protocol": digest_of(protocol),

@@ -17,6 +17,7 @@ from nas.config.algorithms import make_algorithm
 from nas.config.digests import result_digests
 from nas.config.extension import check_extension
 from nas.config.sections import EVOLVING, ExperimentConfig, SearchConfig
+from nas.evaluation.clip_model import former_clip_digest
 from nas.evaluation.door import Declaration
 from nas.evaluation.registry import ScoreSpec, make_score
 from nas.evaluation.settings import CLIP
@@ -76,6 +77,35 @@ class Experiment:
             target_latency_ms=target_latency_ms(search, base_ms=self.price_ms(self.space.base)),
             settings=make_algorithm(search).settings,
         )
+
+    def as_begun_with(self, digests: Mapping[str, str], /) -> "Experiment":
+        """The experiment as the run of some digests has it.
+
+        Until 0.1.0 digests of folders covered all files that happened to lie in them; a run that was begun so goes on
+        so, as long as these are what they were.
+        """
+        if all(digests.get(name) == digest for name, digest in self.digests.items() if name != "config"):
+            return self
+        former = self._former_digests()
+        named = ("model", "protocol", "start", CLIP)
+        if all(digests.get(name) == former.get(name) for name in named):
+            return replace(self, digests=former)
+        return self
+
+    def _former_digests(self) -> dict[str, str]:
+        """What 0.1.0 would have said."""
+        score, settings = self.score, self.worker.score.settings
+        if score.name == CLIP:
+            score = replace(score, digest=former_clip_digest(settings["model"], pretrained=settings["pretrained"]))
+        digests = result_digests(
+            self.config,
+            source=self.source,
+            worker=self.worker,
+            score=score,
+            unet_config=self.worker.model.unet_config(),
+            whole_folders=True,
+        )
+        return digests | self.start.former_digests
 
     def check_extends(self, config: Mapping[str, Any], /) -> None:
         """Check that a run of another config, as plain values, can be continued with this one.

@@ -1,22 +1,28 @@
 """Reading an experiment: YAML, overrides, paths, every problem at once. No framework is imported for it."""
 
 import json
+import reprlib
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import fields, is_dataclass, replace
 from importlib import metadata
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from latency.sources.registry import source_door
 from nas.config.bundled import bundled
 from nas.config.sections import ExperimentConfig, LatencySourceSettings, with_before
+from nas.evaluation.settings import is_tag
 from nas.pipelines.source import is_hub_reference, local_folder
 from nas.settings import SettingsError, read
 from search_spaces.files.paths import local_path
-from search_spaces.files.strict_yaml import YamlError, parse_yaml, read_yaml
+from search_spaces.files.strict_yaml import MAX_BYTES, YamlError, parse_yaml, read_yaml
 from search_spaces.files.user_error import UserError
 from search_spaces.known.architectures import BASE_CONFIGS, KNOWN_ARCHITECTURES
+
+_SHORT: Final = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = 120
 
 
 class ConfigError(UserError):
@@ -47,7 +53,11 @@ def load_config(path: str | PathLike[str], /, *, overrides: Sequence[str] = ()) 
     try:
         data = read_yaml(path)
         for override in overrides:
-            typed.add(_apply(data, override))
+            key, value = _parsed(override)
+            if key in typed:
+                raise ConfigError(f"{key} is given twice on top of the file, last as {_SHORT.repr(value)}; keep one")
+            _apply(data, key, value)
+            typed.add(key)
         config = read(ExperimentConfig, data, name=str(path))
     except (YamlError, SettingsError) as error:
         raise ConfigError(str(error)) from None
@@ -57,12 +67,19 @@ def load_config(path: str | PathLike[str], /, *, overrides: Sequence[str] = ()) 
         folder = Path.cwd() if any(key == each or key.startswith(f"{each}.") for each in typed) else path.parent
         try:
             found = (folder / given.expanduser()).resolve()
-            there = found.exists()  # raises for names that no file system takes
-        except (OSError, RuntimeError) as error:  # RuntimeError: ~somebody who is unknown here
-            raise ConfigError(f"{path}: {key}: {str(given)!r} is no path: {error}") from None
-        return found if there else bundled(key, str(given)) or found
+            str(found).encode()  # what is stored must be text
+            with suppress(FileNotFoundError, NotADirectoryError):
+                found.stat()  # raises for names that no file system takes
+        except (OSError, RuntimeError, ValueError) as error:  # RuntimeError: ~somebody who is unknown here
+            raise ConfigError(f"{path}: {key}: {_SHORT.repr(str(given))} is no path: {_reason(error)}") from None
+        return found if found.exists() else bundled(key, str(given)) or found
 
-    return _resolved(config, absolute)
+    try:
+        return _resolved(config, absolute)
+    except ConfigError:
+        raise
+    except UserError as error:
+        raise ConfigError(f"{path}: {error}") from error
 
 
 def stored_config(path: Path, /) -> ExperimentConfig:
@@ -101,18 +118,32 @@ def stored_values(path: Path, /) -> dict[str, Any]:
     return stored_config(path).plain()
 
 
-def _apply(data: dict[str, Any], override: str) -> str:
-    """Change a setting of a config; its key."""
+def _reason(error: Exception) -> str:
+    """Why something is no path, without the path."""
+    return error.strerror or str(error) if isinstance(error, OSError) else str(error)
+
+
+def _parsed(override: str) -> tuple[str, Any]:
+    """Key and value of an override."""
+    if not isinstance(override, str):
+        raise ConfigError(f"an override is a text such as 'search.target_ratio=0.5', but got {override!r}")
     key, equals, value = override.partition("=")
-    if not equals or not key:
-        raise ConfigError(f"an override is written key=value, such as search.target_ratio=0.5, but got {override!r}")
+    shown = _SHORT.repr(override)
+    if not equals or not all(key.split(".")):
+        raise ConfigError(f"an override is written key=value, such as search.target_ratio=0.5, but got {shown}")
+    if len(value) > MAX_BYTES:
+        raise ConfigError(f"an override must have at most {MAX_BYTES:,} characters, but {shown} has {len(override):,}")
+    return key, parse_yaml(value, name=f"the value of the override {shown}")
+
+
+def _apply(data: dict[str, Any], key: str, value: Any) -> None:
+    """Change a setting of a config."""
     *sections, last = key.split(".")
     for section in sections:
         data = data.setdefault(section, {})
         if not isinstance(data, dict):
-            raise ConfigError(f"{override!r} cannot be applied: {section} is not a section")
-    data[last] = parse_yaml(value, name=f"the value of the override {override!r}")
-    return key
+            raise ConfigError(f"the override {key}=... cannot be applied: {section} is not a section")
+    data[last] = value
 
 
 def _resolved(config: ExperimentConfig, absolute: Callable[[str, Path], Path]) -> ExperimentConfig:
@@ -122,6 +153,8 @@ def _resolved(config: ExperimentConfig, absolute: Callable[[str, Path], Path]) -
     clip, search = config.clip, config.search
     if clip is not None and clip.pretrained is None:
         clip = replace(clip, model=str(absolute("clip.model", Path(clip.model))))
+    elif clip is not None and clip.pretrained is not None and not is_tag(clip.pretrained):
+        clip = replace(clip, pretrained=str(absolute("clip.pretrained", Path(clip.pretrained))))
     if search.start is not None and not is_hub_reference(search.start):
         start = absolute("search.start", Path(search.start))
         if start.exists() or search.start not in {*BASE_CONFIGS, *KNOWN_ARCHITECTURES}:

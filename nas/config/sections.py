@@ -31,6 +31,8 @@ EVOLVING: Final = "evolving"  # the algorithm whose settings stand in `search` i
 # Never change a result: no run's config.yaml holds them.
 RESULT_FREE: Final = ("workers", "score_store")
 
+MAX_TRAINING_SEED: Final = 2**32 - 1  # every step of every round has a seed made of it, which must fit 63 bits
+
 # What 0.1.0 did where later versions have a setting. A config's digest leaves such a setting out while it has this
 # value, and a config.yaml without it means this value, so that runs keep their digests whatever defaults become.
 BEFORE: Final[Mapping[str, Any]] = {
@@ -99,7 +101,7 @@ class SearchConfig(EvolvingSettings):
 
 @settings
 class LatencySourceSettings:
-    """Where milliseconds come from when not from a `latency_table`; see docs/plugins.md."""
+    """Where milliseconds come from when not from a `latency_table`; `nas plugins` lists the sources."""
 
     name: Annotated[
         str | None,
@@ -134,7 +136,7 @@ class ExperimentConfig:
     model_variant: Annotated[
         str | None, Field(description="of the model's weight files, such as fp16; null = plain ones")
     ] = None
-    seed: Annotated[int, Field(ge=0, description="of prompts' noise and of training")] = 0
+    seed: Annotated[int, Field(ge=0, le=2**62, description="of prompts' noise and of training")] = 0
 
     @field_validator("latency_table", mode="before")
     @classmethod
@@ -147,6 +149,13 @@ class ExperimentConfig:
                 f"a table is one source, and latency_source.name ({source.name}) is another; give one of them"
             )
         return table
+
+    @model_validator(mode="after")
+    def _seed_of_training(self) -> Self:
+        training = self.robust_training
+        if training.iterations + training.recovery_iterations > 0 and self.seed > MAX_TRAINING_SEED:
+            raise UserError(f"`seed` must be at most {MAX_TRAINING_SEED} where weights are trained, but is {self.seed}")
+        return self
 
     def plain(self) -> dict[str, Any]:
         """Every setting that can change a result, as plain values: what a run's config.yaml holds."""

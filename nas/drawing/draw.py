@@ -11,6 +11,7 @@ import torch
 
 from latency.measuring.stage_times import StageTime, StageTimer
 from nas.pipelines.compute_check import check_dtype
+from nas.pipelines.execution import check_device
 from nas.pipelines.folder import load_pipeline
 from nas.pipelines.model_folder import ModelFolder
 from nas.pipelines.sampling import check_scheduler, make_scheduler
@@ -99,6 +100,7 @@ def draw(
     Raises:
         ValueError: A damaged part, or a device that lacks the type.
     """
+    check_device(device, name="device")
     check_dtype(dtype, device=device)
     pipeline = load_pipeline(model, dtype=dtype).to(device)
     pipeline.set_progress_bar_config(disable=True)

@@ -4,16 +4,14 @@ Text features are computed once, at the start.
 """
 
 from functools import cached_property
-from pathlib import Path
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from nas.evaluation.clip_model import ClipModel, check_clip_name
+from nas.evaluation.clip_model import ClipModel, check_clip_name, clip_digest
 from nas.evaluation.setting import ScoreSetting
 from nas.evaluation.settings import CLIP
-from search_spaces.files.digests import folder_digest
 
 
 class ClipJudge:
@@ -22,10 +20,10 @@ class ClipJudge:
     Args:
         setting: The prompts, and where CLIP runs.
         model: A local OpenCLIP folder, or an OpenCLIP model name such as "ViT-g-14".
-        pretrained: OpenCLIP's tag of the weights; needed with a name, none with a folder.
+        pretrained: OpenCLIP's tag of the weights, or a safetensors file; needed with a name, none with a folder.
 
     Raises:
-        ValueError: The folder is not an OpenCLIP folder, or a name comes without a tag.
+        ValueError: The folder is not an OpenCLIP folder that stands for itself, or a name comes without a tag.
     """
 
     name = CLIP
@@ -44,10 +42,8 @@ class ClipJudge:
 
     @cached_property
     def digest(self) -> str:
-        """Content of the folder, or name and tag."""
-        if self._pretrained is None:
-            return folder_digest(Path(self._model))
-        return f"{self._model}/{self._pretrained}"
+        """Content of all that is read: the folder's files, or the model's name and its weights."""
+        return clip_digest(self._model, pretrained=self._pretrained)
 
     def start(self, reference: torch.nn.Module, /) -> None:
         """Load CLIP and embed the captions."""

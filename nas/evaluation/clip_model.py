@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import open_clip
 import torch
@@ -9,7 +10,12 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
+from nas.evaluation.clip_folder import CONFIG, WEIGHTS, check_clip_folder, check_clip_size, clip_folder_digest
+from nas.evaluation.clip_weights import clip_weights
+from search_spaces.files.digests import digest_of, folder_digest, sha256_of
 from search_spaces.files.user_error import UserError
+from search_spaces.folders.checked_loading import check_finite, faults_told
+from search_spaces.folders.weight_files import ModelFolderError
 
 
 class ClipModel:
@@ -17,16 +23,35 @@ class ClipModel:
 
     Args:
         name: A local folder with `open_clip_config.json`, or an OpenCLIP model name such as "ViT-g-14".
-        pretrained: OpenCLIP's tag of the weights; needed with a name, none with a folder.
+        pretrained: OpenCLIP's tag of the weights, or a safetensors file; needed with a name, none with a folder.
 
     Raises:
-        ValueError: The folder is not an OpenCLIP folder, or a name comes without a tag.
+        ModelFolderError: A folder or file that is damaged, or that asks for something from elsewhere.
+        ValueError: A name or tag that OpenCLIP does not know, or a name without a tag.
     """
 
     def __init__(self, name: str, /, *, pretrained: str | None = None) -> None:
-        check_clip_name(name, pretrained=pretrained)
-        source = name if pretrained is not None else f"local-dir:{name}"
-        self.model = open_clip.create_model(source, pretrained=pretrained, require_pretrained=True)
+        if pretrained is None:
+            config, weights = check_clip_folder(_folder(name)), _folder(name) / WEIGHTS
+            source, settings = f"local-dir:{name}", dict[str, Any]()
+        else:
+            found = clip_weights(name, pretrained=pretrained)
+            config, weights, source = open_clip.get_model_config(name), found.found(), name
+            settings = {"pretrained": str(weights), "force_preprocess_cfg": found.preprocess}
+        check_clip_size(config, weights)
+        with faults_told(weights, what="an OpenCLIP model of its config"):
+            self.model = open_clip.create_model(source, require_pretrained=True, pretrained_text=False, **settings)
+        check_finite(self.model, weights)
+        of_transformers = bool(config["text_cfg"].get("hf_tokenizer_name"))
+        with faults_told(weights.parent, what="the tokenizer of an OpenCLIP model"):
+            safely = {"trust_remote_code": False, "local_files_only": True} if of_transformers else {}
+            self._tokenizer = open_clip.get_tokenizer(source, **safely)
+            num_tokens = len(self._tokenizer.tokenizer) if of_transformers else self._tokenizer.vocab_size
+        if num_tokens > (most := config["text_cfg"].get("vocab_size", num_tokens)):
+            raise ModelFolderError(
+                f"{weights.parent} must hold a tokenizer of at most the model's {most} tokens, but has {num_tokens}; "
+                "restore the folder from where it came"
+            )
         self.model.eval().requires_grad_(False)
         self._tokenizer = open_clip.get_tokenizer(source)
         preprocess = open_clip.get_model_preprocess_cfg(self.model)
@@ -54,18 +79,34 @@ class ClipModel:
 
 
 def check_clip_name(name: str, /, *, pretrained: str | None) -> None:
-    """Check, without loading it, that a name is a complete OpenCLIP folder, or comes with a tag of weights.
+    """Check, without loading it, that a name is a complete OpenCLIP folder, or comes with a tag or file of weights.
 
     Raises:
-        ValueError: Neither.
+        ValueError: Neither; the message says what is wrong.
     """
+    if pretrained is None:
+        check_clip_folder(_folder(name))
+    else:
+        clip_weights(name, pretrained=pretrained)
+
+
+def clip_digest(name: str, /, *, pretrained: str | None) -> str:
+    """Digest of all that is read of a CLIP model; fetches weights that are not here."""
+    if pretrained is None:
+        return clip_folder_digest(_folder(name))
+    found = clip_weights(name, pretrained=pretrained)
+    return digest_of({"name": name, "weights": sha256_of(found.found()), "preprocess": found.preprocess})
+
+
+def former_clip_digest(name: str, /, *, pretrained: str | None) -> str:
+    """What `clip_digest` was until 0.1.0: of all files that happened to lie in a folder, or of a tag's name."""
+    return folder_digest(_folder(name)) if pretrained is None else f"{name}/{pretrained}"
+
+
+def _folder(name: str) -> Path:
     folder = Path(name)
-    if pretrained is not None:
-        return
-    if not (folder / "open_clip_config.json").is_file():
+    if not (folder / CONFIG).is_file():
         raise UserError(
-            "`clip` must be a folder with open_clip_config.json, or a model name with `pretrained` set, "
-            f"but got {name!r}"
+            f"`clip` must be a folder with {CONFIG}, or a model name with `pretrained` set, but got {name!r}"
         )
-    if not (folder / "open_clip_model.safetensors").is_file():
-        raise UserError(f"{folder} has no open_clip_model.safetensors; weights are loaded as safetensors only")
+    return folder

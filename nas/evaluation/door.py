@@ -15,10 +15,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from search_spaces.files.user_error import UserError
+from search_spaces.files.user_error import PluginError
 
 
-class ScoreError(UserError):
+class ScoreError(PluginError):
     """A score that does not keep its laws, or numbers and pictures that are not finite."""
 
 

@@ -1,5 +1,6 @@
 """By what architectures are scored, and which judge looks at pictures."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import field
 from typing import Annotated, Any, Final, Self
@@ -38,5 +39,13 @@ class ClipSettings:
         str, Field(description="OpenCLIP folder (with open_clip_config.json), or a model name such as ViT-g-14")
     ]
     pretrained: Annotated[
-        str | None, Field(description="OpenCLIP's tag of the weights; with a model name only, null with a folder")
+        str | None,
+        Field(
+            description="OpenCLIP's tag of weights, or a safetensors file; with a model name only, null with a folder"
+        ),
     ] = None
+
+
+def is_tag(pretrained: str, /) -> bool:
+    """Whether `pretrained` is a tag of OpenCLIP's rather than a path."""
+    return re.fullmatch(r"[\w-]+", pretrained) is not None

@@ -64,8 +64,9 @@ class ExportReport:
     def score_label(self) -> str:
         """What `clip` is called, and which way it counts."""
         if self.scored_by is None:
-            return "CLIP score"
-        return f"{self.scored_by['name']} ({'higher' if self.scored_by['higher_is_better'] else 'lower'} is better)"
+            return "CLIP selection score"
+        better = "higher" if self.scored_by["higher_is_better"] else "lower"
+        return f"{self.scored_by['name']}, selection score ({better} is better)"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -97,6 +98,20 @@ class ExportReport:
             self.loads_as + (" after `import search_spaces.searched_unet`" if self.needs_import else ""),
         )
         yield "weights", "", self.dtype
+
+    def notes(self) -> Iterator[str]:
+        """What a reader of the table may wonder about."""
+        if self.latency_ms is not None and self.predicted_ms is not None:
+            yield (
+                "predicted: by the latency table, for its device; measured: just now on this machine, which may be "
+                "another one, busier or with other threads. Compare the ratios of found to base"
+                + (
+                    f": {self.predicted_ms / self.base_predicted_ms:.3f} predicted"
+                    f", {self.latency_ms / self.base_latency_ms:.3f} measured"
+                    if self.base_predicted_ms and self.base_latency_ms
+                    else ""
+                )
+            )
 
 
 def _ms(value: float | None) -> str:

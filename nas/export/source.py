@@ -65,9 +65,9 @@ def source_of_run(run_path: Path, /, *, table: Path | None = None) -> ExportSour
     config = stored_config(run.path / "config.yaml")
     architecture, spec = read_spec(run.spec_path)
     folder = local_folder(config.model, variant=config.model_variant)
-    if folder_digest(folder) != spec["digests"]["model"]:
-        raise ExportError(f"{folder} has changed since the search in {run_path}; restore it, or search again")
     model = ModelFolder(folder, variant=config.model_variant)
+    if spec["digests"]["model"] not in (model.digest(), folder_digest(folder)):  # as 0.1.0 had it: all files there
+        raise ExportError(f"{folder} has changed since the search in {run_path}; restore it, or search again")
     weights = run.read_weights(spec["round"], job=spec.get("job", 0))
     if weights is None:
         raise ExportError(

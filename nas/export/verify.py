@@ -1,4 +1,4 @@
-"""Clean-process check of an export, run by `nas.export.write` as `python -m nas.export.verify REQUEST`.
+"""Clean-process check of an export, run by `nas.export.write` as `python -P -m nas.export.verify REQUEST`.
 
 Loads the folder as a stranger would, compares outputs with the recorded ones, has torch count what the UNet computes,
 and measures it against the base UNet in interleaved rounds. Prints one JSON line.

@@ -101,13 +101,17 @@ def check_place(out: Path, architecture: Architecture, /, *, files: Collection[s
         return
     try:
         report = read_json_object(out / REPORT)
-        is_ours = read_spec(out / SPEC_NAME)[0] == architecture
+        exported = read_spec(out / SPEC_NAME)[0]
     except (JsonError, SpecError, OSError):
-        is_ours = False
-    if not is_ours:
         raise ExportError(
-            f"{out} exists and is not an export of this architecture (of an earlier result, perhaps, where a run was "
-            "extended since); give another --out, or remove it"
+            f"{out} exists and is not an export of this architecture; give another --out, or remove it"
+        ) from None
+    if exported != architecture:
+        free = out.with_name(f"{out.name}-{architecture.arch_id}")
+        raise ExportError(
+            f"{out} exists and is not an export of this architecture, {architecture.arch_id}, but of "
+            f"{exported.arch_id}: an earlier result, where a run was extended since. To keep both, say "
+            f"`--out {free}`; or remove the earlier one"
         )
     own = report.get("files", files)
     if own is not None and (foreign := sorted(_files(out) - {*own, REPORT})):
@@ -178,7 +182,8 @@ def run_verification(request: VerificationRequest, /) -> dict[str, Any]:
     Raises:
         ExportError: The process failed; the message holds its last words.
     """
-    command = [sys.executable, "-m", "nas.export.verify", json.dumps(asdict(request))]
+    # -P: modules of the working directory, which may be a stranger's, stay where they are.
+    command = [sys.executable, "-P", "-m", "nas.export.verify", json.dumps(asdict(request))]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise ExportError(f"the exported folder does not load in a clean process:\n{done.stderr.strip()[-2000:]}")

@@ -1,6 +1,7 @@
 """A single-file checkpoint made a pipeline folder, by diffusers' own conversion, offline and without pickles."""
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -11,15 +12,25 @@ from diffusers.loaders.single_file_utils import SingleFileComponentError
 from diffusers.utils import logging as diffusers_logging
 from transformers.utils.logging import disable_progress_bar
 
-from nas.pipelines.index import PipelineClass, check_pipeline_folder, read_pipeline_index
+from nas.pipelines.index import PipelineClass, check_pipeline_folder, read_part_config, read_pipeline_index
 from search_spaces.files.durable import settled, sweep_beside, whole
 from search_spaces.files.user_error import UserError
+from search_spaces.folders.checked_loading import faults_told
 from search_spaces.folders.loading import read_unet_config
-from search_spaces.folders.weight_files import ModelFolderError, read_header
+from search_spaces.folders.weight_files import ModelFolderError, StoredTensor, read_header
 
 _CLASSES: Final = {PipelineClass.SD: StableDiffusionPipeline, PipelineClass.SDXL: StableDiffusionXLPipeline}
 # Names that no diffusers folder has: those of the checkpoints that this is for.
 _PREFIX: Final = "model.diffusion_model."
+_PARTS: Final = (
+    (("first_stage_model.",), "autoencoder"),
+    (("cond_stage_model.", "conditioner.embedders."), "text encoder"),
+)
+# Empty tensors by which trainers say how a model was trained: their name, and what the scheduler must hold then.
+_MARKS: Final = (
+    ("v_pred", "prediction_type", "v_prediction", "epsilon"),
+    ("ztsnr", "rescale_betas_zero_snr", True, False),
+)
 
 
 class ConversionError(UserError):
@@ -43,6 +54,9 @@ def convert_checkpoint(file: Path, /, *, out: Path, config: Path) -> int:
         ModelFolderError: A damaged file, or a config folder that is not supported.
     """
     index = read_pipeline_index(config)
+    for each in index.parts:
+        if each != "unet":
+            read_part_config(config, each)
     dtype = _check(file, out, config)
     settings: dict[str, Any] = {}
     if index.pipeline_class is PipelineClass.SD:
@@ -108,18 +122,56 @@ def _check(file: Path, out: Path, config: Path) -> torch.dtype:
         )
     if not file.is_file():
         raise ModelFolderError(f"there is no checkpoint {file}; give a single-file checkpoint of Stable Diffusion")
-    dtypes = [tensor.dtype for name, tensor in read_header(file).items() if name.startswith(_PREFIX)]
+    stored = read_header(file)
+    dtypes = [tensor.dtype for name, tensor in stored.items() if name.startswith(_PREFIX)]
     if not dtypes:
         raise ConversionError(
             f"a single-file checkpoint must hold a UNet under {_PREFIX}*, but {file} holds none; a file of a single "
             "part, a LoRA or a folder's own weights cannot be converted"
         )
     dtype: torch.dtype = getattr(torch, max(set(dtypes), key=dtypes.count))
-    with torch.device("meta"):
-        wanted = len(UNet2DConditionModel.from_config(read_unet_config(config)).state_dict())
+    unet_config = read_unet_config(config)
+    if wrong := [*_wrong_parts(stored, unet_config), *_wrong_marks(stored, config)]:
+        raise ConversionError(f"{file} cannot be converted: {'; '.join(wrong)}")
+    with faults_told(config / "unet"), torch.device("meta"):
+        wanted = len(UNet2DConditionModel.from_config(unet_config).state_dict())
     if wanted != len(dtypes):
         raise ConversionError(
             f"the UNet in {file} must have the {wanted} tensors that {config} describes, but has {len(dtypes)}; give "
             "the config of its own family"
         )
     return dtype
+
+
+def _wrong_parts(stored: Mapping[str, StoredTensor], unet_config: Mapping[str, Any]) -> Iterator[str]:
+    """What a file lacks, or has too much, whatever config is given."""
+    first = stored.get(f"{_PREFIX}input_blocks.0.0.weight")
+    channels = unet_config.get("in_channels", 4)
+    if first is not None and first.shape[1:2] != (channels,):
+        kind = "an inpainting model" if first.shape[1:2] == (9,) else "a model of another kind"
+        yield (
+            f"its UNet reads {', '.join(map(str, first.shape[1:2]))} channels and must read {channels}: {kind}, which "
+            "is not supported; choose a text-to-image checkpoint"
+        )
+    for prefixes, part in _PARTS:
+        if not any(name.startswith(prefixes) for name in stored):
+            yield f"it holds no {part} ({prefixes[0]}*), which no config can give; choose a file that holds one"
+    if layers := [name for name in stored if "lora_" in name]:
+        yield (
+            f"it holds LoRA layers beside the model ({len(layers)}, such as {layers[0]}), which would be lost; merge "
+            "them into the model with the tool that made it, or remove them"
+        )
+
+
+def _wrong_marks(stored: Mapping[str, StoredTensor], config: Path) -> Iterator[str]:
+    """Facts that a file states of its training by empty tensors, and that the config's scheduler contradicts."""
+    scheduler = read_part_config(config, "scheduler")
+    for mark, key, wanted, default in _MARKS:
+        if mark in stored and scheduler.get(key, default) != wanted:
+            yield (
+                f"it is marked `{mark}`, so `{key}` must be {json.dumps(wanted)}, but is "
+                f"{json.dumps(scheduler.get(key, default))} in {config / 'scheduler' / 'scheduler_config.json'}; every "
+                "picture would be noise: correct it there, in a copy of the folder"
+            )
+    if marks := [name for name in stored if name.startswith("edm_")]:
+        yield f"it is marked `{marks[0]}`, trained by EDM: its schedulers are not supported; choose another checkpoint"

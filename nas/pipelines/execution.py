@@ -4,12 +4,14 @@ All of it changes the last bits of a score, so all of it belongs to the protocol
 torch, so that a config is quickly read.
 """
 
+import re
+import reprlib
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from types import FunctionType
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, Final, TypeVar
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from latency.pricing.scenario import Dtype
 from nas.settings import settings
@@ -19,13 +21,52 @@ if TYPE_CHECKING:
     from torch import nn
 
 M = TypeVar("M", bound="nn.Module")
+DEVICES: Final = re.compile(r"^(cpu|cuda(:\d+)?)$")
+
+
+def check_device_name(name: str, /) -> None:
+    """Check that a name is one of a kind of device that all of this was made for.
+
+    Raises:
+        ValueError: It is not.
+    """
+    if not DEVICES.match(name):
+        why = ": Apple's GPUs are not supported, whose machines search on cpu" if name.startswith("mps") else ""
+        raise UserError(f"must be cpu, cuda or cuda:N, but got {reprlib.repr(name)}{why}")
+
+
+def check_device(device: str, /, *, name: str) -> None:
+    """Check that a device is here.
+
+    Args:
+        device: Such as "cuda:1".
+        name: Of the setting or option that names it, for the message.
+
+    Raises:
+        ValueError: It is not, or is of no kind that is known.
+    """
+    import torch
+
+    try:
+        check_device_name(device)
+    except UserError as error:
+        raise UserError(f"`{name}` {error}") from None
+    kind, _, index = device.partition(":")
+    num = torch.cuda.device_count() if kind == "cuda" else 1
+    if not num:
+        raise UserError(
+            f"`{name}` is {device!r}, but torch {torch.__version__} sees no CUDA device here; "
+            "choose cpu, or install torch for CUDA"
+        )
+    if int(index or 0) >= num:
+        raise UserError(f"`{name}` is {device!r}, but there are {num} CUDA devices here, which count from 0")
 
 
 @settings
 class Execution:
     """Where and how UNet, VAE and CLIP compute; part of the protocol."""
 
-    device: Annotated[str, Field(pattern=r"^(cpu|cuda(:\d+)?)$", description="cpu, cuda or cuda:1")] = "cpu"
+    device: Annotated[str, Field(pattern=DEVICES.pattern, description="cpu, cuda or cuda:1")] = "cpu"
     precision: Annotated[
         Dtype,
         Field(description="of matrix products, by autocast; the UNet's weights stay in float32 for robust training"),
@@ -44,6 +85,13 @@ class Execution:
         ),
     ] = False
 
+    @field_validator("device", mode="before")
+    @classmethod
+    def _known_kind(cls, device: object) -> object:
+        if isinstance(device, str):
+            check_device_name(device)
+        return device
+
     def check(self) -> None:
         """Check that the device exists here and computes in the precision.
 
@@ -54,11 +102,7 @@ class Execution:
 
         from nas.pipelines.compute_check import check_dtype
 
-        if torch.device(self.device).type == "cuda" and not torch.cuda.is_available():
-            raise UserError(
-                f"`execution.device` is {self.device!r}, but torch {torch.__version__} sees no CUDA device here; "
-                "choose cpu, or install torch for CUDA"
-            )
+        check_device(self.device, name="execution.device")
         if self.precision is not Dtype.FLOAT32:
             check_dtype(getattr(torch, self.precision), device=self.device)
 

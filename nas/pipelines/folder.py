@@ -8,11 +8,11 @@ from typing import Any, Final, Self
 
 import diffusers
 import torch
-from diffusers import AutoencoderKL, StableDiffusionPipeline, StableDiffusionXLPipeline
+from diffusers import AutoencoderKL, SchedulerMixin, StableDiffusionPipeline, StableDiffusionXLPipeline
 from diffusers.utils import logging as diffusers_logging
 from jaxtyping import Float
 from torch import Tensor
-from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 from transformers.utils.logging import disable_progress_bar
 
 import search_spaces.searched_unet  # noqa: F401  diffusers loads the class only from a module that is imported already
@@ -21,12 +21,15 @@ from nas.pipelines.conditioning import Conditioning
 from nas.pipelines.index import PipelineClass, PipelineIndex
 from nas.pipelines.model_folder import ModelFolder
 from nas.pipelines.text_encoders import TextEncoders
-from search_spaces.folders.checked_loading import check_tensors, load_model
-from search_spaces.folders.loading import ModelFolderError, unet_class
-from search_spaces.folders.weight_files import stored_tensors
+from search_spaces.folders.checked_loading import check_finite, faults, faults_told, load_model, remedy
+from search_spaces.folders.loading import MAX_TOKENS
+from search_spaces.folders.part_laws import TEXT_ENCODER_SETTINGS, read_text_encoder_config
+from search_spaces.folders.tokenizer_files import CONFIG, check_tokenizer
+from search_spaces.folders.weight_files import ModelFolderError, stored_tensors
 
 PARTS: Final = ("vae", "text_encoder", "tokenizer", "scheduler", "unet")  # of a pipeline with one text encoder
 _CORRECTED: Final = {"steps_offset": 1, "clip_sample": False}  # as StableDiffusionPipeline.__init__ does
+_ADAPTER: Final = "adapter_config.json"
 _TEXT_MODELS: Final = {"text_encoder": CLIPTextModel, "text_encoder_2": CLIPTextModelWithProjection}
 
 
@@ -91,27 +94,45 @@ class PipelineParts:
 def load_text_encoders(model: ModelFolder, /, *, dtype: torch.dtype | None = None) -> TextEncoders:
     """The text encoders of a model with their tokenizers, in evaluation mode."""
     names = model.index.text_encoders
-    return TextEncoders(
-        tokenizers=tuple(_load_tokenizer(model.part(name.replace("text_encoder", "tokenizer"))) for name in names),
-        models=tuple(_load_text_encoder(model.part(name), variant=model.variant, dtype=dtype) for name in names),
-        zero_empty_prompt=model.index.zero_empty_prompt,
-    )
+    tokenizers = tuple(_load_tokenizer(model.part(_tokenizer_of(name))) for name in names)
+    models = tuple(_load_text_encoder(model.part(name), variant=model.variant, dtype=dtype) for name in names)
+    for name, tokenizer, encoder in zip(names, tokenizers, models, strict=True):
+        for what, got, most in (
+            ("tokens of a text", tokenizer.model_max_length, encoder.config.max_position_embeddings),
+            ("tokens of the vocabulary", len(tokenizer), encoder.config.vocab_size),
+        ):
+            if got > most:
+                raise ModelFolderError(
+                    f"{model.part(_tokenizer_of(name))} must give the {what} that {model.part(name)} reads, at most "
+                    f"{most}, but gives {got}; restore the folder from where it came"
+                )
+    return TextEncoders(tokenizers=tokenizers, models=models, zero_empty_prompt=model.index.zero_empty_prompt)
+
+
+def _tokenizer_of(text_encoder: str) -> str:
+    return text_encoder.replace("text_encoder", "tokenizer")
 
 
 def _load_tokenizer(folder: Path) -> CLIPTokenizer:
-    try:
-        return CLIPTokenizer.from_pretrained(folder, local_files_only=True)
-    except Exception as error:  # nothing but this folder is read, so whatever fails is its fault
+    check_tokenizer(folder)
+    with faults_told(folder, what="a CLIP tokenizer, with vocab.json and merges.txt or tokenizer.json"):
+        tokenizer: CLIPTokenizer = CLIPTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        tokenizer("a")
+    if not 1 <= tokenizer.model_max_length <= MAX_TOKENS:
         raise ModelFolderError(
-            f"{folder} must hold a CLIP tokenizer, with vocab.json and merges.txt or tokenizer.json, but it cannot be "
-            f"read ({type(error).__name__}); restore the folder from where it came"
-        ) from error
+            f"`model_max_length` in {folder / CONFIG} must be a number of tokens up to {MAX_TOKENS:,}, but got "
+            f"{tokenizer.model_max_length:g}"
+        )
+    return tokenizer
 
 
 def _scheduler_config(model: ModelFolder) -> dict[str, Any]:
     """Settings of a model's own scheduler; Stable Diffusion's pipeline corrects two that are outdated."""
     config = model.part_config("scheduler")
-    settings = inspect.signature(_scheduler_class(model.index)).parameters
+    own = _scheduler_class(model.index)
+    with faults_told(model.part("scheduler"), what="the config of a scheduler"):
+        own.from_config(config)
+    settings = inspect.signature(own).parameters
     if model.index.pipeline_class is PipelineClass.SD:
         config |= {name: right for name, right in _CORRECTED.items() if name in settings}
     return config
@@ -119,9 +140,9 @@ def _scheduler_config(model: ModelFolder) -> dict[str, Any]:
 
 def _scheduler_class(index: PipelineIndex) -> type[Any]:
     found = getattr(diffusers, index.scheduler, None)
-    if found is None:
+    if not (isinstance(found, type) and issubclass(found, SchedulerMixin)):
         raise ModelFolderError(
-            f"`scheduler` in model_index.json must be a class of diffusers {diffusers.__version__}, but got "
+            f"`scheduler` in model_index.json must be a scheduler of diffusers {diffusers.__version__}, but got "
             f"{index.scheduler}; name another one there, such as DDIMScheduler"
         )
     scheduler_class: type[Any] = found
@@ -131,27 +152,38 @@ def _scheduler_class(index: PipelineIndex) -> type[Any]:
 def _load_text_encoder(
     folder: Path, *, variant: str | None, dtype: torch.dtype | None
 ) -> CLIPTextModel | CLIPTextModelWithProjection:
-    stored_tensors(folder, variant=variant)  # whole files
-    try:
-        model, info = _TEXT_MODELS[folder.name].from_pretrained(
+    if (folder / _ADAPTER).is_file():  # transformers would load another model, which this file names
+        raise ModelFolderError(f"{folder} holds {_ADAPTER} of PEFT, which is not supported; merge it and save again")
+    read = read_text_encoder_config(folder / "config.json")
+    stored = {_bare(name): tensor for name, tensor in stored_tensors(folder, variant=variant).items()}
+    with faults_told(folder):
+        config = CLIPTextConfig(**{key: read[key] for key in TEXT_ENCODER_SETTINGS if key in read})
+        with torch.device("meta"):
+            wanted = {
+                _bare(name): tuple(tensor.shape)
+                for name, tensor in _TEXT_MODELS[folder.name](config).named_parameters()
+            }
+    if wrong := faults(wanted, {name: tensor for name, tensor in stored.items() if name in wanted}):
+        raise ModelFolderError(
+            f"the weights in {folder} must be those of its config.json, but {'; '.join(wrong)}; {remedy(stored)}"
+        )
+    with faults_told(folder):
+        model: CLIPTextModel = _TEXT_MODELS[folder.name].from_pretrained(
             folder,
+            config=config,
             use_safetensors=True,
             dtype=dtype or torch.float32,
             variant=variant,
             local_files_only=True,
-            output_loading_info=True,
+            trust_remote_code=False,
         )
-    except RuntimeError as error:  # tensors of another shape
-        raise ModelFolderError(
-            f"the weights in {folder} must be those of its config.json, but have other shapes; restore the folder from "
-            f"where it came ({str(error).strip().splitlines()[-1].strip()})"
-        ) from error
-    if absent := sorted(info["missing_keys"]):
-        raise ModelFolderError(
-            f"the weights in {folder} must be those of its config.json, but {len(absent)} tensors are absent, such as "
-            f"{absent[0]}; restore the folder from where it came"
-        )
+    check_finite(model, folder)
     return model.eval()
+
+
+def _bare(name: str) -> str:
+    """A weight's name without what only some versions of transformers put before it."""
+    return name.removeprefix("text_model.")
 
 
 def load_pipeline(
@@ -167,14 +199,20 @@ def load_pipeline(
         ModelFolderError: A damaged part; the message says what is wrong with it.
     """
     index = model.index
-    _scheduler_class(index)
-    for name, model_class in (("vae", AutoencoderKL), ("unet", unet_class(model.path))):
-        check_tensors(model_class, model.part(name), variant=model.variant)
     disable_progress_bar()
     diffusers_logging.disable_progress_bar()
+    scheduler = _scheduler_class(index).from_config(_scheduler_config(model))
     encoders = load_text_encoders(model, dtype=dtype)
+    # All is given, so that diffusers loads nothing by itself.
     settings: dict[str, Any] = dict(zip(index.text_encoders, encoders.models, strict=True))
-    settings |= {"feature_extractor": None, "image_encoder": None}
+    settings |= dict(zip(map(_tokenizer_of, index.text_encoders), encoders.tokenizers, strict=True))
+    settings |= {
+        "vae": load_model(AutoencoderKL, model.part("vae"), dtype=dtype, variant=model.variant),
+        "unet": model.load_unet(dtype=dtype),
+        "scheduler": scheduler,
+        "feature_extractor": None,
+        "image_encoder": None,
+    }
     if index.pipeline_class is PipelineClass.SDXL:
         pipeline_class, settings = StableDiffusionXLPipeline, settings | {"add_watermarker": False}
     else:
@@ -186,5 +224,6 @@ def load_pipeline(
         dtype=dtype or torch.float32,
         use_safetensors=True,
         local_files_only=True,
+        trust_remote_code=False,
         **settings,
     )

@@ -8,8 +8,16 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
-from search_spaces.files.strict_json import JsonError, read_json_object
+from search_spaces.files.config_laws import config_faults
 from search_spaces.folders.loading import PLAIN, SEARCHED, ModelFolderError, read_unet_config
+from search_spaces.folders.part_laws import (
+    INDEX_LAWS,
+    read_config,
+    read_scheduler_config,
+    read_text_encoder_config,
+    read_vae_config,
+)
+from search_spaces.folders.tokenizer_files import CLIP_TOKENIZERS, CONFIG, check_tokenizer
 from search_spaces.folders.weight_files import weight_files
 
 
@@ -21,21 +29,27 @@ class PipelineClass(StrEnum):
 
 
 # Classes that each part may be of; other parts (safety checker, feature extractor, image encoder) are never loaded.
-_TOKENIZERS: Final = ("CLIPTokenizer", "CLIPTokenizerFast")
 _SD_CLASSES: Final[dict[str, tuple[str, ...]]] = {
     "vae": ("AutoencoderKL",),
     "text_encoder": ("CLIPTextModel",),
-    "tokenizer": _TOKENIZERS,
+    "tokenizer": CLIP_TOKENIZERS,
     "scheduler": (),  # any of diffusers'
     "unet": (PLAIN, SEARCHED),
 }
 CLASSES: Final[dict[PipelineClass, dict[str, tuple[str, ...]]]] = {
     PipelineClass.SD: _SD_CLASSES,
-    PipelineClass.SDXL: _SD_CLASSES | {"text_encoder_2": ("CLIPTextModelWithProjection",), "tokenizer_2": _TOKENIZERS},
+    PipelineClass.SDXL: _SD_CLASSES
+    | {"text_encoder_2": ("CLIPTextModelWithProjection",), "tokenizer_2": CLIP_TOKENIZERS},
 }
-_CONFIGS: Final = {"tokenizer": "tokenizer_config.json", "tokenizer_2": "tokenizer_config.json"} | {
-    "scheduler": "scheduler_config.json"
+# Modules that diffusers imports for them.
+_LIBRARIES: Final = {
+    "vae": ("diffusers",),
+    "unet": ("diffusers", "search_spaces.searched_unet"),
+    "scheduler": ("diffusers",),
 }
+INDEX: Final = "model_index.json"
+SCHEDULER_CONFIG: Final = "scheduler_config.json"
+_CONFIGS: Final = {"tokenizer": CONFIG, "tokenizer_2": CONFIG, "scheduler": SCHEDULER_CONFIG}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,25 +92,29 @@ def read_pipeline_index(folder: Path, /) -> PipelineIndex:
         raise ModelFolderError(
             f"there is no model folder {folder}; give the folder of a diffusers {' or '.join(PipelineClass)}"
         )
-    path = folder / "model_index.json"
+    path = folder / INDEX
     if not path.is_file():
-        raise ModelFolderError(_incomplete(folder, PipelineClass.SD, ["model_index.json", *_missing(folder, _SD)]))
-    try:
-        index = read_json_object(path)
-    except JsonError as error:
-        raise ModelFolderError(str(error)) from error
+        raise ModelFolderError(_incomplete(folder, PipelineClass.SD, [INDEX, *_missing(folder, _SD)]))
+    index = read_config(path, {}, of="a pipeline", ignored=None)
     name = index.get("_class_name")
     if name not in list(PipelineClass):
         raise ModelFolderError(
             f"`_class_name` in {path} must be {' or '.join(PipelineClass)}, but got {name!r}; choose another "
             "checkpoint, or save its text-to-image pipeline"
         )
+    if wrong := config_faults(index, INDEX_LAWS):
+        raise ModelFolderError(f"{path}: {'; '.join(wrong)}; choose another checkpoint, or correct it")
     pipeline_class = PipelineClass(name)
     named = {part: _class_name(index.get(part)) for part in CLASSES[pipeline_class]}
     wrong = [
         f"`{part}` must be {' or '.join(classes)}, but got {named[part]}"
         for part, classes in CLASSES[pipeline_class].items()
         if classes and named[part] not in classes
+    ]
+    wrong += [
+        f"`{part}` must come from {' or '.join(libraries)}, but comes from {index[part][0]!r}"
+        for part in named
+        if named[part] is not None and index[part][0] not in (libraries := _LIBRARIES.get(part, ("transformers",)))
     ]
     if named["scheduler"] is None:
         wrong.append("`scheduler` must be a class of diffusers, but got None")
@@ -127,12 +145,16 @@ def check_pipeline_folder(folder: Path, /, *, variant: str | None = None) -> Pip
     if missing := _missing(folder, index):
         raise ModelFolderError(_incomplete(folder, index.pipeline_class, missing))
     wrong = []
-    for part in index.models:
+    for part in index.parts:
         try:
-            weight_files(folder / part, variant=variant)
+            if part in index.models:
+                weight_files(folder / part, variant=variant)
+            if part != "unet":
+                read_part_config(folder, part)
         except ModelFolderError as error:
             wrong.append(str(error))
-    wrong += _misfits(folder, index)
+    if not wrong:
+        wrong += _misfits(folder, index)
     if wrong:
         raise ModelFolderError("\n".join(wrong))
     return index
@@ -142,13 +164,20 @@ def read_part_config(folder: Path, part: str, /) -> dict[str, Any]:
     """The config of a pipeline's part, which must be there.
 
     Raises:
-        ModelFolderError: It is not a JSON object.
+        ModelFolderError: It is not a JSON object, or breaks a law of such configs; the message says which.
     """
     path = folder / part / _CONFIGS.get(part, "config.json")
-    try:
-        return read_json_object(path)
-    except JsonError as error:
-        raise ModelFolderError(f"{error}; restore the folder from where it came") from error
+    if part.startswith("tokenizer"):
+        return check_tokenizer(path.parent)
+    return _READERS[part](path)
+
+
+_READERS: Final = {
+    "vae": read_vae_config,
+    "scheduler": read_scheduler_config,
+    "text_encoder": read_text_encoder_config,
+    "text_encoder_2": read_text_encoder_config,
+}
 
 
 def _class_name(entry: Any) -> str | None:

@@ -7,8 +7,11 @@ from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nas.pipelines.index import PipelineIndex, check_pipeline_folder, read_part_config
+from nas.pipelines.index import INDEX, SCHEDULER_CONFIG, PipelineIndex, check_pipeline_folder, read_part_config
+from search_spaces.files.digests import files_digest
 from search_spaces.folders.loading import load_unet, read_unet_config
+from search_spaces.folders.tokenizer_files import TOKENIZER_FILES
+from search_spaces.folders.weight_files import model_files
 
 if TYPE_CHECKING:
     import torch
@@ -62,6 +65,26 @@ class ModelFolder:
             ModelFolderError: It is no UNet's.
         """
         return read_unet_config(self.path)
+
+    def part_files(self, name: str, /) -> list[Path]:
+        """All files that loading a part reads; others beside them (notes, other variants) are not the model.
+
+        Raises:
+            ModelFolderError: Its weights are not there.
+        """
+        folder = self.part(name)
+        if name in self.index.models:
+            return model_files(folder, variant=self.variant)
+        names = TOKENIZER_FILES if name.startswith("tokenizer") else (SCHEDULER_CONFIG,)
+        return [path for each in names if (path := folder / each).is_file()]
+
+    def files(self) -> list[Path]:
+        """All files that loading the model reads."""
+        return [self.path / INDEX, *(path for part in self.index.parts for path in self.part_files(part))]
+
+    def digest(self, *, known: dict[Path, bytes] | None = None) -> str:
+        """Digest of all that loading it reads; see `files_digest`."""
+        return files_digest(self.files(), folder=self.path, known=known)
 
     def load_unet(self, *, dtype: "torch.dtype | None" = None) -> "UNet2DConditionModel":
         """The UNet in evaluation mode; every tensor of its config, or nothing.

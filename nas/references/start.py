@@ -10,9 +10,9 @@ from nas.runs.directory import RunDirectory, is_run
 from nas.runs.spec import SPEC_NAME, read_spec
 from search_spaces.architecture import Architecture
 from search_spaces.blocks import BlockSignature
-from search_spaces.files.digests import digest_of, folder_digest
+from search_spaces.files.digests import digest_of, files_digest, folder_digest
 from search_spaces.folders.loading import ModelFolderError, load_unet, unet_folder
-from search_spaces.folders.weight_files import stored_tensors
+from search_spaces.folders.weight_files import model_files, stored_tensors
 from search_spaces.supernet import Supernet
 
 
@@ -36,6 +36,13 @@ class Start:
     def digests(self) -> dict[str, str]:
         """What a result depends on, beside the base model."""
         return {"start": self.digest} if self.digest else {}
+
+    @property
+    def former_digests(self) -> dict[str, str]:
+        """The same as 0.1.0 had it, whose digest covered all files of a folder."""
+        if self.source is None or is_run(self.source):
+            return self.digests
+        return {"start": _digest(self.architecture, folder_digest(self.source))}
 
     def give_weights(self, supernet: Supernet, /) -> None:
         """Give a supernet of the base model the weights that the architecture came with.
@@ -79,7 +86,7 @@ def find_start(reference: str | None, /, *, model: ModelFolder, space_base: Arch
         return Start(
             architecture=architecture,
             source=path,
-            digest=digest_of({"architecture": architecture.arch_id, "weights": weights}),
+            digest=_digest(architecture, weights),
         )
     if not (path / "unet").is_dir() and not (path / "config.json").is_file():
         return Start(architecture=architecture, digest=architecture.arch_id)
@@ -96,8 +103,12 @@ def find_start(reference: str | None, /, *, model: ModelFolder, space_base: Arch
         architecture=architecture,
         source=folder,
         variant=own_variant,
-        digest=digest_of({"architecture": architecture.arch_id, "weights": folder_digest(folder)}),
+        digest=_digest(architecture, files_digest(model_files(folder, variant=own_variant), folder=folder)),
     )
+
+
+def _digest(architecture: Architecture, weights: str) -> str:
+    return digest_of({"architecture": architecture.arch_id, "weights": weights})
 
 
 def _blocks(architecture: Architecture, base: BaseModel) -> list[BlockSignature]:

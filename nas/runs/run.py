@@ -89,6 +89,9 @@ class Run:
             clip_high: Upper end.
             num_params: Parameters of the UNet.
             actions: What was then executed, apart by blanks; "" where nothing was.
+
+        `run.rounds().merge(run.scores(), on=["arch_id", "weights_digest"], suffixes=("_mean", ""))` says the score of
+        every prompt in every round; without `suffixes` pandas would name both columns `clip_x` and `clip_y`.
         """
         return round_frame(self.events, score=self.score)
 

@@ -62,6 +62,12 @@ class Trace:
         """Events that stood in the file at the start."""
         return len(self._past)
 
+    @property
+    def begun_with(self) -> Mapping[str, str] | None:
+        """Digests of what the search depended on when it began; None when the file holds no beginning."""
+        digests = self._past[0].get("digests") if self._past else None
+        return digests if isinstance(digests, Mapping) else None
+
     def emit(self, event: str, /, *, runtime: Mapping[str, Any] | None = None, fields: Mapping[str, Any]) -> None:
         """Append an event, or check it against the one that stands at its place already.
 

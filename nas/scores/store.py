@@ -179,7 +179,14 @@ class ScoreStore:
                 raise ScoreStoreError(f"{path} must read as it was written, but does not; check the disk")
         return known
 
-    def frame(self, *, score: str = CLIP_COLUMN, weights_digest: str = "*", protocol_digest: str = "*") -> pd.DataFrame:
+    def frame(
+        self,
+        *,
+        score: str = CLIP_COLUMN,
+        weights_digest: str = "*",
+        protocol_digest: str = "*",
+        arch_id: str = "*",
+    ) -> pd.DataFrame:
         """The numbers of one score for notebooks, one row per prompt with all that it was scored under.
 
         Nothing is written, so a folder that may only be read will do.
@@ -188,11 +195,12 @@ class ScoreStore:
             score: Which score; the last column has its name.
             weights_digest: Only those of these weights.
             protocol_digest: Only those of this protocol.
+            arch_id: Only those of this architecture.
 
         Warns:
             ScoreStoreWarning: A damaged file was left out.
         """
-        paths = sorted(self._folder.glob(f"{weights_digest}/*-{protocol_digest}-*.{_SCORES}.parquet"))
+        paths = sorted(self._folder.glob(f"{weights_digest}/{arch_id}-{protocol_digest}-*.{_SCORES}.parquet"))
         tables = [
             table.replace_schema_metadata(None)
             for path in paths

@@ -13,7 +13,7 @@ from typing import Any
 
 from nas.algorithms.algorithm import Algorithm, AlgorithmError, check, check_step
 from nas.algorithms.problem import Problem
-from nas.algorithms.steps import Extended, Finish, Outcome, Recipe, Score, Step, Train, Trained
+from nas.algorithms.steps import Decision, Extended, Finish, Outcome, Recipe, Score, Step, Train, Trained
 from nas.config.experiment import Experiment
 from nas.config.loading import stored_values
 from nas.config.sections import identity
@@ -33,9 +33,10 @@ from nas.runs.events import (
 )
 from nas.runs.spec import FoundArchitecture, write_spec
 from nas.runs.trace import Trace
+from nas.scores.intervals import Interval
 from nas.search.cost import CostEstimate
 from nas.search.estimate import estimated
-from nas.search.progress import Progress
+from nas.search.progress import Progress, RoundDone
 from nas.search.round_scoring import StepScorer
 from nas.search.round_training import JobTrainer
 from nas.search.scorer import Scorer
@@ -56,11 +57,13 @@ class Listeners:
 
     Attributes:
         on_progress: Called often.
+        on_round: Called when a round is over; a run that is continued tells its earlier rounds again.
         on_start: Called with (workers ready, workers in all) while they are waited for.
         on_estimate: Called once with what a new search is going to cost; None = do without the warm-up.
     """
 
     on_progress: Callable[[Progress], None] = _silent
+    on_round: Callable[[RoundDone], None] = _silent
     on_start: Started = _silent
     on_estimate: Callable[[CostEstimate], None] | None = None
 
@@ -81,6 +84,8 @@ def search(experiment: Experiment, run: RunDirectory, /, *, listeners: Listeners
         run.opened(config.plain(), may_follow=experiment.check_extends, read=stored_values) as earlier,
         closing(Trace(run.trace_path)) as trace,
     ):
+        if trace.begun_with is not None:
+            experiment = experiment.as_begun_with(trace.begun_with)
         store = run.scores if config.score_store is None else shared_store(config.score_store)
         with staffed(experiment, run=run, log_folder=run.path / "logs", on_start=listeners.on_start) as (pool, trainer):
             if listeners.on_estimate is not None and trace.num_past == 0:
@@ -93,7 +98,7 @@ def search(experiment: Experiment, run: RunDirectory, /, *, listeners: Listeners
                 score_name=experiment.score.name,
             )
             session = _Session(experiment, run=run, trace=trace, pool=pool, trainer=trainer, scorer=scorer,
-                               on_progress=listeners.on_progress)  # fmt: skip
+                               listeners=listeners)  # fmt: skip
             return session.search([*earlier, config.plain()])
 
 
@@ -128,10 +133,10 @@ class _Session:
         pool: WorkerPool,
         trainer: JobTrainer,
         scorer: Scorer,
-        on_progress: Callable[[Progress], None],
+        listeners: Listeners,
     ) -> None:
         self._experiment, self._run, self._trace = experiment, run, trace
-        self._pool, self._trainer, self._scorer, self._on_progress = pool, trainer, scorer, on_progress
+        self._pool, self._trainer, self._scorer, self._listeners = pool, trainer, scorer, listeners
         self._step_scorer = StepScorer(
             scorer,
             hold=self._hold,
@@ -141,7 +146,9 @@ class _Session:
             latency_error=experiment.problem.latency_error,
         )
         self._held: str | None = None  # digest of the weights that the workers hold
-        self._latest: float | None = None
+        self._latest: Interval | None = None  # score of the last reference
+        self._latest_ms = 0.0  # its latency
+        self._num_pictures = self._num_training_steps = 0
 
     def search(self, configs: list[dict[str, Any]], /) -> FoundArchitecture:
         """The searches of a run's configs, each going on where the one before ended."""
@@ -176,6 +183,7 @@ class _Session:
                 check_step(step, problem=problem)
             if step.decision is not None:
                 self._emit(Decided.of(step.decision))
+                self._tell(step.decision)
             if isinstance(step, Finish):
                 self._emit(SearchFinished.of(step))
                 return state, step
@@ -186,6 +194,18 @@ class _Session:
         raise AlgorithmError(
             f"the search algorithm {algorithm.declaration.name!r} must finish within {algorithm.max_steps(problem)} "
             "steps, as its `max_steps` says, but asks for more; this is its own fault"
+        )
+
+    def _tell(self, decision: Decision) -> None:
+        """Say that a round is over."""
+        self._listeners.on_round(
+            RoundDone(
+                round=decision.round,
+                latency_ms=self._latest_ms,
+                score=self._latest,
+                actions=tuple(map(str, decision.actions)),
+                stop=None if decision.stop is None else str(decision.stop),
+            )
         )
 
     def _train(self, step: Train, problem: Problem[Any]) -> Outcome:
@@ -203,6 +223,7 @@ class _Session:
                 job=index if len(step.jobs) > 1 else None,
             )
             self._emit(event, seconds=time.perf_counter() - start, losses=trained.losses)
+            self._num_training_steps += trained.iterations
             digests.append(trained.weights_digest)
         return Trained(digests=tuple(digests))
 
@@ -223,8 +244,10 @@ class _Session:
         if outcome.verdict is not None:
             self._emit(contest_raced(step, outcome, num_prompts=self._scorer.num_prompts))
         if outcome.reference is not None:
-            self._latest = outcome.reference.score.mean
+            self._latest, self._latest_ms = outcome.reference.score, problem.price_ms(shown)
+            self._num_pictures += outcome.reference.score.num_prompts
             self._paint(step)
+        self._num_pictures += sum(estimate.score.num_prompts for estimate in outcome.estimates if estimate is not None)
         return outcome
 
     def _paint(self, step: Score) -> None:
@@ -271,7 +294,8 @@ class _Session:
         self, phase: str, step: Train | Score, architecture: Any, problem: Problem[Any]
     ) -> Callable[[int, int], None]:
         """What a phase calls with (pieces done, pieces in all)."""
-        latency_ms = problem.price_ms(architecture)
+        latency_ms, is_scoring = problem.price_ms(architecture), isinstance(step, Score)
+        of_chunk = self._scorer.num_prompts / self._scorer.num_chunks  # pictures, on average
 
         def report(done: int, total: int) -> None:
             progress = Progress(
@@ -281,9 +305,11 @@ class _Session:
                 total=total,
                 latency_ms=latency_ms,
                 target_latency_ms=problem.target_latency_ms,
-                clip=self._latest,
+                clip=None if self._latest is None else self._latest.mean,
+                num_pictures=self._num_pictures + round(is_scoring * done * of_chunk),
+                num_training_steps=self._num_training_steps + (not is_scoring) * done,
             )
-            self._on_progress(progress)
+            self._listeners.on_progress(progress)
 
         return report
 

@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 
+from nas.scores.intervals import Interval
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """`done` of `total` pieces of a phase, and the last round's figures.
+    """`done` of `total` pieces of a phase, the last round's figures, and the work of the whole search so far.
 
     Attributes:
         phase: "robust training", "recovery" or "scoring".
@@ -15,6 +17,8 @@ class Progress:
         latency_ms: Predicted for the architecture of the round.
         target_latency_ms: The objective.
         clip: Score of the latest architecture; None before the first.
+        num_pictures: Pictures of the whole search so far, made now or found in the store.
+        num_training_steps: Training steps of the whole search so far, done now or found done.
     """
 
     phase: str
@@ -24,3 +28,24 @@ class Progress:
     latency_ms: float
     target_latency_ms: float
     clip: float | None
+    num_pictures: int
+    num_training_steps: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoundDone:
+    """A round that is over, and what it led to.
+
+    Attributes:
+        round: Counts trainings from 0.
+        latency_ms: Predicted for the architecture of the round.
+        score: Of it; None where the algorithm scored no reference.
+        actions: What is executed next, such as "-resnet[mid,0]".
+        stop: Why nothing more is; None while the search goes on.
+    """
+
+    round: int
+    latency_ms: float
+    score: Interval | None
+    actions: tuple[str, ...]
+    stop: str | None

@@ -9,6 +9,9 @@ import math
 import os
 import secrets
 import socket
+import sys
+from contextlib import chdir
+from pathlib import Path
 from typing import Any, Final
 
 import ray
@@ -50,7 +53,12 @@ def connect(address: str | None, /) -> bool:
     elif address != "auto":
         _check_reachable(address)
     try:
-        ray.init(address=address or "local", include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+        # Ray puts the working directory, which may be a stranger's, before all else on the path of every worker; that
+        # of the interpreter holds no modules.
+        with chdir(Path(sys.executable).parent):
+            ray.init(
+                address=address or "local", include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR
+            )
     except (ConnectionError, RuntimeError, ValueError, RayError) as error:
         ray.shutdown()
         place = "on this machine" if address is None else f"at `address` {address}"

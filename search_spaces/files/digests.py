@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +15,24 @@ def digest_of(values: Mapping[str, Any], /) -> str:
 
 def folder_digest(folder: Path, /) -> str:
     """Digest of all files in a folder, by relative name and content."""
-    digest = hashlib.sha256()
-    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+    return files_digest((path for path in folder.rglob("*") if path.is_file()), folder=folder)
+
+
+def files_digest(files: Iterable[Path], /, *, folder: Path, known: dict[Path, bytes] | None = None) -> str:
+    """Digest of some files in a folder, by relative name and content: `folder_digest` where they are all.
+
+    Args:
+        files: In the folder or below.
+        folder: What their names are relative to.
+        known: Digests of files' content that are not made again; gets those that are made.
+    """
+    digest, known = hashlib.sha256(), {} if known is None else known
+    for path in sorted(files):
         digest.update(path.relative_to(folder).as_posix().encode() + b"\0")
-        with path.open("rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
+        if path not in known:
+            with path.open("rb") as file:
+                known[path] = hashlib.file_digest(file, "sha256").digest()
+        digest.update(known[path])
     return digest.hexdigest()[:16]
 
 

@@ -1,75 +1,52 @@
 """Durable files: each stands whole or not at all, whatever is killed and however full the disk.
 
 What is to stand at a path is written to a part beside it, brought to the disk, and renamed; a failure removes the part.
-A folder that is replaced is first renamed aside, and deleted when the new one stands. Parts and what was set aside are
-named after their host and process, so that what a killed process left can be told from what a living one is writing:
-parts of the dead are removed, and a folder that one of them had set aside is put back. Whatever the disk refuses is one
-error, `StorageError`.
+A folder that is replaced is first renamed aside, and deleted when the new one stands. What a killed process left is
+told from what a living one is writing (`search_spaces.files.parts`): parts of the dead are removed, and a folder that
+one of them had set aside is put back. Whatever the disk refuses is one error, `StorageError`.
 """
 
 import errno
 import os
-import platform
-import re
 import shutil
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from glob import escape
 from pathlib import Path
 from typing import Final
 
+from search_spaces.files import parts
+from search_spaces.files.disk import StorageError, remove, storage_errors, sync, sync_tree
+from search_spaces.files.parts import LeftoverWarning, aside, is_part, part_of, sweep
 from search_spaces.files.user_error import UserError
 
-# What a disk may refuse, and what helps.
-_REFUSALS: Final = {
-    errno.ENOSPC: ("the disk is full", "free some space"),
-    errno.EDQUOT: ("the quota of disk space is used up", "free some space"),
-    errno.EFBIG: ("the file would exceed the largest size allowed", "raise the limit (`ulimit -f`)"),
-    errno.EROFS: ("the file system is read-only", "make it writable"),
-    errno.EACCES: ("permission is denied", "allow to write there"),
-    errno.EPERM: ("it is not permitted", "allow to write there"),
-    errno.EIO: ("the disk failed (input/output error)", "check the disk"),
-}
-_DISGUISED: Final = re.compile(r"(?:os error|Errno) (\d+)")  # how Rust and Arrow spell an error of the system
+__all__ = [
+    "LeftoverWarning",
+    "PlaceError",
+    "StorageError",
+    "append",
+    "is_part",
+    "put_copy",
+    "set_aside",
+    "settled",
+    "settled_file",
+    "storage_errors",
+    "sweep",
+    "sweep_beside",
+    "sync",
+    "sync_tree",
+    "whole",
+    "whole_once",
+    "whole_with_others",
+    "write_text",
+]
+
 _NO_HARD_LINKS: Final = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS}
-_PART: Final = re.compile(r"(?P<name>.+)\.(?P<host>[^.]*)-(?P<pid>\d+)\.(?P<kind>part|old)")
-_HOST: Final = platform.node().partition(".")[0]
-
-
-class StorageError(OSError):
-    """A file that the disk refused to take; what stood before stands still."""
+_TAKEN: Final = {errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR, errno.EISDIR}
 
 
 class PlaceError(UserError):
     """A place where something stands that must not be replaced; it was not touched."""
-
-
-class LeftoverWarning(UserWarning):
-    """What killed processes left half-written was removed, or what they had set aside was put back."""
-
-
-@contextmanager
-def storage_errors(path: Path, /) -> Iterator[None]:
-    """Turn a disk's refusal, in whatever library's words, into a `StorageError` that names `path`."""
-    try:
-        yield
-    except StorageError:
-        raise
-    except Exception as error:
-        refusal = _REFUSALS.get(_errno(error))
-        if refusal is None:
-            raise
-        law, remedy = refusal
-        raise StorageError(f"cannot write {path}: {law}; {remedy} and run the same command, which continues") from error
-
-
-def _errno(error: Exception) -> int:
-    """The system's number of an error; 0 when it has none."""
-    if isinstance(error, OSError) and error.errno is not None:
-        return error.errno
-    found = _DISGUISED.search(str(error))
-    return int(found[1]) if found else 0
 
 
 @contextmanager
@@ -91,7 +68,7 @@ def whole(path: Path, /, *, check: Callable[[Path], None] | None = None) -> Iter
         StorageError: The disk refuses; `path` is as it was.
     """
     place = settled(path)
-    with _part_of(place) as part:
+    with part_of(place) as part:
         yield part
         sync_tree(part)
         _check_replaceable(place)
@@ -101,7 +78,7 @@ def whole(path: Path, /, *, check: Callable[[Path], None] | None = None) -> Iter
         elif place.is_dir():
             raise PlaceError(f"a file is to stand at {place}, but a folder stands there; give another place")
         else:
-            os.replace(part, place)
+            _rename(part, place)
         sync(place.parent)
 
 
@@ -117,7 +94,22 @@ def settled(path: Path, /) -> Path:
     return place
 
 
+def settled_file(path: Path, /) -> Path:
+    """As `settled`, for a file; to be asked before hours of work whose result is written there.
+
+    Raises:
+        PlaceError: What stands there cannot be replaced by a file.
+    """
+    place = settled(path)
+    if place.is_dir():
+        raise PlaceError(f"a file is to stand at {place}, but a folder stands there; give another place")
+    return place
+
+
 def _check_replaceable(place: Path) -> None:
+    above = next((folder for folder in place.parents if folder.exists() or folder.is_symlink()), place)
+    if not above.is_dir():
+        raise PlaceError(f"{place} must lie in a folder, but {above} is none; give another place")
     if place.is_symlink() and not place.is_file():
         raise PlaceError(f"{place} is a link to {os.readlink(place)}, where no file is; give the place itself")
     if place.exists() and not (place.is_file() or place.is_dir()):
@@ -137,21 +129,25 @@ def _check_folder(place: Path, check: Callable[[Path], None] | None) -> None:
 
 def _replace_folder(part: Path, place: Path) -> None:
     """Rename the old folder aside and the new one in; then delete the old one."""
-    if not place.is_dir():
-        os.replace(part, place)
-        return
-    aside = part.with_suffix(".old")
-    _remove(aside)
-    os.replace(place, aside)
+    if place.is_dir() and any(place.iterdir()):
+        old = aside(part, place)
+        os.replace(place, old)
+        _rename(part, place)  # what is set aside is put back where this fails
+        sync(place.parent)
+        remove(old)
+        if old.exists():
+            warnings.warn(f"{place} was replaced, but not all of the old one can be removed: {old}", LeftoverWarning, 4)
+    else:
+        _rename(part, place)
+
+
+def _rename(part: Path, place: Path) -> None:
     try:
         os.replace(part, place)
-    except BaseException:
-        os.replace(aside, place)
-        raise
-    sync(place.parent)
-    _remove(aside)
-    if aside.exists():
-        warnings.warn(f"{place} was replaced, but not all of the old one can be removed: {aside}", LeftoverWarning, 4)
+    except OSError as error:
+        if error.errno not in _TAKEN:
+            raise
+        raise PlaceError(f"{place} was written to meanwhile, and was left alone; give another place") from error
 
 
 @contextmanager
@@ -162,12 +158,12 @@ def whole_with_others(path: Path, /) -> Iterator[Path]:
         StorageError: The disk refuses; there is no half of anything.
     """
     place = settled(path)
-    with _part_of(place) as part:
-        part.mkdir()
-        yield part / place.name
-        sync_tree(part)
-        others = sorted(file for file in part.iterdir() if file.name != place.name)
-        for file in (*others, part / place.name):
+    with part_of(place) as part:
+        yield part
+        folder = part.parent
+        sync_tree(folder)
+        others = sorted(file for file in folder.iterdir() if file.name != place.name)
+        for file in (*others, part):
             _put(file, place.with_name(file.name))
         sync(place.parent)
 
@@ -179,7 +175,7 @@ def put_copy(source: Path, path: Path, /) -> None:
         StorageError: The disk refuses; `path` is as it was.
     """
     place = settled(path)
-    with _part_of(place) as part:
+    with part_of(place) as part:
         if source.is_dir():
             shutil.copytree(source, part, copy_function=_link_or_copy)
         else:
@@ -214,7 +210,7 @@ def whole_once(path: Path, /) -> Iterator[Path]:
         StorageError: The disk refuses; nothing was changed.
     """
     place = settled(path)
-    with _part_of(place) as part:
+    with part_of(place) as part:
         yield part
         sync(part)
         try:
@@ -228,18 +224,6 @@ def whole_once(path: Path, /) -> Iterator[Path]:
         sync(place.parent)
 
 
-@contextmanager
-def _part_of(path: Path) -> Iterator[Path]:
-    part = path.with_name(f"{path.name}.{_HOST}-{os.getpid()}.part")
-    with storage_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _remove(part)
-        try:
-            yield part
-        finally:
-            _remove(part)
-
-
 def _rename_if_free(part: Path, path: Path) -> None:
     """What a hard link does, where the file system has none (FAT, some network mounts)."""
     import fcntl  # not everywhere; nor is it needed everywhere
@@ -250,34 +234,6 @@ def _rename_if_free(part: Path, path: Path) -> None:
             os.replace(part, path)
 
 
-def sync_tree(path: Path, /) -> None:
-    """Bring a file, or a folder with all that is in it, to the disk."""
-    if path.is_dir():
-        for child in path.iterdir():
-            sync_tree(child)
-    sync(path)
-
-
-def sync(path: Path, /) -> None:
-    """Bring a file's content, or a folder's names, to the disk."""
-    if os.name == "nt":  # which opens no folders, and syncs no file that was opened for reading
-        return
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _remove(path: Path) -> None:
-    """Remove a file or a folder if it is there; a disk that refuses even that leaves a part, which harms nobody."""
-    with suppress(OSError):
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)
-
-
 def write_text(path: Path, text: str, /) -> None:
     """Write a whole file or none.
 
@@ -286,6 +242,20 @@ def write_text(path: Path, text: str, /) -> None:
     """
     with whole(path) as part:
         part.write_text(text, encoding="utf-8")
+
+
+def check_writable(path: Path, /) -> None:
+    """Check that a file can be made at a path, before hours of work that are to end in it.
+
+    Raises:
+        PlaceError: What stands there cannot be replaced by a file.
+        StorageError: The disk refuses.
+    """
+    place = settled(path)
+    if place.is_dir():
+        raise PlaceError(f"a file is to stand at {place}, but a folder stands there; give another place")
+    with part_of(place) as part:
+        part.touch()
 
 
 def append(descriptor: int, line: bytes, /, *, path: Path) -> None:
@@ -325,61 +295,10 @@ def set_aside(path: Path, /) -> Path:
     return aside
 
 
-def is_part(path: Path, /) -> bool:
-    """Whether a name is that of a half-written file, or of a folder that is being replaced."""
-    return _PART.fullmatch(path.name) is not None
-
-
-def sweep(folder: Path, /) -> None:
-    """Tidy up what killed processes of this machine left anywhere below a folder.
-
-    Parts are removed; a folder that was set aside, to be replaced, is put back unless its successor stands.
-
-    Warns:
-        LeftoverWarning: There was something; the warning names it.
-    """
-    _sweep(folder.rglob("*-*.*"), folder)
-
-
 def sweep_beside(path: Path, /) -> None:
     """As `sweep`, of one file or folder.
 
     Warns:
         LeftoverWarning: There was something; the warning names it.
     """
-    place = settled(path)
-    _sweep(place.parent.glob(f"{escape(place.name)}.*-*.*"), place.parent)
-
-
-def _sweep(leftovers: Iterable[Path], folder: Path) -> None:
-    swept, restored = [], []
-    for left in sorted(leftovers):
-        found = _PART.fullmatch(left.name)
-        if not found or found["host"] != _HOST or _is_alive(int(found["pid"])):
-            continue
-        place = left.with_name(found["name"])
-        if found["kind"] == "old" and not place.exists():
-            with storage_errors(place):
-                os.replace(left, place)
-            restored.append(str(place.relative_to(folder)))
-        else:
-            _remove(left)
-            swept.append(str(left.relative_to(folder)))
-    if swept:
-        _warn(f"{folder}: removed what killed processes left half-written: {', '.join(swept)}")
-    if restored:
-        _warn(f"{folder}: put back what a killed process was about to replace: {', '.join(restored)}")
-
-
-def _warn(message: str) -> None:
-    warnings.warn(message, LeftoverWarning, stacklevel=4)
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:  # somebody else's process
-        pass
-    return True
+    parts.sweep_beside(settled(path))

@@ -1,9 +1,15 @@
-"""Paths as people write them: text or path objects, `~` for a home."""
+"""Paths as people write them: text or path objects, `~` for a home; and names of files that are made from data."""
 
+import os
+import re
 from os import PathLike
 from pathlib import Path
+from typing import Final
 
 from search_spaces.files.user_error import UserError
+
+MAX_NAME_BYTES: Final = 200  # file systems take 255, and a part of it has a longer name
+_STRANGE: Final = re.compile(r"[^\w@.+=,-]")
 
 
 class PathError(UserError):
@@ -14,10 +20,26 @@ def local_path(given: str | PathLike[str], /) -> Path:
     """The path that somebody wrote, `~` and `~NAME` expanded; nothing is looked up or made.
 
     Raises:
-        PathError: Nobody has that name.
+        PathError: Nobody has that name, or no file can have it.
     """
     path = Path(given)
+    if "\0" in str(path):
+        raise PathError(f"a path must not hold NUL, but got {str(path)[:MAX_NAME_BYTES]!r}")
+    try:
+        os.fsencode(path)
+    except UnicodeEncodeError:
+        raise PathError(f"{str(path)[:MAX_NAME_BYTES]!r} holds half of a surrogate pair, which names no file") from None
     try:
         return path.expanduser()
     except RuntimeError as error:  # what pathlib raises for a home that it cannot find
         raise PathError(f"{path.parts[0]} must be somebody's home, but there is none ({error}); write it out") from None
+
+
+def file_name(text: str, /) -> str:
+    """The name of one file or folder for a text from data, which never leads elsewhere.
+
+    Letters, digits and `_ @ . + = , -` stay; whatever else, path separators first of all, becomes `_`. No name begins
+    with a dot or a dash, is empty, or is longer than file systems take.
+    """
+    name = _STRANGE.sub("_", text).lstrip(".-")
+    return name.encode()[:MAX_NAME_BYTES].decode(errors="ignore") or "unnamed"

@@ -71,10 +71,10 @@ def parse_yaml(text: str, /, *, name: str) -> Any:
         place = f"{_place(mark)}: " if mark is not None else ""
         problem = ", ".join(filter(None, (error.context, error.problem)))
         raise YamlError(f"{name} is not YAML: {place}{problem}") from None
+    except _TooDeepError:
+        raise YamlError(f"{name} must be nested at most {MAX_DEPTH} deep, but is deeper") from None
     except yaml.YAMLError as error:  # a character that YAML has no place for
         raise YamlError(f"{name} is not YAML: {error}") from None
-    except RecursionError:
-        raise YamlError(f"{name} must be nested at most {MAX_DEPTH} deep, but is deeper") from None
     if node is None:
         return None
     reading = _Reading(name)
@@ -91,10 +91,24 @@ def dumped(values: Mapping[str, Any], /) -> str:
     return yaml.dump(values, Dumper=_Dumper, sort_keys=False)
 
 
+class _TooDeepError(yaml.YAMLError):
+    """Nested deeper than `MAX_DEPTH`."""
+
+
 class _Loader(yaml.SafeLoader):
-    """Finds tags as YAML 1.2 does."""
+    """Finds tags as YAML 1.2 does, and stops at what is too deep: PyYAML takes seconds for a thousand brackets."""
 
     yaml_implicit_resolvers = {}  # noqa: RUF012  none of YAML 1.1's
+    _depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        """A node with all that is in it."""
+        self._depth += 1
+        if self._depth > MAX_DEPTH:
+            raise _TooDeepError
+        node: yaml.Node | None = super().compose_node(parent, index)
+        self._depth -= 1
+        return node
 
 
 class _Dumper(yaml.SafeDumper):

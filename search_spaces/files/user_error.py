@@ -7,3 +7,10 @@ class UserError(ValueError):
     Every error of this project that is the user's is one of these. A command ends with its message alone; any other
     `ValueError` keeps its traceback.
     """
+
+
+class PluginError(UserError):
+    """What somebody else's code did behind a door: the user can choose another plugin, its author needs the traceback.
+
+    The traceback is that of the cause (`raise ... from`); without one, the message says all.
+    """

@@ -4,7 +4,8 @@ diffusers itself leaves absent tensors empty and ignores stray ones; here both a
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -36,11 +37,70 @@ def load_model(model_class: type[M], folder: Path, /, *, dtype: torch.dtype | No
         ModelFolderError: Absent, damaged or foreign weights; the message names all of them.
     """
     check_tensors(model_class, folder, variant=variant)
-    model: M = model_class.from_pretrained(
-        folder, use_safetensors=True, dtype=dtype or torch.float32, variant=variant, local_files_only=True
-    )
+    with faults_told(folder):
+        model: M = model_class.from_pretrained(
+            folder,
+            use_safetensors=True,
+            dtype=dtype or torch.float32,
+            variant=variant,
+            local_files_only=True,
+        )
     model.eval()
+    check_finite(model, folder)
     return model
+
+
+@contextmanager
+def faults_told(folder: Path, /, *, what: str = "a model that can be built") -> Iterator[None]:
+    """Turn whatever a library raises on a folder into an error that names it: the library reads nothing else.
+
+    Args:
+        folder: What is read.
+        what: It must hold.
+
+    Raises:
+        ModelFolderError: In place of any error but those of the disk and of memory.
+    """
+    try:
+        yield
+    except (ModelFolderError, MemoryError):
+        raise
+    except BaseException as error:
+        if isinstance(error, OSError) and error.errno is not None:  # of the disk; libraries raise others without
+            raise
+        # Libraries in Rust end what they did not foresee by an exception that is not even an `Exception`.
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            raise
+        raise ModelFolderError(
+            f"{folder} must hold {what}, but it cannot be read ({in_a_line(error)}); restore the folder from where it "
+            "came"
+        ) from error
+
+
+def in_a_line(error: BaseException, /) -> str:
+    """What a library says of a fault: kind and last line."""
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[-1].strip()[:300]}" if lines else type(error).__name__
+
+
+def check_finite(model: torch.nn.Module, folder: Path, /) -> None:
+    """Check that every weight of a model is a finite number: one that is not makes every picture black or noise.
+
+    Raises:
+        ModelFolderError: One is not; the message names tensor and type.
+    """
+    wrong = [
+        name
+        for name, tensor in model.state_dict().items()
+        if tensor.is_floating_point() and not tensor.is_meta and not tensor.isfinite().all()
+    ]
+    if wrong:
+        dtype = str(model.state_dict()[wrong[0]].dtype).removeprefix("torch.")
+        raise ModelFolderError(
+            f"the weights in {folder} must be finite numbers, but {_counted(wrong)} "
+            f"{'holds' if len(wrong) == 1 else 'hold'} NaN or infinity in {dtype}; restore the folder from where it "
+            "came, or load it in a wider type"
+        )
 
 
 def check_tensors(model_class: type[ModelMixin], folder: Path, /, *, variant: str | None) -> None:
@@ -50,14 +110,37 @@ def check_tensors(model_class: type[ModelMixin], folder: Path, /, *, variant: st
         ModelFolderError: It does not; the message names what is absent, stray or of another shape.
     """
     stored = {_today(name): tensor for name, tensor in stored_tensors(folder, variant=variant).items()}
-    with torch.device("meta"):
+    with faults_told(folder), torch.device("meta"):
         model = model_class.from_config(model_class.load_config(folder, local_files_only=True))
     wanted = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
     if wrong := faults(wanted, stored):
         raise ModelFolderError(
-            f"the weights in {folder} must be those of its config.json, but {'; '.join(wrong)}; "
-            "restore the folder from where it came"
+            f"the weights in {folder} must be those of its config.json, but {'; '.join(wrong)}; {remedy(stored)}"
         )
+
+
+# How a module that wraps a model names its weights, and how to save the model itself.
+_WRAPPERS: Final = {
+    "_orig_mod.": "these are a compiled model's: save `model._orig_mod`",
+    "module.": "these are a model's in DataParallel: save `model.module`",
+    "_fsdp_wrapped_module.": "these are a sharded model's: save its full state dict",
+    "base_model.model.": "these are a PEFT model's: save `model.merge_and_unload()`",
+    "model.diffusion_model.": "these are a single-file checkpoint's: `nas convert` makes a folder of it",
+}
+_ADAPTERS: Final = re.compile(r"lora_|base_layer|hada_w|lokr|\boft\b|dora_scale", re.IGNORECASE)
+
+
+def remedy(names: Collection[str], /) -> str:
+    """What helps where stored names are not a model's: what a prefix or an adapter's layers show, if they do."""
+    for prefix, words in _WRAPPERS.items():
+        if names and all(name.startswith(prefix) for name in names):
+            return f"all names begin with `{prefix}`: {words}"
+    if layers := [name for name in names if _ADAPTERS.search(name)]:
+        return (
+            f"{len(layers)} belong to LoRA or another adapter, such as {layers[0]}: fuse it into the model "
+            "(`pipeline.fuse_lora()`, or `merge_and_unload()` of PEFT) and save again"
+        )
+    return "restore the folder from where it came"
 
 
 def faults(wanted: Mapping[str, tuple[int, ...]], stored: Mapping[str, StoredTensor], /) -> list[str]:
@@ -72,12 +155,14 @@ def faults(wanted: Mapping[str, tuple[int, ...]], stored: Mapping[str, StoredTen
         ("are not the model's", [name for name in stored if name not in wanted]),
         ("have another shape", other_shapes),
     )
-    return [
-        f"{len(names)} {'tensors' if len(names) > 1 else 'tensor'} {what if len(names) > 1 else _singular(what)} "
-        f"({', '.join(names[:_NUM_NAMED])}{', ...' if len(names) > _NUM_NAMED else ''})"
-        for what, names in kinds
-        if names
-    ]
+    return [_counted(names, verb=what if len(names) > 1 else _singular(what)) for what, names in kinds if names]
+
+
+def _counted(names: list[str], *, verb: str = "") -> str:
+    """How many tensors, and the first of them."""
+    noun = "tensors" if len(names) > 1 else "tensor"
+    first = f"({', '.join(names[:_NUM_NAMED])}{', ...' if len(names) > _NUM_NAMED else ''})"
+    return " ".join(filter(None, (str(len(names)), noun, verb, first)))
 
 
 def _singular(what: str) -> str:

@@ -6,7 +6,9 @@ Importing this module does not import torch; `load_unet` does.
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from search_spaces.files.config_laws import whole
 from search_spaces.files.strict_json import JsonError, read_json_object
+from search_spaces.folders.part_laws import read_unet_settings
 from search_spaces.folders.weight_files import ModelFolderError
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ __all__ = [
 ]
 
 PLAIN: Final = "UNet2DConditionModel"
+MAX_TOKENS: Final = 1_000_000  # of a text; tokenizers without a limit say 1e30
 SEARCHED: Final = "SearchedUNet"  # ours: a UNet whose blocks were removed and copied
 
 
@@ -51,13 +54,11 @@ def read_unet_config(folder: Path, /) -> dict[str, Any]:
     """The content of a UNet's `config.json`, without loading weights.
 
     Raises:
-        ModelFolderError: No such folder, no config, or the config of something else.
+        ModelFolderError: No such folder, no config, or the config of something else; the message names every setting
+            that is wrong.
     """
     path = unet_folder(folder) / "config.json"
-    try:
-        config = read_json_object(path)
-    except JsonError as error:
-        raise ModelFolderError(str(error)) from error
+    config = read_unet_settings(path, searched=SEARCHED)
     name = config.get("_class_name")
     if name not in (PLAIN, SEARCHED):
         raise ModelFolderError(f"`_class_name` in {path} must be {PLAIN} or {SEARCHED}, but got {name!r}")
@@ -116,6 +117,7 @@ def read_context_tokens(folder: Path, /) -> int | None:
         tokens = read_json_object(path).get("model_max_length")
     except JsonError as error:
         raise ModelFolderError(str(error)) from error
-    if not isinstance(tokens, int) or not 1 <= tokens <= 1_000_000:  # tokenizers without a limit say 1e30
-        raise ModelFolderError(f"`model_max_length` in {path} must be a number of tokens, but got {tokens}")
+    if not whole(1, MAX_TOKENS).holds(tokens):
+        raise ModelFolderError(f"`model_max_length` in {path} must be a number of tokens, but got {tokens!r:.50}")
+    assert isinstance(tokens, int)
     return tokens

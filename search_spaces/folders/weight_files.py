@@ -11,6 +11,7 @@ from math import prod
 from pathlib import Path
 from typing import Any, Final
 
+from search_spaces.files.config_laws import TEXT, Laws, config_faults, listed, mapped, whole
 from search_spaces.files.strict_json import JsonError, parse_json, read_json_object
 from search_spaces.files.user_error import UserError
 
@@ -33,6 +34,10 @@ _TYPES: Final = {
     "I16": (2, "int16"),
     "I8": (1, "int8"),
     "U8": (1, "uint8"),
+    "U16": (2, "uint16"),
+    "U32": (4, "uint32"),
+    "U64": (8, "uint64"),
+    "C64": (8, "complex64"),
     "BOOL": (1, "bool"),
 }
 
@@ -76,6 +81,19 @@ def weight_files(folder: Path, /, *, variant: str | None = None) -> tuple[Path, 
     return tuple(folder / name for name in sorted(names))
 
 
+def model_files(folder: Path, /, *, variant: str | None = None) -> list[Path]:
+    """All files of a model's folder that loading it reads: config, weights, and the index of shards.
+
+    Raises:
+        ModelFolderError: As `weight_files`.
+    """
+    weights = weight_files(folder, variant=variant)
+    found = [folder / "config.json", *weights]
+    if (shard := _FILE.fullmatch(weights[0].name)) and shard["shard"]:
+        found.append(_index_path(folder, shard["stem"], variant))
+    return found
+
+
 def stored_tensors(folder: Path, /, *, variant: str | None = None) -> dict[str, StoredTensor]:
     """Every tensor of a model by name, from the headers of its files, each checked to be whole.
 
@@ -116,6 +134,8 @@ def read_header(path: Path, /) -> dict[str, StoredTensor]:
     Raises:
         ModelFolderError: Not a whole safetensors file.
     """
+    if not path.is_file():
+        raise ModelFolderError(f"there is no file {path}; download or copy the folder again")
     num_bytes = path.stat().st_size
     with path.open("rb") as file:
         start = file.read(8)
@@ -131,29 +151,51 @@ def read_header(path: Path, /) -> dict[str, StoredTensor]:
             return dict(_checked(header, num_data_bytes=num_bytes - 8 - length))
         except JsonError as error:
             raise _damaged(path, f"its header {error}") from error
-        except (_HeaderError, KeyError, TypeError, ValueError) as error:
-            raise _damaged(path, str(error) if isinstance(error, _HeaderError) else f"{error!r}") from error
+        except _HeaderError as error:
+            raise _damaged(path, str(error)) from error
 
 
 class _HeaderError(Exception):
     """What is wrong with a header."""
 
 
+_SHAPE: Final = listed(whole(0, 2**40), most=16)
+_ENTRY_LAWS: Final[Laws] = {
+    "dtype": TEXT,
+    "shape": _SHAPE,
+    "data_offsets": listed(whole(0, 2**60), least=2, most=2),
+}
+
+
 def _checked(header: Any, *, num_data_bytes: int) -> Iterator[tuple[str, StoredTensor]]:
+    """The tensors of a header that obeys the format to the letter, as the library that reads it demands."""
     if not isinstance(header, dict):
         raise _HeaderError(f"its header is a {type(header).__name__} and no object")
-    ends = [0]
+    spans = []
     for name, entry in header.items():
         if name == "__metadata__":
+            if not mapped(TEXT, most=10_000).holds(entry):
+                raise _HeaderError("its metadata are no object of texts")
             continue
-        size, dtype = _TYPES.get(entry["dtype"], (None, entry["dtype"]))
+        if not isinstance(entry, dict) or entry.keys() != _ENTRY_LAWS.keys() or config_faults(entry, _ENTRY_LAWS):
+            raise _HeaderError(f"{name[:200]} in its header has not exactly a type, a shape and two offsets")
+        if entry["dtype"] not in _TYPES:
+            raise _HeaderError(
+                f"{name[:200]} is stored as {entry['dtype']!r:.50}, which is none of {', '.join(_TYPES)}"
+            )
+        size, dtype = _TYPES[entry["dtype"]]
         begin, end = entry["data_offsets"]
-        if size is not None and end - begin != size * prod(entry["shape"]):
-            raise _HeaderError(f"the bytes of {name} do not fit its shape {entry['shape']}")
-        ends.append(end)
+        if end - begin != size * prod(entry["shape"]):
+            raise _HeaderError(f"the bytes of {name[:200]} do not fit its shape {entry['shape']}")
+        spans.append((begin, end))
         yield name, StoredTensor(dtype=dtype, shape=tuple(entry["shape"]))
-    if max(ends) != num_data_bytes:
-        raise _HeaderError(f"its header promises {max(ends):,} bytes of weights, and {num_data_bytes:,} are there")
+    last = 0
+    for begin, end in sorted(spans):
+        if begin != last:
+            raise _HeaderError(f"two of its tensors overlap or leave a gap at byte {last:,}")
+        last = end
+    if last != num_data_bytes:
+        raise _HeaderError(f"its header promises {last:,} bytes of weights, and {num_data_bytes:,} are there")
 
 
 def _damaged(path: Path, why: str) -> ModelFolderError:
@@ -175,12 +217,14 @@ def _index_path(folder: Path, stem: str, variant: str | None) -> Path:
 def _weight_map(index: Path) -> dict[str, str]:
     """File by tensor."""
     try:
-        files = read_json_object(index)["weight_map"]
-        names = {str(name): str(file) for name, file in files.items()}
+        names = read_json_object(index).get("weight_map")
     except JsonError as error:
         raise ModelFolderError(str(error)) from error
-    except (KeyError, AttributeError) as error:
-        raise ModelFolderError(f"{index} must be JSON with a `weight_map` of files by tensor: {error!r}") from error
+    if not (isinstance(names, dict) and names and all(isinstance(file, str) for file in names.values())):
+        raise ModelFolderError(
+            f"{index} must have a `weight_map` of files by tensor, but that is {str(names)[:80]}; "
+            "download or copy the folder again"
+        )
     if foreign := sorted({file for file in names.values() if not _FILE.fullmatch(file)}):
         raise ModelFolderError(f"{index} must name safetensors files beside it, but names {foreign[0]!r}")
     return names

@@ -9,9 +9,12 @@ from latency.backends.registry import BackendName, make_backend
 from latency.blocks.models import Attention, latency_model
 from latency.pricing.scenario import Dtype
 from nas.cli.errors import user_errors
+from nas.cli.formats import MAX_SEED
 from nas.cli.latency.options import MaxCopiesOption, TableBackendOption
 from nas.cli.latency.progress import latency_progress
 from nas.cli.latency.sentences import check_lines
+from nas.cli.screen import say
+from search_spaces.files.durable import check_writable
 from search_spaces.files.user_error import UserError
 from search_spaces.unet_space import DEFAULT_MAX_COPIES
 
@@ -32,7 +35,7 @@ def calibrate(
     attention: Annotated[Attention, typer.Option(help="As the table was measured.")] = Attention.SDPA,
     max_copies: MaxCopiesOption = DEFAULT_MAX_COPIES,
     threads: Annotated[int, typer.Option(min=1, help="As the table was measured.")] = 1,
-    seed: Annotated[int, typer.Option(help="Of the sub-networks and the order.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Of the sub-networks and the order.")] = 1,
     cache: Annotated[Path | None, typer.Option(help="Folder of exported models.")] = None,
     measured: Annotated[
         list[Path] | None,
@@ -54,7 +57,7 @@ def calibrate(
     """
     from latency import read_table, write_table
     from latency.figures.calibration import calibration_figure
-    from latency.figures.canvas import check_plots
+    from latency.figures.canvas import check_picture, write_figure
     from latency.trust.calibration import calibrated, calibration_of, distrust
 
     if (model is None) == (not measured):
@@ -62,7 +65,8 @@ def calibrate(
     if bool(measured) != (manifest is not None):
         raise UserError("`--measured` and `--manifest` go together: the manifest says what each report is about")
     if plot is not None:
-        check_plots()
+        check_picture(plot)
+    check_writable(table)
     known = read_table(table)
     if model is not None:
         space, times = _measured_here(
@@ -75,17 +79,17 @@ def calibrate(
     checked = calibrated(known, calibration)
     write_table(checked, table, allow_mismatch=True)  # its rows are what they were
     for line in check_lines(checked):
-        typer.echo(line)
+        say(line)
     worst = calibration.worst
-    typer.echo(
+    say(
         f"worst: {worst.predicted_ms:.3f} ms predicted, {worst.measured_ms:.3f} ms measured "
         f"({worst.architecture.num_resnets} ResNets, {worst.architecture.num_cross_attentions} cross-attentions)"
     )
     if (why := distrust(checked)) is not None:
-        typer.echo(f"warning: {why}", err=True)
+        say(f"warning: {why}", err=True)
     if plot is not None:
-        calibration_figure(calibration, device=known.device, runtime=known.runtime).savefig(plot, dpi=150)
-        typer.echo(f"drew {plot}", err=True)
+        write_figure(calibration_figure(calibration, device=known.device, runtime=known.runtime), plot)
+        say(f"drew {plot}", err=True)
 
 
 def _measured_here(
@@ -121,7 +125,7 @@ def _measured_here(
             on_round=progress.on_round,
         )
     if progress.num_rounds == 0:
-        typer.echo(f"nothing was measured: {log_file} holds enough rounds; delete it to measure afresh")
+        say(f"nothing was measured: {log_file} holds enough rounds; delete it to measure afresh")
     return supernet.space, times
 
 

@@ -8,6 +8,7 @@ import typer
 from latency.trust.interpolation import Fill
 from nas.cli.errors import user_errors
 from nas.cli.latency.validate import print_findings
+from nas.cli.screen import say
 from search_spaces.files.user_error import UserError
 
 if TYPE_CHECKING:
@@ -110,10 +111,10 @@ def import_(
             f"no table was written: {speed}; {speed.flaw}, or allow the mismatch (`--allow-mismatch`)"
         )
     write_table(imported.table, out, allow_mismatch=allow_mismatch)
-    typer.echo(f"wrote {out}: {len(imported.table.rows)} rows from {len(read)} reports")
+    say(f"wrote {out}: {len(imported.table.rows)} rows from {len(read)} reports")
     for fit in imported.filled.fits:
         num = sum(row.signature.kind is fit.kind for row in imported.filled.rows)
-        typer.echo(
+        say(
             f"interpolated {num} rows of {fit.kind} from {fit.num_rows}: leaving one out, the others predict it with "
             f"an error of {fit.mean_error:.1%}, {fit.worst_error:.1%} at worst"
         )

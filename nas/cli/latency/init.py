@@ -8,6 +8,7 @@ import typer
 from latency.blocks.models import Attention, latency_model
 from latency.pricing.scenario import Dtype
 from nas.cli.errors import user_errors
+from nas.cli.formats import MAX_SEED
 from nas.cli.latency.options import (
     AttentionOption,
     BaseModelOption,
@@ -21,6 +22,7 @@ from nas.cli.latency.options import (
     WidthOption,
 )
 from nas.cli.latency.progress import latency_progress
+from nas.cli.screen import say
 from search_spaces.files.user_error import UserError
 from search_spaces.unet_space import DEFAULT_MAX_COPIES
 
@@ -47,7 +49,7 @@ def init(
     subnetworks: Annotated[
         int, typer.Option(min=0, help="Random sub-networks to check predictions with; each is a whole model's file.")
     ] = 4,
-    seed: Annotated[int, typer.Option(help="Of the sub-networks.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Of the sub-networks.")] = 0,
     cache: CacheOption = None,
     base_model: BaseModelOption = None,
 ) -> None:
@@ -87,7 +89,7 @@ def init(
                 on_prepare=progress.on_prepare,
             )
             num_blocks, num_whole = len(manifest.blocks), len(manifest.whole_models)
-            typer.echo(f"wrote {folder}: {num_blocks} blocks and {num_whole} whole models; read {folder / 'README.md'}")
+            say(f"wrote {folder}: {num_blocks} blocks and {num_whole} whole models; read {folder / 'README.md'}")
 
 
 def _exporter(name: str) -> "Exporter":

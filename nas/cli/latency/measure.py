@@ -9,6 +9,7 @@ from latency.backends.registry import BackendName, make_backend
 from latency.blocks.models import Attention, latency_model
 from latency.pricing.scenario import Dtype
 from nas.cli.errors import user_errors
+from nas.cli.formats import MAX_SEED
 from nas.cli.latency.options import (
     AttentionOption,
     BaseModelOption,
@@ -24,6 +25,8 @@ from nas.cli.latency.options import (
 )
 from nas.cli.latency.progress import latency_progress
 from nas.cli.latency.sentences import check_lines
+from nas.cli.screen import say
+from search_spaces.files.durable import check_writable
 from search_spaces.unet_space import DEFAULT_MAX_COPIES
 
 
@@ -44,7 +47,7 @@ def measure(
     subnetworks: Annotated[
         int, typer.Option(min=0, help="Random sub-networks to measure against their predictions.")
     ] = 8,
-    seed: Annotated[int, typer.Option(help="Of the inputs, the order and the sub-networks.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Of the inputs, the order and the sub-networks.")] = 0,
     threads: Annotated[
         int, typer.Option(min=1, help="Threads of the runtime; more than one is timed by the wall clock.")
     ] = 1,
@@ -76,10 +79,12 @@ def measure(
 
     if not out.parent.is_dir():
         raise FileNotFoundError(f"there is no folder {out.parent} to write {out.name} to; make it first")
+    samples_file = out.with_suffix(".samples.jsonl")
+    for file in (out, samples_file):
+        check_writable(file)
     settings = MeasureSettings(min_rounds=min_rounds, max_rounds=max_rounds, seed=seed)
     chosen = latency_model(model)
     runtime = make_backend(backend, threads=threads, provider=provider, cache=cache)
-    samples_file = out.with_suffix(".samples.jsonl")
     with latency_progress("Measuring") as progress:
         table = measure_table(
             chosen.supernet(max_copies=max_copies, attention=attention, dtype=dtype, device=runtime.torch_device),
@@ -106,7 +111,7 @@ def measure(
             "them with `--allow-mismatch`, or measures on with a larger `--min-rounds`; delete them to measure afresh"
         ) from error
     if progress.num_rounds == 0:
-        typer.echo(f"nothing was measured: {samples_file} holds enough rounds; delete it to measure afresh")
-    typer.echo(f"wrote {out}: {len(table.rows)} rows from {table.protocol.rounds} rounds, kept in {samples_file.name}")
+        say(f"nothing was measured: {samples_file} holds enough rounds; delete it to measure afresh")
+    say(f"wrote {out}: {len(table.rows)} rows from {table.protocol.rounds} rounds, kept in {samples_file.name}")
     for line in check_lines(table):
-        typer.echo(line)
+        say(line)

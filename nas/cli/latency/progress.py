@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
+from nas.cli.screen import Screen, in_one_line
+
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
@@ -26,7 +28,10 @@ class LatencyProgress:
     def on_prepare(self, report: "PrepareReport") -> None:
         """A block or model is about to be exported or compiled."""
         self._bar.update(
-            self._task, completed=report.number - 1, total=report.total, description=f"preparing {report.what}"
+            self._task,
+            completed=report.number - 1,
+            total=report.total,
+            description=f"preparing {in_one_line(report.what)}",
         )
 
     def on_round(self, report: "RoundReport[Any]") -> None:
@@ -43,7 +48,6 @@ class LatencyProgress:
 @contextmanager
 def latency_progress(title: str) -> Iterator[LatencyProgress]:
     """A progress bar for the time of a `with` block."""
-    from rich.console import Console
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
@@ -53,11 +57,17 @@ def latency_progress(title: str) -> Iterator[LatencyProgress]:
         TimeRemainingColumn,
     )
 
-    console = Console(stderr=True)
-    columns = (TextColumn(title), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    console = Screen(stderr=True)
+    columns = (
+        TextColumn(title, markup=False),
+        BarColumn(bar_width=12),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
     with Progress(
         *columns,
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         console=console,
         disable=not console.is_terminal,
         refresh_per_second=REFRESHES_PER_SECOND,

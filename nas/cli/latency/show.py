@@ -12,6 +12,7 @@ from latency.pricing.prediction import Guidance
 from nas.cli.errors import user_errors
 from nas.cli.formats import TableFormat
 from nas.cli.latency.sentences import check_lines
+from nas.cli.screen import Screen, in_one_line, say
 from search_spaces.files.user_error import UserError
 
 if TYPE_CHECKING:
@@ -52,12 +53,16 @@ def show(
     nas latency show sd15_cpu.json --model sd-1.5 --steps 8 --guidance twice --text-encoder-ms 4 --decoder-ms 116
     """
     from latency import csv_text, read_latency_table, table_text
+    from latency.figures.canvas import check_picture
 
     if model is None and (plot is not None or spec is not None or steps is not None):
         raise UserError("`--plot`, `--spec` and `--steps` are about a model: name it with `--model`")
+    if plot is not None:
+        check_picture(plot)
     table = read_latency_table(file)
     if format is not TableFormat.TABLE:
-        typer.echo(table_text(table) if format is TableFormat.JSON else csv_text(table), nl=False)
+        text = table_text(table) if format is TableFormat.JSON else csv_text(table)
+        say(text.removesuffix("\n"))
     elif model is None:
         _print_table(table)
     if model is not None:
@@ -72,27 +77,28 @@ def show(
 
 def _predicted(table: "LatencyTable", model: Path, spec: Path | None) -> "tuple[UNetSpace, LatencyPrediction]":
     from latency import check_workload
-    from search_spaces import Architecture, space_from_config
-    from search_spaces.files.strict_json import read_json_object
+    from nas.runs.spec import read_spec
+    from search_spaces import space_from_config
+    from search_spaces.architecture import ArchitectureError
 
     space = space_from_config(latency_model(model).config)
     check_workload(table, space=space, **table.workload.sizes)
-    architecture = space.base
-    if spec is not None:
-        architecture = Architecture.from_dict(read_json_object(spec))
+    architecture = space.base if spec is None else read_spec(spec)[0]
+    try:
         space.check(architecture)
+    except ArchitectureError as error:
+        raise ArchitectureError(f"{spec} is no architecture of {model}: {error}") from error
     return space, table.predict(space.sites(architecture, **table.workload.sizes))
 
 
 def _print_table(table: "LatencyTable") -> None:
     from rich.box import SIMPLE_HEAD
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console()
+    console = Screen()
     _print_scenario(table)
     sources = Counter(row.source for row in table.rows)
-    console.print("rows: " + ", ".join(f"{num} {source}" for source, num in sources.items()), highlight=False)
+    console.sentence("rows: " + ", ".join(f"{num} {source}" for source, num in sources.items()))
     whole_ms = table.end_to_end.median_ms if table.end_to_end is not None else table.base_ms
     grid = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     grid.add_column("block", no_wrap=True)
@@ -112,29 +118,24 @@ def _print_table(table: "LatencyTable") -> None:
 
 
 def _print_scenario(table: "LatencyTable") -> None:
-    from rich.console import Console
-
     from latency.trust.calibration import distrust
 
-    console = Console()
+    console = Screen()
     d, r, w = table.device, table.runtime, table.workload
     about_device = ", ".join(dict.fromkeys(part for part in (d.name, d.soc, d.compute_unit, d.os) if part))
     options = "".join(f", {name} {value}" for name, value in r.options)
-    console.print(f"[bold]{w.base_model}[/bold] on {about_device}", highlight=False)
-    console.print(f"{r.name} {r.version}{options}, {w.attention_impl}, {w.dtype}", highlight=False)
-    console.print(
-        f"latents {w.latent_height}x{w.latent_width}, batch {w.batch}, {w.context_tokens} text tokens", highlight=False
-    )
+    console.sentence(in_one_line(f"{w.base_model} on {about_device}"), style="bold")
+    console.sentence(in_one_line(f"{r.name} {r.version}{options}, {w.attention_impl}, {w.dtype}"))
+    console.print(f"latents {w.latent_height}x{w.latent_width}, batch {w.batch}, {w.context_tokens} text tokens")
     for line in check_lines(table):
-        console.print(line, highlight=False)
+        console.sentence(line)
     if (why := distrust(table)) is not None:
-        console.print(why, style="yellow", highlight=False, markup=False)
+        console.sentence(why, style="yellow")
 
 
 def _print_breakdown(table: "LatencyTable", space: "UNetSpace", prediction: "LatencyPrediction") -> None:
     """Milliseconds per stage and kind of block."""
     from rich.box import SIMPLE_HEAD
-    from rich.console import Console
     from rich.table import Table
 
     from latency.figures.stages import OTHER, SHOWN
@@ -153,12 +154,10 @@ def _print_breakdown(table: "LatencyTable", space: "UNetSpace", prediction: "Lat
     for stage, row in rows.items():
         total = sum(row.values())
         grid.add_row(stage, *(f"{ms:.3f}" for ms in row.values()), f"{total:.3f}", f"{total / prediction.total_ms:.1%}")
-    console = Console()
+    console = Screen()
     console.print(grid)
     console.print(
         f"UNet {prediction.total_ms:.3f} ms a step {_interval(prediction.low_ms, prediction.high_ms)}",
-        highlight=False,
-        markup=False,
     )
 
 
@@ -179,7 +178,7 @@ def _print_picture(
         text_encoder_ms=text_encoder_ms,
         decoder_ms=decoder_ms,
     )
-    typer.echo(
+    say(
         f"picture {image.total_ms / 1000:.3f} s {_interval(image.low_ms / 1000, image.high_ms / 1000)}: "
         f"{image.num_text_encoder_runs} x text encoder {text_encoder_ms:g} ms + {image.num_unet_runs} x UNet "
         f"{prediction.total_ms:.3f} ms + decoder {decoder_ms:g} ms"
@@ -189,8 +188,9 @@ def _print_picture(
 def _draw(
     table: "LatencyTable", space: "UNetSpace", prediction: "LatencyPrediction", picture: Path, *, by: Plot
 ) -> None:
+    from latency.figures.canvas import write_figure
     from latency.figures.stages import block_figure, stage_figure
 
     draw = stage_figure if by is Plot.STAGES else block_figure
-    draw(prediction, space=space, device=table.device, runtime=table.runtime).savefig(picture, dpi=150)
-    typer.echo(f"drew {picture}", err=True)
+    write_figure(draw(prediction, space=space, device=table.device, runtime=table.runtime), picture)
+    say(f"drew {picture}", err=True)

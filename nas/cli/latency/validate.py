@@ -11,6 +11,7 @@ from latency.blocks.models import latency_model
 from nas.cli.errors import user_errors
 from nas.cli.formats import FindingsFormat
 from nas.cli.latency.options import MaxCopiesOption
+from nas.cli.screen import say
 from search_spaces.unet_space import DEFAULT_MAX_COPIES
 
 if TYPE_CHECKING:
@@ -42,9 +43,9 @@ def validate(
     found = validated(file.read_bytes(), space=space)
     if format is FindingsFormat.JSON:
         findings = [asdict(finding) for finding in found.findings]
-        typer.echo(json.dumps({"table": str(table), "is_good": found.is_good, "findings": findings}, indent=2))
+        say(json.dumps({"table": str(table), "is_good": found.is_good, "findings": findings}, indent=2))
     else:
-        typer.echo(f"{table}: {'good' if found.is_good else 'has problems'}")
+        say(f"{table}: {'good' if found.is_good else 'has problems'}")
         print_findings(found)
     if not found.is_good:
         raise typer.Exit(PROBLEMS_CODE)
@@ -53,4 +54,4 @@ def validate(
 def print_findings(found: "Validation", /) -> None:
     """Say what a check found, a line each."""
     for finding in found.findings:
-        typer.echo(f"{finding.level}: {finding.about}: {finding.message}")
+        say(f"{finding.level}: {finding.about}: {finding.message}")

@@ -14,8 +14,9 @@ from latency.backends.host import MatrixProducts, available_bytes, host_processo
 from latency.backends.torch_compile import TorchCompile
 from latency.backends.torch_eager import TorchEager
 from latency.blocks.modules import ModuleCall
-from latency.exporters.cache import ExportCache
+from latency.exporters.cache import ExportCache, ExportedFileError
 from latency.exporters.extras import MissingExtraError
+from latency.exporters.to_onnx import OnnxExporter
 from latency.timing.clock import ProcessCpuClock, ThreadCpuClock, WallClock
 from search_spaces import BlockKind, BlockSignature
 
@@ -67,6 +68,17 @@ def assert_same_as_torch(backend, call):
         expected = values(call.module(*call.args, **call.kwargs))
     for output in outputs:
         np.testing.assert_allclose(output, expected, rtol=1e-4, atol=2e-5)
+
+
+@pytest.mark.parametrize("make", [onnx_runtime, openvino])
+def test_a_damaged_file_of_the_cache_is_named_with_what_to_do(make, tmp_path):
+    backend, call = make(ExportCache(tmp_path)), MatrixProducts().call()
+    path = ExportCache(tmp_path).file_of(call, OnnxExporter())
+    path.write_bytes(b"torn")
+    with pytest.raises(ExportedFileError, match=rf"cannot take {path} .*; delete the file, which is then"):
+        backend.prepare(call)
+    path.unlink()
+    backend.prepare(call)
 
 
 @pytest.mark.parametrize("make", [torch_eager, onnx_runtime, openvino])

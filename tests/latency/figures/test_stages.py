@@ -1,10 +1,15 @@
 """Pictures show the numbers that they are made of."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 from matplotlib.colors import to_hex
+from matplotlib.container import BarContainer
 
 from latency.blocks.subnetworks import random_architectures
 from latency.figures.calibration import calibration_figure
+from latency.figures.canvas import PictureError, check_picture, write_figure
 from latency.figures.stages import (
     COLOURS,
     OTHER,
@@ -37,14 +42,42 @@ def test_a_stages_bar_is_as_high_as_its_milliseconds():
 
 def test_every_block_has_its_bar_in_its_colour_and_every_stage_its_name():
     (axes,) = block_figure(PREDICTION, space=SPACE, **ABOUT).axes
-    bars = axes.containers[0]
+    (bars,) = (container for container in axes.containers if isinstance(container, BarContainer))
     assert [bar.get_height() for bar in bars] == [block.ms for block in PREDICTION.breakdown]
     assert [to_hex(bar.get_facecolor()) for bar in bars] == [
         COLOURS[SHOWN.get(block.kind, OTHER)] for block in PREDICTION.breakdown
     ]
     assert [text.get_text().split("\n")[0] for text in axes.texts] == ["Down-1", "Down-2", "Mid", "Up-1", "Up-2"]
+    (lines,) = bars.errorbar[2]
+    reached = [(segment[0][1], segment[1][1]) for segment in lines.get_segments()]
+    assert reached == [pytest.approx((block.p10_ms, block.p90_ms)) for block in PREDICTION.breakdown]
+    assert any(low < high for low, high in reached)
     shares = [int(text.get_text().split("\n")[1].removesuffix("%")) for text in axes.texts]
     assert 80 <= sum(shares) <= 100
+
+
+@pytest.mark.parametrize("name", ["$\\frac{$", "a$b$c", "[/x]{}%s"])
+def test_a_devices_name_is_no_formula(name: str, tmp_path: Path):
+    about = {"device": replace(TABLE.device, name=name), "runtime": TABLE.runtime}
+    base = MeasuredModel(architecture=SPACE.base, predicted_ms=20, measured_ms=21)
+    for figure in (
+        stage_figure(PREDICTION, space=SPACE, **about),
+        block_figure(PREDICTION, space=SPACE, **about),
+        calibration_figure(Calibration(base=base, subnetworks=(base,)), **about),
+    ):
+        assert name in figure.axes[0].get_title()
+        write_figure(figure, tmp_path / "picture.svg")
+        assert (tmp_path / "picture.svg").read_text(encoding="utf-8").rstrip().endswith("</svg>")
+
+
+def test_a_picture_of_no_known_kind_is_refused_before_it_is_drawn(tmp_path: Path):
+    with pytest.raises(PictureError, match=r"must end in one of .*\.png.*, but got x\.xyz"):
+        check_picture(tmp_path / "x.xyz")
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match="file"):
+        check_picture(tmp_path / "file" / "x.png")
+    check_picture(tmp_path / "x.PNG")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 def test_a_calibration_shows_every_model_and_marks_the_worst():

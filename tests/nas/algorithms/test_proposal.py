@@ -1,5 +1,7 @@
 """What a round of Algorithm 1 decides, on synthetic searches: latencies and scores drawn at random, no model."""
 
+import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from random import Random
@@ -275,8 +277,14 @@ def test_a_target_is_refused_exactly_when_nothing_reaches_it(model: Model, ratio
     problem = model.problem(ratio * model.price_ms(SPACE.base), protected=frozenset(BLOCKS[:2]))
     reachable_ms = FIXED_MS + model.ms[BLOCKS[0]] + model.ms[BLOCKS[1]]
     if reachable_ms > problem.target_latency_ms + 1e-9:
-        with pytest.raises(InfeasibleTargetError, match=f"at least {reachable_ms:.3f}, the fastest reachable"):
+        with pytest.raises(InfeasibleTargetError) as refusal:
             check_feasible(problem)
+        named = re.search(r"at least ([\d.]+) ms, the fastest reachable .* or ([\d.]+) of the base", str(refusal.value))
+        assert named is not None
+        base_ms = model.price_ms(SPACE.base)
+        assert float(named[1]) == pytest.approx(reachable_ms, abs=1.001e-3)
+        for target_ms in (float(named[1]), float(named[2]) * base_ms):  # either is a target that can be given
+            check_feasible(replace(problem, target_latency_ms=target_ms + 1e-5))
     elif reachable_ms < problem.target_latency_ms - 1e-9:
         check_feasible(problem)
 
@@ -299,10 +307,12 @@ def test_the_refusal_of_a_target_says_what_is_reachable_and_what_to_do() -> None
     problem = model.problem(1.5, protected=frozenset({"resnet[mid,0]"}))
     with pytest.raises(InfeasibleTargetError) as refusal:
         check_feasible(problem)
+    base_ms = 1 + len(BLOCKS)
     assert str(refusal.value) == (
-        "`target_latency_ms` must be at least 2.000, the fastest reachable (0 cross-attentions, 1 ResNets, "
-        f"1 protected blocks; the base model takes {1 + len(BLOCKS):.3f} ms), but got 1.500; "
-        "raise the target or protect fewer blocks"
+        "the target must be at least 2.000 ms, the fastest reachable (0 cross-attentions, 1 ResNets, 1 protected "
+        f"blocks), or {math.ceil(2000 / base_ms) / 1000:.3f} of the base model's {base_ms:.3f} ms, but is 1.500 ms or "
+        f"{1.5 / base_ms:.3f}; raise `target_latency_ms` or `target_ratio`, whichever was given, or protect "
+        "fewer blocks"
     )
 
 

@@ -1,6 +1,7 @@
 """The command line: help that teaches, JSON that stays, bad input that ends with exit code 2 and changes nothing."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -158,6 +159,77 @@ def test_a_search_says_where_it_stands_and_what_it_found(experiment: Path, run: 
     assert "38 removals" in result.stdout
     assert "counts per stage, before -> after" in result.stdout
     assert "target met, search converged" in result.stdout
+    assert "CLIP (selection scores, 3 prompts, 95% intervals): base " in result.stdout
+    assert "lost per prompt, paired: " in result.stdout
+    rounds = [line for line in result.stdout.splitlines() if re.match(r"round \d+ done: ", line)]
+    assert len(rounds) == len(read_trace_of(run, "decision"))
+    assert f"next: nas status {run}, or nas export {run}" in result.stdout
+
+
+def read_trace_of(run: Path, event: str) -> list[dict[str, Any]]:
+    return [each for each in map(json.loads, (run / "trace.jsonl").read_text().splitlines()) if each["event"] == event]
+
+
+def test_a_search_that_misses_its_target_has_an_exit_code_of_its_own(experiment: Path, tmp_path: Path) -> None:
+    result = invoke(
+        "search",
+        experiment,
+        "search.max_rounds=1",
+        "search.removals_per_round=1",
+        "search.target_ratio=0.88",
+        "--out",
+        tmp_path / "run",
+    )
+    assert result.exit_code == 3, result.output
+    assert "NOT MET" in result.stdout
+    assert (tmp_path / "run" / "architecture.json").is_file()
+    assert "TARGET NOT MET" in invoke("status", tmp_path / "run").stdout
+    exported = invoke("export", tmp_path / "run", "--form", "spec")
+    assert exported.exit_code == 0, exported.output
+    assert "THE SEARCH MISSED ITS TARGET" in exported.stdout
+
+
+def test_a_seed_that_is_said_twice_is_refused(experiment: Path, tmp_path: Path) -> None:
+    assert "seed is given twice" in refused("search", experiment, "seed=4", "--seed", "3", "--out", tmp_path / "run")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_status_marks_what_was_found_and_says_what_each_action_saved_and_cost(run: Path) -> None:
+    spec, shown = read_json(run / "architecture.json"), invoke("status", run).stdout
+    (marked,) = (line for line in shown.splitlines() if "<- found" in line)
+    assert marked.split()[:2] == [str(spec["round"]), f"{spec['predicted_latency_ms']:.3f}"]
+    assert json.loads(invoke("status", run, "--format", "json").stdout)["found_round"] == spec["round"]
+    scored = {
+        (each["round"], each["action"]): each for each in read_trace_of(run, "evaluation") if each["action"] is not None
+    }
+    for decision in read_trace_of(run, "decision"):
+        for action in decision["actions"]:
+            (line,) = (line for line in shown.splitlines() if line.split()[:2] == [str(decision["round"]), action])
+            if (decision["round"], action) in scored:
+                costs = scored[decision["round"], action]
+                assert line.split()[2:4] == [f"{costs['d_latency_ms']:.3f}", f"{costs['d_clip']['mean']:+.4f}"]
+
+
+def test_a_specs_name_never_leads_out_of_its_folder(run: Path, tmp_path: Path) -> None:
+    spec = read_json(run / "architecture.json")
+    copy = Path(shutil.copytree(run, tmp_path / "run"))
+    for name in ("../../TRAVERSED", str(tmp_path / "ABSOLUTE"), "[/x]\x1b[2J"):
+        (copy / "architecture.json").write_text(json.dumps(spec | {"name": name}))
+        result = invoke("export", copy, "--form", "spec", "--into", tmp_path / "into")
+        assert result.exit_code == 0, result.output
+        assert "\x1b" not in result.stdout
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["into", "run"]
+    assert len(list((tmp_path / "into").iterdir())) == 3
+
+
+def test_names_from_data_are_shown_as_they_are(folder: Path) -> None:
+    table = read_table(folder / "table.json")
+    write_table(replace(table, device=replace(table.device, name="[/x][bold]\x1b[2J")), folder / "table.json")
+    shown = invoke("latency", "show", folder / "table.json")
+    assert shown.exit_code == 0, shown.output
+    assert "[/x][bold]\\x1b[2J" in shown.stdout
+    odd = Path(shutil.copytree(folder, folder / "[red]out"))
+    assert "[red]out" in invoke("search", odd / "experiment.yaml", "--out", odd / "run", "--dry-run").stdout
 
 
 def test_a_dry_run_says_what_a_search_costs_and_writes_nothing(
@@ -337,6 +409,28 @@ def test_space_diff_adds_up_and_known_models_are_listed(run: Path) -> None:
     named = json.loads(invoke("space", "known", "--format", "json").stdout)
     assert {"sd-1.5", "ssd-1b", "koala-700m"} <= {model["name"] for model in named}
     assert "-resnet[down.3,0]&-position[down.3,0]" in invoke("space", "show", "sd-1.5", "--space", "stock").stdout
+
+
+def test_milliseconds_of_a_space_are_those_of_its_table_and_refusals_of_one_law_are_one_line(experiment: Path) -> None:
+    arguments = ("space", "show", PIPELINE_DIR, "--latency-table", experiment.parent / "table.json")
+    told = json.loads(invoke(*arguments, "--format", "json").stdout)
+    table = read_table(experiment.parent / "table.json")
+    predicted = table.predict(SPACE.sites(SPACE.base, **table.workload.sizes))
+    assert told["ms"] == predicted.total_ms
+    inside = sum(position["ms"] for stage in told["stages"] for position in stage["positions"])
+    assert inside == pytest.approx(sum(block.ms for block in predicted.breakdown if block.position >= 0))
+    shown = invoke(*arguments).stdout
+    assert f"{told['ms']:.3f} ms" in shown
+    refusals = [line for line in shown.splitlines() if "cannot be copied" in line]
+    assert len(refusals) == 2
+    reasons = [
+        position[f"{kind}_copyable"]["why_not"].split()[0]
+        for stage in told["stages"]
+        for position in stage["positions"]
+        for kind in ("resnet", "cross_attention")
+        if not position[f"{kind}_copyable"]["possible"]
+    ]
+    assert all(any(name in line for line in refusals) for name in reasons)
 
 
 def test_milliseconds_of_a_diff_add_up(run: Path, experiment: Path) -> None:

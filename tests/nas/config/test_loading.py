@@ -56,7 +56,11 @@ def test_paths_are_relative_to_the_file_that_names_them(tmp_path: Path, monkeypa
 
 def test_a_clip_model_with_a_tag_is_a_name_not_a_path(tmp_path: Path) -> None:
     config = load_config(write(tmp_path, clip={"model": "ViT-B-32", "pretrained": "openai"}))
-    assert config.clip.model == "ViT-B-32"
+    assert (config.clip.model, config.clip.pretrained) == ("ViT-B-32", "openai")
+    config = load_config(write(tmp_path, clip={"model": "ViT-B-32", "pretrained": "clip/own.safetensors"}))
+    assert config.clip.pretrained == str(tmp_path / "clip" / "own.safetensors"), "relative to the file"
+    config = load_config(write(tmp_path), overrides=["clip.model=ViT-B-32", "clip.pretrained=own.safetensors"])
+    assert config.clip.pretrained == str(Path.cwd() / "own.safetensors"), "relative to where it is typed"
 
 
 def test_every_problem_is_named_with_its_place_and_value_at_once(tmp_path: Path) -> None:
@@ -118,13 +122,33 @@ def test_overrides_obey_the_same_laws(tmp_path: Path) -> None:
     [
         ("seed", "an override is written key=value, .* but got 'seed'"),
         ("=3", "an override is written key=value, .* but got '=3'"),
-        ("seed.more=3", "'seed.more=3' cannot be applied: seed is not a section"),
+        ("seed.more=3", "the override seed.more=... cannot be applied: seed is not a section"),
+        ("search..x=3", "an override is written key=value"),
+        ("seed=" + "[" * 3000, "the value of the override 'seed=.*' must be nested at most 32 deep"),
+        ("seed=" + "x" * 300_000, r"an override must have at most 262,144 characters, but .* has 300,005"),
+        ("seed=!!bool x", "the value of the override 'seed=!!bool x' has 1 problem"),
+        ("model='hub:'", "experiment.yaml: a model of the hub is named hub:ORG/NAME"),
         ("search.protected=[", r"the value of the override 'search.protected=\[' is not YAML"),
     ],
 )
 def test_an_override_that_cannot_be_read_is_named(tmp_path: Path, override: str, law: str) -> None:
     with pytest.raises(ConfigError, match=law):
         load_config(write(tmp_path, seed=1), overrides=[override])
+
+
+def test_a_setting_that_is_given_twice_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="seed is given twice on top of the file, last as 3; keep one"):
+        load_config(write(tmp_path), overrides=["seed=4", "seed=3"])
+
+
+def test_every_refusal_names_the_file_and_none_is_longer_than_a_page(tmp_path: Path) -> None:
+    for overrides in (["model=hub:"], ["search.start=" + "x" * 300], ["model=" + "x/" * 5000]):
+        with pytest.raises(ConfigError) as error:
+            load_config(write(tmp_path), overrides=overrides)
+        assert str(tmp_path / "experiment.yaml") in str(error.value)
+        assert len(str(error.value)) < 2000
+    with pytest.raises(ConfigError, match="an override is a text such as"):
+        load_config(write(tmp_path), overrides=[3])  # type: ignore[list-item]  # as from a notebook
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,9 @@
 """CLIP score keeps the laws of scores; a prompt's number is that of its own caption, whatever the batch."""
 
+import shutil
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 import pytest
 import torch
@@ -60,7 +62,11 @@ def test_pictures_are_scored_with_their_own_captions(clip: ClipModel, unet: UNet
     assert judge.judge(pictures, chunk=1) == pytest.approx(expected.tolist(), abs=1e-6)
 
 
-def test_its_digest_is_the_content_of_its_folder_or_its_name_and_tag() -> None:
+def test_its_digest_is_the_content_of_all_that_it_reads(tmp_path: Path) -> None:
     setting = setting_of(chunk_size=2)
-    assert len(ClipJudge(setting, model=BUNDLED).digest) == 16
-    assert ClipJudge(setting, model="ViT-B-32", pretrained="openai").digest == "ViT-B-32/openai"
+    before = ClipJudge(setting, model=BUNDLED).digest
+    folder = shutil.copytree(OPEN_CLIP_DIR, tmp_path / "clip")
+    (folder / "README.md").write_text("a note")
+    assert ClipJudge(setting, model=str(folder)).digest == before
+    (folder / "merges.txt").write_text((folder / "merges.txt").read_text() + "\n")
+    assert ClipJudge(setting, model=str(folder)).digest != before

@@ -1,5 +1,6 @@
 """The judge: its view of a picture is OpenCLIP's own, its score is torchmetrics', and it tells near misses apart."""
 
+import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,9 +13,13 @@ import open_clip
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import load_file, save_file
 from torchmetrics.multimodal import CLIPScore
 
-from nas.evaluation.clip_model import ClipModel
+from nas.evaluation.clip_model import ClipModel, check_clip_name, clip_digest
+from nas.evaluation.clip_weights import clip_weights
+from search_spaces.files.user_error import UserError
+from search_spaces.folders.weight_files import ModelFolderError
 from search_spaces.shapes import OPEN_CLIP_DIR, caption_of, sample_scene
 from search_spaces.shapes.renderer import render
 from search_spaces.shapes.scenes import near_miss
@@ -117,3 +122,61 @@ def test_a_folder_without_safetensors_weights_is_refused(tmp_path: Path) -> None
 def test_a_name_needs_a_tag() -> None:
     with pytest.raises(ValueError, match=r"`clip` must be a folder with .* or a model name .* but got 'ViT-B-32'"):
         ClipModel("ViT-B-32")
+
+
+@pytest.mark.parametrize(
+    ("name", "pretrained", "law"),
+    [
+        ("ViT-B-23", "openai", r"one of OpenCLIP's \d+ models .*, but got 'ViT-B-23'; did you mean ViT-B-32"),
+        ("ViT-B-32-quickgelu", "openia", r"ViT-B-32-quickgelu's tags .*, but got 'openia'; did you mean openai\?"),
+        ("ViT-B-32", "openai", r"the activation that the weights of 'openai' .*; give .* ViT-B-32-quickgelu"),
+        ("hf-hub:somebody/else", "x", r"one of OpenCLIP's \d+ models"),
+        ("roberta-ViT-B-32", "laion2b_s12b_b32k", r"takes its .* from the hub \(`hf_model_name`\)"),
+        ("ViT-B-16-SigLIP", "webli", r"takes its .* from the hub \(`hf_tokenizer_name`\)"),
+        ("ViT-B-32", "weights.bin", r"a tag or an existing \.safetensors file, but got 'weights\.bin'; pickles"),
+        ("ViT-B-32", "./absent.safetensors", r"a tag or an existing \.safetensors file, but got"),
+    ],
+)  # fmt: skip
+def test_a_slip_in_name_or_tag_is_named_before_anything_is_loaded(name: str, pretrained: str, law: str) -> None:
+    with pytest.raises(UserError, match=law):
+        check_clip_name(name, pretrained=pretrained)
+
+
+def test_a_tag_means_safetensors_of_the_hub() -> None:
+    found = clip_weights("ViT-B-32", pretrained="laion2b_s34b_b79k")
+    assert found.repository == ("laion/CLIP-ViT-B-32-laion2B-s34B-b79K", "open_clip_model.safetensors")
+    assert found.preprocess.keys() >= {"mean", "std"}
+
+
+def test_a_file_of_weights_is_loaded_into_a_model_that_open_clip_knows(
+    clip: ClipModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The bundled model's shape under a name of OpenCLIP's, which then reads captions by its own tokenizer."""
+    config = json.loads((OPEN_CLIP_DIR / "open_clip_config.json").read_text())["model_cfg"]
+    config["text_cfg"] = {key: value for key, value in config["text_cfg"].items() if "tokenizer" not in key}
+    config["text_cfg"]["vocab_size"] = 49408
+    monkeypatch.setitem(open_clip.factory._MODEL_CONFIGS, "Bundled", config)
+    weights = load_file(OPEN_CLIP_DIR / "open_clip_model.safetensors")
+    weights["token_embedding.weight"] = torch.zeros(49408, 64)
+    path = tmp_path / "clip.safetensors"
+    save_file(weights, path)
+    model = ClipModel("Bundled", pretrained=str(path))
+    assert model.embed_captions(["a red ring"]).shape == (1, 64)
+    assert torch.equal(model.model.visual.proj, clip.model.visual.proj)
+    before = clip_digest("Bundled", pretrained=str(path))
+    weights["token_embedding.weight"] = torch.ones(49408, 64)
+    save_file(weights, path)
+    assert clip_digest("Bundled", pretrained=str(path)) != before
+    path.write_bytes(path.read_bytes()[:-4])
+    with pytest.raises(ModelFolderError, match=r"clip\.safetensors must be a whole safetensors file"):
+        ClipModel("Bundled", pretrained=str(path))
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_not_finite_are_named(value: float, tmp_path: Path) -> None:
+    folder = shutil.copytree(OPEN_CLIP_DIR, tmp_path / "clip")
+    weights = load_file(folder / "open_clip_model.safetensors")
+    weights["text_projection"][3, 5] = value
+    save_file(weights, folder / "open_clip_model.safetensors")
+    with pytest.raises(ModelFolderError, match=r"be finite numbers, but 1 tensor \(text_projection\) holds N"):
+        ClipModel(str(folder))

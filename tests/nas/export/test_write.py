@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+from contextlib import chdir
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,7 @@ from search_spaces.supernet import Supernet
 from tests.folders import write_pipeline
 from tests.nas.searching import read_json
 from tests.nas.synthetic import shapes_space, write_wanted
+from tests.strangers import MARK, strangers_directory
 from tests.strategies import architectures
 
 SPACE = shapes_space()
@@ -72,8 +74,10 @@ def export_run(run: Path, /, *, out: Path) -> ExportReport:
 
 @pytest.fixture(scope="module")
 def exported(run: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ExportReport]:
+    """Exported from within a stranger's directory, and checked by a process of its own."""
     out = tmp_path_factory.mktemp("exports") / "found"
-    return out, export_run(run, out=out)
+    with chdir(strangers_directory(out.parent / "stranger")):
+        return out, export_run(run, out=out)
 
 
 def test_the_card_in_the_folder_says_how_it_loads_and_that_works(exported: tuple[Path, ExportReport]) -> None:
@@ -120,6 +124,10 @@ def test_the_report_compares_prediction_and_measurement(run: Path, exported: tup
     assert (out / "architecture.json").read_bytes() == (run / "architecture.json").read_bytes()
     assert not list(out.parent.glob("*.part")), "what was written beside has been moved"
     assert not (out / nas.export.verify.PROBE).exists()
+
+
+def test_the_clean_process_looks_for_no_modules_in_the_working_directory(exported: tuple[Path, ExportReport]) -> None:
+    assert not list(exported[0].parent.rglob(MARK))
 
 
 def test_before_and_after_are_drawn_with_the_same_noise(
@@ -199,7 +207,20 @@ def test_a_foreign_folder_is_refused_and_left_alone(run: Path, tmp_path: Path, n
     out.mkdir()
     (out / name).write_text(json.dumps(SPACE.base.to_dict()))
     before = content(tmp_path)
-    with pytest.raises(ExportError, match=r"taken exists and is not an export of this architecture .*; give another"):
+    with pytest.raises(ExportError, match=r"taken exists and is not an export of this architecture; give another"):
+        export_run(run, out=out)
+    assert content(tmp_path) == before
+
+
+def test_the_export_of_an_earlier_result_is_kept_and_a_place_for_the_new_one_is_named(
+    run: Path, tmp_path: Path
+) -> None:
+    out, now = tmp_path / "export", read_json(run / "architecture.json")["arch_id"]
+    out.mkdir()
+    (out / "architecture.json").write_text(json.dumps(SPACE.base.to_dict()))
+    (out / "export.json").write_text("{}")
+    before = content(tmp_path)
+    with pytest.raises(ExportError, match=rf"{now}, but of {SPACE.base.arch_id}: .* say `--out {out}-{now}`"):
         export_run(run, out=out)
     assert content(tmp_path) == before
 

@@ -1,5 +1,6 @@
 """Single-file checkpoints made pipeline folders: every weight arrives, nothing is guessed, pickles stay shut."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -119,3 +120,67 @@ def test_absent_weights_are_named_and_nothing_is_written(
     with pytest.raises(ConversionError, match=law):
         convert_checkpoint(path, out=tmp_path / "out", config=folder)
     assert list(tmp_path.glob("out*")) == []
+
+
+def marked(checkpoint: Path, path: Path, *names: str) -> Path:
+    """The same checkpoint with empty tensors of some names."""
+    save_file(load_file(checkpoint) | {name: torch.zeros(0) for name in names}, path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("marks", "law"),
+    [
+        (
+            ("v_pred",),
+            r"is marked `v_pred`, so `prediction_type` must be \"v_prediction\", but is \"epsilon\" in ",
+        ),
+        (("v_pred", "ztsnr"), r"is marked `ztsnr`, so `rescale_betas_zero_snr` must be true, but is false in .*config"),
+        (("edm_mean",), r"is marked `edm_mean`, trained by EDM: its schedulers are not supported"),
+        (("lora_unet_mid.lora_up.weight",), r"it holds LoRA layers beside the model \(1, such as lora_unet_mid"),
+    ],
+)
+def test_what_a_file_says_of_itself_must_be_what_the_config_says(
+    marks: tuple[str, ...], law: str, folder: Path, checkpoint: Path, tmp_path: Path
+) -> None:
+    file = marked(checkpoint, tmp_path / "model.safetensors", *marks)
+    with pytest.raises(ConversionError, match=law):
+        convert_checkpoint(file, out=tmp_path / "out", config=folder)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_marked_file_is_converted_by_a_config_that_agrees(folder: Path, checkpoint: Path, tmp_path: Path) -> None:
+    config = configs_only(folder, tmp_path / "configs")
+    path = config / "scheduler" / "scheduler_config.json"
+    agreed = {"prediction_type": "v_prediction", "rescale_betas_zero_snr": True}
+    path.write_text(json.dumps(json.loads(path.read_text()) | agreed))
+    file = marked(checkpoint, tmp_path / "model.safetensors", "v_pred", "ztsnr")
+    convert_checkpoint(file, out=tmp_path / "out", config=config)
+    written = json.loads((tmp_path / "out" / "scheduler" / "scheduler_config.json").read_text())
+    assert written["prediction_type"] == "v_prediction"
+
+
+@pytest.mark.parametrize(
+    ("prefix", "law"),
+    [
+        (
+            "first_stage_model.",
+            r"holds no autoencoder \(first_stage_model\.\*\), which no config can give",
+        ),
+        ("cond_stage_model.", r"holds no text encoder \(cond_stage_model\.\*\), which no config can give"),
+    ],
+)
+def test_a_file_without_a_part_says_so(prefix: str, law: str, folder: Path, checkpoint: Path, tmp_path: Path) -> None:
+    path = tmp_path / "partial.safetensors"
+    save_file({name: weight for name, weight in load_file(checkpoint).items() if not name.startswith(prefix)}, path)
+    with pytest.raises(ConversionError, match=law):
+        convert_checkpoint(path, out=tmp_path / "out", config=folder)
+
+
+def test_inpainting_is_named(folder: Path, checkpoint: Path, tmp_path: Path) -> None:
+    weights = load_file(checkpoint)
+    first = "model.diffusion_model.input_blocks.0.0.weight"
+    weights[first] = torch.zeros(len(weights[first]), 9, 3, 3)
+    save_file(weights, tmp_path / "inpainting.safetensors")
+    with pytest.raises(ConversionError, match=r"reads 9 channels and must read 4: an inpainting model, which is not"):
+        convert_checkpoint(tmp_path / "inpainting.safetensors", out=tmp_path / "out", config=folder)

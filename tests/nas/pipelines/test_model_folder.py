@@ -12,6 +12,7 @@ import torch
 from nas.pipelines.index import PipelineClass
 from nas.pipelines.model_folder import ModelFolder
 from nas.pipelines.source import find_model
+from search_spaces.files.digests import folder_digest
 from search_spaces.folders.loading import ModelFolderError, load_unet
 from search_spaces.shapes import PIPELINE_DIR
 from tests.folders import write_pipeline
@@ -72,3 +73,32 @@ def test_its_birth_imports_no_torch() -> None:
         f"find_model({str(PIPELINE_DIR)!r}); assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["README.md", "unet/diffusion_pytorch_model.fp16.safetensors", "vae/model.bin", "safety_checker/config.json"],
+)
+def test_its_digest_covers_nothing_that_is_not_read(name: str, folder: Path) -> None:
+    (folder / name).parent.mkdir(exist_ok=True)
+    (folder / name).write_bytes(b"whatever")
+    assert ModelFolder(folder).digest() == ModelFolder(PIPELINE_DIR).digest() == folder_digest(PIPELINE_DIR)
+
+
+def test_its_digest_covers_everything_that_is_read(folder: Path) -> None:
+    model = ModelFolder(folder)
+    seen = {model.digest()}
+    for path in model.files():
+        before = path.read_bytes()
+        path.write_bytes(before + b" ")
+        seen.add(model.digest())
+        path.write_bytes(before)
+    assert {path.relative_to(folder).as_posix() for path in model.files()} == {
+        path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()
+    }
+    assert len(seen) == 1 + len(model.files())
+
+
+def test_its_digest_covers_all_shards_and_their_index(tmp_path: Path) -> None:
+    model = ModelFolder(write_pipeline(tmp_path / "model", width=16, sharded=True))
+    assert {path.name for path in model.part_files("unet")} == {path.name for path in model.part("unet").iterdir()}

@@ -82,10 +82,11 @@ def test_one_merge_says_which_action_a_score_is_of(old: Path) -> None:
     run = open_run(old)
     scores, keys = run.scores(), ["arch_id", "weights_digest"]
     for frame, mean in ((run.rounds(), "clip"), (run.evaluations(), None)):
-        merged = frame.drop(columns="clip", errors="ignore").merge(scores, on=keys)
+        merged = frame.merge(scores, on=keys, suffixes=("_mean", ""))
         assert len(merged) == frame["num_prompts"].sum(), "each prompt once"
         if mean is not None:
             assert merged.groupby("round")["clip"].mean().tolist() == pytest.approx(frame[mean].tolist())
+            assert merged.groupby("round")["clip_mean"].first().tolist() == frame[mean].tolist()
 
 
 @pytest.mark.parametrize("name", ["rounds", "evaluations", "scores"])

@@ -9,6 +9,7 @@ from nas.config.loading import load_config
 from nas.runs.trace import read_trace
 from nas.search.cost import CostEstimate, Pace, Work
 from nas.search.estimate import estimate_cost, expected_work
+from nas.search.progress import Progress, RoundDone
 from tests.nas.searching import comparable_trace, search
 from tests.nas.synthetic import FREE_BLOCKS, small_config, write_experiment
 
@@ -23,6 +24,29 @@ def test_a_search_does_what_was_foreseen(run: Path, experiment: Path) -> None:
     assert least.num_rounds <= len(trained) <= most.num_rounds
     assert least.num_training_steps <= sum(event["iterations"] for event in trained) <= most.num_training_steps
     assert least.num_pictures <= num_pictures <= most.num_pictures
+
+
+def test_who_watches_is_told_of_all_work_and_of_every_round(run: Path, experiment: Path) -> None:
+    told: list[Progress] = []
+    rounds: list[RoundDone] = []
+    search(experiment, run, on_progress=told.append, on_round=rounds.append)
+    events = read_trace(run / "trace.jsonl")
+    assert [each.num_pictures for each in told] == sorted(each.num_pictures for each in told)
+    assert [each.num_training_steps for each in told] == sorted(each.num_training_steps for each in told)
+    assert told[-1].num_pictures == NUM_PROMPTS * sum(event["event"] == "evaluation" for event in events)
+    assert told[-1].num_training_steps == sum(event.get("iterations", 0) for event in events)
+    own = {
+        event["round"]: (event["predicted_latency_ms"], event["clip"]["mean"])
+        for event in events
+        if event["event"] == "evaluation" and event["action"] is None
+    }
+    decisions = [event for event in events if event["event"] == "decision"]
+    assert [(each.round, each.actions, each.stop) for each in rounds] == [
+        (event["round"], tuple(event["actions"]), event["stop"]) for event in decisions
+    ]
+    for each in rounds:
+        assert each.score is not None
+        assert (each.latency_ms, each.score.mean) == own[each.round]
 
 
 def test_exhaustive_pictures_are_counted_by_hand(tmp_path: Path) -> None:

@@ -4,18 +4,23 @@ import shutil
 import signal
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+import nas.config.experiment
+import nas.search.staff
 import nas.workers.pool
 from latency import write_table
+from nas.config.digests import result_digests
 from nas.config.extension import ChangedConfigError
 from nas.config.loading import load_config
 from nas.runs.spec import read_spec
-from nas.runs.trace import read_trace
+from nas.runs.trace import TraceError, read_trace
 from nas.workers.worker import EvaluationResult, EvaluationTask
-from tests.nas.searching import comparable_trace, exit_code, same_result, search, search_until_training
+from search_spaces.shapes import PIPELINE_DIR
+from tests.nas.searching import IdlePool, comparable_trace, exit_code, same_result, search, search_until_training
 from tests.nas.synthetic import shapes_space, synthetic_table, write_experiment
 
 FIRST, THEN = "search.target_ratio=0.96", "search.target_ratio=0.94"
@@ -111,3 +116,22 @@ def test_a_search_for_another_device_finds_the_scores_of_the_first(tmp_path: Pat
     assert made == []
     assert two.architecture == one.architecture
     assert two.predicted_latency_ms == pytest.approx(2 * one.predicted_latency_ms)
+
+
+def test_a_run_whose_digests_cover_whole_folders_goes_on(
+    experiment: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As 0.1.0 began them; the slow part is the search that stands for one of its."""
+    folder = Path(shutil.copytree(PIPELINE_DIR, tmp_path / "model"))
+    (folder / "README.md").write_text("a note")
+    overrides = [FIRST, f"model={folder}"]
+    with monkeypatch.context() as patch:
+        patch.setattr(nas.config.experiment, "result_digests", partial(result_digests, whole_folders=True))
+        search(experiment, tmp_path / "run", overrides=overrides)
+    trace = (tmp_path / "run" / "trace.jsonl").read_bytes()
+    monkeypatch.setattr(nas.search.staff, "make_pool", lambda *args, **kwargs: IdlePool())
+    search(experiment, tmp_path / "run", overrides=overrides)
+    assert (tmp_path / "run" / "trace.jsonl").read_bytes() == trace
+    (folder / "README.md").write_text("another note")
+    with pytest.raises(TraceError, match="model, table or library changed since"):
+        search(experiment, tmp_path / "run", overrides=overrides)

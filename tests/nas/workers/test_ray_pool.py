@@ -1,5 +1,6 @@
 """The pool on real Ray with tiny workers: on a cluster of simulated machines, most of them sharing one start of Ray."""
 
+import importlib.util
 import logging
 import os
 import signal
@@ -9,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import chdir
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -29,6 +31,7 @@ from nas.workers.ray_pool import RayPool
 from nas.workers.ray_weights import WeightsHistory
 from nas.workers.settings import WorkerSettings
 from tests.nas.tiny_worker import TinyResult, TinySpec, TinyTask, TinyWorker
+from tests.strangers import strangers_directory
 
 
 class Clock:
@@ -47,10 +50,11 @@ MakePool = Callable[..., RayPool[TinyTask, TinyResult]]
 
 
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[Cluster]:
-    """A head with two processors, joined by this process; nodes come and go."""
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A head with two processors, joined by this process from a stranger's directory; nodes come and go."""
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, "object_store_memory": STORE_BYTES})
-    assert connect(cluster.address)
+    with chdir(strangers_directory(tmp_path_factory.mktemp("ray") / "stranger")):
+        assert connect(cluster.address)
     yield cluster
     ray.shutdown()
     cluster.shutdown()
@@ -72,6 +76,13 @@ def make_pool(cluster: Cluster, tmp_path: Path) -> Iterator[MakePool]:
     for pool in pools:
         pool.close()
     assert ray.is_initialized(), "a Ray that a pool did not start is not its to end"
+
+
+def test_workers_look_for_no_modules_in_the_working_directory(cluster: Cluster) -> None:
+    def is_found() -> bool:
+        return importlib.util.find_spec("planted") is not None
+
+    assert not ray.get(ray.remote(num_cpus=0)(is_found).remote())
 
 
 def tasks(num: int, /, **acts: int) -> list[TinyTask]:

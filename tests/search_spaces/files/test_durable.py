@@ -20,6 +20,7 @@ from search_spaces.files.durable import (
     is_part,
     put_copy,
     set_aside,
+    settled_file,
     storage_errors,
     sweep,
     sweep_beside,
@@ -39,7 +40,7 @@ def test_a_file_is_replaced_when_the_block_ends(tmp_path: Path) -> None:
     write_text(path, "old")
     with whole(path) as part:
         part.write_text("new")
-        assert is_part(part)
+        assert is_part(part.parent)
         assert path.read_text() == "old"
     assert path.read_text() == "new"
     assert names(path.parent) == ["file"]
@@ -198,11 +199,15 @@ def test_parts_are_swept_when_who_wrote_them_is_dead_and_not_before(tmp_path: Pa
     (tmp_path / "mine.part").write_text("a file of somebody who likes this name")
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "file.elsewhere-1.part").write_text("being written on another machine")
+    host = os.uname().nodename.partition(".")[0]
+    (tmp_path / "a" / f"file.{host}-{os.getpid()}.part").write_text("left by a process of this number elsewhere")
     with subprocess.Popen(
         [sys.executable, "-c", LEAVES_PARTS, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"written\n"
+        with pytest.warns(LeftoverWarning, match=rf"a/file\.{host}-{os.getpid()}\.part$"):
+            sweep(tmp_path)
         before = sorted(tmp_path.rglob("*"))
         sweep(tmp_path)
         assert sorted(tmp_path.rglob("*")) == before
@@ -318,6 +323,51 @@ def test_what_cannot_be_replaced_is_refused_before_anything_is_written(
             pytest.fail("there is nothing to write")
     assert names(tmp_path) == before
     assert names(Path()) == []
+
+
+def test_what_appears_at_the_last_moment_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the last check and each rename of a folder, somebody else makes a folder there."""
+    place, replace = tmp_path / "folder", os.replace
+    for num_renames in (0, 1):
+        if num_renames:
+            place.mkdir()
+            (place / "a").write_text("old")
+        left = [num_renames]
+
+        def raced(source: Path, target: Path, left: list[int] = left) -> None:
+            if target == place and left.pop() == 0:
+                place.mkdir()
+                (place / "thesis").write_text("thesis")
+            replace(source, target)
+            left.append(0)
+
+        if not num_renames:
+            left.append(0)
+        with monkeypatch.context() as patch, warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            patch.setattr(os, "replace", raced)
+            law = pytest.raises(PlaceError, match=r"written to meanwhile")
+            with law, whole(place, check=lambda old: None) as part:
+                part.mkdir()
+                (part / "b").write_text("new")
+        assert texts(place) == {"thesis": "thesis"}
+        if num_renames:
+            (kept,) = tmp_path.glob("folder.*.part/.old/folder")
+            assert texts(kept) == {"a": "old"}
+            assert str(kept) in str(told[-1].message)
+            with pytest.warns(LeftoverWarning, match="written by somebody else meanwhile"):
+                sweep_beside(place)
+            assert kept.is_dir(), "what somebody may miss is never swept"
+        (place / "thesis").unlink()
+        place.rmdir()
+
+
+def test_a_place_below_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("old")
+    with pytest.raises(PlaceError, match=r"new must lie in a folder, but .*/file is none"):
+        settled_file(tmp_path / "file" / "deep" / "new")
+    with pytest.raises(PlaceError, match="a folder stands there"):
+        settled_file(tmp_path)
 
 
 def test_a_file_and_a_folder_do_not_replace_each_other(tmp_path: Path) -> None:

@@ -5,12 +5,15 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from safetensors.torch import load_file, save_file
 
+from nas.pipelines.folder import PipelineParts
+from nas.pipelines.model_folder import ModelFolder
 from search_spaces.folders.checked_loading import load_model
 from search_spaces.folders.loading import ModelFolderError, load_unet
 from search_spaces.folders.weight_files import read_header, stored_dtype, stored_tensors, weight_files
@@ -86,7 +89,12 @@ def test_a_file_cut_short_is_refused(num_bytes: int, law: str, folder: Path) -> 
     [
         (b"{not json}", "its header must be"),
         (b"\xff\xfe\xfd\xfc", "its header must be"),
-        (b'{"a": {"dtype": "F32", "shape": [2]}}', "KeyError"),
+        (b'{"a": {"dtype": "F32", "shape": [2]}}', "a in its header has not exactly a type, a shape and two offsets"),
+        (b"[]", "its header is a list and no object"),
+        (b'{"a": {"dtype": 1.0, "shape": [2], "data_offsets": [0, 4]}}', "a in its header has not exactly"),
+        (b'{"a": {"dtype": "F32", "shape": [0.5, 2], "data_offsets": [0, 4]}}', "a in its header has not exactly"),
+        (b'{"a": {"dtype": "F32", "shape": [-1, -1], "data_offsets": [0, 4]}}', "a in its header has not exactly"),
+        (b'{"a": {"dtype": "F32", "shape": [1], "data_offsets": [0, "4"]}}', "a in its header has not exactly"),
         (
             b'{"a": {"dtype": "F32", "shape": [2], "data_offsets": [0, 4]}}',
             r"the bytes of a do not fit its shape \[2\]",
@@ -137,7 +145,7 @@ def test_absent_shards_and_tensors_of_shards_are_named(tmp_path: Path) -> None:
     with pytest.raises(ModelFolderError, match=r"every shard .* must be there, but \S+-00002-of-\S+ is not; download"):
         load_unet(folder)
     index.write_text("{}")
-    with pytest.raises(ModelFolderError, match="must be JSON with a `weight_map`"):
+    with pytest.raises(ModelFolderError, match="must have a `weight_map` of files by tensor, but that is"):
         load_unet(folder)
     index.write_text(json.dumps({"weight_map": {"a": "../secret.bin"}}))
     with pytest.raises(ModelFolderError, match=r"must name safetensors files beside it, but names '\.\./secret\.bin'"):
@@ -202,3 +210,61 @@ def test_loading_holds_one_copy_of_the_weights(folder: Path, tmp_path: Path) -> 
         [sys.executable, "-c", PEAK, folder, large], capture_output=True, text=True, check=True, cwd=Path.cwd()
     )
     assert 0.8 < float(done.stdout) < 1.3, "seen: 0.98"
+
+
+@pytest.mark.parametrize(
+    ("rename", "law"),
+    [
+        (lambda name: f"_orig_mod.{name}", r"all names begin with `_orig_mod\.`: .* save `model\._orig_mod`"),
+        (lambda name: f"module.{name}", r"all names begin with `module\.`: .* save `model\.module`"),
+        (lambda name: f"base_model.model.{name}", r"all names begin with .* save `model\.merge_and_unload\(\)`"),
+        (
+            lambda name: name.replace("to_q.", "to_q.base_layer."),
+            r"\d+ belong to LoRA or another adapter, .*: fuse",
+        ),
+    ],
+)
+def test_names_of_a_wrapped_model_say_how_to_save_it(rename: Any, law: str, folder: Path) -> None:
+    path = unet_of(folder) / WEIGHTS
+    save_file({rename(name): weight for name, weight in load_file(path).items()}, path)
+    with pytest.raises(ModelFolderError, match=law):
+        load_unet(folder)
+
+
+@pytest.mark.parametrize("part", ["unet", "vae", "text_encoder"])
+def test_weights_that_are_not_finite_are_named(part: str, folder: Path) -> None:
+    (path,) = (folder / part).glob("*.safetensors")
+    weights = load_file(path)
+    name = sorted(weights)[0]
+    weights[name].view(-1)[0] = float("nan")
+    save_file(weights, path)
+    with pytest.raises(ModelFolderError, match=rf"{part} must be finite numbers, but 1 tensor .* holds NaN .* float32"):
+        PipelineParts.load(ModelFolder(folder)) if part != "unet" else load_unet(folder)
+
+
+@pytest.mark.parametrize(
+    ("entry", "law"),
+    [
+        ({"dtype": "F32", "shape": [2], "data_offsets": [4, 12]}, "leave a gap at byte 0"),
+        ({"dtype": "F32", "shape": [True], "data_offsets": [0, 4]}, "has not exactly a type, a shape and two offsets"),
+        ({"dtype": "F32", "shape": [-1, -1], "data_offsets": [0, 4]}, "has not exactly a type, a shape"),
+        ({"dtype": "F4", "shape": [8], "data_offsets": [0, 4]}, "is stored as 'F4', which is none of F64"),
+        ({"dtype": "F32", "shape": [1]}, "has not exactly a type, a shape and two offsets"),
+        (7, "has not exactly a type, a shape and two offsets"),
+    ],
+)
+def test_a_header_obeys_the_format_to_the_letter(entry: Any, law: str, tmp_path: Path) -> None:
+    header = json.dumps({"weight": entry}).encode()
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(len(header).to_bytes(8, "little") + header + bytes(12))
+    with pytest.raises(ModelFolderError, match=rf"model\.safetensors must be a whole safetensors file, but .*{law}"):
+        read_header(path)
+
+
+@pytest.mark.parametrize("nested", ['{"a":', "["])
+def test_a_header_that_is_nested_without_end_is_refused(nested: str, tmp_path: Path) -> None:
+    header = (nested * 100_000).encode()
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(len(header).to_bytes(8, "little") + header)
+    with pytest.raises(ModelFolderError, match=r"must be a whole safetensors file, but its header must be JSON"):
+        read_header(path)

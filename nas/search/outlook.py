@@ -1,0 +1,58 @@
+"""How far a search is, and when it will end: bounds of its work, what is done, and the pace. Pure."""
+
+from dataclasses import dataclass
+
+from nas.search.cost import Pace, Work
+from nas.search.progress import Progress
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outlook:
+    """What a search is expected to be.
+
+    Attributes:
+        least: The least work.
+        most: The most.
+        pace: As it was measured; None where nothing was.
+    """
+
+    least: Work
+    most: Work
+    pace: Pace | None = None
+
+    @property
+    def last_round(self) -> int:
+        """The last round that it may come to; rounds count from 0."""
+        return max(self.most.num_rounds - 1, 0)
+
+    def foresees(self, progress: Progress, /) -> bool:
+        """Whether the bounds hold so far: those of an extended search are not known."""
+        return progress.round <= self.last_round and progress.num_pictures <= self.most.num_pictures
+
+    def share(self, progress: Progress, /) -> float:
+        """Share of the most that is done, by time where the pace is known and by pictures otherwise; at most 1."""
+        done, most = self._cost(progress.num_pictures, progress.num_training_steps), self._cost_of(self.most)
+        return min(done / most, 1.0) if most else 0.0
+
+    def left_s(self, progress: Progress, /, *, elapsed_s: float) -> tuple[float, float] | None:
+        """Seconds to the end, at least and at most; None where the pace is not known.
+
+        Args:
+            progress: Where it stands.
+            elapsed_s: Since the work began, by which the measured pace is corrected when a tenth is done.
+        """
+        if self.pace is None:
+            return None
+        done = self._cost(progress.num_pictures, progress.num_training_steps)
+        least, most = self._cost_of(self.least), self._cost_of(self.most)
+        slowness = elapsed_s / done if done > 0.1 * least else 1.0
+        return slowness * max(least - done, 0.0), slowness * max(most - done, 0.0)
+
+    def _cost_of(self, work: Work) -> float:
+        return self._cost(work.num_pictures, work.num_training_steps)
+
+    def _cost(self, num_pictures: int, num_training_steps: int) -> float:
+        """In seconds at the measured pace, or in pictures."""
+        if self.pace is None:
+            return float(num_pictures)
+        return num_pictures * self.pace.seconds_per_picture + num_training_steps * self.pace.seconds_per_training_step

@@ -1,0 +1,65 @@
+"""Locks on files and folders themselves: no lock file that could be deleted, and none that outlives its process."""
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+if sys.platform != "win32":
+    import fcntl
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """A file or folder that is locked until it is released or the process ends, however it ends.
+
+    Attributes:
+        path: Where it stood when it was locked.
+        descriptor: The system's, of what is locked.
+    """
+
+    path: Path
+    descriptor: int
+
+    def stands(self) -> bool:
+        """Whether what is locked still stands where it was: it was neither moved, nor removed, nor replaced."""
+        try:
+            return os.path.samestat(os.fstat(self.descriptor), self.path.stat())
+        except OSError:
+            return False
+
+    def release(self) -> None:
+        """Let others have it."""
+        os.close(self.descriptor)
+
+
+def locked(path: Path, /, *, make: bool = False, wait: bool = False) -> Lock | None:
+    """Lock what stands at a path.
+
+    Args:
+        path: A file or a folder.
+        make: Whether to make an empty file where nothing stands.
+        wait: Whether to wait for who holds the lock.
+
+    Returns:
+        The lock; None where somebody else holds it.
+
+    Raises:
+        OSError: Nothing stands there, it cannot be opened, or the file system has no locks.
+    """
+    if sys.platform == "win32":
+        raise OSError(f"there are no locks on {path} on this system")
+    flags = os.O_RDWR | os.O_CREAT if make else os.O_RDONLY | os.O_NONBLOCK
+    while True:
+        lock = Lock(path, os.open(path, flags, 0o666))
+        try:
+            fcntl.flock(lock.descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.release()
+            return None
+        except BaseException:
+            lock.release()
+            raise
+        if lock.stands():
+            return lock
+        lock.release()  # who held it before has put another in its place
