@@ -1,5 +1,6 @@
 """What an installation brings by name: the template, the demo's config, models, tables, captions and their judge."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,9 @@ from latency.blocks.models import latency_model
 from latency.documents.shipped import shipped_tables
 from nas.cli.app import app
 from nas.config.bundled import bundled
+from nas.config.experiment import copies_made
 from nas.config.loading import ConfigError, load_config
+from nas.config.sections import SearchConfig
 from nas.config.template import DEMO_TRAINING, TEMPLATE, write_template
 from nas.pipelines.source import local_folder
 from nas.references.base_model import base_model
@@ -102,3 +105,18 @@ def test_a_source_that_is_a_table_takes_a_shipped_name(tmp_path: Path) -> None:
     config = load_config(tmp_path / "mine.yaml", overrides=[source])
     path = config.latency_source.settings["path"]
     assert read_latency_table(path).digest == read_latency_table("shapes_cpu_torch_eager").digest
+
+
+@pytest.mark.parametrize(
+    ("settings", "num"),
+    [({}, 1), ({"max_copies": 0}, 0), ({"max_copies": 5}, 2), ({"max_copies": 5, "max_copies_per_block": 3}, 3)],
+)
+def test_prices_are_needed_for_the_copies_that_a_search_can_come_to_have(settings: dict[str, int], num: int) -> None:
+    search = SearchConfig(target_ratio=0.5, **settings)
+    base = base_model("shapes").space.base
+    assert copies_made(search, base, base=base) == num
+    place, position = next(base.positions())
+    doubled = base.with_position(place, replace(position, cross_attentions=2))
+    assert copies_made(search, doubled, base=base) == min(search.max_copies_per_block, search.max_copies + 1)
+    other = SearchConfig(target_ratio=0.5, algorithm="a plugin's")
+    assert copies_made(other, base, base=base) == other.max_copies_per_block, "nothing is known of its copies"

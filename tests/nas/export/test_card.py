@@ -47,7 +47,7 @@ def test_it_says_what_was_cut_out_of_what_and_what_it_costs_and_scores() -> None
     card = model_card(REPORT, FOUND)
     assert "cut out of `sd15`: 9 of 16 cross-attentions and 12 of 22 ResNets" in card
     assert "| MACs at 77 text tokens | 0.000 G | 0.000 G |" in card
-    assert "| CLIP score | 0.3600 | 0.3500 |" in card
+    assert "| CLIP selection score | 0.3600 | 0.3500 |" in card
     assert "[0.3000, 0.4000], by which it was chosen" in card
     assert all(f"`{action}`" in card for action in SPEC["actions"])
 
