@@ -43,7 +43,7 @@ def user_errors(command: Callable[P, R], /) -> Callable[P, R]:
 
     @functools.wraps(command)
     def reported(*args: P.args, **kwargs: P.kwargs) -> R:
-        output, sys.stdout = sys.stdout, CheckedOutput(sys.stdout)  # type: ignore[assignment]  # it has all of one
+        output, sys.stdout = sys.stdout, CheckedOutput(sys.stdout)  # it has all that a stream has
         try:
             with _plain_warnings():
                 answer = command(*args, **kwargs)

@@ -52,7 +52,7 @@ def status(
     state = f"finished, {finished['stop']}" if finished else "unfinished"
     screen.sentence(f"{run}: {state}", style="bold")
     score = score_label(started.get("score", {}).get("name", "clip"))
-    screen.print(_rounds(rounds, score=score, found=finished and finished["arch_id"]))
+    screen.print(_rounds(rounds, score=score, found=finished["arch_id"] if finished else None))
     if (executed := _executed(events, evaluation_frame(events), score=score)).row_count:
         screen.print(executed)
     if started:

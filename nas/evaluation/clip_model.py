@@ -34,11 +34,11 @@ class ClipModel:
         if pretrained is None:
             config, weights = check_clip_folder(_folder(name)), _folder(name) / WEIGHTS
             source, settings = f"local-dir:{name}", dict[str, Any]()
+            check_clip_size(config, weights)
         else:
             found = clip_weights(name, pretrained=pretrained)
             config, weights, source = open_clip.get_model_config(name), found.found(), name
             settings = {"pretrained": str(weights), "force_preprocess_cfg": found.preprocess}
-        check_clip_size(config, weights)
         with faults_told(weights, what="an OpenCLIP model of its config"):
             self.model = open_clip.create_model(source, require_pretrained=True, pretrained_text=False, **settings)
         check_finite(self.model, weights)
@@ -53,7 +53,6 @@ class ClipModel:
                 "restore the folder from where it came"
             )
         self.model.eval().requires_grad_(False)
-        self._tokenizer = open_clip.get_tokenizer(source)
         preprocess = open_clip.get_model_preprocess_cfg(self.model)
         size = preprocess["size"]
         self._size = tuple(size) if isinstance(size, (list, tuple)) else (size, size)

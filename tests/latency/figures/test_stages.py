@@ -58,12 +58,12 @@ def test_every_block_has_its_bar_in_its_colour_and_every_stage_its_name():
 
 @pytest.mark.parametrize("name", ["$\\frac{$", "a$b$c", "[/x]{}%s"])
 def test_a_devices_name_is_no_formula(name: str, tmp_path: Path):
-    about = {"device": replace(TABLE.device, name=name), "runtime": TABLE.runtime}
+    device, runtime = replace(TABLE.device, name=name), TABLE.runtime
     base = MeasuredModel(architecture=SPACE.base, predicted_ms=20, measured_ms=21)
     for figure in (
-        stage_figure(PREDICTION, space=SPACE, **about),
-        block_figure(PREDICTION, space=SPACE, **about),
-        calibration_figure(Calibration(base=base, subnetworks=(base,)), **about),
+        stage_figure(PREDICTION, space=SPACE, device=device, runtime=runtime),
+        block_figure(PREDICTION, space=SPACE, device=device, runtime=runtime),
+        calibration_figure(Calibration(base=base, subnetworks=(base,)), device=device, runtime=runtime),
     ):
         assert name in figure.axes[0].get_title()
         write_figure(figure, tmp_path / "picture.svg")

@@ -1,6 +1,7 @@
 """Experiments as YAML: every problem named with its place, overrides, paths, and what makes two searches the same."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -139,6 +140,14 @@ def test_an_override_that_cannot_be_read_is_named(tmp_path: Path, override: str,
 def test_a_setting_that_is_given_twice_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="seed is given twice on top of the file, last as 3; keep one"):
         load_config(write(tmp_path), overrides=["seed=4", "seed=3"])
+
+
+def test_a_place_that_cannot_be_written_down_is_refused(tmp_path: Path) -> None:
+    """Its run could not be read again: YAML has no word for it."""
+    folder = tmp_path / os.fsdecode(b"\xff")
+    folder.mkdir()
+    with pytest.raises(ConfigError, match=r"clip\.model: 'judge' is no path: 'utf-8' codec can't encode"):
+        load_config(write(folder))
 
 
 def test_every_refusal_names_the_file_and_none_is_longer_than_a_page(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from transformers import AutoTokenizer
 
 from nas.evaluation.clip_model import ClipModel, check_clip_name
 from nas.pipelines.convert import convert_checkpoint
@@ -163,6 +164,20 @@ def test_the_tokenizer_of_a_clip_folder_brings_no_code(name: str, changes: dict[
     planted(folder / name, **changes)
     with pytest.raises(ModelFolderError, match=rf"{name} must"):
         check_clip_name(str(folder), pretrained=None)
+
+
+def test_no_tokenizer_is_trusted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Behind the list of what may stand in a config there is a second lock."""
+    calls, load = list[dict[str, Any]](), AutoTokenizer.from_pretrained
+
+    def told(source: Any, **settings: Any) -> Any:
+        calls.append(settings)
+        return load(source, **settings)
+
+    monkeypatch.setattr(AutoTokenizer, "from_pretrained", told)
+    ClipModel(str(OPEN_CLIP_DIR))
+    locks = [(call["trust_remote_code"], call["local_files_only"]) for call in calls]
+    assert locks == [(False, True)]
 
 
 def test_what_only_lies_in_a_clip_folder_is_left_alone(tmp_path: Path) -> None:

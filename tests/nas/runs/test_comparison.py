@@ -27,7 +27,7 @@ def action(round_number: int, half: float) -> dict[str, Any]:
     }
 
 
-EVENTS = [
+EVENTS: list[dict[str, Any]] = [
     {"event": "search_started", "digests": {"protocol": "p0"}},
     {"event": "trained", "round": 0, "weights_digest": "w0"},
     {"event": "evaluation", "round": 0, "action": None, "arch_id": "a0", "clip": interval(0.65, 0.1)},
