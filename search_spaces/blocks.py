@@ -4,7 +4,7 @@ Two blocks of equal signature cost the same on a device, wherever they stand. Kn
 (parameters, multiply-accumulates); knows neither weights nor milliseconds.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from enum import StrEnum
 
 from search_spaces.files.user_error import UserError
@@ -48,9 +48,13 @@ class BlockSignature:
     variant: str = ""
 
     def __post_init__(self) -> None:
-        numbers = {k: v for k, v in asdict(self).items() if k not in ("kind", "variant")}
-        negative = {k: v for k, v in numbers.items() if v < 0}
-        if negative:
+        numbers = (
+            self.in_channels, self.out_channels, self.height, self.width, self.layers, self.heads, self.head_dim,
+            self.cross_attention_dim, self.context_tokens, self.temb_channels,
+        )  # fmt: skip
+        if min(numbers) < 0:
+            negative = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("kind", "variant")}
+            negative = {name: value for name, value in negative.items() if value < 0}
             raise UserError(f"a block signature holds no negative number, but got {negative} for kind {self.kind}")
         if self.kind is BlockKind.CROSS_ATTENTION and self.heads * self.head_dim == 0:
             raise UserError("a cross_attention signature needs `heads` and `head_dim` of at least 1")

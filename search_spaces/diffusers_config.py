@@ -13,7 +13,7 @@ from search_spaces.files.user_error import UserError
 from search_spaces.stock_law import depths_of, mid_stage, mid_type, stock_reasons
 from search_spaces.stock_space import SpaceForm, StockSpace
 from search_spaces.unet_keys import unet_faults
-from search_spaces.unet_space import UNetSpace
+from search_spaces.unet_space import DEFAULT_MAX_COPIES, UNetSpace
 from search_spaces.wiring import StageGeometry
 
 DOWN_BLOCKS: Final = {"CrossAttnDownBlock2D": True, "DownBlock2D": False}
@@ -69,7 +69,7 @@ def _per_position(value: Any, num: int) -> tuple[int, ...]:
 
 
 def space_from_config(
-    config: Mapping[str, Any], /, *, max_copies: int = 2, form: SpaceForm = SpaceForm.ANY
+    config: Mapping[str, Any], /, *, max_copies: int = DEFAULT_MAX_COPIES, form: SpaceForm = SpaceForm.ANY
 ) -> UNetSpace:
     """The search space of any UNet that a `UNet2DConditionModel` config describes.
 

@@ -46,6 +46,9 @@ def describe_space(
         "num_removals": len(removals),
         "num_copies": len(copies),
         **total,
+        "latent_height": height or space.sample_size[0],
+        "latent_width": width or space.sample_size[1],
+        "context_tokens": context_tokens,
         "stages": [
             {
                 "place": stage.place,

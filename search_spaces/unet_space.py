@@ -26,6 +26,7 @@ from search_spaces.wiring import (
 )
 
 DEFAULT_CONTEXT_TOKENS: Final = 77  # CLIP's
+DEFAULT_MAX_COPIES: Final = 2  # per block: one default for spaces, searches, tables and kits, so that they fit
 KINDS: Final = (BlockKind.CROSS_ATTENTION, BlockKind.RESNET)
 COPYING: Final = 0.2  # share of copies among the steps to a random architecture
 
@@ -63,7 +64,7 @@ class UNetSpace:
     conditioning_channels: tuple[int, ...]
     resnet_variant: str = ""
     attention_variant: str = ""
-    max_copies: int = 2
+    max_copies: int = DEFAULT_MAX_COPIES
 
     @property
     def base(self) -> Architecture:

@@ -82,6 +82,21 @@ def test_wheel_names_its_command_and_licence(wheel: Path) -> None:
     assert f"{info}/licenses/LICENSE" in archive.namelist()
     entry_points = archive.read(f"{info}/entry_points.txt").decode().splitlines()
     assert entry_points == ["[console_scripts]", "nas = nas.cli:main"]
+    page = (ROOT / "docs" / "package.md").read_text(encoding="utf-8")
+    assert archive.read(f"{info}/METADATA").decode().endswith(page), "what a package index shows"
+
+
+def test_make_demo_is_the_search_and_the_export_that_the_readme_promises() -> None:
+    """What it would run; `tests/nas/cli/test_demo.py` runs the same way at a small size."""
+    commands = run("make", "-n", "demo", cwd=ROOT)
+    wanted = (
+        "-m search_spaces.shapes runs/demo-pictures",
+        "search experiments/demo.yaml --out runs/demo",
+        "export runs/demo",
+    )
+    places = [commands.find(words) for words in wanted]
+    assert -1 not in places[1:]
+    assert places == sorted(places)
 
 
 def test_command_is_a_function() -> None:
@@ -94,6 +109,14 @@ def test_installed_wheel_works_without_the_checkout(installed: Path, tmp_path: P
     files = json.loads(run(installed / "python", "-c", statement, cwd=tmp_path))
     assert all(Path(file).is_relative_to(installed.parent) for file in files)
     assert "search" in run(installed / "nas", "--help", cwd=tmp_path)
+    assert "snapfusion-nas" in run(installed / "nas", "--version", cwd=tmp_path)
+    assert "38 removals" in run(installed / "nas", "space", "show", "shapes", cwd=tmp_path)
+    assert "16 text tokens" in run(installed / "nas", "latency", "show", "shapes_cpu_torch_eager", cwd=tmp_path)
+    run(installed / "nas", "init", "mine.yaml", cwd=tmp_path)
+    statement = "import nas; print(nas.load_config('mine.yaml').model)"
+    model = run(installed / "python", "-c", statement, cwd=tmp_path).strip()
+    assert Path(model).is_relative_to(installed.parent)
+    assert (Path(model) / "model_index.json").is_file()
 
 
 @pytest.mark.parametrize(

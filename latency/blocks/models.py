@@ -63,7 +63,7 @@ class LatencyModel:
 
 
 def latency_model(model: Path, /) -> LatencyModel:
-    """The model that a command line's MODEL means: a folder that is there, else a known name.
+    """The model that a command line's MODEL means: a folder that is there, else a bundled or known name.
 
     Raises:
         ModelFolderError: Neither; or a folder that holds no UNet.
@@ -71,15 +71,17 @@ def latency_model(model: Path, /) -> LatencyModel:
     """
     from search_spaces.folders.loading import SEARCHED, ModelFolderError, read_context_tokens, read_unet_config
     from search_spaces.known.architectures import BASE_CONFIGS
+    from search_spaces.known.bundled import BUNDLED_MODELS, named_folder
 
     if not model.exists() and str(model) in BASE_CONFIGS:
         return LatencyModel(
             name=str(model), config=BASE_CONFIGS[str(model)], folder=None, context_tokens=DEFAULT_CONTEXT_TOKENS
         )
+    name, model = model.resolve().name, named_folder(model)
     if not model.is_dir():
         raise ModelFolderError(
             f"there is no model folder {model}; give a diffusers pipeline folder or its `unet` folder, "
-            f"or a known name: {', '.join(BASE_CONFIGS)}"
+            f"or a known name: {', '.join((*BASE_CONFIGS, *BUNDLED_MODELS))}"
         )
     config = read_unet_config(model)
     if config["_class_name"] == SEARCHED:
@@ -87,7 +89,7 @@ def latency_model(model: Path, /) -> LatencyModel:
             f"a latency table is measured on the base model, but {model} holds a searched UNet; give its base"
         )
     return LatencyModel(
-        name=model.resolve().name,
+        name=name,
         config=config,
         folder=model,
         context_tokens=read_context_tokens(model) or DEFAULT_CONTEXT_TOKENS,

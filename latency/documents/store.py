@@ -10,18 +10,14 @@ import warnings
 from dataclasses import asdict
 from os import PathLike
 from pathlib import Path
-from typing import Final
 
 from latency.documents.document import KEY_FIELDS, VALUE_FIELDS, from_document, to_document
+from latency.documents.sums import POSSIBLE_SUM, TRUSTED_SUM, sum_law, within
 from latency.pricing.scenario import LatencyTableError
 from latency.pricing.table import LatencyTable
 from search_spaces.files.durable import write_text
 from search_spaces.files.paths import local_path
 from search_spaces.files.strict_json import JsonError, parse_json
-
-# Blocks measured alone summed to 0.94 .. 1.05 of the whole on every runtime tried; twice off is a wrong unit or batch.
-TRUSTED_SUM: Final = (0.90, 1.10)
-POSSIBLE_SUM: Final = (0.5, 2.0)
 
 
 class LatencyTableWarning(UserWarning):
@@ -49,8 +45,8 @@ def read_table(path: str | PathLike[str], /) -> LatencyTable:
         raise LatencyTableError(f"{path} is not a latency table that can be used:\n{error}") from error
     if table.check is not None:
         _check_possible(table.check.sum_over_end_to_end, path)
-        if not _within(table.check.sum_over_end_to_end, TRUSTED_SUM):
-            warnings.warn(f"{path}: {_sum_law(table.check.sum_over_end_to_end)}", LatencyTableWarning, stacklevel=2)
+        if not within(table.check.sum_over_end_to_end, TRUSTED_SUM):
+            warnings.warn(f"{path}: {sum_law(table.check.sum_over_end_to_end)}", LatencyTableWarning, stacklevel=2)
     return table
 
 
@@ -69,10 +65,10 @@ def write_table(table: LatencyTable, path: str | PathLike[str], /, *, allow_mism
     path = local_path(path)
     if table.check is not None:
         _check_possible(table.check.sum_over_end_to_end, path)
-        if not allow_mismatch and not _within(table.check.sum_over_end_to_end, TRUSTED_SUM):
+        if not allow_mismatch and not within(table.check.sum_over_end_to_end, TRUSTED_SUM):
             raise LatencyTableError(
-                f"{path} was not written: {_sum_law(table.check.sum_over_end_to_end)}; "
-                "measure on a calmer machine or with more rounds, or allow the mismatch (`--allow-mismatch`)"
+                f"{path} was not written: {sum_law(table.check.sum_over_end_to_end)}; or allow the mismatch "
+                "(`--allow-mismatch`)"
             )
     write_text(path, table_text(table))
 
@@ -102,17 +98,8 @@ def csv_text(table: LatencyTable, /) -> str:
 
 
 def _check_possible(ratio: float, path: Path) -> None:
-    if not _within(ratio, POSSIBLE_SUM):
+    if not within(ratio, POSSIBLE_SUM):
         raise LatencyTableError(
             f"{path}: blocks must sum to {POSSIBLE_SUM[0]} .. {POSSIBLE_SUM[1]} of the end-to-end latency, "
             f"but got {ratio:.3f}; look for a wrong unit or batch size"
         )
-
-
-def _within(ratio: float, bounds: tuple[float, float]) -> bool:
-    return bounds[0] <= ratio <= bounds[1]
-
-
-def _sum_law(ratio: float) -> str:
-    low, high = TRUSTED_SUM
-    return f"blocks should sum to {low:.2f} .. {high:.2f} of the end-to-end latency, but got {ratio:.3f}"

@@ -1,8 +1,10 @@
 """OpenVINO's `benchmark_app`: `benchmark_report.json` (`-json_stats`) or `benchmark_report.csv`.
 
-The unit stands in the key `latency (ms)`, the median over all inferences; the average, smallest and largest follow it
-without a unit of their own. Values are strings. A failed run leaves an `error` instead. Seen in files of OpenVINO
-2026.4 (Python); the C++ tool's JSON names no unit and is refused.
+The unit stands in the key. The Python tool writes `latency (ms)`, the median over all inferences, and the average,
+smallest and largest without a unit of their own; the C++ tool's CSV has `Median latency (ms)`, `Average latency (ms)`,
+`Min latency (ms)`, `Max latency (ms)`, and names its options without dashes. The tool of 2020 wrote the median alone:
+then nothing is known of the spread. Values are strings. A failed run leaves an `error` instead. Seen in files of
+OpenVINO 2026.4 (Python) and in the C++ tool's source; its JSON names no unit and is refused.
 """
 
 from typing import Any, Final
@@ -16,6 +18,11 @@ SECTIONS: Final = {
     "Configuration setup": "configuration_setup",
     "Execution results": "execution_results",
 }
+# Median, average, smallest and largest, as the Python tool and as the C++ tool call them.
+LABELS: Final = (
+    ("latency (ms)", "avg latency", "min latency", "max latency"),
+    ("Median latency (ms)", "Average latency (ms)", "Min latency (ms)", "Max latency (ms)"),
+)
 DTYPES: Final = {"f32": "float32", "f16": "float16", "bf16": "bfloat16"}
 
 
@@ -38,21 +45,21 @@ def read(report: Report, /) -> tuple[Reading, ...]:
         raise ReportError(f"benchmark_app must have succeeded, but it reports: {error}")
     setup = table(sections.get("configuration_setup", {}), "configuration_setup")
     options = table(sections.get("cmd_options", {}), "cmd_options")
-    if "latency (ms)" not in results:
+    labels = next((labels for labels in LABELS if labels[0] in results), None)
+    if labels is None:
         raise ReportError(
-            f"execution_results must hold `latency (ms)`, the median, but it holds {sorted(results)}; "
-            "run the Python benchmark_app with `-api sync` and no `-latency_percentile`"
+            f"execution_results must hold {' or '.join(f'`{names[0]}`' for names in LABELS)}, the median, but it holds "
+            f"{sorted(results)}; run benchmark_app with `-api sync` and no `-latency_percentile`, the C++ tool without "
+            "`-json_stats`, since its JSON has no units"
         )
     requests = count(setup.get("number of parallel infer requests", "1"), "number of parallel infer requests")
     if requests != 1:
         raise ReportError(
             f"one request at a time must run, but {requests} ran at once; run benchmark_app with `-api sync`"
         )
-    median = milliseconds(results["latency (ms)"], "latency (ms)", unit="ms")
-    mean, low, high = (
-        milliseconds(results.get(f"{name} latency", median), f"{name} latency", unit="ms")
-        for name in ("avg", "min", "max")
-    )
+    median = milliseconds(results[labels[0]], labels[0], unit="ms")
+    mean, low, high = (milliseconds(results.get(name, median), name, unit="ms") for name in labels[1:])
+    has_spread = labels[2] in results and labels[3] in results
     batch = setup.get("batch size")
     return (
         Reading(
@@ -65,11 +72,15 @@ def read(report: Report, /) -> tuple[Reading, ...]:
             num_samples=count(results.get("total number of iterations", "1"), "total number of iterations"),
             clock="wall, benchmark_app latency",
             unit="ms",
-            model=file_name(text_or_empty(options.get("-m"))),
+            model=file_name(text_or_empty(options.get("-m", options.get("m")))),
             batch=count(batch, "batch size") if batch not in (None, "") else None,
-            dtype=DTYPES.get(text_or_empty(options.get("-infer_precision")).lower(), ""),
+            dtype=DTYPES.get(
+                text_or_empty(options.get("-infer_precision", options.get("infer_precision"))).lower(), ""
+            ),
             compute_unit=text_or_empty(setup.get("target device")).lower(),
-            note="p10 and p90 are the smallest and the largest run; no standard deviation",
+            note="p10 and p90 are the smallest and the largest run; no standard deviation"
+            if has_spread
+            else "the report has no smallest and largest run: the spread is unknown",
         ),
     )
 

@@ -15,12 +15,17 @@ from latency.importers.report import Report
 COLUMN: Final = re.compile(r"(median|p50|p10|p90|min|mean|avg|std)(?:_| ?\()(ns|us|µs|μs|ms|s)\)?")
 SYNONYMS: Final = {"p50": "median", "avg": "mean"}
 COUNTS: Final = ("num_samples", "n")
+WANTED: Final = "`file` and a median with its unit, such as `median_ms` or `median (us)`"
 
 
 def recognises(report: Report, /) -> bool:
     """Whether its first line has a column `file`."""
-    head = report.text.partition("\n")[0] if report.document is None else ""
-    return "file" in [name.strip().strip('"').lower() for name in re.split("[,;]", head)]
+    return report.document is None and "file" in columns_of(report)
+
+
+def columns_of(report: Report, /) -> list[str]:
+    """The cells of a text's first line, in lower case."""
+    return [name.strip().strip('"').lower() for name in re.split("[,;\t]", report.text.partition("\n")[0].rstrip("\r"))]
 
 
 def read(report: Report, /) -> tuple[Reading, ...]:
@@ -29,7 +34,8 @@ def read(report: Report, /) -> tuple[Reading, ...]:
     Raises:
         ReportError: Columns without a unit or with several, columns that nobody knows, or bad lines: all of them.
     """
-    delimiter = ";" if ";" in report.text.partition("\n")[0] else ","
+    head_line = report.text.partition("\n")[0]
+    delimiter = next((each for each in ";\t" if each in head_line), ",")
     head, *lines = csv_lines(report.text, delimiter=delimiter)
     columns, unit = _columns([name.strip().lower() for name in head])
     readings, wrong = [], []
@@ -61,7 +67,7 @@ def _columns(head: list[str]) -> tuple[list[str], str]:
         else:
             wrong.append(f"column {name!r}: must be `file`, `num_samples` or a statistic with its unit: `median_ms`")
     wrong += [f"column of {name}: must stand once" for name in sorted(set(columns)) if columns.count(name) > 1]
-    wrong += [f"column of {name}: must be there" for name in ("file", "median") if name not in columns]
+    wrong += [f"column of {name}: must be there: {WANTED}" for name in ("file", "median") if name not in columns]
     if len(units) > 1:
         wrong.append(f"all columns must have one unit, but got {', '.join(sorted(units))}")
     if wrong:

@@ -1,5 +1,6 @@
 """All importers by name, and which of them understands a report."""
 
+import reprlib
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from latency.importers.report import Report
 from latency.plugins import Door, PluginWarning, instance_of
 
 GROUP: Final = "latency.importers"
+MAX_COLUMNS: Final = 12  # that a message names
 AUTO: Final = "auto"  # on the command line: find the format out
 ETDUMP_MAGIC: Final = b"ED00"  # identifier of ExecuTorch's binary traces, behind a length and an offset
 
@@ -94,8 +96,8 @@ def detect(report: Report, /) -> Importer:
     if len(found) != 1:
         which = " and ".join(importer.name for importer in found) or "none"
         raise ReportError(
-            f"a report must be of one of the formats {', '.join(known)}, but it looks like {which}; "
-            "name its format, or fill in the CSV beside the manifest"
+            f"a report must be of one of the formats {', '.join(known)}, but it looks like {which}"
+            f"{_columns_of(report)}; name its format, or fill in the CSV beside the manifest"
         )
     return found[0]
 
@@ -113,10 +115,19 @@ def read_report(report: Report, /, *, importer: Importer | None = None) -> tuple
     try:
         chosen = importer or detect(report)
         if not chosen.recognises(report):
-            raise ReportError(f"must be a report of {chosen.name}, but it does not look like one")
+            raise ReportError(f"must be a report of {chosen.name}, but it does not look like one{_columns_of(report)}")
         return chosen, chosen.read(report)
     except ReportError as error:
         raise ReportError("\n".join(f"{report.name}: {line}" for line in str(error).splitlines())) from error
+
+
+def _columns_of(report: Report) -> str:
+    """What a table of text that nobody understands has for columns, and what ours would have; "" for anything else."""
+    if report.document is not None or len(names := plain_csv.columns_of(report)) < 2:
+        return ""
+    found = ", ".join(reprlib.repr(name) for name in names[:MAX_COLUMNS])
+    more = f" and {len(names) - MAX_COLUMNS} more" if len(names) > MAX_COLUMNS else ""
+    return f". It has the columns {found}{more}, while a CSV needs {plain_csv.WANTED}"
 
 
 def _recognises(importer: Importer, report: Report) -> bool:

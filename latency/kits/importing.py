@@ -6,9 +6,10 @@ Nothing here touches a disk; `latency.documents.store.write_table` writes what c
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from typing import Final
 
 from latency.importers import Importer, Reading, Report
-from latency.kits.manifest import BlockFile, Manifest, WholeModelFile
+from latency.kits.manifest import BlockFile, EmptyFile, Manifest, WholeModelFile
 from latency.kits.matching import Match, Matches, match
 from latency.pricing.scenario import (
     Device,
@@ -21,9 +22,12 @@ from latency.pricing.scenario import (
     Workload,
 )
 from latency.pricing.table import REST, LatencyTable, TableRow, described_missing
+from latency.timing.estimator import DIGITS
 from latency.trust.calibration import calibration_of, check_of
 from latency.trust.interpolation import Fill, Filled, InterpolationError, filled
 from search_spaces import Architecture, BlockSignature
+
+LEAST_MS: Final = 10.0**-DIGITS  # a row is positive, whatever was subtracted from it
 
 
 class ImportingError(LatencyTableError):
@@ -73,8 +77,15 @@ def import_table(
     """
     matches = match(manifest, reports, importer=importer, names=names, allow_estimated=allow_estimated)
     wrong = list(matches.wrong)
-    runtime_name = runtime_name or (matches.importer.runtime if matches.importer else "")
-    if matches.importer is not None and not runtime_name:
+    if matches.importer is None:  # what is missing follows from it, file by file
+        raise ImportingError("\n".join(wrong) or "reports must be given, but there are none")
+    if not matches.matches and not wrong:
+        raise ImportingError(
+            f"{', '.join(report.name for report in reports)}: must hold the times of the manifest's "
+            f"{len(manifest.entries)} files, but holds none; fill it in, or let the kit's script do it"
+        )
+    runtime_name = runtime_name or matches.importer.runtime
+    if not runtime_name:
         wrong.append(f"`runtime_name` must be given: reports of format {matches.importer.name} do not say it")
     units = sorted({m.reading.compute_unit for m in matches.matches} - {""})
     if len(units) > 1 and not device.compute_unit:
@@ -86,14 +97,15 @@ def import_table(
             for entry in matches.missing
             if isinstance(entry, WholeModelFile)
         ]
-    rows = [_row(m) for m in matches.matches if isinstance(m.entry, BlockFile)]
+    empty_ms = _empty_ms(matches)
+    rows = [_row(m, empty_ms=empty_ms) for m in matches.matches if isinstance(m.entry, BlockFile)]
     gaps = Filled(rows=(), fits=())
     try:
         gaps = _filled(manifest, rows, matches, fill=fill)
     except LatencyTableError as error:
         wrong.append(str(error))
-    if wrong or matches.importer is None:
-        raise ImportingError("\n".join(wrong) or "reports must be given, but there are none")
+    if wrong:
+        raise ImportingError("\n".join(wrong))
     rows += [replace(row, sites=_sites(manifest, row.signature)) for row in gaps.rows]
     runtime = Runtime(
         name=runtime_name,
@@ -117,22 +129,33 @@ def import_table(
     return Imported(table=_checked(table, manifest, matches), filled=gaps)
 
 
-def _row(found: Match) -> TableRow:
+def _empty_ms(matches: Matches) -> float:
+    """What entering the runtime takes: a block alone pays it at every call, a whole model once. 0 if unmeasured."""
+    return sum(m.reading.median_ms for m in matches.matches if isinstance(m.entry, EmptyFile))
+
+
+def _row(found: Match, *, empty_ms: float) -> TableRow:
+    """The row of a block, less what entering the runtime takes."""
     assert isinstance(found.entry, BlockFile)
     r = found.reading
+
+    def less(ms: float) -> float:
+        return max(round(ms - empty_ms, DIGITS), LEAST_MS) if empty_ms else ms
+
+    notes = (r.note, f"less {empty_ms:.4f} ms of an empty call" if empty_ms else "")
     return TableRow(
         signature=found.entry.signature,
-        median_ms=r.median_ms,
-        p10_ms=r.p10_ms,
-        p90_ms=r.p90_ms,
-        min_ms=r.min_ms,
-        mean_ms=r.mean_ms,
+        median_ms=less(r.median_ms),
+        p10_ms=less(r.p10_ms),
+        p90_ms=less(r.p90_ms),
+        min_ms=less(r.min_ms),
+        mean_ms=less(r.mean_ms),
         std_ms=r.std_ms,
         num_samples=r.num_samples,
         source=Method.ESTIMATED if r.estimated else Method.ISOLATED,
         sites=found.entry.sites,
         file=found.report.name,
-        note=r.note,
+        note="; ".join(filter(None, notes)),
     )
 
 
@@ -167,7 +190,8 @@ def _protocol(matches: Matches, *, importer: Importer) -> Protocol:
         clock="; ".join(sorted({reading.clock for reading in readings})),
         order="one file after the other, as whoever ran them chose",
         rounds=min(reading.num_samples for reading in readings),
-        estimator="median of the runs in each report",
+        estimator="median of the runs in each report"
+        + (f", less {empty_ms:.4f} ms of an empty call" if (empty_ms := _empty_ms(matches)) else ""),
         importer=importer.name,
         sources=tuple(SourceFile(name=name, sha256=report.sha256) for name, report in sorted(reports.items())),
     )

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Final
 
 from latency.blocks.subnetworks import random_architectures
-from latency.blocks.tasks import OnPrepare, Task, measured_tasks, num_weights, task_calls
+from latency.blocks.tasks import OnPrepare, Overhead, Task, measured_tasks, num_weights, task_calls
 from latency.exporters.cache import ExportCache, weight_files
 from latency.exporters.formats import Exporter, ModelFormat
 from latency.kits.manifest import (
     MANIFEST_NAME,
     BlockFile,
+    EmptyFile,
     Manifest,
     ManifestError,
     WholeModelFile,
@@ -34,6 +35,7 @@ from search_spaces.supernet import Supernet
 PAGE_NAME: Final = "README.md"
 BLOCKS: Final = "blocks"
 WHOLE: Final = "whole"
+EMPTY: Final = "empty_call"
 
 
 def write_kit(
@@ -68,7 +70,8 @@ def write_kit(
         ValueError: The disk is too small, or the space for so many sub-networks.
     """
     space = supernet.space
-    tasks = measured_tasks(space, random_architectures(space, num=num_subnetworks, seed=seed), workload=workload)
+    subnetworks = random_architectures(space, num=num_subnetworks, seed=seed)
+    tasks = (*measured_tasks(space, subnetworks, workload=workload), Overhead.CALL)
     files = file_names(tasks, suffix=exporter.suffix)
     settled_file(folder / MANIFEST_NAME)
     _check_folder(folder, format=exporter.format, workload=workload, files=files)
@@ -97,6 +100,7 @@ def write_kit(
             for task in tasks
             if isinstance(task, Architecture)
         ),
+        empty=EmptyFile(file=files[Overhead.CALL], sha256=sha256_of(folder / files[Overhead.CALL])),
     )
     write_text(folder / PAGE_NAME, page(manifest))
     if exporter.format is ModelFormat.ONNX:
@@ -113,6 +117,8 @@ def file_names(tasks: Iterable[Task], /, *, suffix: str) -> dict[Task, str]:
     for task in tasks:
         if isinstance(task, BlockSignature):
             stem, part = _stem(task), BLOCKS
+        elif isinstance(task, Overhead):
+            stem, part = EMPTY, BLOCKS
         else:
             stem, part = f"subnetwork_{num_whole}" if num_whole else "base", WHOLE
             num_whole += 1

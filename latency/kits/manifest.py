@@ -64,6 +64,19 @@ class WholeModelFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EmptyFile:
+    """The file of a model that does next to nothing: a call of it takes what entering the runtime takes.
+
+    Attributes:
+        file: As in `BlockFile`.
+        sha256: As in `BlockFile`.
+    """
+
+    file: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
     """The model files of one scenario.
 
@@ -74,6 +87,7 @@ class Manifest:
         space: The space whose blocks these are.
         blocks: A file per signature.
         whole_models: The base model first, then sub-networks; empty = nothing to calibrate with.
+        empty: What is subtracted from every block; None in kits of earlier versions.
         results: The CSV beside the manifest that a person or a script fills in; see `RESULT_COLUMNS`.
 
     Raises:
@@ -87,6 +101,7 @@ class Manifest:
     space: UNetSpace
     blocks: tuple[BlockFile, ...]
     whole_models: tuple[WholeModelFile, ...] = ()
+    empty: EmptyFile | None = None
     results: str = "results.csv"
 
     def __post_init__(self) -> None:
@@ -94,9 +109,9 @@ class Manifest:
             raise ManifestError("\n".join(wrong))
 
     @property
-    def entries(self) -> tuple[BlockFile | WholeModelFile, ...]:
-        """All files: blocks, then whole models."""
-        return (*self.blocks, *self.whole_models)
+    def entries(self) -> tuple[BlockFile | WholeModelFile | EmptyFile, ...]:
+        """All files: blocks, then whole models, then the empty one."""
+        return (*self.blocks, *self.whole_models, *filter(None, (self.empty,)))
 
     def sites(self, architecture: Architecture, /) -> tuple[Site, ...]:
         """Blocks of an architecture of the space at this workload."""
@@ -239,7 +254,7 @@ def from_document(document: Any, /) -> Manifest:
     known = tuple(f.name for f in fields(Manifest))
     wrong = strangers(document, ("schema_version", *known), place="")
     plain = {name: document[name] for name in known if name in document}
-    for name, kind in (("workload", Workload), ("space", UNetSpace), ("converter", Converter)):
+    for name, kind in (("workload", Workload), ("space", UNetSpace), ("converter", Converter), ("empty", EmptyFile)):
         if isinstance(part := plain.get(name), dict):
             wrong += strangers(part, (f.name for f in fields(kind)), place=name)
     if isinstance(converter := plain.get("converter"), dict) and isinstance(converter.get("options"), dict):

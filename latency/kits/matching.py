@@ -8,9 +8,9 @@ from typing import Final, TypeAlias
 
 from latency.importers import Importer, Reading, Report, ReportError, read_report
 from latency.importers.fields import csv_lines, file_name
-from latency.kits.manifest import BlockFile, Manifest, WholeModelFile
+from latency.kits.manifest import BlockFile, EmptyFile, Manifest, WholeModelFile
 
-Entry: TypeAlias = BlockFile | WholeModelFile
+Entry: TypeAlias = BlockFile | WholeModelFile | EmptyFile
 # ONNX Runtime appends it to the prefix that its user chose.
 TIMESTAMP: Final = re.compile(r"_\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d(\.\d+)?$")
 

@@ -157,16 +157,19 @@ def page(manifest: Manifest, /) -> str:
     return f"""\
 {TITLE}{w.base_model}'s blocks on your device
 
-{len(manifest.blocks)} files in `blocks`, one for every block that an architecture search can ask for, and \
+{len(manifest.blocks)} files in `blocks`, one for every block that an architecture search can ask for (up to \
+{manifest.space.max_copies} copies of each: `search.max_copies_per_block`), and \
 {len(manifest.whole_models)} in `whole`:
 the base model{_subnetworks(manifest)}.
-Each computes one forward pass at batch {w.batch} on {w.latent_height}x{w.latent_width} latents with \
+{_empty(manifest)}Each computes one forward pass at batch {w.batch} on {w.latent_height}x{w.latent_width} latents with \
 {w.context_tokens} text tokens, in {w.dtype}, with {w.attention_impl}.
 `{MANIFEST_NAME}` says which file is which block. Weights do not matter for time; those in the files may be random.
 
 1. Copy this folder to the device, or to a computer that reaches it.
 2. Time every file with **one** tool, in one go, on a device that does nothing else and does not get hot: first a few
    runs to warm up, then at least ten. One number per file is needed, the median of whole runs. Do not sum layers.
+   Best is to visit all files in turn, round after round: small blocks that are called over and over find their weights
+   in the caches as they never do inside a model, and sum to less than the whole.
 3. Import the reports. `import` matches them by name, checks batch and precision where a report states them, compares
    the blocks' sum with the base model, and says everything that is missing or wrong at once.
 
@@ -184,6 +187,15 @@ Then look at the table, and use it in a search:
 
 The script for ONNX Runtime is run by this project's tests. The other commands follow the tools' documentation.
 """
+
+
+def _empty(manifest: Manifest) -> str:
+    if manifest.empty is None:
+        return ""
+    return (
+        f"`{manifest.empty.file}` does next to nothing: what it takes is what entering the runtime takes, and is "
+        "subtracted\nfrom every block.\n"
+    )
 
 
 def _subnetworks(manifest: Manifest) -> str:

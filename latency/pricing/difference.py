@@ -6,11 +6,17 @@ from typing import Any
 from latency.pricing.table import LatencyTable
 from search_spaces.architecture import Architecture, Position
 from search_spaces.difference import actions_between, changed_positions
-from search_spaces.unet_space import Site, UNetSpace
+from search_spaces.unet_space import DEFAULT_CONTEXT_TOKENS, Site, UNetSpace
 
 
 def architecture_diff(
-    before: Architecture, after: Architecture, /, *, space: UNetSpace, table: LatencyTable | None = None
+    before: Architecture,
+    after: Architecture,
+    /,
+    *,
+    space: UNetSpace,
+    table: LatencyTable | None = None,
+    context_tokens: int = DEFAULT_CONTEXT_TOKENS,
 ) -> dict[str, Any]:
     """The differences of two architectures of one space, ready for JSON.
 
@@ -21,13 +27,16 @@ def architecture_diff(
         before: An architecture of the space.
         after: Another one.
         space: The space of their base model.
-        table: Adds milliseconds, at its own latent size and number of text tokens.
+        table: Adds milliseconds; everything is then at its own latent size and number of text tokens.
+        context_tokens: Text tokens that the model reads, where no table says it.
 
     Raises:
         ArchitectureError: An architecture is not in the space.
         MissingRowsError: The table does not price them.
     """
-    sizes = table.workload.sizes if table is not None else {}
+    height, width = space.sample_size
+    sizes = {"height": height, "width": width, "context_tokens": context_tokens}
+    sizes |= table.workload.sizes if table is not None else {}
     old, new = (space.sites(architecture, **sizes) for architecture in (before, after))
     changes = changed_positions(before, after, space=space)
     moved = {(change.place, change.source) for change in changes}
@@ -75,6 +84,9 @@ def architecture_diff(
             key: None if totals[0][key] is None else totals[1][key] - totals[0][key]
             for key in ("num_params", "num_macs", "ms")
         },
+        "latent_height": sizes["height"],
+        "latent_width": sizes["width"],
+        "context_tokens": sizes["context_tokens"],
         "actions": [str(action) for action in actions_between(before, after, space=space)],
     }
 

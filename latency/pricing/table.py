@@ -9,8 +9,9 @@ import hashlib
 import json
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from functools import cached_property
 from statistics import median
 from typing import Final
 
@@ -23,6 +24,11 @@ REST: Final = BlockSignature(kind=BlockKind.REST)
 # Standard error of a median over (p90 - p10) / sqrt(n), for normal samples: sqrt(pi / 2) / (2 * 1.2816).
 MEDIAN_ERROR: Final = math.sqrt(math.pi / 2) / (2 * 1.2816)
 MAX_MS: Final = 1e9  # eleven days: no forward pass, but a count of nanoseconds taken for milliseconds
+REMEDY: Final = (
+    "have them measured: on this machine by `nas latency measure MODEL`, on a device elsewhere by the files of `nas "
+    "latency init MODEL` and `nas latency import`; `--height`, `--width` and `--context-tokens` as in the search, "
+    "`--max-copies` as its `max_copies_per_block`"
+)
 SUM_TOLERANCE: Final = 0.01  # a stored sum / end-to-end may differ from the rows' by rounding, not by more
 
 
@@ -92,12 +98,17 @@ class TableRow:
             raise LatencyTableError(f"{self.signature}: " + "; ".join(wrong))
 
     @property
+    def has_spread(self) -> bool:
+        """Whether samples tell how uncertain the median is; where they do not, `median_error_ms` is 0 all the same."""
+        return self.num_samples > 1 and self.p90_ms > self.p10_ms
+
+    @property
     def median_error_ms(self) -> float:
         """Standard error of the median, from the spread: 0.489 (p90 - p10) / sqrt(n)."""
         return MEDIAN_ERROR * (self.p90_ms - self.p10_ms) / math.sqrt(self.num_samples)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # without slots: what follows from the rows is worked out once
 class LatencyTable:
     """All rows of one scenario."""
 
@@ -128,7 +139,7 @@ class LatencyTable:
         """Sum of the base model's blocks, each row as often as it has sites; without the rest."""
         return math.fsum(r.median_ms * len(r.sites) for r in self.rows if r.signature.kind is not BlockKind.REST)
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """Digest of all but `check`: calibrating a table changes no prediction and no search that uses it."""
         parts = {name: part for name, part in asdict(self).items() if name != "check"}
@@ -153,11 +164,11 @@ class LatencyTable:
             MissingRowsError: The table has no such row.
         """
         self.require((signature,))
-        return self._by_signature()[signature].median_ms
+        return self._by_signature[signature].median_ms
 
     def missing(self, signatures: Iterable[BlockSignature], /) -> tuple[BlockSignature, ...]:
         """Signatures that the table does not price, sorted, each once."""
-        return tuple(sorted(set(signatures) - self._by_signature().keys()))
+        return tuple(sorted(set(signatures) - self._by_signature.keys()))
 
     def require(self, signatures: Iterable[BlockSignature], /) -> None:
         """Check that the table prices every signature.
@@ -166,13 +177,10 @@ class LatencyTable:
             MissingRowsError: It does not; the message lists every missing one with the nearest that is there.
         """
         if missing := self.missing(signatures):
-            present = self._by_signature()
-            lines = [f"  {described_missing(key, present)}" for key in missing]
+            lines = [f"  {described_missing(key, self._by_signature)}" for key in missing]
             raise MissingRowsError(
                 f"the latency table of {self.device.name} ({self.runtime.name}) must price every block asked for, "
-                f"but {len(missing)} have no row:\n" + "\n".join(lines) + "\nmeasure them on that device with "
-                "`nas latency measure MODEL --out FILE.json` (`--height`, `--width`, `--context-tokens` and "
-                "`--max-copies` as in the search)",
+                f"but {len(missing)} have no row:\n" + "\n".join(lines) + f"\n{REMEDY}",
                 missing=missing,
             )
 
@@ -187,7 +195,7 @@ class LatencyTable:
             MissingRowsError: The table does not price every site.
         """
         blocks = list(sites)
-        rows = self._by_signature()
+        rows = self._by_signature
         if REST in rows:
             blocks.append(Site(name=str(BlockKind.REST), signature=REST))
         self.require(site.signature for site in blocks)
@@ -208,6 +216,7 @@ class LatencyTable:
             error_ms=math.hypot(*(num * rows[key].median_error_ms for key, num in uses.items())),
         )
 
+    @cached_property
     def _by_signature(self) -> dict[BlockSignature, TableRow]:
         return {row.signature: row for row in self.rows}
 
@@ -264,18 +273,46 @@ def check_workload(
         )
 
 
+def check_coverage(table: LatencyTable, /, *, space: UNetSpace, sizes: Mapping[str, int]) -> None:
+    """Check that a table prices every block that a search over a space can ask for.
+
+    Args:
+        table: The table.
+        space: The space, with the copies that the search may make.
+        sizes: Latent size and text tokens, as `UNetSpace.reachable_signatures` takes them.
+
+    Raises:
+        MissingRowsError: It does not; the message lists what is missing, and says how many copies it does cover.
+    """
+    try:
+        table.require(space.reachable_signatures(**sizes))
+    except MissingRowsError as error:
+        for num in range(space.max_copies - 1, -1, -1):
+            if not table.missing(replace(space, max_copies=num).reachable_signatures(**sizes)):
+                raise MissingRowsError(
+                    f"{error}\nor search with `max_copies_per_block` of at most {num} instead of {space.max_copies}, "
+                    "which this table covers",
+                    missing=error.missing,
+                ) from error
+        raise
+
+
 def cross_attention_dim(space: UNetSpace, /) -> int:
     """Width of a text token, the widest where stages differ; 0 without cross-attentions."""
     return max((stage.cross_attention_dim for stage in space.stages if any(stage.depths)), default=0)
 
 
 def _nearest(key: BlockSignature, present: Iterable[BlockSignature]) -> BlockSignature | None:
-    """The present signature of the same kind whose MACs are nearest on a log scale."""
+    """The present signature of the same kind that differs in the fewest fields; of these, that of the nearest MACs."""
 
-    def distance(other: BlockSignature) -> float:
-        return abs(math.log(max(1, other.num_macs)) - math.log(max(1, key.num_macs)))
+    def distance(other: BlockSignature) -> tuple[int, float]:
+        return len(_differing(key, other)), abs(math.log(max(1, other.num_macs)) - math.log(max(1, key.num_macs)))
 
     return min((other for other in sorted(present) if other.kind is key.kind), key=distance, default=None)
+
+
+def _differing(key: BlockSignature, other: BlockSignature) -> list[str]:
+    return [f.name for f in fields(key) if getattr(key, f.name) != getattr(other, f.name)]
 
 
 def described_missing(key: BlockSignature, present: Iterable[BlockSignature], /) -> str:
@@ -283,6 +320,7 @@ def described_missing(key: BlockSignature, present: Iterable[BlockSignature], /)
     nearest = _nearest(key, present)
     if nearest is None:
         return f"{key} (the table has no {key.kind} at all)"
-    differing = [f.name for f in fields(key) if getattr(key, f.name) != getattr(nearest, f.name)]
-    what = ", ".join(f"{name} {getattr(key, name)!r} instead of {getattr(nearest, name)!r}" for name in differing)
+    what = ", ".join(
+        f"{name} {getattr(key, name)!r} instead of {getattr(nearest, name)!r}" for name in _differing(key, nearest)
+    )
     return f"{key} (nearest: {nearest}; {what})"

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from latency.documents.store import read_table
+from latency.documents.shipped import read_latency_table
 from latency.pricing.pricer import Pricer
 from latency.pricing.source import Scenario
-from latency.pricing.table import LatencyTable, check_workload
+from latency.pricing.table import LatencyTable, check_coverage, check_workload
 from latency.sources.kind import SourceContext, SourceKind
 from latency.trust.calibration import distrust
 from search_spaces import UNetSpace
@@ -17,7 +17,7 @@ class TableSettings:
     """Settings of a table.
 
     Attributes:
-        path: Its file (JSON).
+        path: Its file (JSON), or the name of a shipped one.
     """
 
     path: str
@@ -62,12 +62,12 @@ class TableSource:
             MissingRowsError: It does not price every block that the space can reach.
         """
         check_workload(self.table, space=space, context_tokens=context_tokens)
-        self.table.require(space.reachable_signatures(context_tokens=context_tokens))
+        check_coverage(self.table, space=space, sizes={"context_tokens": context_tokens})
         return Pricer(self.table, space=space, context_tokens=context_tokens)
 
 
 def _make(settings: TableSettings, context: SourceContext) -> TableSource:
-    return TableSource(table=read_table(context.folder / Path(settings.path)))
+    return TableSource(table=read_latency_table(context.folder / Path(settings.path)))
 
 
 KIND = SourceKind(about="a latency table, measured or imported", settings=TableSettings, make=_make, paths=("path",))

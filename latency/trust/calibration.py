@@ -12,6 +12,7 @@ from typing import Final
 
 import numpy as np
 
+from latency.documents.sums import TRUSTED_SUM, cause_of, within
 from latency.pricing.scenario import Check, EndToEnd, LatencyTableError
 from latency.pricing.table import LatencyTable
 from latency.timing.estimator import Array, kendall_tau, mean_absolute_percentage_error
@@ -172,10 +173,22 @@ def distrust(table: LatencyTable, /) -> str | None:
         f"the latency table is badly calibrated: predictions for {check.num_subnetworks} sub-networks are off by "
         f"{check.subnetwork_mape:.1%} (at most {TRUSTED_MAPE:.0%}){rank}"
     )
-    only_bias = check.unbiased_mape is not None and check.unbiased_mape <= TRUSTED_MAPE
+    only_bias = check.bias is not None and check.unbiased_mape is not None and check.unbiased_mape <= TRUSTED_MAPE
     if only_bias and (tau is None or tau >= TRUSTED_TAU):
         return (
-            f"{law}; all of them by a factor of about {check.bias:.2f}: the device ran at another pace. Shares of a "
-            "latency hold (`search.target_ratio`), milliseconds do not; measure the table again for those"
+            f"{law}; all of them by a factor of about {check.bias:.2f}: {_why_biased(check)}. Shares of a latency hold "
+            "(`search.target_ratio`), milliseconds do not"
         )
     return f"{law}; measure the table again, with more rounds and on a device that does nothing else"
+
+
+def _why_biased(check: Check) -> str:
+    """What makes all predictions too small or too large alike; the blocks' sum tells, which was timed with the rows."""
+    assert check.bias is not None
+    ratio = check.sum_over_end_to_end
+    if not within(ratio, TRUSTED_SUM) and (ratio > 1) == (check.bias > 1):
+        return f"so are the blocks, which sum to {ratio:.2f} of the whole: {cause_of(ratio)}"
+    return (
+        "the device ran at another pace when the whole models were timed than when the blocks were; for true "
+        "milliseconds measure the table again, all in one go"
+    )

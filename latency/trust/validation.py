@@ -12,11 +12,12 @@ from enum import StrEnum
 from typing import Final
 
 from latency.documents.document import from_document
-from latency.documents.store import POSSIBLE_SUM, TRUSTED_SUM
+from latency.documents.sums import POSSIBLE_SUM, TRUSTED_SUM, cause_of, within
 from latency.pricing.scenario import LatencyTableError, Method
-from latency.pricing.table import LatencyTable, MissingRowsError, TableRow, check_workload
+from latency.pricing.table import LatencyTable, MissingRowsError, TableRow, check_coverage, check_workload
 from latency.trust.calibration import distrust
 from latency.trust.published import POSSIBLE_FACTOR, compare
+from latency.trust.speed import speed_of
 from search_spaces import BlockKind, BlockSignature, UNetSpace
 from search_spaces.files.strict_json import JsonError, parse_json
 
@@ -37,7 +38,7 @@ class Finding:
 
     Attributes:
         level: How bad it is.
-        about: "document", "rows", "sum", "coverage", "published" or "calibration".
+        about: "document", "rows", "sum", "speed", "coverage", "published" or "calibration".
         message: The sentence.
     """
 
@@ -79,7 +80,7 @@ def validate(content: bytes, /, *, space: UNetSpace | None = None) -> Validation
             table=None,
             findings=tuple(Finding(level=Level.PROBLEM, about="document", message=line) for line in lines),
         )
-    findings = [*_rows(table), *_sum(table), *_published(table), *_calibration(table)]
+    findings = [*_rows(table), *_sum(table), *_speed(table), *_published(table), *_calibration(table)]
     if space is not None:
         findings += _coverage(table, space)
     order = tuple(Level)
@@ -93,9 +94,8 @@ def _rows(table: LatencyTable) -> Iterator[Finding]:
             yield Finding(
                 level=Level.WARNING, about="rows", message=f"{num} of {len(table.rows)} rows are {source}, not measured"
             )
-    single = sum(row.num_samples == 1 for row in table.rows if row.source is not Method.INTERPOLATED)
-    if single:
-        message = f"{single} rows are of a single sample: their uncertainty is unknown and counts as 0"
+    if num := sum(not row.has_spread for row in table.rows if row.source is not Method.INTERPOLATED):
+        message = f"{num} rows have no spread (one sample, or p10 = p90): their uncertainty is unknown and counts as 0"
         yield Finding(level=Level.WARNING, about="rows", message=message)
     for index, row in enumerate(table.rows):
         if row.mean_ms < row.min_ms:
@@ -128,13 +128,20 @@ def _sum(table: LatencyTable) -> Iterator[Finding]:
         yield Finding(level=Level.WARNING, about="sum", message=message)
         return
     ratio = table.check.sum_over_end_to_end
-    if POSSIBLE_SUM[0] <= ratio <= POSSIBLE_SUM[1]:
-        trusted = TRUSTED_SUM[0] <= ratio <= TRUSTED_SUM[1]
-        level, verdict = (Level.INFORMATION if trusted else Level.WARNING), ""
+    if within(ratio, TRUSTED_SUM):
+        level, verdict = Level.INFORMATION, ""
+    elif within(ratio, POSSIBLE_SUM):
+        level, verdict = Level.WARNING, f": {cause_of(ratio)}"
     else:
         level, verdict = Level.PROBLEM, "; probably a wrong unit or batch size"
     message = f"blocks sum to {ratio:.3f} of the end-to-end latency, and should to 0.90 .. 1.10{verdict}"
     yield Finding(level=level, about="sum", message=message)
+
+
+def _speed(table: LatencyTable) -> Iterator[Finding]:
+    if (speed := speed_of(table)) is not None:
+        level, why = (Level.PROBLEM, f"; {speed.flaw}") if speed.flaw else (Level.INFORMATION, "")
+        yield Finding(level=level, about="speed", message=f"{speed}{why}")
 
 
 def _published(table: LatencyTable) -> Iterator[Finding]:
@@ -172,15 +179,18 @@ def _coverage(table: LatencyTable, space: UNetSpace) -> Iterator[Finding]:
     size = {"height": w.latent_height, "width": w.latent_width, "context_tokens": w.context_tokens}
     try:
         check_workload(table, space=space, **size)
-        signatures = space.reachable_signatures(**size)
-        table.require(signatures)
+        check_coverage(table, space=space, sizes=size)
     except MissingRowsError as error:
         for line in str(error).splitlines():
             yield Finding(level=Level.PROBLEM, about="coverage", message=line)
     except LatencyTableError as error:
         yield Finding(level=Level.PROBLEM, about="coverage", message=str(error))
     else:
-        message = f"all {len(signatures)} blocks that a search over the model can ask for have a row"
+        num = len(space.reachable_signatures(**size))
+        message = (
+            f"all {num} blocks that a search over the model with `max_copies_per_block` of {space.max_copies} can ask "
+            "for have a row"
+        )
         yield Finding(level=Level.INFORMATION, about="coverage", message=message)
     base: dict[BlockSignature, list[str]] = {}
     for site in space.sites(space.base, **size):

@@ -12,9 +12,11 @@ from typing import Annotated
 import typer
 
 from nas.cli.convert import convert
+from nas.cli.demo import demo
 from nas.cli.errors import TARGET_MISSED, user_errors
 from nas.cli.export import export
 from nas.cli.generate import generate
+from nas.cli.init import init
 from nas.cli.latency.app import app as latency_app
 from nas.cli.plugins import plugins
 from nas.cli.screen import Screen, open_standard_streams, say
@@ -52,6 +54,8 @@ def options(
     """Options of the command itself; they act before any command does."""
 
 
+app.command()(demo)
+app.command()(init)
 app.add_typer(space_app, name="space")
 app.command()(export)
 app.command()(generate)
@@ -64,7 +68,7 @@ app.add_typer(latency_app, name="latency")
 @app.command()
 @user_errors
 def search(
-    config: Annotated[Path, typer.Argument(help="experiment, a YAML file; see experiments/demo.yaml")],
+    config: Annotated[Path, typer.Argument(help="experiment, a YAML file; `nas init FILE.yaml` writes one")],
     overrides: Annotated[
         list[str] | None, typer.Argument(help="settings to change, such as search.target_ratio=0.5", show_default=False)
     ] = None,
@@ -84,7 +88,7 @@ def search(
     2 = unusable input, or a disk refuses; 1 = a fault (RUN/logs/driver.log);
     130 = interrupted.
 
-    Example: nas search experiments/demo.yaml search.target_ratio=0.6 --out runs/faster
+    Example: nas search mine.yaml search.target_ratio=0.6 --out runs/faster
     """
     folder = out or Path("runs") / config.stem
     with Screen(stderr=True).status("reading the config"):

@@ -14,7 +14,7 @@ from nas.cli.screen import Screen, say, styled
 def plugins(format: FormatOption = Format.TABLE) -> None:
     """List search algorithms, scores, latency sources, backends and importers, with where they come from.
 
-    What another installed distribution puts behind a door (docs/plugins.md) is used by its name like ours. One that is
+    What another installed distribution puts behind a door is used by its name like ours. One that is
     broken is named with what is wrong; everything else works without it.
     """
     from latency.backends.registry import backend_door

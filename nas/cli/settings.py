@@ -11,7 +11,7 @@ from nas.cli.screen import Screen, say
 @user_errors
 def settings(
     section: Annotated[str | None, typer.Argument(help="only this section, such as search", show_default=False)] = None,
-    markdown: Annotated[bool, typer.Option("--markdown", help="all of them, as docs/settings.md has them")] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="all of them, as a page")] = False,
 ) -> None:
     """Every setting of an experiment: what it means, its default, and what its value must be.
 

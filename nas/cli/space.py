@@ -12,8 +12,10 @@ from rich.table import Table
 
 from nas.cli.errors import user_errors
 from nas.cli.formats import Format, FormatOption
+from nas.cli.latency.options import MaxCopiesOption
 from nas.cli.screen import Screen, say
 from search_spaces.stock_space import SpaceForm
+from search_spaces.unet_space import DEFAULT_MAX_COPIES
 
 if TYPE_CHECKING:
     from search_spaces import Architecture, UNetSpace
@@ -34,7 +36,7 @@ def show(
     space: Annotated[
         SpaceForm, typer.Option(help="stock: only actions that a stock diffusers config can follow")
     ] = SpaceForm.ANY,
-    max_copies: Annotated[int, typer.Option(min=0, help="copies that one block may get")] = 2,
+    max_copies: MaxCopiesOption = DEFAULT_MAX_COPIES,
     latency_table: Annotated[Path | None, typer.Option(help="add milliseconds by this table")] = None,
     format: FormatOption = Format.TABLE,
 ) -> None:
@@ -47,7 +49,7 @@ def show(
     base = base_of(model)
     architecture = read_architecture(spec, base=base) if spec is not None else own_architecture(model, base=base)
     form = space_from_config(base.config, max_copies=max_copies, form=space)
-    described = describe_space(form, architecture)
+    described = describe_space(form, architecture, context_tokens=base.context_tokens)
     if latency_table is not None:
         _add_milliseconds(described, latency_table, form, architecture)
     if format is Format.JSON:
@@ -75,15 +77,21 @@ def diff(
     Examples: nas space diff sd-1.5 bk-sdm-small
               nas space diff models/sd15 runs/mine --latency-table tables/phone.json
     """
-    from latency.documents.store import read_table
+    from latency.documents.shipped import read_latency_table
     from latency.pricing.difference import architecture_diff
     from nas.references.architecture import own_architecture, read_architecture
     from nas.references.base_model import base_model, origin_of
 
     model = base_model(base) if base is not None else origin_of(before)
     start = read_architecture(before, base=model) if base is not None else own_architecture(before, base=model)
-    table = read_table(latency_table) if latency_table is not None else None
-    difference = architecture_diff(start, read_architecture(after, base=model), space=model.space, table=table)
+    table = read_latency_table(latency_table) if latency_table is not None else None
+    difference = architecture_diff(
+        start,
+        read_architecture(after, base=model),
+        space=model.space,
+        table=table,
+        context_tokens=model.context_tokens,
+    )
     if format is Format.JSON:
         say(json.dumps(difference, indent=2))
         return
@@ -116,7 +124,9 @@ def known(
             "num_macs": f"{model['num_macs'] / 1e9:,.0f} G",
         }
         table.add_row(*(str(shown[key]) for key in COLUMNS))
-    Screen().print(table)
+    console = Screen()
+    console.print(table)
+    console.sentence(f"MACs at {models[0]['context_tokens']} text tokens")
 
 
 def _print_diff(title: str, difference: dict[str, Any]) -> None:
@@ -145,8 +155,15 @@ def _print_diff(title: str, difference: dict[str, Any]) -> None:
     table.add_row("", "after", *_blocks(difference["after"]), *costs(difference["after"], ""))
     console = Screen()
     console.print(table)
+    console.sentence(f"MACs at {_sizes(difference)}")
     for action in difference["actions"]:
         console.sentence(f"  {action}", style="dim")
+
+
+def _sizes(described: dict[str, Any]) -> str:
+    """What MACs are counted at."""
+    height, width, tokens = (described[key] for key in ("latent_height", "latent_width", "context_tokens"))
+    return f"{height}x{width} latents, {tokens} text tokens"
 
 
 def _blocks(side: dict[str, Any]) -> tuple[str, str]:
@@ -187,8 +204,8 @@ def _print_space(name: str, described: dict[str, Any], *, with_reasons: bool) ->
     console.print(table)
     console.sentence(
         f"{described['num_cross_attentions']} cross-attentions, {described['num_resnets']} ResNets, "
-        f"{described['num_params']:,} parameters, {described['num_macs'] / 1e9:,.3f} GMACs"
-        + (f", {described['ms']:.3f} ms" if has_ms else "")
+        f"{described['num_params']:,} parameters, {described['num_macs'] / 1e9:,.3f} GMACs "
+        f"({_sizes(described)})" + (f", {described['ms']:.3f} ms" if has_ms else "")
     )
     for line in _together(filter(None, reasons)):
         console.sentence(f"  {line}", style="dim")

@@ -6,7 +6,7 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from latency.documents.store import read_table
+from latency.documents.shipped import read_latency_table
 from latency.pricing.source import LatencySource, Prices
 from latency.sources.registry import make_source
 from latency.sources.table import TableSource
@@ -16,7 +16,7 @@ from nas.algorithms.problem import Problem
 from nas.config.algorithms import make_algorithm
 from nas.config.digests import result_digests
 from nas.config.extension import check_extension
-from nas.config.sections import ExperimentConfig, SearchConfig
+from nas.config.sections import EVOLVING, ExperimentConfig, SearchConfig
 from nas.evaluation.clip_model import former_clip_digest
 from nas.evaluation.door import Declaration
 from nas.evaluation.registry import ScoreSpec, make_score
@@ -138,10 +138,15 @@ def resolve(config: ExperimentConfig, /) -> Experiment:
     source = _source(config)
     context_tokens = read_context_tokens(model.path)
     assert context_tokens is not None, "a pipeline folder has a tokenizer"
-    price_ms = source.prices(space, context_tokens=context_tokens)
-    _check_price(price_ms, space.base, source=source)
     start = find_start(config.search.start, model=model, space_base=space.base)
     space.check(start.architecture)
+    priced = space_from_config(
+        unet_config,
+        max_copies=copies_made(config.search, start.architecture, base=space.base),
+        form=config.search.space,
+    )
+    price_ms = source.prices(priced, context_tokens=context_tokens)
+    _check_price(price_ms, space.base, source=source)
     protected = frozenset(config.search.protected)
     check_protected(space, protected)
     check_stages(space, config.robust_training.drop_probability_by_stage)
@@ -189,6 +194,23 @@ def resolve(config: ExperimentConfig, /) -> Experiment:
     )
 
 
+def copies_made(search: SearchConfig, start: Architecture, /, *, base: Architecture) -> int:
+    """Copies per block that a search can come to have, which must have prices: those at its start and those it makes.
+
+    Args:
+        search: What it may do; of other algorithms than Algorithm 1 nothing but `max_copies_per_block` is known.
+        start: Where it starts.
+        base: The base model, which has none.
+    """
+    if search.algorithm != EVOLVING:
+        return search.max_copies_per_block
+    at_start = 0
+    for place, position in start.positions():
+        own = base.position(place, position.source)
+        at_start = max(at_start, position.resnets - own.resnets, position.cross_attentions - own.cross_attentions)
+    return min(search.max_copies_per_block, search.max_copies + at_start)
+
+
 def target_latency_ms(search: SearchConfig, /, *, base_ms: float) -> float:
     """The objective; one given as a share is turned into milliseconds."""
     return search.target_latency_ms or (search.target_ratio or 1) * base_ms
@@ -197,7 +219,7 @@ def target_latency_ms(search: SearchConfig, /, *, base_ms: float) -> float:
 def _source(config: ExperimentConfig) -> LatencySource:
     """The latency source that a config names."""
     if config.latency_table is not None:
-        return TableSource(table=read_table(config.latency_table))
+        return TableSource(table=read_latency_table(config.latency_table))
     assert config.latency_source.name is not None, "the config asks for one of both"
     return make_source(config.latency_source.name, settings=config.latency_source.settings, folder=Path())
 

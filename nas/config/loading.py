@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from latency.sources.registry import source_door
+from nas.config.bundled import bundled
 from nas.config.sections import ExperimentConfig, LatencySourceSettings, with_before
 from nas.evaluation.settings import is_tag
 from nas.pipelines.source import is_hub_reference, local_folder
@@ -47,7 +48,7 @@ def load_config(path: str | PathLike[str], /, *, overrides: Sequence[str] = ()) 
     if path.is_dir():
         raise ConfigError(f"{path} is a folder; give the YAML file of an experiment in it")
     if not path.is_file():
-        raise ConfigError(f"there is no config {path}; `experiments/` holds examples")
+        raise ConfigError(f"there is no config {path}; `nas init {path}` writes one that works")
     typed: set[str] = set()
     try:
         data = read_yaml(path)
@@ -71,7 +72,7 @@ def load_config(path: str | PathLike[str], /, *, overrides: Sequence[str] = ()) 
                 found.stat()  # raises for names that no file system takes
         except (OSError, RuntimeError, ValueError) as error:  # RuntimeError: ~somebody who is unknown here
             raise ConfigError(f"{path}: {key}: {_SHORT.repr(str(given))} is no path: {_reason(error)}") from None
-        return found
+        return found if found.exists() else bundled(key, str(given)) or found
 
     try:
         return _resolved(config, absolute)

@@ -24,6 +24,7 @@ from nas.workers.settings import WorkerSettings
 from search_spaces.actions import CopyStart
 from search_spaces.files.user_error import UserError
 from search_spaces.stock_space import SpaceForm
+from search_spaces.unet_space import DEFAULT_MAX_COPIES
 
 EVOLVING: Final = "evolving"  # the algorithm whose settings stand in `search` itself
 
@@ -74,7 +75,7 @@ class SearchConfig(EvolvingSettings):
     target_ratio: Annotated[
         float | None, Field(gt=0, lt=1, description="or: as a share of the base model's latency")
     ] = None
-    max_copies_per_block: Annotated[int, Field(ge=0, description="copies that one block may get")] = 2
+    max_copies_per_block: Annotated[int, Field(ge=0, description="copies that one block may get")] = DEFAULT_MAX_COPIES
     copy_start: Annotated[CopyStart, Field(description="how a copy's weights start")] = CopyStart.NEUTRAL
     protected: Annotated[tuple[str, ...], Field(description='blocks that stay, such as "resnet[mid,0]"')] = ()
 
@@ -100,7 +101,7 @@ class SearchConfig(EvolvingSettings):
 
 @settings
 class LatencySourceSettings:
-    """Where milliseconds come from when not from a `latency_table`; see docs/plugins.md."""
+    """Where milliseconds come from when not from a `latency_table`; `nas plugins` lists the sources."""
 
     name: Annotated[
         str | None,
@@ -115,13 +116,13 @@ class LatencySourceSettings:
 class ExperimentConfig:
     """One search."""
 
-    model: Annotated[Path, Field(description="pipeline folder, or hub:ORG/NAME[@REVISION]; docs/checkpoints.md")]
+    model: Annotated[Path, Field(description="pipeline folder, hub:ORG/NAME[@REVISION], or shapes, which is bundled")]
     score: ScoreSettings = ScoreSettings()
     clip: Annotated[ClipSettings | None, Field(validate_default=True)] = None
     latency_source: LatencySourceSettings = LatencySourceSettings()
     latency_table: Annotated[
         Path | None,
-        Field(description="latency table of the target device; docs/latency_tables.md", validate_default=True),
+        Field(description="latency table of the target device, or the name of a shipped one", validate_default=True),
     ] = None
     validation: ValidationSettings
     sampling: SamplingProtocol = SamplingProtocol()

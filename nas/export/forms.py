@@ -14,16 +14,16 @@ from latency.blocks.modules import Inputs, whole_model
 from latency.exporters.flat import FlatModule
 from latency.exporters.formats import Exporter
 from nas.export.form import ExportForm
-from nas.export.source import ExportSource
+from nas.export.source import ExportSource, context_tokens_of
 from nas.pipelines.model_folder import ModelFolder
 from search_spaces.architecture import Architecture
 from search_spaces.diffusers_config import stock_config
 from search_spaces.files.durable import write_text
 from search_spaces.files.strict_json import read_json_object
-from search_spaces.folders.loading import read_context_tokens
+from search_spaces.folders.loading import SEARCHED
 from search_spaces.searched_unet import SearchedUNet
 from search_spaces.stock_unet import neutral_unet
-from search_spaces.unet_space import DEFAULT_CONTEXT_TOKENS, UNetSpace
+from search_spaces.unet_space import UNetSpace
 
 PICKLES: Final = ("*.bin", "*.ckpt", "*.pt", "*.pth", "*.pkl", "*.msgpack", "*.h5", "*.py")
 MOST_PROBED: Final = 16  # latent pixels of a probe's side: the check is about weights and structure, not about size
@@ -88,7 +88,7 @@ def _write_pipeline(folder: Path, source: ExportSource, *, neutral: bool, dtype:
             loads_as = f"stock config with {len(blocks)} neutral blocks"
     else:
         written = SearchedUNet.from_supernet(unet, architecture=architecture, base_config=base_config)
-        entry, loads_as = ["search_spaces.searched_unet", "SearchedUNet"], "SearchedUNet"
+        entry, loads_as = ["search_spaces.searched_unet", SEARCHED], SEARCHED
     _with_own_tensors(written, dtype).save_pretrained(folder / "unet", variant=source.model.variant)
     _copy_other_parts(folder, source.model, entry)
     wanted = _with_own_tensors(source.supernet.materialise(architecture), dtype).float()
@@ -114,8 +114,7 @@ def _copy_other_parts(folder: Path, model: ModelFolder, unet_entry: list[str]) -
 
 def _write_file(folder: Path, source: ExportSource, *, exporter: Exporter, dtype: torch.dtype, batch: int) -> Written:
     unet = _with_own_tensors(source.supernet.materialise(source.architecture), dtype)
-    tokens = read_context_tokens(source.model.path) or DEFAULT_CONTEXT_TOKENS
-    flat = flat_unet(unet, source.supernet.space, batch=batch, context_tokens=tokens)
+    flat = flat_unet(unet, source.supernet.space, batch=batch, context_tokens=context_tokens_of(source))
     recorded = {**flat.inputs, "output": _output(flat)}
     exporter.write(flat, flat.inputs, folder / f"unet{exporter.suffix}")
     converter = exporter.converter

@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from search_spaces.folders.loading import SEARCHED
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportReport:
@@ -18,9 +20,10 @@ class ExportReport:
         tolerance: Largest difference of outputs that passes.
         max_difference: Largest difference of outputs to the supernet's, for the same input; None = not run here.
         num_params: Parameters of the written UNet; torch counts as many.
-        num_macs: Multiply-accumulates of one forward pass at batch 1; torch counts as many.
+        num_macs: Multiply-accumulates of one forward pass at batch 1 and the model's own size; torch counts as many.
         base_num_params: Of the base UNet.
         base_num_macs: Of the base UNet.
+        context_tokens: Text tokens that the model reads, at which MACs are counted.
         predicted_ms: By the latency table, for the architecture.
         base_predicted_ms: For the base UNet.
         built_predicted_ms: For what was written: more than `predicted_ms` where it has neutral blocks.
@@ -42,6 +45,7 @@ class ExportReport:
     num_macs: int
     base_num_params: int
     base_num_macs: int
+    context_tokens: int
     predicted_ms: float | None
     base_predicted_ms: float | None
     built_predicted_ms: float | None
@@ -50,6 +54,11 @@ class ExportReport:
     clip: float | None
     base_clip: float | None
     scored_by: Mapping[str, Any] | None = None
+
+    @property
+    def needs_import(self) -> bool:
+        """Whether its UNet is of our class, which diffusers knows only after an import."""
+        return self.loads_as == SEARCHED
 
     @property
     def score_label(self) -> str:
@@ -66,7 +75,11 @@ class ExportReport:
     def rows(self) -> Iterator[tuple[str, str, str]]:
         """(what, base, found) for a table."""
         yield "parameters", f"{self.base_num_params:,}", f"{self.num_params:,}"
-        yield "MACs", f"{self.base_num_macs / 1e9:,.3f} G", f"{self.num_macs / 1e9:,.3f} G"
+        yield (
+            f"MACs at {self.context_tokens} text tokens",
+            f"{self.base_num_macs / 1e9:,.3f} G",
+            f"{self.num_macs / 1e9:,.3f} G",
+        )
         if self.clip is not None:
             yield self.score_label, "" if self.base_clip is None else f"{self.base_clip:.4f}", f"{self.clip:.4f}"
         yield "predicted latency, ms", _ms(self.base_predicted_ms), _ms(self.predicted_ms)
@@ -79,7 +92,11 @@ class ExportReport:
             yield "measured latency here, ms", _ms(self.base_latency_ms), _ms(self.latency_ms)
         checked = "not run here" if self.max_difference is None else f"{self.max_difference:.1e}"
         yield f"reloaded, largest difference (at most {self.tolerance:.0e})", "", checked
-        yield "loads as", "", self.loads_as
+        yield (
+            "loads as",
+            "",
+            self.loads_as + (" after `import search_spaces.searched_unet`" if self.needs_import else ""),
+        )
         yield "weights", "", self.dtype
 
     def notes(self) -> Iterator[str]:

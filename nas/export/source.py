@@ -6,6 +6,7 @@ from math import isclose
 from pathlib import Path
 from typing import Any
 
+from latency.documents.shipped import read_latency_table
 from latency.documents.store import read_table
 from latency.pricing.pricer import Pricer
 from nas.config.loading import stored_config
@@ -24,7 +25,7 @@ from search_spaces.files.digests import folder_digest
 from search_spaces.files.user_error import UserError
 from search_spaces.folders.loading import SEARCHED, read_context_tokens
 from search_spaces.supernet import Supernet
-from search_spaces.unet_space import UNetSpace
+from search_spaces.unet_space import DEFAULT_CONTEXT_TOKENS, UNetSpace
 
 
 class ExportError(UserError):
@@ -144,7 +145,8 @@ def source_of_spec(reference: str, /, *, model: ModelFolder, table: Path | None 
     architecture = read_architecture(reference, base=base)
     supernet = Supernet(model.load_unet(), space=base.space)
     price_ms = _pricer(table, supernet, model)
-    spec = describe(architecture, space=base.space, model=base.name) | {"name": f"{base.name}_{architecture.arch_id}"}
+    spec = describe(architecture, space=base.space, model=base.name, context_tokens=base.context_tokens)
+    spec["name"] = f"{base.name}_{architecture.arch_id}"
     if price_ms is not None:
         spec |= {"base_latency_ms": price_ms(base.space.base), "predicted_latency_ms": price_ms(architecture)}
         spec["name"] = f"{base.name}_lat@{spec['predicted_latency_ms']:.1f}ms_{architecture.arch_id}"
@@ -161,7 +163,7 @@ def source_of_spec(reference: str, /, *, model: ModelFolder, table: Path | None 
 def _pricer(path: Path | None, supernet: Supernet, model: ModelFolder) -> Callable[[Architecture], float] | None:
     if path is None:
         return None
-    table = read_table(path)
+    table = read_latency_table(path)
     workload = table.workload
     return Pricer(
         table,
@@ -170,3 +172,8 @@ def _pricer(path: Path | None, supernet: Supernet, model: ModelFolder) -> Callab
         height=workload.latent_height,
         width=workload.latent_width,
     )
+
+
+def context_tokens_of(source: ExportSource, /) -> int:
+    """Text tokens that the base model reads, which MACs depend on."""
+    return read_context_tokens(source.model.path) or DEFAULT_CONTEXT_TOKENS

@@ -69,6 +69,7 @@ def verify(request: VerificationRequest, /) -> dict[str, Any]:
         return {"max_difference": (result.float() - output).abs().max().item()}
     base = ModelFolder(Path(request.base), variant=request.variant)
     space = space_from_config(base.unet_config(), max_copies=ROOM_FOR_COPIES)
+    tokens = read_context_tokens(base.path) or DEFAULT_CONTEXT_TOKENS
     unet = load_pipeline(ModelFolder(folder, variant=request.variant)).unet.eval()
     flat = flat_unet(unet, space, batch=len(output), context_tokens=PROBED_TOKENS, most=MOST_PROBED)
     with torch.inference_mode():
@@ -76,19 +77,18 @@ def verify(request: VerificationRequest, /) -> dict[str, Any]:
     answer: dict[str, Any] = {
         "max_difference": (result - output).abs().max().item(),
         "num_params": sum(parameter.numel() for parameter in unet.parameters()),
-        "num_macs": counted_macs(folder, space),
+        "num_macs": counted_macs(folder, space, context_tokens=tokens),
         "unet_class": type(unet).__name__,
     }
     if request.measure:
         unets = {"base": base.load_unet(), "found": unet}
-        tokens = read_context_tokens(base.path) or DEFAULT_CONTEXT_TOKENS
         latencies = measure_pair(unets, space=space, context_tokens=tokens)
         answer |= {"base_latency_ms": latencies["base"], "latency_ms": latencies["found"]}
     return answer
 
 
 @torch.no_grad()
-def counted_macs(folder: Path, space: UNetSpace, /) -> int:
+def counted_macs(folder: Path, space: UNetSpace, /, *, context_tokens: int) -> int:
     """Half the operations that torch counts in a forward pass at batch 1 and the model's own size.
 
     On the meta device, with attention written out: torch does not know every fused kernel.
@@ -97,7 +97,7 @@ def counted_macs(folder: Path, space: UNetSpace, /) -> int:
     with torch.device("meta"):
         unet = unet_class(folder).from_config(config)
         unet.set_attn_processor(AttnProcessor())
-        inputs = Inputs(unet, batch=1, context_tokens=DEFAULT_CONTEXT_TOKENS, seed=0)
+        inputs = Inputs(unet, batch=1, context_tokens=context_tokens, seed=0)
         height, width = space.sample_size
         call = whole_model(unet, inputs, space=space, height=height, width=width)
         with FlopCounterMode(display=False) as counter:

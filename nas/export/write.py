@@ -18,10 +18,11 @@ from safetensors.torch import save_file
 
 from nas.drawing.draw import DrawingSettings, draw
 from nas.drawing.grid import write_grid
+from nas.export.card import model_card
 from nas.export.form import ExportForm
 from nas.export.forms import Written, write_form
 from nas.export.report import ExportReport
-from nas.export.source import ExportError, ExportSource
+from nas.export.source import ExportError, ExportSource, context_tokens_of
 from nas.export.verify import PROBE, VerificationRequest
 from nas.pipelines.model_folder import ModelFolder
 from nas.runs.spec import SPEC_NAME, SpecError, read_spec
@@ -32,6 +33,7 @@ from search_spaces.files.strict_json import JsonError, read_json_object
 from search_spaces.folders.weight_files import stored_dtype
 
 REPORT: Final = "export.json"
+CARD: Final = "README.md"
 # Largest difference of outputs, which are of the size of 1. Other runtimes sum in another order.
 TOLERANCES: Final = {ExportForm.ONNX: 1e-3, ExportForm.EXECUTORCH: 1e-3}
 TOLERANCE: Final = 1e-5
@@ -77,6 +79,7 @@ def export(
         answer = _verified(part, source, written, form=form, dtype=dtype, measure=measure)
         report = _report(source, written, answer, form=form, dtype=dtype)
         write_text(part / SPEC_NAME, json.dumps(source.spec, indent=2) + "\n")
+        write_text(part / CARD, model_card(report, source.spec))
         files += sorted({*_files(part), REPORT})
         write_text(part / REPORT, json.dumps(report.to_dict() | {"files": files}, indent=2) + "\n")
     return report
@@ -157,7 +160,8 @@ def _verified(
             f"{tolerance:.0e}; nothing was written"
         )
     space = source.supernet.space
-    own = {"num_params": space.num_params(written.built), "num_macs": space.num_macs(written.built)}
+    macs = space.num_macs(written.built, context_tokens=context_tokens_of(source))
+    own = {"num_params": space.num_params(written.built), "num_macs": macs}
     if wrong := [
         f"`{key}` {answer[key]:,} instead of {value:,}" for key, value in own.items() if answer.get(key, value) != value
     ]:
@@ -191,6 +195,7 @@ def _report(
     source: ExportSource, written: Written, answer: dict[str, Any], *, form: ExportForm, dtype: str
 ) -> ExportReport:
     space, spec, price_ms = source.supernet.space, source.spec, source.price_ms
+    tokens = context_tokens_of(source)
     return ExportReport(
         name=spec["name"],
         form=form,
@@ -200,9 +205,10 @@ def _report(
         tolerance=tolerance_of(form, dtype),
         max_difference=answer.get("max_difference"),
         num_params=space.num_params(written.built),
-        num_macs=space.num_macs(written.built),
+        num_macs=space.num_macs(written.built, context_tokens=tokens),
         base_num_params=space.num_params(space.base),
-        base_num_macs=space.num_macs(space.base),
+        base_num_macs=space.num_macs(space.base, context_tokens=tokens),
+        context_tokens=tokens,
         predicted_ms=spec.get("predicted_latency_ms") if price_ms is None else price_ms(source.architecture),
         base_predicted_ms=spec.get("base_latency_ms") if price_ms is None else price_ms(space.base),
         built_predicted_ms=None if price_ms is None else price_ms(written.built),

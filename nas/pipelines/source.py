@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Final
 
 from nas.pipelines.model_folder import ModelFolder
-from search_spaces.files.paths import local_path
 from search_spaces.folders.weight_files import STEMS, ModelFolderError, weight_files
+from search_spaces.known.bundled import BUNDLED_MODELS, named_folder
 
 HUB: Final = "hub:"
 _REFERENCE: Final = re.compile(r"hub:(?P<name>[\w.-]+/[\w.-]+)(?:@(?P<revision>[\w./-]+))?")
@@ -49,8 +49,8 @@ def local_folder(reference: str | PathLike[str], /, *, variant: str | None = Non
     """The folder of a model on this machine, whatever it holds.
 
     Args:
-        reference: An existing folder, or "hub:ORG/NAME" with "@REVISION" where another than the newest is meant; what
-            was fetched before is not fetched again.
+        reference: An existing folder, the name of the bundled model, or "hub:ORG/NAME" with "@REVISION" where another
+            than the newest is meant; what was fetched before is not fetched again.
         variant: Of the weights' files to fetch, such as "fp16"; None = the files without one.
         weights: Fetch weights; False = configs and tokenizers only.
 
@@ -60,7 +60,7 @@ def local_folder(reference: str | PathLike[str], /, *, variant: str | None = Non
     """
     if is_hub_reference(reference):
         return _snapshot(str(reference), variant=variant, weights=weights)
-    path = local_path(reference)
+    path = named_folder(reference)
     if path.is_file():
         raise ModelFolderError(
             f"a model must be a folder, but {path} is a file; make a folder of a single-file checkpoint with "
@@ -68,7 +68,8 @@ def local_folder(reference: str | PathLike[str], /, *, variant: str | None = Non
         )
     if not path.is_dir():
         raise ModelFolderError(
-            f"there is no model folder {path}; give a diffusers pipeline folder, or {HUB}ORG/NAME for one of the hub"
+            f"there is no model folder {path}; give a diffusers pipeline folder, {HUB}ORG/NAME for one of the hub, or "
+            f"{' or '.join(BUNDLED_MODELS)}, which is bundled"
         )
     return path
 

@@ -17,6 +17,7 @@ from search_spaces.diffusers_config import space_from_config
 from search_spaces.files.user_error import UserError
 from search_spaces.folders.loading import SEARCHED, read_unet_config, unet_folder
 from search_spaces.known.architectures import BASE_CONFIGS, KNOWN_ARCHITECTURES, base_space, known_config
+from search_spaces.known.bundled import BUNDLED_MODELS, named_folder
 
 
 def read_architecture(reference: str | Path, /, *, base: BaseModel) -> Architecture:
@@ -35,7 +36,7 @@ def read_architecture(reference: str | Path, /, *, base: BaseModel) -> Architect
         file = path if path.is_file() else path / SPEC_NAME
         architecture, spec = read_spec(file)
         check_base(spec, space=base.space, name=base.name, path=file)
-    elif path.is_dir() or is_hub_reference(reference):
+    elif path.is_dir() or is_hub_reference(reference) or (name in BUNDLED_MODELS and not path.exists()):
         architecture = architecture_of_folder(local_folder(reference, weights=False), base=base)
     elif (known := KNOWN_ARCHITECTURES.get(name)) is not None and known_config(name) == base.config:
         architecture = base.space.base
@@ -48,7 +49,7 @@ def read_architecture(reference: str | Path, /, *, base: BaseModel) -> Architect
     else:
         raise UserError(
             f"there is no architecture {name}; give a run, a spec, a folder with a UNet, or a known name: "
-            f"{', '.join((*BASE_CONFIGS, *KNOWN_ARCHITECTURES))}"
+            f"{', '.join((*BUNDLED_MODELS, *BASE_CONFIGS, *KNOWN_ARCHITECTURES))}"
         )
     try:
         base.space.check(architecture)
@@ -67,7 +68,7 @@ def own_architecture(reference: str, /, *, base: BaseModel) -> Architecture:
     Raises:
         ValueError: As `read_architecture`.
     """
-    if is_hub_reference(reference) or (Path(reference).is_dir() and not is_run(Path(reference))):
+    if is_hub_reference(reference) or (named_folder(reference).is_dir() and not is_run(Path(reference))):
         return architecture_of_folder(local_folder(reference, weights=False), base=base)
     return read_architecture(reference, base=base)
 

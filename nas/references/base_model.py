@@ -9,9 +9,10 @@ from nas.runs.directory import is_run
 from search_spaces.diffusers_config import space_from_config
 from search_spaces.files.strict_yaml import read_yaml
 from search_spaces.files.user_error import UserError
-from search_spaces.folders.loading import read_unet_config
+from search_spaces.folders.loading import read_context_tokens, read_unet_config
 from search_spaces.known.architectures import BASE_CONFIGS, KNOWN_ARCHITECTURES, known_config
-from search_spaces.unet_space import UNetSpace
+from search_spaces.known.bundled import BUNDLED_MODELS, named_folder
+from search_spaces.unet_space import DEFAULT_CONTEXT_TOKENS, UNetSpace
 
 ROOM_FOR_COPIES: Final = 64  # per block: any architecture that somebody may have made
 
@@ -23,11 +24,13 @@ class BaseModel:
     Attributes:
         name: For the record.
         config: Of the base UNet.
+        context_tokens: Text tokens that it reads: its pipeline's, else CLIP's.
         space: Its search space, with room for any number of copies.
     """
 
     name: str
     config: dict[str, Any]
+    context_tokens: int
     space: UNetSpace
 
 
@@ -43,18 +46,20 @@ def base_model(reference: str | Path, /, *, name: str | None = None) -> BaseMode
     Raises:
         ValueError: None of these; the message lists the names.
     """
-    config = None if Path(reference).exists() else known_config(str(reference))
+    config, tokens = None if Path(reference).exists() else known_config(str(reference)), None
     if config is None:
-        if not Path(reference).exists() and not is_hub_reference(reference):
+        if not named_folder(reference).exists() and not is_hub_reference(reference):
             names = [known for known in (*BASE_CONFIGS, *KNOWN_ARCHITECTURES) if known_config(known) is not None]
             raise UserError(
                 f"there is no model {reference}; give a folder with a UNet, {HUB}ORG/NAME, or a known name: "
-                f"{', '.join(names)}"
+                f"{', '.join((*BUNDLED_MODELS, *names))}"
             )
-        config = read_unet_config(local_folder(reference, weights=False))
+        folder = local_folder(reference, weights=False)
+        config, tokens = read_unet_config(folder), read_context_tokens(folder)
     return BaseModel(
         name=name or model_name(reference),
         config=config,
+        context_tokens=tokens or DEFAULT_CONTEXT_TOKENS,
         space=space_from_config(config, max_copies=ROOM_FOR_COPIES),
     )
 

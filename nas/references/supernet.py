@@ -10,6 +10,7 @@ from search_spaces.files.user_error import UserError
 from search_spaces.folders.loading import load_unet, read_unet_config
 from search_spaces.stock_space import SpaceForm
 from search_spaces.supernet import Supernet
+from search_spaces.unet_space import DEFAULT_MAX_COPIES
 
 
 def load_supernet(
@@ -17,7 +18,7 @@ def load_supernet(
     /,
     *,
     variant: str | None = None,
-    max_copies: int = 2,
+    max_copies: int = DEFAULT_MAX_COPIES,
     space: SpaceForm | str = SpaceForm.ANY,
     copy_start: CopyStart | str = CopyStart.NEUTRAL,
 ) -> Supernet:

@@ -15,8 +15,9 @@ from search_spaces.difference import actions_between
 from search_spaces.files.durable import write_text
 from search_spaces.files.strict_json import JsonError, parse_json
 from search_spaces.files.user_error import UserError
+from search_spaces.folders.loading import read_context_tokens
 from search_spaces.space_view import counts_by_paper_stage
-from search_spaces.unet_space import UNetSpace
+from search_spaces.unet_space import DEFAULT_CONTEXT_TOKENS, UNetSpace
 
 SPEC_NAME: Final = "architecture.json"  # in runs and exports
 
@@ -70,8 +71,17 @@ class FoundArchitecture:
         return f"{self.scenario}_lat@{self.predicted_latency_ms:.1f}ms_{score}@{self.clip.mean:.2f}"
 
 
-def describe(architecture: Architecture, /, *, space: UNetSpace, model: str) -> dict[str, Any]:
-    """What every spec holds: the architecture, the base model that it is one of, blocks and costs."""
+def describe(
+    architecture: Architecture, /, *, space: UNetSpace, model: str, context_tokens: int = DEFAULT_CONTEXT_TOKENS
+) -> dict[str, Any]:
+    """What every spec holds: the architecture, the base model that it is one of, blocks and costs.
+
+    Args:
+        architecture: An architecture of the space.
+        space: The base model's.
+        model: The base model's name.
+        context_tokens: Text tokens that it reads, which MACs depend on.
+    """
     return {
         **architecture.to_dict(),
         "arch_id": architecture.arch_id,
@@ -84,13 +94,15 @@ def describe(architecture: Architecture, /, *, space: UNetSpace, model: str) -> 
         "counts": counts_by_paper_stage(space, architecture),
         "actions": [str(action) for action in actions_between(space.base, architecture, space=space)],
         "num_params": space.num_params(architecture),
-        "num_macs": space.num_macs(architecture),
+        "num_macs": space.num_macs(architecture, context_tokens=context_tokens),
+        "context_tokens": context_tokens,
     }
 
 
 def spec_of(found: FoundArchitecture, /, *, space: UNetSpace, model: Path) -> dict[str, Any]:
     """The spec as plain values; `Architecture.from_dict` reads the architecture out of it."""
-    return describe(found.architecture, space=space, model=model.name) | {
+    tokens = read_context_tokens(model) or DEFAULT_CONTEXT_TOKENS
+    return describe(found.architecture, space=space, model=model.name, context_tokens=tokens) | {
         "name": found.name,
         "actions": [str(action) for action in found.actions],
         **({} if found.start is None else {"start": found.start.to_dict()}),

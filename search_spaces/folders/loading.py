@@ -104,10 +104,13 @@ def unet_class(folder: Path, /) -> "type[UNet2DConditionModel]":
 def read_context_tokens(folder: Path, /) -> int | None:
     """Text tokens that a pipeline's UNet reads: its tokenizer's `model_max_length`; None where it has no tokenizer.
 
+    The `unet` folder of a pipeline stands for the pipeline.
+
     Raises:
         ModelFolderError: The tokenizer's config cannot be read or states no limit.
     """
-    path = folder / "tokenizer" / "tokenizer_config.json"
+    of_unet = folder.name == "unet" and (folder / "config.json").is_file()  # the pipeline is the folder around it
+    path = (folder.resolve().parent if of_unet else folder) / "tokenizer" / "tokenizer_config.json"
     if not path.is_file():
         return None
     try:

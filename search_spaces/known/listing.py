@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from search_spaces.diffusers_config import space_from_config
 from search_spaces.known.architectures import BASE_CONFIGS, KNOWN_ARCHITECTURES, base_space, known_config
+from search_spaces.unet_space import DEFAULT_CONTEXT_TOKENS
 
 COLUMNS: Final = {
     "name": "name",
@@ -44,6 +45,7 @@ def known_models() -> list[dict[str, Any]]:
                 "num_params": space.num_params(architecture),
                 "num_macs": space.num_macs(architecture),
                 "latents": f"{height}x{width}",
+                "context_tokens": DEFAULT_CONTEXT_TOKENS,
                 "is_stock": config is not None,
             }
         )

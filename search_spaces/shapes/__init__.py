@@ -1,7 +1,7 @@
 """The bundled small text-to-image model: captioned pictures of shapes, a pipeline folder and an OpenCLIP folder.
 
 `PIPELINE_DIR` is a standard `StableDiffusionPipeline` folder and `OPEN_CLIP_DIR` a standard OpenCLIP local folder;
-they are loaded by the same code as any other checkpoint, and nothing in `nas` knows that they exist.
+they are loaded by the same code as any other checkpoint, and `nas` knows nothing of them but their name, `shapes`.
 """
 
 from pathlib import Path
@@ -10,8 +10,10 @@ from search_spaces.shapes.scenes import Item, Scene, caption_of, is_held_out, sa
 
 PIPELINE_DIR = Path(__file__).parent / "pipeline"
 OPEN_CLIP_DIR = Path(__file__).parent / "open_clip"
+CAPTIONS_FILE = Path(__file__).parent / "validation_captions.txt"  # of scenes that no training picture shows
 
 __all__ = [
+    "CAPTIONS_FILE",
     "OPEN_CLIP_DIR",
     "PIPELINE_DIR",
     "Item",

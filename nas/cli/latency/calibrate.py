@@ -10,12 +10,13 @@ from latency.blocks.models import Attention, latency_model
 from latency.pricing.scenario import Dtype
 from nas.cli.errors import user_errors
 from nas.cli.formats import MAX_SEED
-from nas.cli.latency.options import TableBackendOption
+from nas.cli.latency.options import MaxCopiesOption, TableBackendOption
 from nas.cli.latency.progress import latency_progress
 from nas.cli.latency.sentences import check_lines
 from nas.cli.screen import say
 from search_spaces.files.durable import check_writable
 from search_spaces.files.user_error import UserError
+from search_spaces.unet_space import DEFAULT_MAX_COPIES
 
 if TYPE_CHECKING:
     from latency import LatencyTable
@@ -32,7 +33,7 @@ def calibrate(
     subnetworks: Annotated[int, typer.Option(min=1, help="Random sub-networks to measure.")] = 30,
     rounds: Annotated[int, typer.Option(min=2, help="Rounds of measuring.")] = 10,
     attention: Annotated[Attention, typer.Option(help="As the table was measured.")] = Attention.SDPA,
-    max_copies: Annotated[int, typer.Option(min=0, help="Copies per block that the table covers.")] = 2,
+    max_copies: MaxCopiesOption = DEFAULT_MAX_COPIES,
     threads: Annotated[int, typer.Option(min=1, help="As the table was measured.")] = 1,
     seed: Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Of the sub-networks and the order.")] = 1,
     cache: Annotated[Path | None, typer.Option(help="Folder of exported models.")] = None,

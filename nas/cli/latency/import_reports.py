@@ -35,7 +35,7 @@ def import_(
     compute_unit: Annotated[str, typer.Option(help="cpu, gpu or npu; default: as the reports say.")] = "",
     os: Annotated[str, typer.Option(help="Operating system.")] = "",
     format: Annotated[
-        str, typer.Option(help="Format of the reports: auto, a name from docs/latency_formats.md, or a plugin's.")
+        str, typer.Option(help="Format of the reports: auto, or one of those that `nas plugins` lists.")
     ] = AUTO,
     map: Annotated[
         Path | None, typer.Option(help="CSV with the columns report,file for reports that are not named by file.")
@@ -51,7 +51,10 @@ def import_(
     ] = False,
     allow_mismatch: Annotated[
         bool,
-        typer.Option("--allow-mismatch", help="Write the table even if blocks do not sum to 0.9 .. 1.1 of the whole."),
+        typer.Option(
+            "--allow-mismatch",
+            help="Write the table even if blocks do not sum to 0.9 .. 1.1 of the whole, or no device has such times.",
+        ),
     ] = False,
     without_model_files: Annotated[
         bool, typer.Option("--without-model-files", help="The model files no longer lie beside the manifest.")
@@ -69,6 +72,7 @@ def import_(
     from latency.kits.importing import import_table
     from latency.kits.manifest import check_files, read_manifest
     from latency.kits.matching import read_map
+    from latency.trust.speed import speed_of
     from latency.trust.validation import validate as validated
 
     if not out.parent.is_dir():
@@ -103,6 +107,11 @@ def import_(
         wrong.append(str(error))
     if wrong:
         raise LatencyTableError("no table was written:\n" + "\n".join(wrong))
+    speed = speed_of(imported.table)
+    if speed is not None and speed.flaw and not allow_mismatch:
+        raise LatencyTableError(
+            f"no table was written: {speed}; {speed.flaw}, or allow the mismatch (`--allow-mismatch`)"
+        )
     write_table(imported.table, out, allow_mismatch=allow_mismatch)
     say(f"wrote {out}: {len(imported.table.rows)} rows from {len(read)} reports")
     for fit in imported.filled.fits:

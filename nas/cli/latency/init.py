@@ -24,6 +24,7 @@ from nas.cli.latency.options import (
 from nas.cli.latency.progress import latency_progress
 from nas.cli.screen import say
 from search_spaces.files.user_error import UserError
+from search_spaces.unet_space import DEFAULT_MAX_COPIES
 
 if TYPE_CHECKING:
     from latency.exporters.formats import Exporter
@@ -44,7 +45,7 @@ def init(
     context_tokens: ContextTokensOption = None,
     dtype: DtypeOption = Dtype.FLOAT32,
     attention: AttentionOption = Attention.SDPA,
-    max_copies: MaxCopiesOption = 1,
+    max_copies: MaxCopiesOption = DEFAULT_MAX_COPIES,
     subnetworks: Annotated[
         int, typer.Option(min=0, help="Random sub-networks to check predictions with; each is a whole model's file.")
     ] = 4,

@@ -27,6 +27,7 @@ from nas.cli.latency.progress import latency_progress
 from nas.cli.latency.sentences import check_lines
 from nas.cli.screen import say
 from search_spaces.files.durable import check_writable
+from search_spaces.unet_space import DEFAULT_MAX_COPIES
 
 
 @user_errors
@@ -40,7 +41,7 @@ def measure(
     context_tokens: ContextTokensOption = None,
     dtype: DtypeOption = Dtype.FLOAT32,
     attention: AttentionOption = Attention.SDPA,
-    max_copies: MaxCopiesOption = 2,
+    max_copies: MaxCopiesOption = DEFAULT_MAX_COPIES,
     min_rounds: Annotated[int, typer.Option(min=1, help="Rounds before stopping early.")] = 10,
     max_rounds: Annotated[int, typer.Option(min=1, help="Rounds at most.")] = 60,
     subnetworks: Annotated[

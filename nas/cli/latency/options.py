@@ -25,7 +25,9 @@ DtypeOption = Annotated[Dtype, typer.Option(help="Of weights and activations.")]
 AttentionOption = Annotated[
     Attention, typer.Option(help="Attention implementation: scaled dot product, or written out in products.")
 ]
-MaxCopiesOption = Annotated[int, typer.Option(min=0, help="Copies per block that the search may make.")]
+MaxCopiesOption = Annotated[
+    int, typer.Option(min=0, help="Copies per block that a search may make: its `search.max_copies_per_block`.")
+]
 CacheOption = Annotated[
     Path | None, typer.Option(help="Folder of exported blocks; default: in the user's cache folder.")
 ]

@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+from latency.trust.speed import speed_of
+
 if TYPE_CHECKING:
     from latency import LatencyTable
 
@@ -9,6 +11,8 @@ if TYPE_CHECKING:
 def check_lines(table: "LatencyTable") -> list[str]:
     """End-to-end latency and checks of a table, as sentences."""
     lines = []
+    if (speed := speed_of(table)) is not None:
+        lines.append(f"{speed}{f'; {speed.flaw}' if speed.flaw else ''}")
     if table.end_to_end is not None:
         e = table.end_to_end
         lines.append(f"end to end {e.median_ms:.3f} ms (p10 {e.p10_ms:.3f}, p90 {e.p90_ms:.3f}, n {e.num_samples})")

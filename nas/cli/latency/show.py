@@ -110,7 +110,7 @@ def _print_table(table: "LatencyTable") -> None:
             f"{row.signature} {row.signature.variant}".strip(),
             str(len(row.sites)),
             f"{row.median_ms:.3f}",
-            f"{row.p10_ms:.3f} .. {row.p90_ms:.3f}",
+            f"{row.p10_ms:.3f} .. {row.p90_ms:.3f}" if row.has_spread else "unknown",
             f"{share:.1%}" if row.sites else "",
             f"{row.signature.num_macs / 1e6:.2f}",
         )
@@ -157,8 +157,13 @@ def _print_breakdown(table: "LatencyTable", space: "UNetSpace", prediction: "Lat
     console = Screen()
     console.print(grid)
     console.print(
-        f"UNet {prediction.total_ms:.3f} ms a step [{prediction.low_ms:.3f}, {prediction.high_ms:.3f}]",
+        f"UNet {prediction.total_ms:.3f} ms a step {_interval(prediction.low_ms, prediction.high_ms)}",
     )
+
+
+def _interval(low: float, high: float) -> str:
+    """Bounds in brackets, or that nobody knows them."""
+    return f"[{low:.3f}, {high:.3f}]" if high > low else "(the rows have no spread: uncertainty unknown)"
 
 
 def _print_picture(
@@ -174,7 +179,7 @@ def _print_picture(
         decoder_ms=decoder_ms,
     )
     say(
-        f"picture {image.total_ms / 1000:.3f} s [{image.low_ms / 1000:.3f}, {image.high_ms / 1000:.3f}]: "
+        f"picture {image.total_ms / 1000:.3f} s {_interval(image.low_ms / 1000, image.high_ms / 1000)}: "
         f"{image.num_text_encoder_runs} x text encoder {text_encoder_ms:g} ms + {image.num_unet_runs} x UNet "
         f"{prediction.total_ms:.3f} ms + decoder {decoder_ms:g} ms"
     )

@@ -10,7 +10,9 @@ import typer
 from latency.blocks.models import latency_model
 from nas.cli.errors import user_errors
 from nas.cli.formats import FindingsFormat
+from nas.cli.latency.options import MaxCopiesOption
 from nas.cli.screen import say
+from search_spaces.unet_space import DEFAULT_MAX_COPIES
 
 if TYPE_CHECKING:
     from latency.trust.validation import Validation
@@ -25,7 +27,7 @@ def validate(
     model: Annotated[
         Path | None, typer.Option(help="Model folder: does the table price all that a search over it can ask for?")
     ] = None,
-    max_copies: Annotated[int, typer.Option(min=0, help="Copies per block that the search may make.")] = 2,
+    max_copies: MaxCopiesOption = DEFAULT_MAX_COPIES,
     format: Annotated[FindingsFormat, typer.Option(help="JSON is a stable interface.")] = FindingsFormat.TEXT,
 ) -> None:
     """Say everything that is wrong with a latency table, and how far to trust it. Exit code 1 = there are problems.

@@ -119,10 +119,55 @@ def test_a_failed_openvino_run_is_refused_with_its_text():
     assert "reports: out of memory" in refused(text("x.csv", csv))
 
 
+def test_openvinos_cpp_tool_has_its_units_in_its_labels_and_its_options_without_dashes():
+    labels = {
+        "latency (ms)": "Median latency (ms)", "avg latency": "Average latency (ms)",
+        "min latency": "Min latency (ms)", "max latency": "Max latency (ms)", "-m": "m",
+    }  # fmt: skip
+    python = sample("openvino_benchmark_report.csv").data.decode()
+    lines = [line.split(";") for line in python.splitlines()]
+    cpp = "\n".join(";".join([labels.get(cells[0], cells[0]), *cells[1:]]) for cells in lines)
+    assert "Median latency (ms);619.05" in cpp
+    importer, readings = read_report(text("x.csv", cpp + "\ninfer_precision;f16"))
+    assert (importer.name, readings) == ("openvino", read_report(text("x.csv", python))[1])
+
+
+def test_openvinos_first_tool_says_nothing_of_the_spread_and_the_note_does():
+    few = "\n".join(
+        line
+        for line in sample("openvino_benchmark_report.csv").data.decode().splitlines()
+        if not line.startswith(("avg", "min", "max"))
+    )
+    _, (reading,) = read_report(text("x.csv", few))
+    assert (reading.p10_ms, reading.median_ms, reading.p90_ms) == (619.05, 619.05, 619.05)
+    assert reading.note == "the report has no smallest and largest run: the spread is unknown"
+
+
+def test_an_unknown_csv_is_told_its_columns_and_those_wanted():
+    stranger = text("x.csv", "model,latency_us\nblocks/a.onnx,12\n")
+    for importer in (None, "csv"):
+        message = refused(stranger, importer)
+        assert (
+            "It has the columns 'model', 'latency_us', while a CSV needs `file` and a median with its unit" in message
+        )
+        assert len(message.splitlines()) == 1
+    assert "and 18 more" in refused(text("x.csv", ",".join(f"c{i}" for i in range(30))))
+    assert "columns" not in refused(text("x.txt", "no table"))
+    assert "column of median: must be there: `file` and a median" in refused(text("x.csv", "file,latency_us\na,1\n"))
+
+
+def test_tabs_and_semicolons_separate_cells_too():
+    for delimiter in ",;\t":
+        _, (reading,) = read_report(text("x.csv", f"file{delimiter}median_us\na{delimiter}1500\n"))
+        assert (reading.key, reading.median_ms) == ("a", 1.5)
+
+
 def test_openvino_reports_of_several_requests_or_another_tool_are_refused():
     data = sample("openvino_benchmark_report.json").data.decode()
     assert "ran at once" in refused(text("x.json", data.replace('requests": "1"', 'requests": "4"')))
-    assert "Python benchmark_app" in refused(text("x.json", data.replace("latency (ms)", "latency_median")))
+    assert "the C++ tool without `-json_stats`" in refused(
+        text("x.json", data.replace("latency (ms)", "latency_median"))
+    )
 
 
 def test_executorch_units_come_from_the_columns():

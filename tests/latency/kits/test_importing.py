@@ -6,6 +6,7 @@ import pytest
 from latency import Device, LatencyTableError, Method, read_table, write_table
 from latency.importers import Report
 from latency.kits.importing import ImportingError, import_table
+from latency.kits.manifest import EmptyFile, results_template
 from latency.kits.matching import read_map
 from latency.trust.interpolation import Fill
 from search_spaces import BlockKind
@@ -182,6 +183,32 @@ def test_a_report_about_another_file_than_its_name_says_is_refused():
 
 def test_a_csv_needs_the_runtimes_name():
     assert "`runtime_name` must be given" in refused(results(MANIFEST), runtime_name="")
+
+
+def test_an_empty_call_is_subtracted_from_every_block_and_not_from_the_whole():
+    empty = EmptyFile(file="blocks/empty_call.onnx", sha256="0" * 64)
+    kit = manifest(empty=empty)
+    cheapest = min(milliseconds(block.signature) for block in kit.blocks)
+    plain, less = imported(results(kit), of=kit).table, imported(results(kit, **{empty.file: cheapest}), of=kit).table
+    assert less.end_to_end == plain.end_to_end
+    for before, after in zip(plain.rows[:-1], less.rows[:-1], strict=True):
+        for name in ("median_ms", "p10_ms", "p90_ms", "min_ms", "mean_ms"):
+            assert getattr(after, name) == pytest.approx(max(getattr(before, name) - cheapest, 1e-6))
+        assert after.std_ms == before.std_ms
+        assert f"less {cheapest:.4f} ms of an empty call" in after.note
+    assert f"less {cheapest:.4f} ms of an empty call" in less.protocol.estimator
+    assert "empty call" not in plain.protocol.estimator, "nobody has to measure it"
+
+
+@pytest.mark.parametrize(("content", "num_lines"), [("model,latency_us\nblocks/a.onnx,1\n", 1), ("{", 1)])
+def test_what_follows_from_a_report_that_nobody_understands_is_not_told_file_by_file(content, num_lines):
+    assert len(refused(text("x.csv", content)).splitlines()) == num_lines
+
+
+def test_a_csv_that_nobody_filled_in_is_one_sentence():
+    message = refused(Report(name="results.csv", data=results_template(MANIFEST).encode()))
+    assert message.startswith(f"results.csv: must hold the times of the manifest's {len(MANIFEST.entries)} files")
+    assert len(message.splitlines()) == 1
 
 
 def test_missing_blocks_are_filled_and_marked():

@@ -60,9 +60,19 @@ def test_a_kit_holds_a_file_for_every_key_and_whole_model_a_manifest_a_csv_and_a
     listed = {entry.file for entry in manifest.entries}
     assert files == listed | {"README.md", "manifest.json", "results.csv", SCRIPT_NAME}
     assert "blocks/resnet_16to8_9x9.onnx" in listed
+    assert manifest.empty.file == "blocks/empty_call.onnx"
     assert "blocks/cross_attention_8_9x9_deep2.onnx" in listed
     page = (onnx_kit / "README.md").read_text()
-    for words in ("8 files", "batch 1 on 9x9 latents", "AttnProcessor2_0", "benchmark_app", "trtexec", "import ."):
+    for words in (
+        "8 files",
+        "up to 1 copies",
+        "blocks/empty_call.onnx` does next to nothing",
+        "batch 1 on 9x9 latents",
+        "AttnProcessor2_0",
+        "benchmark_app",
+        "trtexec",
+        "import .",
+    ):
         assert words in page
 
 

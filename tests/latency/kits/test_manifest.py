@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from latency.kits.manifest import (
+    EmptyFile,
     ManifestError,
     check_files,
     from_document,
@@ -31,6 +32,15 @@ def test_a_manifest_survives_its_file(tmp_path):
     (tmp_path / "results.csv").write_text("mine")
     write_manifest(MANIFEST, tmp_path)
     assert (tmp_path / "results.csv").read_text() == "mine"
+
+
+def test_a_manifest_without_an_empty_model_is_one_of_an_earlier_kit(tmp_path):
+    document = to_document(manifest(empty=EmptyFile(file="blocks/empty_call.onnx", sha256="0" * 64)))
+    assert from_document(document).entries[-1] == EmptyFile(**document["empty"])
+    del document["empty"]
+    assert from_document(document) == MANIFEST
+    with pytest.raises(ManifestError, match=r"empty\.colour: is no key"):
+        from_document(document | {"empty": {"file": "a", "sha256": "b", "colour": 1}})
 
 
 def test_the_template_has_a_line_per_file():

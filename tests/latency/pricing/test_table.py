@@ -1,5 +1,5 @@
 import math
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 from hypothesis import given, settings
@@ -14,6 +14,7 @@ from latency import (
     WorkloadMismatchError,
     check_workload,
 )
+from latency.pricing.table import check_coverage, described_missing
 from search_spaces import BlockKind, BlockSignature, Sign, Site
 from tests.latency.strategies import TOKENS, positive, row, scenario, small_space, table_of, tables
 
@@ -93,6 +94,44 @@ def test_missing_rows_are_all_named_with_their_nearest_and_the_remedy():
     with pytest.raises(MissingRowsError):
         table.milliseconds(up)
     assert table.milliseconds(RESNET) == 1.0
+
+
+def test_the_nearest_row_differs_in_the_fewest_fields_and_only_then_in_its_macs():
+    wanted, small, deep = (
+        BlockSignature(
+            kind=BlockKind.CROSS_ATTENTION, in_channels=channels, out_channels=channels, height=side, width=side,
+            layers=layers, heads=8, head_dim=channels // 8, cross_attention_dim=48, context_tokens=16,
+        )
+        for channels, side, layers in ((48, 6, 3), (24, 12, 2), (48, 6, 1))
+    )  # fmt: skip
+    assert abs(small.num_macs - wanted.num_macs) < abs(deep.num_macs - wanted.num_macs), "the nearest by its work alone"
+    described = described_missing(wanted, [small, deep])
+    assert described == "cross_attention 48 6x6 x3 (nearest: cross_attention 48 6x6; layers 3 instead of 1)"
+
+
+def test_a_table_says_how_many_copies_it_covers():
+    sizes = {"context_tokens": TOKENS}
+    table = table_of(replace(SPACE, max_copies=1))
+    check_coverage(table, space=replace(SPACE, max_copies=1), sizes=sizes)
+    with pytest.raises(MissingRowsError) as error:
+        check_coverage(table, space=replace(SPACE, max_copies=3), sizes=sizes)
+    assert "`--max-copies` as its `max_copies_per_block`" in str(error.value)
+    assert str(error.value).endswith("`max_copies_per_block` of at most 1 instead of 3, which this table covers")
+    assert error.value.missing == table.missing(replace(SPACE, max_copies=3).reachable_signatures(**sizes))
+
+
+def test_what_follows_from_the_rows_is_no_part_of_the_table():
+    fresh, used = table_of(SPACE), table_of(SPACE)
+    used.milliseconds(used.rows[0].signature)
+    assert (used, asdict(used), used.digest) == (fresh, asdict(fresh), fresh.digest)
+    cheaper = replace(used, rows=(row(RESNET, 0.5),), check=None)
+    assert cheaper.milliseconds(RESNET) == 0.5
+
+
+def test_a_row_without_spread_says_so():
+    assert row(RESNET).has_spread
+    assert not row(RESNET, num_samples=1).has_spread
+    assert not row(RESNET, p10_ms=1.0, p90_ms=1.0).has_spread
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from latency import Device, EndToEnd, LatencyTable, LatencyTableError
+from latency import Check, Device, EndToEnd, LatencyTable, LatencyTableError
 from latency.blocks.subnetworks import random_architectures
 from latency.figures.calibration import calibration_figure
 from latency.kits.importing import import_table, measured_elsewhere
@@ -145,6 +145,30 @@ def imported_table() -> LatencyTable:
     return import_table(
         listed, [blocks], device=device, runtime_name="engine", runtime_version="1", allow_unchecked=True
     ).table
+
+
+@pytest.mark.parametrize(
+    ("ratio", "bias", "words"),
+    [
+        (1.25, 1.3, "so are the blocks, which sum to 1.25 of the whole: they cost more alone"),
+        (0.7, 0.7, "so are the blocks, which sum to 0.70 of the whole: they cost less alone"),
+        (1.02, 1.3, "the device ran at another pace when the whole models were timed"),
+        (0.8, 1.3, "the device ran at another pace when the whole models were timed"),
+    ],
+)
+def test_a_bias_is_explained_by_the_blocks_sum_where_that_has_it_too(ratio: float, bias: float, words: str) -> None:
+    check = Check(
+        sum_over_end_to_end=ratio,
+        subnetwork_mape=0.3,
+        kendall_tau=0.9,
+        num_subnetworks=9,
+        bias=bias,
+        unbiased_mape=0.02,
+    )
+    why = distrust(replace(TABLE, check=check, end_to_end=None))
+    assert why is not None
+    assert words in why
+    assert why.endswith("milliseconds do not")
 
 
 def test_another_device_calibrates_by_its_reports() -> None:

@@ -6,9 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from latency import Check, EndToEnd, LatencyTable, Method, table_text
+from latency import Check, EndToEnd, LatencyTable, Method, read_latency_table, shipped_tables, table_text
 from latency.documents.document import to_document
+from latency.documents.sums import cause_of, sum_law
 from latency.trust.published import PUBLISHED, compare
+from latency.trust.speed import speed_of
 from latency.trust.validation import Level, validate
 from search_spaces import BlockKind, space_from_config
 from tests.latency.importers.test_corruption import mutated_bytes, mutated_values
@@ -104,6 +106,53 @@ def test_the_sum_over_end_to_end_is_judged(ratio, level):
     assert ("wrong unit or batch" in message) == (level == "problem")
 
 
+@pytest.mark.parametrize(("ratio", "cause"), [(0.7, "the caches"), (1.25, "blocks/empty_call"), (1.0, "")])
+def test_a_sum_outside_names_the_cause_that_it_points_to(ratio, cause):
+    assert cause in cause_of(ratio)
+    assert bool(cause) == bool(cause_of(ratio))
+    assert sum_law(ratio).endswith(cause_of(ratio) or f"but got {ratio:.3f}")
+    end_to_end = replace(TABLE.end_to_end, median_ms=TABLE.base_ms / ratio, p10_ms=1e-3, p90_ms=1e3)
+    table = replace(TABLE, end_to_end=end_to_end, check=Check(sum_over_end_to_end=ratio))
+    (message,) = [f.message for f in found(table).findings if f.about == "sum"]
+    assert cause in message
+
+
+def timed(factor, *, unit="", threads=""):
+    """The arithmetic table with all times multiplied; 0.5 GMACs a second where the factor is 1."""
+    table = table_of(SPACE, launch_ms=0, ms_per_macs=2e-6)
+    names = ("median_ms", "p10_ms", "p90_ms", "min_ms", "mean_ms", "std_ms")
+    rows = tuple(replace(r, **{name: factor * getattr(r, name) for name in names}) for r in table.rows)
+    runtime = replace(table.runtime, options=(("threads", threads),) if threads else ())
+    device = replace(table.device, compute_unit=unit)
+    return replace(table, rows=rows, end_to_end=None, check=None, runtime=runtime, device=device)
+
+
+def test_a_unit_a_thousand_times_off_is_a_problem_for_any_model():
+    (message,) = messages(found(timed(1)), Level.INFORMATION, "speed")
+    assert message.startswith("the base model's 0.0")
+    (message,) = messages(found(timed(1000)), Level.PROBLEM, "speed")
+    assert "microseconds taken for milliseconds" in message
+    assert messages(found(timed(1 / 6000)), Level.INFORMATION, "speed"), "a large accelerator"
+    assert messages(found(timed(1 / 6000, unit="CPU", threads="8")), Level.INFORMATION, "speed")
+    (message,) = messages(found(timed(1 / 6000, unit="CPU", threads="1")), Level.PROBLEM, "speed")
+    assert "a CPU with 1 thread has at most 2,000; " in message
+    assert "seconds taken for milliseconds" in message
+    assert messages(found(timed(1e-8)), Level.PROBLEM, "speed")
+
+
+@pytest.mark.parametrize("name", shipped_tables())
+def test_every_shipped_table_has_a_speed_that_its_unit_explains_and_a_thousandth_has_not(name):
+    table = read_latency_table(name)
+    assert speed_of(table).flaw == ""
+    assert replace(speed_of(table), ms=1000 * speed_of(table).ms).flaw
+    assert replace(speed_of(table), ms=speed_of(table).ms / 1000).flaw
+
+
+def test_a_table_without_blocks_of_a_base_model_has_no_speed():
+    rows = tuple(replace(r, sites=()) for r in TABLE.rows)
+    assert speed_of(replace(TABLE, rows=rows, end_to_end=None, check=None)) is None
+
+
 def test_a_table_without_a_check_is_called_uncalibrated():
     validation = found(replace(TABLE, end_to_end=None, check=None))
     assert "nothing shows that the blocks add up" in messages(validation, Level.WARNING, "sum")[0]
@@ -122,7 +171,7 @@ def test_rows_that_nobody_measured_are_counted():
     rows[2] = replace(rows[2], num_samples=1)
     warnings = messages(found(replace(TABLE, rows=tuple(rows))), Level.WARNING, "rows")
     assert f"2 of {len(rows)} rows are interpolated, not measured" in warnings
-    assert any(message.startswith("1 rows are of a single sample") for message in warnings)
+    assert any(message.startswith("1 rows have no spread") for message in warnings)
 
 
 def test_numbers_that_contradict_each_other_are_named():

@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 
 from latency import read_table, write_table
 from nas.cli.app import app
+from nas.runs.spec import read_spec
 from search_spaces import Action
 from search_spaces.known.architectures import SD15_CONFIG
 from search_spaces.shapes import PIPELINE_DIR
@@ -108,6 +109,24 @@ def test_space_show_reads_folders_and_specs(run: Path) -> None:
     table = invoke("space", "show", PIPELINE_DIR)
     assert table.exit_code == 0
     assert "38 removals" in table.stdout
+    assert "(12x12 latents, 16 text tokens)" in table.stdout
+
+
+def test_macs_are_those_of_the_pipelines_own_text_tokens_in_every_command(run: Path, experiment: Path) -> None:
+    tokens = 16  # the bundled tokenizer's
+    macs = {a: SPACE.num_macs(a, context_tokens=tokens) for a in (SPACE.base, read_spec(run / "architecture.json")[0])}
+    base, found = macs.values()
+    spec = read_json(run / "architecture.json")
+    assert (spec["num_macs"], spec["context_tokens"]) == (found, tokens)
+    for folder in (PIPELINE_DIR, PIPELINE_DIR / "unet"):
+        shown = json.loads(invoke("space", "show", folder, "--format", "json").stdout)
+        assert (shown["num_macs"], shown["context_tokens"]) == (base, tokens)
+    for more in ((), ("--latency-table", experiment.parent / "table.json")):
+        told = json.loads(invoke("space", "diff", PIPELINE_DIR, run, *more, "--format", "json").stdout)
+        assert (told["before"]["num_macs"], told["after"]["num_macs"]) == (base, found)
+        assert told["context_tokens"] == tokens
+    assert "MACs at 12x12 latents, 16 text tokens" in invoke("space", "diff", PIPELINE_DIR, run).stdout
+    assert "MACs at 77 text tokens" in invoke("space", "known").stdout
 
 
 def test_status_tells_how_far_a_run_is(run: Path, tmp_path: Path) -> None:

@@ -177,7 +177,7 @@ def test_a_file_that_is_no_config_is_named(tmp_path: Path, content: str, law: st
 
 
 def test_a_missing_config_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"there is no config .*nowhere\.yaml; `experiments/` holds examples"):
+    with pytest.raises(ConfigError, match=r"there is no config .*nowhere\.yaml; `nas init .*nowhere\.yaml` writes one"):
         load_config(tmp_path / "nowhere.yaml")
 
 

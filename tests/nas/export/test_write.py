@@ -1,6 +1,7 @@
 """Exports: they load without us where they can, are checked before they stand, and never replace what is not theirs."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -78,6 +79,19 @@ def exported(run: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path,
     out = tmp_path_factory.mktemp("exports") / "found"
     with chdir(strangers_directory(out.parent / "stranger")):
         return out, export_run(run, out=out)
+
+
+def test_the_card_in_the_folder_says_how_it_loads_and_that_works(exported: tuple[Path, ExportReport]) -> None:
+    out, report = exported
+    card = (out / "README.md").read_text(encoding="utf-8")
+    assert card.startswith(f"# {report.name}\n")
+    (code,) = re.findall(r"^```python\n(.*?)^```", card, re.MULTILINE | re.DOTALL)
+    assert code.count('"PATH/OF/THIS/FOLDER"') == code.count('"a prompt"') == 1
+    code = code.replace('"PATH/OF/THIS/FOLDER"', repr(str(out)))
+    names: dict[str, Any] = {}
+    exec(code.replace('"a prompt"', '"a red circle", num_inference_steps=1'), names)
+    assert type(names["pipeline"].unet).__name__ == report.loads_as == "SearchedUNet"
+    assert names["picture"].size == (48, 48)
 
 
 def found_unet(run: Path) -> UNet2DConditionModel:
@@ -446,7 +460,7 @@ def test_onnx_is_checked_in_onnx_runtime(tmp_path: Path) -> None:
     assert report.max_difference is not None
     assert report.max_difference <= report.tolerance
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
-        "architecture.json", "export.json", "unet.onnx",
+        "README.md", "architecture.json", "export.json", "unet.onnx",
     ]  # fmt: skip
 
 

@@ -96,6 +96,19 @@ def test_blocks_that_do_not_add_up_are_written_only_when_allowed(folder):
     assert import_(folder, "--allow-mismatch").exit_code == 0
 
 
+def test_a_table_in_the_wrong_unit_is_refused_before_it_is_written(folder):
+    lines = [f"{file},{1e6 * ms}" for file, ms in times(manifest()).items()]
+    (folder / "results.csv").write_text("\n".join(["file,median_ms", *lines]))
+    refused = import_(folder)
+    assert (refused.exit_code, (folder.parent / "table.json").exists()) == (2, False)
+    assert "GMACs a second" in refused.stderr
+    assert "microseconds taken for milliseconds" in refused.stderr
+    allowed = import_(folder, "--allow-mismatch")
+    assert allowed.exit_code == 0
+    assert "problem: speed: " in allowed.stdout
+    assert "look for a wrong unit" in " ".join(run("show", folder.parent / "table.json").stdout.split())
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -1,0 +1,21 @@
+"""The command `nas init`: a config to begin with."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nas.cli.errors import user_errors
+from nas.cli.screen import say
+
+
+@user_errors
+def init(file: Annotated[Path, typer.Argument(help="YAML file to write; must not exist")]) -> None:
+    """Write a commented experiment that works as it stands: a search of the bundled model.
+
+    Example: nas init mine.yaml
+    """
+    from nas.config.template import write_template
+
+    write_template(file)
+    say(f"wrote {file}; `nas search {file}` runs it, `nas search {file} --dry-run` says what it would cost")
