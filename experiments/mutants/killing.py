@@ -120,4 +120,4 @@ def _replace(module: Path, source: str) -> None:
             return code
         return get_code(self, name)
 
-    SourceFileLoader.get_code = get_mutated  # type: ignore[method-assign]
+    SourceFileLoader.get_code = get_mutated  # type: ignore[assignment, method-assign]
