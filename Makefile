@@ -18,7 +18,7 @@ UV ?= $(shell command -v uv 2>/dev/null)
 PYTHON ?= $(shell for name in python3.11 python3.12 python3.13 python3; do \
 	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
 
-.PHONY: help venv demo test test-fast coverage chaos fuzz check format lint types contracts wheel bench
+.PHONY: help venv demo test test-fast coverage chaos fuzz mutants check format lint types contracts wheel bench
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -63,6 +63,9 @@ chaos: venv ## Kill searches 20 times at random and compare their ends: runs/cha
 
 fuzz: venv ## Read 24,000 damaged inputs, within 15 minutes; finds are kept in runs/fuzz
 	"$(VENV)/bin/python" -m experiments.fuzz
+
+mutants: venv ## Plant faults in the code for half an hour, and list those that no test notices
+	"$(VENV)/bin/python" -m experiments.mutants
 
 check: lint contracts types wheel test ## Run everything that a change must pass
 

@@ -1,8 +1,9 @@
 """Memory of a supernet: beside the plain UNet, and while it loads, switches, materialises and is written.
 
-    python -m experiments.benchmarks.memory runs/sd15-random
+    python -m experiments.benchmarks.memory [MODEL]
 
-MODEL is a pipeline folder; `python -m experiments.random_checkpoint` writes one of SD-1.5's size. Every line is a
+MODEL is a pipeline folder, by default the bundled one, which is small beside what else a process holds; for true
+figures `python -m experiments.random_checkpoint sd-1.5 runs/sd15-random` writes one of SD-1.5's size. Every line is a
 process of its own. Resident memory, beyond that of the imports and in units of the UNet's weights: what stays, and the
 peak on the way, which a folder whose pages are read through the file cache counts as well.
 """
@@ -19,11 +20,13 @@ from typing import Annotated, Any
 import psutil
 import typer
 
+from search_spaces.shapes import PIPELINE_DIR
+
 STEPS = ("plain", "supernet", "switch", "materialise", "write")
 NUM_SWITCHES = 50
 
 
-def main(model: Annotated[Path, typer.Argument(help="pipeline folder")], step: str = "") -> None:
+def main(model: Annotated[Path, typer.Argument(help="pipeline folder")] = PIPELINE_DIR, step: str = "") -> None:
     """Print a table, or measure one step and print its figures as JSON."""
     if step:
         print(json.dumps(measure(model, step)))

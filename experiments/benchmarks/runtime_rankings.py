@@ -1,6 +1,8 @@
 """How differently runtimes rank the same architectures: one space, several tables, random architectures priced by each.
 
-    python -m experiments.benchmarks.runtime_rankings MODEL PNG TABLE TABLE...
+    python -m experiments.benchmarks.runtime_rankings [MODEL PNG TABLE TABLE...]
+
+Without arguments: SD-1.5 by the shipped tables of three runtimes.
 
 Prints Kendall's tau of every pair of tables over NUM_ARCHITECTURES architectures, and which shares cross-attentions
 and ResNets have in the base model's latency; draws the latencies, as shares of the base model's, against each other.
@@ -21,6 +23,8 @@ from latency.timing.estimator import kendall_tau
 from search_spaces import BlockKind, space_from_config
 
 NUM_ARCHITECTURES, SEED = 500, 0
+_RUNTIMES = ("onnxruntime", "openvino", "torch_eager")
+DEFAULTS = ["sd-1.5", "runs/runtime_rankings.png", *(f"latency/tables/sd15_cpu_{name}.json" for name in _RUNTIMES)]
 
 
 def main(model: Path, picture: Path, files: list[Path]) -> None:
@@ -56,4 +60,6 @@ def _kinds(table: LatencyTable) -> list[str]:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]), [Path(name) for name in sys.argv[3:]])
+    model, picture, *files = sys.argv[1:] or DEFAULTS
+    Path(picture).parent.mkdir(parents=True, exist_ok=True)
+    main(Path(model), Path(picture), [Path(name) for name in files])

@@ -48,7 +48,7 @@ def modules(names: Sequence[str], /) -> list[Path]:
     return [path for path in found if path.name != "__init__.py"]
 
 
-def tests_of(module: Path, /) -> list[Path]:
+def laws_of(module: Path, /) -> list[Path]:
     """The test modules that look at a module, its mirror first."""
     inside = module.relative_to(ROOT).with_suffix("")
     mirror = ROOT / "tests" / inside.parent / f"test_{inside.name}.py"
@@ -107,7 +107,7 @@ def main(arguments: Sequence[str] | None = None, /) -> int:
         if time.monotonic() > end_s:
             print("the time is over: not every mutant was tried")
             break
-        tests, place = tests_of(module), module.relative_to(ROOT)
+        tests, place = laws_of(module), module.relative_to(ROOT)
         if module not in limits_s:
             told, took_s = verdict(module, module.read_text(), tests=tests, root=ROOT, log=log, limit_s=600)
             if told is not Verdict.SURVIVED:

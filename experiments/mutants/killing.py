@@ -10,6 +10,7 @@ import signal
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from enum import StrEnum
 from importlib.machinery import SourceFileLoader
@@ -63,7 +64,10 @@ def verdict(
         code = 1
         try:
             code = _test(module, source, tests, root, log)
+        except BaseException:  # whatever it is, this process ends here
+            traceback.print_exc()
         finally:
+            sys.stdout.flush()
             os._exit(code)
     while time.monotonic() - began_s < limit_s:
         done, status = os.waitpid(child, os.WNOHANG)
@@ -90,7 +94,16 @@ def _test(module: Path, source: str, tests: Sequence[Path], root: Path, log: Pat
     os.dup2(said, 2)
     with tempfile.TemporaryDirectory(prefix="mutant-") as place:
         os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = place  # examples that broke a mutant are none of ours
-        options = ["-x", "-q", "-p", "no:cacheprovider", "--hypothesis-seed=0", f"--basetemp={place}/tests"]
+        options = [
+            "-x",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            "-W",
+            "ignore::pytest.PytestAssertRewriteWarning",
+            "--hypothesis-seed=0",
+            f"--basetemp={place}/tests",
+        ]
         if (root / "tests" / "conftest.py").exists():
             options.append("--hypothesis-profile=quick")
         return int(pytest.main([*options, *map(str, tests)]))
@@ -107,4 +120,4 @@ def _replace(module: Path, source: str) -> None:
             return code
         return get_code(self, name)
 
-    SourceFileLoader.get_code = get_mutated  # type: ignore[method-assign]
+    SourceFileLoader.get_code = get_mutated  # type: ignore[assignment, method-assign]

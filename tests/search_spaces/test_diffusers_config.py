@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from torch.utils.flop_counter import FlopCounterMode
 
 from search_spaces import Action, Architecture, UnsupportedConfigError, space_from_config, stock_config
+from search_spaces.diffusers_config import FIXED
 from search_spaces.known.architectures import (
     BASE_CONFIGS,
     SD15_CONFIG,
@@ -215,6 +216,13 @@ def test_everything_unsupported_is_named_at_once() -> None:
         "`layers_per_block` has 2 entries but `block_out_channels` has 4",
     ):
         assert part in str(raised.value)
+
+
+@pytest.mark.parametrize("key", sorted(FIXED))
+def test_settings_that_the_space_does_not_describe_are_refused_each_by_name(key: str) -> None:
+    other = {"time_cond_proj_dim": 256}.get(key, "another")
+    with pytest.raises(UnsupportedConfigError, match=f"`{key}` is {other!r}; supported: {FIXED[key]!r}"):
+        space_from_config(SD15_CONFIG | {key: other})
 
 
 @pytest.mark.parametrize(

@@ -192,6 +192,10 @@ def edit(folder: Path, **changes: Any) -> None:
             {"_class_name": "StableDiffusion3Pipeline"},
             r"must be StableDiffusionPipeline or StableDiffusionXLPipeline, but got 'StableDiffusion3Pipeline'; choose",
         ),
+        *(
+            ({"_class_name": name}, f"must be StableDiffusionPipeline or StableDiffusionXLPipeline, but got '{name}'")
+            for name in ("StableDiffusionDepth2ImgPipeline", "StableDiffusionInpaintPipeline", "FluxPipeline")
+        ),
         (
             {"text_encoder": ["transformers", "T5EncoderModel"], "vae": ["diffusers", "AutoencoderTiny"]},
             r"`vae` must be AutoencoderKL, but got AutoencoderTiny; `text_encoder` must be CLIPTextModel, but got T5",
