@@ -21,6 +21,7 @@ from nas.evaluation.clip_model import former_clip_digest
 from nas.evaluation.door import Declaration
 from nas.evaluation.registry import ScoreSpec, make_score
 from nas.evaluation.settings import CLIP
+from nas.pipelines.schedulers import check_sampling
 from nas.pipelines.source import find_model
 from nas.racing.settings import RacingSettings
 from nas.references.start import Start, find_start
@@ -127,6 +128,7 @@ def resolve(config: ExperimentConfig, /) -> Experiment:
     if not isinstance(config, ExperimentConfig):
         raise UserError(f"`resolve` takes a config, as `load_config(path)` gives it, but got {config!r}")
     model = find_model(config.model, variant=config.model_variant)
+    check_sampling(config.sampling, model=model)
     if config.robust_training.pictures is not None:
         read_metadata(config.robust_training.pictures)
     captions = read_captions(config.validation.captions, num=config.validation.num_prompts)

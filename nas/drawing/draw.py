@@ -14,7 +14,16 @@ from nas.pipelines.compute_check import check_dtype
 from nas.pipelines.execution import check_device
 from nas.pipelines.folder import load_pipeline
 from nas.pipelines.model_folder import ModelFolder
-from nas.pipelines.sampling import check_scheduler, make_scheduler
+from nas.pipelines.protocol import SamplingProtocol
+from nas.pipelines.schedulers import (
+    check_num_steps,
+    check_sampling,
+    check_scheduler,
+    make_scheduler,
+    own_scheduler,
+    scheduler_config,
+)
+from nas.settings import read
 from search_spaces.files.user_error import UserError
 
 
@@ -102,10 +111,10 @@ def draw(
     """
     check_device(device, name="device")
     check_dtype(dtype, device=device)
+    scheduler = _scheduler(model, settings)
     pipeline = load_pipeline(model, dtype=dtype).to(device)
     pipeline.set_progress_bar_config(disable=True)
-    if settings.scheduler is not None:
-        pipeline.scheduler = make_scheduler(settings.scheduler, config=dict(pipeline.scheduler.config))
+    pipeline.scheduler = scheduler
     captions = settings.captions
     starts = range(0, len(captions), settings.batch_size)
     timer, pictures, num_done = StageTimer(device=torch.device(device)), [], 0
@@ -136,6 +145,21 @@ def draw(
         scheduler=type(pipeline.scheduler).__name__,
         stages=timer.summary(),
     )
+
+
+def _scheduler(model: ModelFolder, settings: DrawingSettings) -> Any:
+    """What draws, checked before any model is loaded."""
+    if settings.scheduler is None:
+        scheduler = own_scheduler(model)
+        check_num_steps(settings.num_steps, scheduler=scheduler)
+        return scheduler
+    protocol = read(
+        SamplingProtocol,
+        {"scheduler": settings.scheduler, "num_steps": settings.num_steps},
+        name="what is drawn",
+    )
+    check_sampling(protocol, model=model)
+    return make_scheduler(settings.scheduler, config=scheduler_config(model))
 
 
 def _stages(pipeline: Any) -> dict[str, torch.nn.Module]:

@@ -12,7 +12,7 @@ from nas.algorithms.steps import FIRST, Job, Recipe
 from nas.config.sections import ExperimentConfig
 from nas.pipelines.folder import PipelineParts
 from nas.pipelines.model_folder import ModelFolder
-from nas.pipelines.sampling import make_scheduler
+from nas.pipelines.schedulers import make_scheduler
 from nas.runs.checkpoint import weights_digest
 from nas.runs.directory import RunDirectory
 from nas.training.captioned_pictures import encode_pictures, read_metadata
