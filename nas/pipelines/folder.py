@@ -92,7 +92,7 @@ class PipelineParts:
 def load_text_encoders(model: ModelFolder, /, *, dtype: torch.dtype | None = None) -> TextEncoders:
     """The text encoders of a model with their tokenizers, in evaluation mode."""
     names = model.index.text_encoders
-    tokenizers = tuple(_load_tokenizer(model.part(_tokenizer_of(name))) for name in names)
+    tokenizers = load_tokenizers(model)
     models = tuple(_load_text_encoder(model.part(name), variant=model.variant, dtype=dtype) for name in names)
     for name, tokenizer, encoder in zip(names, tokenizers, models, strict=True):
         for what, got, most in (
@@ -104,7 +104,17 @@ def load_text_encoders(model: ModelFolder, /, *, dtype: torch.dtype | None = Non
                     f"{model.part(_tokenizer_of(name))} must give the {what} that {model.part(name)} reads, at most "
                     f"{most}, but gives {got}; restore the folder from where it came"
                 )
+    if len(limits := {tokenizer.model_max_length for tokenizer in tokenizers}) > 1:
+        raise ModelFolderError(
+            f"the tokenizers in {model.path} must have the same `model_max_length`, but got "
+            f"{' and '.join(map(str, sorted(limits)))}; restore tokenizer_config.json from where it came"
+        )
     return TextEncoders(tokenizers=tokenizers, models=models, zero_empty_prompt=model.index.zero_empty_prompt)
+
+
+def load_tokenizers(model: ModelFolder, /) -> tuple[CLIPTokenizer, ...]:
+    """The tokenizers of a model, one per text encoder."""
+    return tuple(_load_tokenizer(model.part(_tokenizer_of(name))) for name in model.index.text_encoders)
 
 
 def _tokenizer_of(text_encoder: str) -> str:

@@ -52,17 +52,6 @@ class TextEncoders:
         time_ids = torch.tensor([*size_px, 0, 0, *size_px], dtype=embeddings.dtype, device=embeddings.device)
         return Conditioning(embeddings=embeddings, pooled=summaries, time_ids=time_ids.repeat(len(captions), 1))
 
-    def too_long(self, captions: Sequence[str], /) -> list[int]:
-        """Which captions have more tokens than are read, by their place; what comes after the limit is lost."""
-        return [
-            place
-            for place, caption in enumerate(captions)
-            if any(
-                len(tokenizer(_with_vectors(caption, tokenizer), verbose=False).input_ids) > tokenizer.model_max_length
-                for tokenizer in self.tokenizers
-            )
-        ]
-
     def _last(self, captions: Sequence[str]) -> Float[Tensor, "n tokens width"]:
         model, tokens = self.models[0], self._tokens(0, captions)
         mask = tokens["attention_mask"] if getattr(model.config, "use_attention_mask", False) else None
@@ -88,6 +77,16 @@ class TextEncoders:
             return_tensors="pt",
         )
         return tokens.to(self.models[which].device)
+
+
+def too_long(captions: Sequence[str], /, *, tokenizers: Sequence[CLIPTokenizer]) -> list[int]:
+    """Which captions have more tokens than are read, by their place; what comes after the limit is lost."""
+    found = set[int]()
+    for tokenizer in tokenizers:
+        texts = [_with_vectors(caption, tokenizer) for caption in captions]
+        lengths = [len(tokens) for tokens in tokenizer(texts, verbose=False).input_ids]
+        found |= {place for place, length in enumerate(lengths) if length > tokenizer.model_max_length}
+    return sorted(found)
 
 
 def _with_vectors(caption: str, tokenizer: CLIPTokenizer) -> str:

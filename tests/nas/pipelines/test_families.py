@@ -22,6 +22,7 @@ from nas.pipelines.model_folder import ModelFolder
 from nas.pipelines.protocol import DETERMINISTIC_SCHEDULERS, SamplingProtocol
 from nas.pipelines.sampling import initial_noise, sample_latents
 from nas.pipelines.schedulers import make_scheduler as make
+from nas.pipelines.text_encoders import too_long
 from nas.scores.prompts import ValidationSet
 from search_spaces.folders.loading import ModelFolderError, load_unet, read_unet_config
 from search_spaces.searched_unet import SearchedUNet
@@ -130,14 +131,16 @@ def test_every_setting_of_a_folder_means_what_it_means_to_diffusers(
     kind: str, part: str, setting: str, value: Any, folders: dict[str, Path], tmp_path: Path
 ) -> None:
     folder = Path(shutil.copytree(folders[kind], tmp_path / "other"))
+    parts = [part] if part != "tokenizer" or kind == "sd1" else ["tokenizer", "tokenizer_2"]
     scheduler: Any = "EulerDiscreteScheduler"
     config = json.loads((folder / "scheduler" / "scheduler_config.json").read_text()) | {"_class_name": scheduler}
     (folder / "scheduler" / "scheduler_config.json").write_text(json.dumps(config))
     edit(folder, scheduler=["diffusers", scheduler])
     names = {"scheduler": "scheduler_config.json", "tokenizer": "tokenizer_config.json", "": "model_index.json"}
-    path = folder / part / names.get(part, "config.json")
     more = {"latents_std": [1.0, 0.5, 2.0, 3.0]} if setting == "latents_mean" else {}
-    path.write_text(json.dumps(json.loads(path.read_text()) | {setting: value} | more))
+    for each in parts:
+        path = folder / each / names.get(part, "config.json")
+        path.write_text(json.dumps(json.loads(path.read_text()) | {setting: value} | more))
     protocol = SamplingProtocol(num_steps=3, guidance_scale=3, scheduler=scheduler)
     noise = initial_noise([3, 4], shape=(4, 8, 8))
     expected = theirs(DiffusionPipeline.from_pretrained(folder), protocol, noise, folder)
@@ -153,7 +156,17 @@ def test_words_of_several_vectors_are_read_as_diffusers_reads_them(folders: dict
     parts = PipelineParts.load(ModelFolder(folder))
     expected = pipeline.encode_prompt("a <ring>", "cpu", 1, False)[0]
     assert torch.allclose(parts.embed(["a <ring>"], size_px=(64, 64)).embeddings, expected, atol=1e-6)
-    assert parts.text_encoders.too_long(["a <ring>", "a " * 99 + "<ring>", "a <ring>"]) == [1]
+    captions = ["a <ring>", "a " * 99 + "<ring>", "a " * 13 + "<ring>"]
+    assert too_long(captions, tokenizers=parts.text_encoders.tokenizers) == [1, 2], "two of its 17 tokens are one word"
+
+
+def test_tokenizers_that_disagree_are_refused(folders: dict[str, Path], tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(folders["sdxl"], tmp_path / "other"))
+    path = folder / "tokenizer_2" / "tokenizer_config.json"
+    config = json.loads(path.read_text())
+    path.write_text(json.dumps(config | {"model_max_length": 6}))
+    with pytest.raises(ModelFolderError, match=r"must have the same `model_max_length`, but got 6 and 16; restore"):
+        PipelineParts.load(ModelFolder(folder))
 
 
 @pytest.mark.filterwarnings("ignore:`upcast_vae` is deprecated:FutureWarning")  # diffusers' own, of its own call

@@ -1,4 +1,4 @@
-"""Schedulers as they are made: no latents are clipped, the same noise gives the same picture, whatever a folder says."""
+"""Schedulers as they are made: no latents are clipped, the same noise gives the same picture, whatever is said."""
 
 import json
 import re
