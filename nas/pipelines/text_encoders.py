@@ -76,7 +76,8 @@ class TextEncoders:
             truncation=True,
             return_tensors="pt",
         )
-        return tokens.to(self.models[which].device)
+        placed: Mapping[str, Tensor] = tokens.to(self.models[which].device)
+        return placed
 
 
 def too_long(captions: Sequence[str], /, *, tokenizers: Sequence[CLIPTokenizer]) -> list[int]:
