@@ -26,7 +26,8 @@ from nas.pipelines.folder import load_pipeline
 from nas.pipelines.model_folder import ModelFolder
 from nas.pipelines.protocol import SamplingProtocol
 from nas.pipelines.sampling import initial_noise
-from nas.scores.prompts import ValidationSet, read_captions
+from nas.scores.captions import read_captions
+from nas.scores.prompts import ValidationSet
 from search_spaces import Action, BlockKind
 from search_spaces.folders.loading import load_unet
 from search_spaces.shapes import OPEN_CLIP_DIR, PIPELINE_DIR

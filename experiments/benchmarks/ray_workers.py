@@ -22,7 +22,8 @@ import ray
 from nas.evaluation.registry import ScoreSpec
 from nas.pipelines.model_folder import ModelFolder
 from nas.pipelines.protocol import SamplingProtocol
-from nas.scores.prompts import ValidationSet, read_captions
+from nas.scores.captions import read_captions
+from nas.scores.prompts import ValidationSet
 from nas.workers.ray_actor import ResultT, TaskT
 from nas.workers.ray_cluster import connect
 from nas.workers.ray_pool import RayPool

@@ -18,7 +18,8 @@ from nas.evaluation.setting import ScoreSetting
 from nas.pipelines.folder import PipelineParts
 from nas.pipelines.model_folder import ModelFolder
 from nas.pipelines.protocol import SamplingProtocol
-from nas.scores.prompts import ValidationSet, read_captions
+from nas.scores.captions import read_captions
+from nas.scores.prompts import ValidationSet
 from search_spaces.folders.loading import load_unet
 from search_spaces.shapes import OPEN_CLIP_DIR, PIPELINE_DIR
 

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 def generate(
     folder: Annotated[str, typer.Argument(help="pipeline folder, a base model's or an exported one; or hub:ORG/NAME")],
     prompts: Annotated[list[str], typer.Argument(help='what to draw, such as "a red circle above a blue square"')],
-    out: Annotated[Path, typer.Option(help="PNG file of the pictures in a grid")] = Path("pictures.png"),
+    out: Annotated[Path, typer.Option(help="file of the pictures in a grid: .png, .jpg, .jpeg or .webp")] = Path(
+        "pictures.png"
+    ),
     seed: Annotated[
         int, typer.Option(min=0, max=2**32 - 1, help="seed of the first picture's noise; the next ones count up")
     ] = 0,
@@ -49,8 +51,9 @@ def generate(
     import torch
 
     from nas.drawing.draw import DrawingSettings, draw
-    from nas.drawing.grid import write_grid
+    from nas.drawing.grid import picture_format, write_grid
 
+    picture_format(out)
     settings = DrawingSettings(
         prompts=tuple(prompts),
         negative_prompt=negative_prompt,

@@ -9,6 +9,7 @@ from nas.config.sections import ExperimentConfig, part_identity
 from nas.evaluation.door import Declaration
 from nas.evaluation.settings import CLIP
 from nas.pipelines.index import PipelineClass
+from nas.pipelines.schedulers import corrections
 from nas.workers.worker import WorkerSpec
 from search_spaces.files.digests import digest_of, files_digest, folder_digest
 
@@ -52,6 +53,8 @@ def result_digests(
         "latent_size": worker.latent_size,
         "model": {**model, "unet_config": {key: unet_config[key] for key in unet_config if key[0] != "_"}},
     }
+    if corrected := corrections(config.sampling.scheduler, model=worker.model):
+        protocol["scheduler"] = corrected
     if score.name == CLIP:
         protocol[CLIP] = score.digest
     else:

@@ -14,6 +14,7 @@ from nas.algorithms.algorithm import Algorithm
 from nas.algorithms.feasibility import check_feasible, check_protected
 from nas.algorithms.problem import Problem
 from nas.config.algorithms import make_algorithm
+from nas.config.caption_lengths import warn_of_long_captions
 from nas.config.digests import result_digests
 from nas.config.extension import check_extension
 from nas.config.sections import EVOLVING, ExperimentConfig, SearchConfig
@@ -21,13 +22,16 @@ from nas.evaluation.clip_model import former_clip_digest
 from nas.evaluation.door import Declaration
 from nas.evaluation.registry import ScoreSpec, make_score
 from nas.evaluation.settings import CLIP
+from nas.pipelines.schedulers import check_sampling
 from nas.pipelines.source import find_model
 from nas.racing.settings import RacingSettings
 from nas.references.start import Start, find_start
-from nas.scores.prompts import ValidationSet, read_captions
+from nas.scores.captions import read_captions
+from nas.scores.prompts import ValidationSet
 from nas.settings import plain, read
-from nas.training.captioned_pictures import read_metadata
 from nas.training.dropping import check_stages
+from nas.training.metadata import metadata_file, read_metadata
+from nas.training.picture_files import check_pictures
 from nas.workers.pool import check_pool
 from nas.workers.worker import WorkerSpec
 from search_spaces.architecture import Architecture
@@ -96,7 +100,9 @@ class Experiment:
         """What 0.1.0 would have said."""
         score, settings = self.score, self.worker.score.settings
         if score.name == CLIP:
-            score = replace(score, digest=former_clip_digest(settings["model"], pretrained=settings["pretrained"]))
+            _, plus, shaping = score.digest.partition("+")
+            former = former_clip_digest(settings["model"], pretrained=settings["pretrained"])
+            score = replace(score, digest=f"{former}{plus}{shaping}")
         digests = result_digests(
             self.config,
             source=self.source,
@@ -127,9 +133,13 @@ def resolve(config: ExperimentConfig, /) -> Experiment:
     if not isinstance(config, ExperimentConfig):
         raise UserError(f"`resolve` takes a config, as `load_config(path)` gives it, but got {config!r}")
     model = find_model(config.model, variant=config.model_variant)
-    if config.robust_training.pictures is not None:
-        read_metadata(config.robust_training.pictures)
+    check_sampling(config.sampling, model=model)
     captions = read_captions(config.validation.captions, num=config.validation.num_prompts)
+    told = {"validation": captions}
+    if (folder := config.robust_training.pictures) is not None:
+        pictures = read_metadata(folder)
+        check_pictures(pictures, metadata=metadata_file(folder))
+        told["training"] = [picture.caption for picture in pictures]
     validation = ValidationSet.from_captions(captions, seed=config.seed, chunk_size=config.validation.chunk_size)
     unet_config = model.unet_config()
     if unet_config["_class_name"] == SEARCHED:
@@ -164,6 +174,7 @@ def resolve(config: ExperimentConfig, /) -> Experiment:
     worker.execution.check()
     check_pool(config.workers)
     score = Declaration.of(make_score(worker.score.name, settings=worker.score.settings, setting=worker.setting))
+    warn_of_long_captions(told, model=model, clip=config.clip if config.score.name == CLIP else None)
     algorithm = make_algorithm(config.search)
     problem = Problem(
         space=space,

@@ -1,9 +1,10 @@
 """Pictures from any pipeline folder, a base model's or an exported one, through diffusers' own pipeline."""
 
+import math
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -12,10 +13,22 @@ import torch
 from latency.measuring.stage_times import StageTime, StageTimer
 from nas.pipelines.compute_check import check_dtype
 from nas.pipelines.execution import check_device
+from nas.pipelines.finite import finite_outputs
 from nas.pipelines.folder import load_pipeline
 from nas.pipelines.model_folder import ModelFolder
-from nas.pipelines.sampling import check_scheduler, make_scheduler
+from nas.pipelines.protocol import SamplingProtocol
+from nas.pipelines.schedulers import (
+    check_num_steps,
+    check_sampling,
+    check_scheduler,
+    make_scheduler,
+    own_scheduler,
+    scheduler_config,
+)
+from nas.settings import read
 from search_spaces.files.user_error import UserError
+
+MAX_SEED: Final = 2**63
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +39,7 @@ class DrawingSettings:
         prompts: At least one.
         negative_prompt: What guidance leads away from; None = no text.
         num_pictures: Of each prompt.
-        seed: Of the first picture's noise; picture i uses seed + i.
+        seed: Of the first picture's noise; picture i uses seed + i, of which the low 32 bits count.
         num_steps: Denoising steps.
         guidance_scale: Classifier-free guidance; 1 = none.
         scheduler: Class name of a deterministic diffusers scheduler; None = the folder's own.
@@ -47,8 +60,10 @@ class DrawingSettings:
         wrong += [
             f"`{name}` must be at least 1, but got {getattr(self, name)}"
             for name in ("num_pictures", "num_steps", "guidance_scale", "batch_size")
-            if getattr(self, name) < 1
+            if not 1 <= getattr(self, name) < math.inf
         ]
+        if not 0 <= self.seed <= MAX_SEED - len(self.captions):
+            wrong.append(f"`seed` must be at least 0 and below 2**63, but got {self.seed}")
         if self.negative_prompt is not None and self.guidance_scale == 1:
             wrong.append(
                 "a negative prompt needs guidance, but `guidance_scale` is 1; raise it, or give no such prompt"
@@ -98,14 +113,14 @@ def draw(
         on_step: Called with (UNet steps done, in all).
 
     Raises:
-        ValueError: A damaged part, or a device that lacks the type.
+        UserError: A damaged part, a device that lacks the type, or a stage that gives numbers which are not finite.
     """
     check_device(device, name="device")
     check_dtype(dtype, device=device)
+    scheduler = _scheduler(model, settings)
     pipeline = load_pipeline(model, dtype=dtype).to(device)
     pipeline.set_progress_bar_config(disable=True)
-    if settings.scheduler is not None:
-        pipeline.scheduler = make_scheduler(settings.scheduler, config=dict(pipeline.scheduler.config))
+    pipeline.scheduler = scheduler
     captions = settings.captions
     starts = range(0, len(captions), settings.batch_size)
     timer, pictures, num_done = StageTimer(device=torch.device(device)), [], 0
@@ -116,7 +131,8 @@ def draw(
         on_step(num_done, len(starts) * pipe.num_timesteps)
         return kept
 
-    with timer.watching(_stages(pipeline)), warnings.catch_warnings():
+    stages = _stages(pipeline)
+    with timer.watching(stages), finite_outputs(stages), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "`upcast_vae` is deprecated", FutureWarning)  # diffusers', of its own call
         for start in starts:
             part = captions[start : start + settings.batch_size]
@@ -136,6 +152,21 @@ def draw(
         scheduler=type(pipeline.scheduler).__name__,
         stages=timer.summary(),
     )
+
+
+def _scheduler(model: ModelFolder, settings: DrawingSettings) -> Any:
+    """What draws, checked before any model is loaded."""
+    if settings.scheduler is None:
+        scheduler = own_scheduler(model)
+        check_num_steps(settings.num_steps, scheduler=scheduler)
+        return scheduler
+    protocol = read(
+        SamplingProtocol,
+        {"scheduler": settings.scheduler, "num_steps": settings.num_steps},
+        name="what is drawn",
+    )
+    check_sampling(protocol, model=model)
+    return make_scheduler(settings.scheduler, config=scheduler_config(model))
 
 
 def _stages(pipeline: Any) -> dict[str, torch.nn.Module]:

@@ -1,8 +1,9 @@
-"""Pictures with their captions in a grid, as PNG."""
+"""Pictures with their captions in a grid, in the format of the file's suffix."""
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +13,8 @@ from search_spaces.files.durable import whole
 from search_spaces.files.user_error import UserError
 
 TILE_PX, CAPTION_PX, GAP_PX = 144, 34, 8
+FORMATS: Final = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
+_OPTIONS: Final[Mapping[str, Mapping[str, Any]]] = {"JPEG": {"quality": 95}, "WEBP": {"lossless": True}}
 
 
 def write_grid(
@@ -20,18 +23,32 @@ def write_grid(
     """Write pictures in rows with their captions below.
 
     Args:
-        path: PNG file; its folder is made.
+        path: File, of the format that its suffix says; its folder is made.
         pictures: uint8 (n, h, w, 3); shown at 144 px width.
         captions: One per picture.
         num_columns: Pictures per row.
         title: A line above all.
 
     Raises:
+        UserError: The suffix says none.
         StorageError: The disk refuses.
     """
+    form = picture_format(path)
     image = grid(pictures, captions=captions, num_columns=num_columns, title=title)
     with whole(path) as part:
-        image.save(part, format="PNG")
+        image.save(part, format=form, **_OPTIONS.get(form, {}))
+
+
+def picture_format(path: Path, /) -> str:
+    """Pillow's name of the format that a file's suffix says.
+
+    Raises:
+        UserError: It says none.
+    """
+    form = FORMATS.get(path.suffix.lower())
+    if form is None:
+        raise UserError(f"a file of pictures must end in {', '.join(FORMATS)}, but got {path.name!r}; rename it")
+    return form
 
 
 def is_whole(path: Path, /) -> bool:

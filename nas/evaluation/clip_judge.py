@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from nas.evaluation.clip_model import ClipModel, check_clip_name, clip_digest
+from nas.evaluation.clip_preprocessing import preprocess_of
 from nas.evaluation.setting import ScoreSetting
 from nas.evaluation.settings import CLIP
 
@@ -42,8 +43,13 @@ class ClipJudge:
 
     @cached_property
     def digest(self) -> str:
-        """Content of all that is read: the folder's files, or the model's name and its weights."""
-        return clip_digest(self._model, pretrained=self._pretrained)
+        """Content of all that is read; and how pictures are shaped where they were squashed bicubically until 0.1.0."""
+        content = clip_digest(self._model, pretrained=self._pretrained)
+        preprocess = preprocess_of(self._model, pretrained=self._pretrained)
+        _, height, width = self._setting.latent_shape
+        if preprocess.interpolation == "bilinear" or (height != width and preprocess.resize_mode != "squash"):
+            return f"{content}+{preprocess.resize_mode}+{preprocess.interpolation}"
+        return content
 
     def start(self, reference: torch.nn.Module, /) -> None:
         """Load CLIP and embed the captions."""

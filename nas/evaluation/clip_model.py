@@ -7,15 +7,16 @@ from typing import Any
 import open_clip
 import torch
 from jaxtyping import Float
+from open_clip.transform import PreprocessCfg
 from torch import Tensor
-from torch.nn import functional as F
 
 from nas.evaluation.clip_folder import CONFIG, WEIGHTS, check_clip_folder, check_clip_size, clip_folder_digest
+from nas.evaluation.clip_preprocessing import preprocessing
+from nas.evaluation.clip_tokenizer import ClipTokenizer
 from nas.evaluation.clip_weights import clip_weights
 from search_spaces.files.digests import digest_of, folder_digest, sha256_of
 from search_spaces.files.user_error import UserError
 from search_spaces.folders.checked_loading import check_finite, faults_told
-from search_spaces.folders.weight_files import ModelFolderError
 
 
 class ClipModel:
@@ -42,39 +43,21 @@ class ClipModel:
         with faults_told(weights, what="an OpenCLIP model of its config"):
             self.model = open_clip.create_model(source, require_pretrained=True, pretrained_text=False, **settings)
         check_finite(self.model, weights)
-        of_transformers = bool(config["text_cfg"].get("hf_tokenizer_name"))
-        with faults_told(weights.parent, what="the tokenizer of an OpenCLIP model"):
-            safely = {"trust_remote_code": False, "local_files_only": True} if of_transformers else {}
-            self._tokenizer = open_clip.get_tokenizer(source, **safely)
-            num_tokens = len(self._tokenizer.tokenizer) if of_transformers else self._tokenizer.vocab_size
-        if num_tokens > (most := config["text_cfg"].get("vocab_size", num_tokens)):
-            raise ModelFolderError(
-                f"{weights.parent} must hold a tokenizer of at most the model's {most} tokens, but has {num_tokens}; "
-                "restore the folder from where it came"
-            )
         self.model.eval().requires_grad_(False)
-        preprocess = open_clip.get_model_preprocess_cfg(self.model)
-        size = preprocess["size"]
-        self._size = tuple(size) if isinstance(size, (list, tuple)) else (size, size)
-        self._mean = torch.tensor(preprocess["mean"]).view(1, 3, 1, 1)
-        self._std = torch.tensor(preprocess["std"]).view(1, 3, 1, 1)
+        self._tokenizer = ClipTokenizer(name, pretrained=pretrained)
+        self._preprocessed = preprocessing(PreprocessCfg(**open_clip.get_model_preprocess_cfg(self.model)))
 
     @torch.inference_mode()
     def embed_captions(self, captions: Sequence[str], /, *, batch_size: int = 64) -> Float[Tensor, "n dim"]:
         """Unit vectors."""
-        tokens = self._tokenizer(list(captions)).to(next(self.model.parameters()).device)
+        tokens = self._tokenizer.tokens(captions).to(next(self.model.parameters()).device)
         return torch.cat([self.model.encode_text(part, normalize=True) for part in tokens.split(batch_size)])
 
     @torch.inference_mode()
     def embed_pictures(self, pictures: Float[Tensor, "n 3 h_px w_px"], /) -> Float[Tensor, "n dim"]:
-        """Pictures in [0, 1], resized as the model wants, to unit vectors."""
-        if tuple(pictures.shape[-2:]) != self._size:
-            pictures = F.interpolate(pictures, size=self._size, mode="bicubic", antialias=True).clamp(0, 1)
-        features: Tensor = self.model.encode_image(self._normalised(pictures), normalize=True)
+        """Pictures in [0, 1], resized, cropped or padded by OpenCLIP itself as the model wants, to unit vectors."""
+        features: Tensor = self.model.encode_image(self._preprocessed(pictures), normalize=True)
         return features
-
-    def _normalised(self, pictures: Float[Tensor, "n 3 h_px w_px"]) -> Float[Tensor, "n 3 h_px w_px"]:
-        return (pictures - self._mean.to(pictures.device)) / self._std.to(pictures.device)
 
 
 def check_clip_name(name: str, /, *, pretrained: str | None) -> None:

@@ -14,6 +14,7 @@ from torch import Tensor
 from nas.evaluation.door import Score, ScoreError, check_numbers, judges_pictures, probes_network
 from nas.evaluation.pictures import Drawer
 from nas.evaluation.setting import ScoreSetting
+from nas.pipelines.finite import cause_in_weights
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -59,7 +60,14 @@ class Evaluator:
             score.start(reference)
 
     def evaluate(
-        self, unet: torch.nn.Module, /, *, chunk: int, with_pictures: bool = False, of: str = "this UNet"
+        self,
+        unet: torch.nn.Module,
+        /,
+        *,
+        chunk: int,
+        with_pictures: bool = False,
+        of: str = "this UNet",
+        is_base: bool = False,
     ) -> Evaluation:
         """Score a UNet on a chunk of prompts.
 
@@ -68,13 +76,14 @@ class Evaluator:
             chunk: Which prompts.
             with_pictures: Draw even where the score needs no pictures.
             of: What the UNet is, in words, for errors.
+            is_base: Whether nothing is removed from it.
 
         Raises:
             ScoreError: Pictures or numbers that are not finite, or not one number per prompt.
         """
         score, pictures = self._score, None
         if with_pictures or judges_pictures(score):
-            pictures = self.pictures(unet, chunk=chunk, of=of)
+            pictures = self.pictures(unet, chunk=chunk, of=of, is_base=is_base)
         with _blamed(score, f"scores {of}"):
             if judges_pictures(score):
                 assert pictures is not None
@@ -88,18 +97,28 @@ class Evaluator:
         )
 
     def pictures(
-        self, unet: torch.nn.Module, /, *, chunk: int, of: str = "this UNet"
+        self, unet: torch.nn.Module, /, *, chunk: int, of: str = "this UNet", is_base: bool = False
     ) -> Float[Tensor, "n 3 h_px w_px"]:
         """Pictures in [0, 1] of a chunk's prompts.
 
         Raises:
             ScoreError: Pictures that are not finite.
         """
-        pictures = self._drawer.pictures(unet, chunk=chunk)
-        broken = int((~torch.isfinite(pictures).flatten(1).all(dim=1)).sum())
-        if broken:
-            raise ScoreError(
-                f"pictures must be finite, but {broken} of {len(pictures)} in chunk {chunk} of {of} are not; the model "
-                "overflows: use a wider dtype, or protect the block whose removal does it"
-            )
+        latents = self._drawer.latents(unet, chunk=chunk)
+        pictures = self._drawer.decoded(latents)
+        for what, numbers in (("latents", latents), ("pictures", pictures)):
+            broken = int((~torch.isfinite(numbers).flatten(1).all(dim=1)).sum())
+            if broken:
+                raise ScoreError(
+                    f"{what} must be finite, but {broken} of {len(numbers)} in chunk {chunk} of {of} are not; "
+                    + self._cause(unet, is_base=is_base)
+                )
         return pictures
+
+    def _cause(self, unet: torch.nn.Module, *, is_base: bool) -> str:
+        """Why pictures may be not finite, and what helps."""
+        if (cause := cause_in_weights({"UNet": unet, "autoencoder": self._setting.autoencoder.vae})) is not None:
+            return f"{cause}, or lower `robust_training.learning_rate` where training did it"
+        if is_base:
+            return "nothing is removed, so the base model itself overflows: use a wider `execution.precision`"
+        return "the model overflows: use a wider dtype, or protect the block whose removal does it"

@@ -28,6 +28,9 @@ class Drawer:
 
     def pictures(self, unet: torch.nn.Module, /, *, chunk: int) -> Float[Tensor, "n 3 h_px w_px"]:
         """Pictures in [0, 1] of a chunk's prompts."""
-        latents = self.latents(unet, chunk=chunk)
+        return self.decoded(self.latents(unet, chunk=chunk))
+
+    def decoded(self, latents: Float[Tensor, "n c h w"], /) -> Float[Tensor, "n 3 h_px w_px"]:
+        """Pictures in [0, 1] of latents; what is not finite is NaN."""
         with self._setting.execution.autocast():
             return self._setting.autoencoder.decode(latents).float()

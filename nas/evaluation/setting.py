@@ -17,7 +17,8 @@ from nas.pipelines.execution import Execution
 from nas.pipelines.folder import PipelineParts
 from nas.pipelines.model_folder import ModelFolder
 from nas.pipelines.protocol import SamplingProtocol
-from nas.pipelines.sampling import initial_noise, make_scheduler
+from nas.pipelines.sampling import initial_noise
+from nas.pipelines.schedulers import make_scheduler, scheduler_config
 from nas.scores.prompts import Prompt, ValidationSet
 
 
@@ -52,7 +53,7 @@ class ScoreSetting:
     @cached_property
     def passes_per_picture(self) -> int:
         """UNet passes of one picture: one per timestep of the scheduler, two where it is guided."""
-        scheduler = make_scheduler(self.protocol.scheduler, config=self.model.part_config("scheduler"))
+        scheduler = make_scheduler(self.protocol.scheduler, config=scheduler_config(self.model))
         scheduler.set_timesteps(self.protocol.num_steps)
         return len(scheduler.timesteps) * (1 if self.protocol.guidance_scale == 1 else 2)
 

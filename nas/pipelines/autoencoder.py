@@ -42,7 +42,7 @@ class Autoencoder:
 
     @torch.inference_mode()
     def decode(self, latents: Float[Tensor, "n c h w"], /) -> Float[Tensor, "n 3 h_px w_px"]:
-        """Scaled latents to pictures in [0, 1]."""
+        """Scaled latents to pictures in [0, 1]; what is not finite is NaN."""
         scale: float = self.vae.config.scaling_factor
         if (statistics := self._statistics(latents)) is None:
             latents = latents / scale
@@ -51,7 +51,8 @@ class Autoencoder:
             latents = latents * std / scale + mean
         with self._out_of_float16(latents.device):
             pictures: Tensor = self.vae.decode(latents.to(self.vae.dtype)).sample
-        return (pictures / 2 + 0.5).clamp(0, 1)
+        pictures = pictures / 2 + 0.5
+        return pictures.clamp(0, 1).where(pictures.isfinite(), torch.nan)
 
     def _statistics(
         self, latents: Float[Tensor, "n c h w"]

@@ -1,6 +1,6 @@
 """Conditioning: what a UNet is told of each picture beside noise and time: its text, and to SDXL its size too."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import torch
@@ -50,6 +50,13 @@ class Conditioning:
             raise UserError("only conditionings of the same kind of UNet can be joined; encode both by one pipeline")
         pairs = {name: (getattr(self, name), getattr(other, name)) for name in ("embeddings", "pooled", "time_ids")}
         return type(self)(**{name: torch.cat(pair) for name, pair in pairs.items() if pair[0] is not None})
+
+    def cropped(self, top_left_px: Int[Tensor, "n 2"], /) -> Self:
+        """The same of pictures that were cut out of larger ones; a UNet that is told no sizes is not told."""
+        if self.time_ids is None:
+            return self
+        time_ids = torch.cat([self.time_ids[:, :2], top_left_px.to(self.time_ids), self.time_ids[:, 4:]], dim=1)
+        return replace(self, time_ids=time_ids)
 
     def to(self, device: torch.device | str, /) -> Self:
         """The same on a device."""

@@ -1,14 +1,12 @@
 """A diffusers pipeline folder taken apart: VAE, text encoders, tokenizers and scheduler, loaded as safetensors only."""
 
-import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
 
-import diffusers
 import torch
-from diffusers import AutoencoderKL, SchedulerMixin, StableDiffusionPipeline, StableDiffusionXLPipeline
+from diffusers import AutoencoderKL, StableDiffusionPipeline, StableDiffusionXLPipeline
 from diffusers.utils import logging as diffusers_logging
 from jaxtyping import Float
 from torch import Tensor
@@ -20,6 +18,7 @@ from nas.pipelines.autoencoder import Autoencoder
 from nas.pipelines.conditioning import Conditioning
 from nas.pipelines.index import PipelineClass, PipelineIndex
 from nas.pipelines.model_folder import ModelFolder
+from nas.pipelines.schedulers import own_scheduler, scheduler_config
 from nas.pipelines.text_encoders import TextEncoders
 from search_spaces.folders.checked_loading import check_finite, faults, faults_told, load_model, remedy
 from search_spaces.folders.loading import MAX_TOKENS
@@ -28,7 +27,6 @@ from search_spaces.folders.tokenizer_files import CONFIG, check_tokenizer
 from search_spaces.folders.weight_files import ModelFolderError, stored_tensors
 
 PARTS: Final = ("vae", "text_encoder", "tokenizer", "scheduler", "unet")  # of a pipeline with one text encoder
-_CORRECTED: Final = {"steps_offset": 1, "clip_sample": False}  # as StableDiffusionPipeline.__init__ does
 _ADAPTER: Final = "adapter_config.json"
 _TEXT_MODELS: Final = {"text_encoder": CLIPTextModel, "text_encoder_2": CLIPTextModelWithProjection}
 
@@ -69,7 +67,7 @@ class PipelineParts:
         return cls(
             autoencoder=Autoencoder(vae=vae, of_sdxl=of_sdxl),
             text_encoders=load_text_encoders(model, dtype=dtype),
-            scheduler_config=_scheduler_config(model),
+            scheduler_config=scheduler_config(model),
             index=model.index,
         )
 
@@ -94,7 +92,7 @@ class PipelineParts:
 def load_text_encoders(model: ModelFolder, /, *, dtype: torch.dtype | None = None) -> TextEncoders:
     """The text encoders of a model with their tokenizers, in evaluation mode."""
     names = model.index.text_encoders
-    tokenizers = tuple(_load_tokenizer(model.part(_tokenizer_of(name))) for name in names)
+    tokenizers = load_tokenizers(model)
     models = tuple(_load_text_encoder(model.part(name), variant=model.variant, dtype=dtype) for name in names)
     for name, tokenizer, encoder in zip(names, tokenizers, models, strict=True):
         for what, got, most in (
@@ -106,7 +104,17 @@ def load_text_encoders(model: ModelFolder, /, *, dtype: torch.dtype | None = Non
                     f"{model.part(_tokenizer_of(name))} must give the {what} that {model.part(name)} reads, at most "
                     f"{most}, but gives {got}; restore the folder from where it came"
                 )
+    if len(limits := {tokenizer.model_max_length for tokenizer in tokenizers}) > 1:
+        raise ModelFolderError(
+            f"the tokenizers in {model.path} must have the same `model_max_length`, but got "
+            f"{' and '.join(map(str, sorted(limits)))}; restore tokenizer_config.json from where it came"
+        )
     return TextEncoders(tokenizers=tokenizers, models=models, zero_empty_prompt=model.index.zero_empty_prompt)
+
+
+def load_tokenizers(model: ModelFolder, /) -> tuple[CLIPTokenizer, ...]:
+    """The tokenizers of a model, one per text encoder."""
+    return tuple(_load_tokenizer(model.part(_tokenizer_of(name))) for name in model.index.text_encoders)
 
 
 def _tokenizer_of(text_encoder: str) -> str:
@@ -124,29 +132,6 @@ def _load_tokenizer(folder: Path) -> CLIPTokenizer:
             f"{tokenizer.model_max_length:g}"
         )
     return tokenizer
-
-
-def _scheduler_config(model: ModelFolder) -> dict[str, Any]:
-    """Settings of a model's own scheduler; Stable Diffusion's pipeline corrects two that are outdated."""
-    config = model.part_config("scheduler")
-    own = _scheduler_class(model.index)
-    with faults_told(model.part("scheduler"), what="the config of a scheduler"):
-        own.from_config(config)
-    settings = inspect.signature(own).parameters
-    if model.index.pipeline_class is PipelineClass.SD:
-        config |= {name: right for name, right in _CORRECTED.items() if name in settings}
-    return config
-
-
-def _scheduler_class(index: PipelineIndex) -> type[Any]:
-    found = getattr(diffusers, index.scheduler, None)
-    if not (isinstance(found, type) and issubclass(found, SchedulerMixin)):
-        raise ModelFolderError(
-            f"`scheduler` in model_index.json must be a scheduler of diffusers {diffusers.__version__}, but got "
-            f"{index.scheduler}; name another one there, such as DDIMScheduler"
-        )
-    scheduler_class: type[Any] = found
-    return scheduler_class
 
 
 def _load_text_encoder(
@@ -201,7 +186,7 @@ def load_pipeline(
     index = model.index
     disable_progress_bar()
     diffusers_logging.disable_progress_bar()
-    scheduler = _scheduler_class(index).from_config(_scheduler_config(model))
+    scheduler = own_scheduler(model)
     encoders = load_text_encoders(model, dtype=dtype)
     # All is given, so that diffusers loads nothing by itself.
     settings: dict[str, Any] = dict(zip(index.text_encoders, encoders.models, strict=True))

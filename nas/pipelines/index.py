@@ -208,6 +208,11 @@ def _misfits(folder: Path, index: PipelineIndex) -> list[str]:
             f"`in_channels` of the UNet in {folder} must be the autoencoder's {latents} `latent_channels`, but got "
             f"{channels}: the UNet of an inpainting or another conditioned pipeline; choose a text-to-image checkpoint"
         )
+    if (predicted := unet.get("out_channels", 4)) != channels:
+        wrong.append(
+            f"`out_channels` of the UNet in {folder} must be its {channels} `in_channels`, but got {predicted}: a UNet "
+            "that predicts variances too; choose another checkpoint"
+        )
     wanted = "text_time" if index.pipeline_class is PipelineClass.SDXL else None
     if (got := unet.get("addition_embed_type")) != wanted:
         wrong.append(

@@ -8,25 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from nas.pipelines.conditioning import Conditioning
-from nas.pipelines.protocol import DETERMINISTIC_SCHEDULERS, SamplingProtocol
-from search_spaces.files.user_error import UserError
-
-
-def check_scheduler(name: str, /) -> None:
-    """Check that a scheduler adds no noise of its own.
-
-    Raises:
-        ValueError: It does, or is not known to.
-    """
-    if name not in DETERMINISTIC_SCHEDULERS:
-        raise UserError(f"`scheduler` must be one of {', '.join(DETERMINISTIC_SCHEDULERS)}, but got {name!r}")
-
-
-def make_scheduler(name: str, /, *, config: dict[str, Any]) -> Any:
-    """A diffusers scheduler of the given class with a pipeline's scheduler config."""
-    import diffusers
-
-    return getattr(diffusers, name).from_config(config)
+from nas.pipelines.protocol import SamplingProtocol
 
 
 def initial_noise(seeds: Sequence[int], /, *, shape: tuple[int, int, int]) -> Float[Tensor, "n c h w"]:

@@ -1,12 +1,13 @@
 """Captions to what a UNet is conditioned on, by one or two CLIP text encoders, as diffusers computes it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
+from diffusers.loaders import TextualInversionLoaderMixin
 from jaxtyping import Float, Int
 from torch import Tensor
-from transformers import CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
+from transformers import BatchEncoding, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
 from nas.pipelines.conditioning import Conditioning
 
@@ -52,24 +53,44 @@ class TextEncoders:
         return Conditioning(embeddings=embeddings, pooled=summaries, time_ids=time_ids.repeat(len(captions), 1))
 
     def _last(self, captions: Sequence[str]) -> Float[Tensor, "n tokens width"]:
-        states: Tensor = self.models[0](self._tokens(0, captions)).last_hidden_state
+        model, tokens = self.models[0], self._tokens(0, captions)
+        mask = tokens["attention_mask"] if getattr(model.config, "use_attention_mask", False) else None
+        states: Tensor = model(tokens["input_ids"], attention_mask=mask).last_hidden_state
         return states
 
     def _penultimate(
         self, captions: Sequence[str]
     ) -> tuple[Float[Tensor, "n tokens width"], Float[Tensor, "n pooled"]]:
         outputs = [
-            model(self._tokens(which, captions), output_hidden_states=True) for which, model in enumerate(self.models)
+            model(self._tokens(which, captions)["input_ids"], output_hidden_states=True)
+            for which, model in enumerate(self.models)
         ]
         return torch.cat([output.hidden_states[-2] for output in outputs], dim=-1), outputs[-1].text_embeds
 
-    def _tokens(self, which: int, captions: Sequence[str]) -> Int[Tensor, "n tokens"]:
+    def _tokens(self, which: int, captions: Sequence[str]) -> Mapping[str, Int[Tensor, "n tokens"]]:
         tokenizer = self.tokenizers[which]
-        tokens: Tensor = tokenizer(
-            list(captions),
+        tokens: BatchEncoding = tokenizer(
+            [_with_vectors(caption, tokenizer) for caption in captions],
             padding="max_length",
             max_length=tokenizer.model_max_length,
             truncation=True,
             return_tensors="pt",
-        ).input_ids
-        return tokens.to(self.models[which].device)
+        )
+        placed: Mapping[str, Tensor] = tokens.to(self.models[which].device)
+        return placed
+
+
+def too_long(captions: Sequence[str], /, *, tokenizers: Sequence[CLIPTokenizer]) -> list[int]:
+    """Which captions have more tokens than are read, by their place; what comes after the limit is lost."""
+    found = set[int]()
+    for tokenizer in tokenizers:
+        texts = [_with_vectors(caption, tokenizer) for caption in captions]
+        lengths = [len(tokens) for tokens in tokenizer(texts, verbose=False).input_ids]
+        found |= {place for place, length in enumerate(lengths) if length > tokenizer.model_max_length}
+    return sorted(found)
+
+
+def _with_vectors(caption: str, tokenizer: CLIPTokenizer) -> str:
+    """A caption whose words of a textual inversion stand once per vector, as diffusers' pipelines write them."""
+    converted: str = TextualInversionLoaderMixin().maybe_convert_prompt(caption, tokenizer)
+    return converted

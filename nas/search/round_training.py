@@ -12,11 +12,12 @@ from nas.algorithms.steps import FIRST, Job, Recipe
 from nas.config.sections import ExperimentConfig, part_identity
 from nas.pipelines.folder import PipelineParts
 from nas.pipelines.model_folder import ModelFolder
-from nas.pipelines.sampling import make_scheduler
+from nas.pipelines.schedulers import make_scheduler
 from nas.runs.checkpoint import weights_digest
 from nas.runs.directory import RunDirectory
-from nas.training.captioned_pictures import encode_pictures, read_metadata
+from nas.training.captioned_pictures import encode_pictures
 from nas.training.latent_set import LatentSet
+from nas.training.metadata import read_metadata
 from nas.training.noise_schedule import NoiseSchedule
 from nas.training.robust import time_step, train
 from nas.training.settings import RobustTrainingSettings

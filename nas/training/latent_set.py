@@ -18,11 +18,13 @@ class LatentSet:
         latents: Scaled to about unit variance as the UNet expects.
         caption_ids: Rows of `captions`.
         captions: Of m captions; row 0 is the empty one.
+        crops: Of every picture, where it was cut out, in pixels from above and from the left; None = nothing was cut.
     """
 
     latents: Float[Tensor, "n c h w"]
     caption_ids: Int[Tensor, " n"]
     captions: Conditioning
+    crops: Int[Tensor, "n 2"] | None = None
 
     def batches(
         self, *, seed: int, size: int, caption_dropout: float, start: int = 0
@@ -30,12 +32,16 @@ class LatentSet:
         """Endless (latents, conditioning, generator).
 
         Batch i and its generator depend on the seed and i alone, so a resumed training continues where it stopped.
+        Of the seed of torch's generator on a CPU the low 32 bits count.
         """
         step = start
         while True:
-            generator = torch.Generator().manual_seed(seed * 1_000_003 + step)
+            generator = torch.Generator().manual_seed((seed * 1_000_003 + step) % 2**64)
             index = torch.randint(len(self.latents), (size,), generator=generator)
             captions = self.caption_ids[index]
             empty = torch.rand(size, generator=generator) < caption_dropout
-            yield self.latents[index].float(), self.captions[torch.where(empty, 0, captions)], generator
+            text = self.captions[torch.where(empty, 0, captions)]
+            if self.crops is not None:
+                text = text.cropped(self.crops[index])
+            yield self.latents[index].float(), text, generator
             step += 1

@@ -17,7 +17,7 @@ class RobustTrainingSettings:
 
     pictures: Annotated[
         Path | None,
-        Field(description="folder of captioned pictures (metadata.jsonl); must be given when there are iterations"),
+        Field(description="folder of captioned pictures (docs/pictures.md); must be given when there are iterations"),
     ] = None
     iterations: Annotated[int, Field(ge=0, description="training steps per round")] = 0
     recovery_iterations: Annotated[int, Field(ge=0, description="steps without skipping, once the target is met")] = 0

@@ -119,13 +119,14 @@ class EvaluationWorker:
 
     def evaluate(self, task: EvaluationTask, /) -> EvaluationResult:
         """Score one task."""
-        start = time.perf_counter()
+        start, is_base = time.perf_counter(), task.architecture == self._supernet.space.base
         with self._supernet.switched(task.architecture) as unet:
             found = self._evaluator.evaluate(
                 unet,
                 chunk=task.chunk,
                 with_pictures=task.with_pictures,
-                of=f"architecture {task.architecture.arch_id}",
+                of="the base model" if is_base else f"architecture {task.architecture.arch_id}",
+                is_base=is_base,
             )
         return EvaluationResult(
             task=task,

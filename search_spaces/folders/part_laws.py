@@ -64,6 +64,7 @@ TEXT_ENCODER_SETTINGS: Final[Laws] = {
     "max_position_embeddings": whole(1, 100_000),
     "hidden_act": among("quick_gelu", "gelu", "gelu_new", "gelu_fast", "gelu_pytorch_tanh", "relu", "silu", "swish"),
     "layer_norm_eps": number(0, 1),
+    "use_attention_mask": FLAG,  # read by diffusers' pipelines
     "attention_dropout": number(0, 1),
     "initializer_range": number(0, 1e6),
     "initializer_factor": number(0, 1e6),

@@ -1,6 +1,8 @@
 """`nas generate`: what is drawn, from every family of folders, and what is told of the stages."""
 
 import json
+import math
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -8,12 +10,13 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import load_file, save_file
 from typer.testing import CliRunner
 
 from latency.measuring.stage_times import StageTime, StageTimer
 from nas.cli.app import app
 from nas.drawing.draw import DrawingSettings, draw
-from nas.drawing.grid import CAPTION_PX, GAP_PX, TILE_PX
+from nas.drawing.grid import CAPTION_PX, GAP_PX, TILE_PX, write_grid
 from nas.pipelines.compute_check import check_dtype
 from nas.pipelines.model_folder import ModelFolder
 from search_spaces.shapes import PIPELINE_DIR
@@ -114,6 +117,86 @@ def test_settings_that_break_laws_are_refused_all_at_once() -> None:
         DrawingSettings(prompts=("a",), negative_prompt="b", guidance_scale=1)
     with pytest.raises(ValueError, match=r"`scheduler` must be one of DDIMScheduler, .* but got 'DDPMScheduler'"):
         DrawingSettings(prompts=("a",), scheduler="DDPMScheduler")
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "law"),
+    [
+        ("guidance_scale", math.inf, "`guidance_scale` must be at least 1, but got inf"),
+        ("guidance_scale", math.nan, "`guidance_scale` must be at least 1, but got nan"),
+        ("seed", 10**30, r"`seed` must be at least 0 and below 2\*\*63, but got 10{30}"),
+        ("seed", -1, "`seed` must be at least 0"),
+        ("seed", 2**63 - 1, "`seed` must be at least 0 and below"),
+    ],
+)
+def test_numbers_that_nothing_can_be_drawn_with_are_refused(setting: str, value: Any, law: str) -> None:
+    with pytest.raises(ValueError, match=law):
+        DrawingSettings(prompts=("a", "b"), **{setting: value})
+
+
+@pytest.mark.parametrize("scheduler", [None, "DDIMScheduler"])
+def test_more_steps_than_there_are_is_refused_before_a_model_is_loaded(scheduler: str | None, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(PIPELINE_DIR, folder, ignore=shutil.ignore_patterns("*.safetensors"))
+    for part in ("unet", "vae", "text_encoder"):
+        name = "model" if part == "text_encoder" else "diffusion_pytorch_model"
+        (folder / part / f"{name}.safetensors").touch()
+    settings = DrawingSettings(prompts=("a",), num_steps=5000, scheduler=scheduler)
+    with pytest.raises(ValueError, match="`num_steps` must be at most the 1000 timesteps"):
+        draw(ModelFolder(folder), settings=settings)
+
+
+@pytest.mark.parametrize("part", ["text_encoder", "unet", "vae"])
+@pytest.mark.parametrize("number", [math.nan, math.inf])
+def test_weights_that_are_not_finite_end_the_command_and_are_named(
+    part: str, number: float, xl: Path, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(xl, tmp_path / "broken"))
+    path = next((folder / part).glob("*.safetensors"))
+    weights = load_file(path)
+    name = min(weights)
+    weights[name].view(-1)[0] = number
+    save_file(weights, path, metadata={"format": "pt"})
+    result = invoke(folder, "a ring", "--num-steps", 2, "--out", tmp_path / "x.png")
+    assert result.exit_code == 2, result.output
+    assert name.removeprefix("text_model.") in result.output
+    assert not (tmp_path / "x.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("part", "name", "stage"),
+    [
+        ("text_encoder", "encoder.layers.0.mlp.fc2.bias", "text encoder"),
+        ("unet", "conv_out.bias", "UNet step"),
+        ("vae", "decoder.conv_out.bias", "decoder"),
+    ],
+)
+def test_a_stage_that_overflows_ends_the_command_and_is_named(
+    part: str, name: str, stage: str, xl: Path, tmp_path: Path
+) -> None:
+    """Every weight is finite, what they give is not, though a decoder's would look white."""
+    folder = Path(shutil.copytree(xl, tmp_path / "broken"))
+    path = next((folder / part).glob("*.safetensors"))
+    weights = load_file(path)
+    (full,) = (each for each in weights if each.endswith(name))
+    weights[full].fill_(3e38)
+    bias = full.replace("fc2.bias", "fc2.weight").replace("conv_out.bias", "conv_out.weight")
+    weights[bias].fill_(3e38)
+    save_file(weights, path, metadata={"format": "pt"})
+    result = invoke(folder, "a ring", "--num-steps", 2, "--out", tmp_path / "x.png")
+    assert result.exit_code == 2, result.output
+    assert f"what the {stage} gives must be finite, but is not; it overflows: choose a wider dtype" in result.output
+    assert not (tmp_path / "x.png").exists()
+
+
+def test_the_suffix_says_the_format(xl: Path, tmp_path: Path) -> None:
+    for name, form in (("x.jpg", "JPEG"), ("x.JPEG", "JPEG"), ("x.webp", "WEBP"), ("x.png", "PNG")):
+        write_grid(tmp_path / name, np.zeros((1, 8, 8, 3), dtype=np.uint8), captions=["a"])
+        with Image.open(tmp_path / name) as image:
+            assert image.format == form
+    result = invoke(xl, "a ring", "--out", tmp_path / "x.tiff")
+    assert result.exit_code == 2
+    assert "a file of pictures must end in .png, .jpg, .jpeg, .webp, but got 'x.tiff'; rename it" in result.output
 
 
 def test_a_type_that_the_device_lacks_is_refused() -> None:

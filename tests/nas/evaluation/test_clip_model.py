@@ -16,11 +16,18 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 from torchmetrics.multimodal import CLIPScore
 
+from nas.evaluation.clip_judge import ClipJudge
 from nas.evaluation.clip_model import ClipModel, check_clip_name, clip_digest
+from nas.evaluation.clip_preprocessing import preprocess_of
+from nas.evaluation.clip_tokenizer import ClipTokenizer
 from nas.evaluation.clip_weights import clip_weights
+from nas.evaluation.setting import ScoreSetting
+from nas.pipelines.model_folder import ModelFolder
+from nas.pipelines.protocol import SamplingProtocol
+from nas.scores.prompts import ValidationSet
 from search_spaces.files.user_error import UserError
 from search_spaces.folders.weight_files import ModelFolderError
-from search_spaces.shapes import OPEN_CLIP_DIR, caption_of, sample_scene
+from search_spaces.shapes import OPEN_CLIP_DIR, PIPELINE_DIR, caption_of, sample_scene
 from search_spaces.shapes.renderer import render
 from search_spaces.shapes.scenes import near_miss
 
@@ -62,6 +69,71 @@ def test_pictures_are_seen_as_open_clip_sees_them(
     ours = clip.embed_pictures(as_tensor(pictures))
     assert (1 - (ours * theirs).sum(1)).max() < tolerance
     assert torch.allclose(ours.norm(dim=1), torch.ones(8))
+
+
+@pytest.mark.parametrize("interpolation", ["bicubic", "bilinear"])
+@pytest.mark.parametrize("resize_mode", ["squash", "shortest", "longest"])
+@pytest.mark.parametrize("size_px", [(48, 48), (96, 64), (30, 100)])
+def test_every_setting_of_preprocessing_means_what_it_means_to_open_clip(
+    resize_mode: str, interpolation: str, size_px: tuple[int, int], tmp_path: Path
+) -> None:
+    said = {
+        "size": [48, 48],
+        "mean": [0.1, 0.2, 0.3],
+        "std": [0.9, 0.8, 0.7],
+        "interpolation": interpolation,
+        "resize_mode": resize_mode,
+        "fill_color": 100,
+    }
+    folder = clip_folder(tmp_path, **said)
+    clip, seen = ClipModel(str(folder)), list[torch.Tensor]()
+    clip.model.visual.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
+    smooth = np.linspace(0, 255, size_px[0] * size_px[1] * 3).reshape(*size_px, 3).astype(np.uint8)
+    clip.embed_pictures(as_tensor(np.stack([smooth, smooth[::-1]])))
+    preprocess = open_clip.transform.image_transform_v2(open_clip.transform.PreprocessCfg(**said), is_train=False)
+    theirs = torch.stack([preprocess(Image.fromarray(each)) for each in (smooth, np.ascontiguousarray(smooth[::-1]))])
+    assert seen[0].shape == theirs.shape == (2, 3, 48, 48)
+    assert (seen[0] - theirs).abs().max() < 1.5 / 255 / 0.7  # PIL rounds a resized picture to 8 bits
+
+
+def clip_folder(tmp_path: Path, **preprocess: Any) -> Path:
+    """The bundled judge with other settings of preprocessing."""
+    folder = Path(shutil.copytree(OPEN_CLIP_DIR, tmp_path / "clip"))
+    path = folder / "open_clip_config.json"
+    config = json.loads(path.read_text())
+    config["preprocess_cfg"] |= preprocess
+    path.write_text(json.dumps(config))
+    return folder
+
+
+def test_a_judge_that_saw_squashed_pictures_has_another_digest(tmp_path: Path) -> None:
+    def digest(folder: Path, *, height: int = 12) -> str:
+        setting = ScoreSetting(
+            model=ModelFolder(PIPELINE_DIR),
+            validation=ValidationSet.from_captions(["a"], seed=0, chunk_size=1),
+            protocol=SamplingProtocol(),
+            latent_shape=(4, height, 12),
+        )
+        return ClipJudge(setting, model=str(folder)).digest
+
+    assert digest(OPEN_CLIP_DIR) == digest(OPEN_CLIP_DIR, height=16)
+    other = clip_folder(tmp_path, resize_mode="shortest")
+    assert digest(other) == clip_digest(str(other), pretrained=None)
+    assert digest(other, height=16) == f"{digest(other)}+shortest+bicubic"
+
+
+@pytest.mark.parametrize("cfg", [{"interpolation": 5}, {"mode": "CMYK"}, {"resize_mode": "evil"}])
+def test_preprocessing_that_open_clip_does_not_know_is_refused(tmp_path: Path, cfg: dict[str, Any]) -> None:
+    with pytest.raises(UserError, match=r"`preprocess_cfg` in .*open_clip_config\.json must be OpenCLIP's"):
+        preprocess_of(str(clip_folder(tmp_path, **cfg)))
+
+
+@pytest.mark.parametrize("source", [(str(OPEN_CLIP_DIR), None), ("ViT-B-32", "openai")])
+def test_captions_beyond_the_limit_are_found(source: tuple[str, str | None]) -> None:
+    tokenizer = ClipTokenizer(source[0], pretrained=source[1])
+    room = tokenizer.context_tokens - 2
+    captions = ["a ring", " ".join(["ring"] * room), " ".join(["ring"] * (room + 1)), "", " ".join(["red"] * 999)]
+    assert tokenizer.too_long(captions) == [2, 4]
 
 
 def test_captions_are_read_as_open_clip_reads_them(clip: ClipModel, open_clip_parts: tuple[Any, Any, Any]) -> None:

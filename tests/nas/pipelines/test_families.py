@@ -21,7 +21,8 @@ from nas.pipelines.index import check_pipeline_folder, read_pipeline_index
 from nas.pipelines.model_folder import ModelFolder
 from nas.pipelines.protocol import DETERMINISTIC_SCHEDULERS, SamplingProtocol
 from nas.pipelines.sampling import initial_noise, sample_latents
-from nas.pipelines.sampling import make_scheduler as make
+from nas.pipelines.schedulers import make_scheduler as make
+from nas.pipelines.text_encoders import too_long
 from nas.scores.prompts import ValidationSet
 from search_spaces.folders.loading import ModelFolderError, load_unet, read_unet_config
 from search_spaces.searched_unet import SearchedUNet
@@ -99,6 +100,73 @@ def test_any_deterministic_scheduler_draws_what_diffusers_draws(
     noise = initial_noise([3, 4], shape=(4, 8, 8))
     expected = theirs(DiffusionPipeline.from_pretrained(folders[kind]), protocol, noise, folders[kind])
     assert (ours(folders[kind], protocol, noise) - expected).abs().max() < SAME_PICTURE
+
+
+# Every setting of a folder's parts that diffusers' pipelines read: (part, setting, value).
+SETTINGS = [
+    ("vae", "scaling_factor", 0.5),
+    ("vae", "shift_factor", 0.3),
+    ("vae", "latents_mean", [0.1, 0.2, -0.3, 0.4]),
+    ("vae", "force_upcast", False),
+    ("text_encoder", "use_attention_mask", True),
+    ("text_encoder", "hidden_act", "gelu"),
+    ("text_encoder", "layer_norm_eps", 0.5),
+    ("tokenizer", "model_max_length", 6),
+    ("tokenizer", "pad_token", "!"),
+    ("scheduler", "prediction_type", "v_prediction"),
+    ("scheduler", "timestep_spacing", "trailing"),
+    ("scheduler", "timestep_spacing", "linspace"),
+    ("scheduler", "rescale_betas_zero_snr", True),
+    ("scheduler", "use_karras_sigmas", True),
+    ("scheduler", "steps_offset", 7),
+    ("scheduler", "beta_schedule", "linear"),
+    ("", "force_zeros_for_empty_prompt", False),
+]
+
+
+@pytest.mark.parametrize("kind", ["sd1", "sdxl"])
+@pytest.mark.parametrize(("part", "setting", "value"), SETTINGS, ids=lambda value: str(value)[:20])
+@pytest.mark.filterwarnings("ignore:The configuration file of this scheduler:FutureWarning")  # `steps_offset`
+def test_every_setting_of_a_folder_means_what_it_means_to_diffusers(
+    kind: str, part: str, setting: str, value: Any, folders: dict[str, Path], tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(folders[kind], tmp_path / "other"))
+    parts = [part] if part != "tokenizer" or kind == "sd1" else ["tokenizer", "tokenizer_2"]
+    scheduler: Any = "EulerDiscreteScheduler"
+    config = json.loads((folder / "scheduler" / "scheduler_config.json").read_text()) | {"_class_name": scheduler}
+    (folder / "scheduler" / "scheduler_config.json").write_text(json.dumps(config))
+    edit(folder, scheduler=["diffusers", scheduler])
+    names = {"scheduler": "scheduler_config.json", "tokenizer": "tokenizer_config.json", "": "model_index.json"}
+    more = {"latents_std": [1.0, 0.5, 2.0, 3.0]} if setting == "latents_mean" else {}
+    for each in parts:
+        path = folder / each / names.get(part, "config.json")
+        path.write_text(json.dumps(json.loads(path.read_text()) | {setting: value} | more))
+    protocol = SamplingProtocol(num_steps=3, guidance_scale=3, scheduler=scheduler)
+    noise = initial_noise([3, 4], shape=(4, 8, 8))
+    expected = theirs(DiffusionPipeline.from_pretrained(folder), protocol, noise, folder)
+    assert (ours(folder, protocol, noise) - expected).abs().max() < SAME_PICTURE
+
+
+def test_words_of_several_vectors_are_read_as_diffusers_reads_them(folders: dict[str, Path], tmp_path: Path) -> None:
+    """A textual inversion of two vectors, saved into the folder."""
+    folder = Path(shutil.copytree(folders["sd1"], tmp_path / "inverted"))
+    pipeline = DiffusionPipeline.from_pretrained(folder)
+    pipeline.load_textual_inversion({"<ring>": torch.randn(2, 32)}, token="<ring>")
+    pipeline.save_pretrained(folder)
+    parts = PipelineParts.load(ModelFolder(folder))
+    expected = pipeline.encode_prompt("a <ring>", "cpu", 1, False)[0]
+    assert torch.allclose(parts.embed(["a <ring>"], size_px=(64, 64)).embeddings, expected, atol=1e-6)
+    captions = ["a <ring>", "a " * 99 + "<ring>", "a " * 13 + "<ring>"]
+    assert too_long(captions, tokenizers=parts.text_encoders.tokenizers) == [1, 2], "two of its 17 tokens are one word"
+
+
+def test_tokenizers_that_disagree_are_refused(folders: dict[str, Path], tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(folders["sdxl"], tmp_path / "other"))
+    path = folder / "tokenizer_2" / "tokenizer_config.json"
+    config = json.loads(path.read_text())
+    path.write_text(json.dumps(config | {"model_max_length": 6}))
+    with pytest.raises(ModelFolderError, match=r"must have the same `model_max_length`, but got 6 and 16; restore"):
+        PipelineParts.load(ModelFolder(folder))
 
 
 @pytest.mark.filterwarnings("ignore:`upcast_vae` is deprecated:FutureWarning")  # diffusers' own, of its own call

@@ -9,11 +9,8 @@ from diffusers import StableDiffusionPipeline, UNet2DConditionModel
 from nas.pipelines.conditioning import Conditioning
 from nas.pipelines.folder import PipelineParts
 from nas.pipelines.protocol import DETERMINISTIC_SCHEDULERS, SamplingProtocol
-from nas.pipelines.sampling import (
-    initial_noise,
-    make_scheduler,
-    sample_latents,
-)
+from nas.pipelines.sampling import initial_noise, sample_latents
+from nas.pipelines.schedulers import make_scheduler
 from search_spaces.shapes import PIPELINE_DIR
 
 CAPTIONS = ("a red circle", "a small blue square on a black background")

@@ -14,10 +14,11 @@ from nas.config.experiment import resolve
 from nas.config.loading import load_config
 from nas.pipelines.folder import PipelineParts
 from nas.pipelines.model_folder import ModelFolder
-from nas.pipelines.sampling import make_scheduler
+from nas.pipelines.schedulers import make_scheduler
 from nas.runs.spec import read_spec
 from nas.runs.trace import read_trace
-from nas.training.captioned_pictures import encode_pictures, read_metadata
+from nas.training.captioned_pictures import encode_pictures
+from nas.training.metadata import read_metadata
 from nas.training.noise_schedule import NoiseSchedule
 from nas.training.robust import train
 from nas.training.settings import RobustTrainingSettings

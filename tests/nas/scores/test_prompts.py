@@ -1,12 +1,10 @@
-"""Validation sets: what a caption file may hold, noise per caption, chunks."""
-
-from pathlib import Path
+"""Validation sets: noise per caption, chunks."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nas.scores.prompts import ValidationSet, read_captions
+from nas.scores.prompts import ValidationSet
 
 CAPTIONS = st.lists(st.sampled_from(["a red ring", "a blue cross", "a pink sky"]), min_size=1, max_size=20)
 
@@ -50,33 +48,6 @@ def test_the_order_is_a_draw_of_the_seed_not_of_the_file() -> None:
 def test_seeds_fit_into_torchs_generator() -> None:
     prompts = ValidationSet.from_captions([str(i) for i in range(100)], seed=0, chunk_size=4).prompts
     assert all(0 <= prompt.noise_seed < 2**63 for prompt in prompts)
-
-
-def test_blank_lines_and_comments_are_no_captions(tmp_path: Path) -> None:
-    path = tmp_path / "captions.txt"
-    path.write_text("# held-out captions\n\n  a red ring \n#a blue ring\na cross # not a comment\n", encoding="utf-8")
-    assert read_captions(path) == ["a red ring", "a cross # not a comment"]
-    assert read_captions(path, num=1) == ["a red ring"]
-
-
-@pytest.mark.parametrize("content", ["", "\n \n", "# only a comment\n"])
-def test_a_file_without_captions_is_refused(tmp_path: Path, content: str) -> None:
-    path = tmp_path / "captions.txt"
-    path.write_text(content, encoding="utf-8")
-    with pytest.raises(ValueError, match=r"captions\.txt holds no caption; write one caption a line into it"):
-        read_captions(path)
-
-
-def test_too_few_captions_are_refused(tmp_path: Path) -> None:
-    path = tmp_path / "captions.txt"
-    path.write_text("a ring\n", encoding="utf-8")
-    with pytest.raises(ValueError, match=r"`num_prompts` is 3, but .*captions\.txt holds 1 captions; add captions"):
-        read_captions(path, num=3)
-
-
-def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"there is no caption file .*nowhere\.txt"):
-        read_captions(tmp_path / "nowhere.txt")
 
 
 def test_a_set_needs_prompts_and_a_chunk_size() -> None:

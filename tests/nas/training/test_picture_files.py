@@ -1,0 +1,164 @@
+"""Image files in every mode that people save: what is read is what a viewer shows, or an error with its line."""
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image, ImageCms
+
+from nas.training.metadata import CaptionedPicture
+from nas.training.picture_files import PictureError, check_pictures, read_picture
+from search_spaces.files.user_error import UserError
+
+
+def pixels(path: Path, *, size_px: tuple[int, int]) -> np.ndarray[Any, Any]:
+    return read_picture(path, size_px=size_px).pixels
+
+
+def saved(image: Image.Image, path: Path, **options: Any) -> Path:
+    image.save(path, **options)
+    return path
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_pictures_are_upright(tmp_path: Path, orientation: int) -> None:
+    """A camera stores what its sensor sees and says how it was held."""
+    shown = np.zeros((6, 8, 3), dtype=np.uint8)
+    shown[:3, :4], shown[3:, :4], shown[:3, 4:] = (255, 0, 0), (0, 255, 0), (0, 0, 255)
+    undo: dict[int, Callable[[Any], Any]] = {
+        1: lambda a: a,
+        2: np.fliplr,
+        3: lambda a: np.rot90(a, 2),
+        4: np.flipud,
+        5: lambda a: a.swapaxes(0, 1),
+        6: np.rot90,
+        7: lambda a: np.rot90(a, 2).swapaxes(0, 1),
+        8: lambda a: np.rot90(a, -1),
+    }
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = saved(Image.fromarray(np.ascontiguousarray(undo[orientation](shown))), tmp_path / "a.png", exif=exif)
+    assert np.array_equal(pixels(path, size_px=(6, 8)), shown)
+
+
+def test_sixteen_bits_are_scaled(tmp_path: Path) -> None:
+    ramp = np.linspace(0, 65535, 256).round().astype(np.uint16).reshape(16, 16)
+    path = saved(Image.fromarray(ramp), tmp_path / "ramp.png")
+    read = pixels(path, size_px=(16, 16))
+    assert np.array_equal(read[..., 0].ravel(), np.arange(256))
+    assert (read == read[..., :1]).all()
+
+
+def test_what_is_transparent_is_white(tmp_path: Path) -> None:
+    rgba = np.zeros((1, 3, 4), dtype=np.uint8)
+    rgba[0, 0], rgba[0, 1], rgba[0, 2] = (9, 8, 7, 0), (0, 0, 0, 127), (10, 20, 30, 255)
+    image = Image.fromarray(rgba)
+    expected = [[255, 255, 255], [128, 128, 128], [10, 20, 30]]
+    assert pixels(saved(image, tmp_path / "a.png"), size_px=(1, 3))[0].tolist() == expected
+    grey = saved(image.convert("LA"), tmp_path / "grey.png")
+    assert pixels(grey, size_px=(1, 3))[0, :2].tolist() == expected[:2]
+    webp = saved(image, tmp_path / "a.webp", lossless=True, exact=True)
+    assert pixels(webp, size_px=(1, 3))[0].tolist() == expected
+
+
+def test_a_transparent_colour_of_a_palette_is_white(tmp_path: Path) -> None:
+    image = Image.new("P", (2, 1))
+    image.putpalette([255, 0, 0, 0, 255, 0])
+    image.putdata([0, 1])
+    for name in ("a.png", "a.gif"):
+        read = pixels(saved(image, tmp_path / name, transparency=0), size_px=(1, 2))
+        assert read[0].tolist() == [[255, 255, 255], [0, 255, 0]]
+
+
+@pytest.mark.parametrize("mode", ["L", "P", "1", "RGB", "CMYK", "YCbCr"])
+def test_other_modes_keep_their_colours(tmp_path: Path, mode: str) -> None:
+    image = Image.new("RGB", (16, 16), "white")
+    path = saved(image.convert(mode), tmp_path / ("a.jpg" if mode in ("CMYK", "YCbCr") else "a.png"))
+    assert pixels(path, size_px=(16, 16)).min() >= 254
+
+
+def test_a_profile_of_colours_does_not_matter(tmp_path: Path) -> None:
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    path = saved(Image.new("RGB", (2, 2), (10, 20, 30)), tmp_path / "a.png", icc_profile=profile)
+    assert pixels(path, size_px=(2, 2))[0, 0].tolist() == [10, 20, 30]
+
+
+@pytest.mark.parametrize(
+    ("on_disk", "wanted", "top_left"),
+    [
+        ((8, 8), (8, 8), (0, 0)),
+        ((16, 16), (8, 8), (0, 0)),
+        ((16, 24), (8, 8), (0, 2)),
+        ((24, 16), (8, 8), (2, 0)),
+        ((3, 5), (8, 8), (0, 2)),
+        ((8, 8), (8, 16), (4, 0)),
+        ((1, 1000), (8, 8), (0, 3996)),
+    ],
+)
+def test_the_short_side_is_resized_and_the_middle_cut_out(
+    tmp_path: Path, on_disk: tuple[int, int], wanted: tuple[int, int], top_left: tuple[int, int]
+) -> None:
+    path = saved(Image.new("RGB", on_disk[::-1], "red"), tmp_path / "a.png")
+    read = read_picture(path, size_px=wanted)
+    assert read.pixels.shape == (*wanted, 3)
+    assert read.top_left_px == top_left
+
+
+def damaged(tmp_path: Path, kind: str) -> Path:
+    path = tmp_path / f"{kind}.png"
+    buffer = io.BytesIO()
+    noise = Image.fromarray(np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8))
+    match kind:
+        case "cut":
+            noise.save(buffer, "PNG")
+            path.write_bytes(buffer.getvalue()[:2000])
+        case "cut_jpeg":
+            noise.save(buffer, "JPEG")
+            path.write_bytes(buffer.getvalue()[:2000])
+        case "empty":
+            path.write_bytes(b"")
+        case "html":
+            path.write_bytes(b"<!doctype html><title>404</title>")
+        case "eps":
+            path.write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage\n")
+        case "bomb":
+            Image.new("1", (14000, 14000)).save(path)
+        case "float":
+            path = path.with_suffix(".tiff")
+            Image.new("F", (4, 4)).save(path)
+    return path
+
+
+KINDS = {
+    "cut": "must be a whole picture in PNG, .* but cannot be read",
+    "cut_jpeg": "must be a whole picture in PNG, .* but cannot be read",
+    "empty": "must be a whole picture in PNG, .* but cannot be read",
+    "html": "must be a whole picture in PNG, .* but cannot be read",
+    "eps": "must be a whole picture in PNG, .* but cannot be read",  # nothing looks for Ghostscript
+    "bomb": "must have at most 134,217,728 pixels",
+    "float": "must have 8 or 16 bits a channel",
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_no_picture_is_refused(tmp_path: Path, kind: str) -> None:
+    with pytest.raises(PictureError, match=KINDS[kind]) as refusal:
+        read_picture(damaged(tmp_path, kind), size_px=(8, 8))
+    assert "Ghostscript" not in str(refusal.value)
+
+
+def test_all_that_cannot_be_read_is_named_at_once_with_its_line(tmp_path: Path) -> None:
+    paths = [
+        damaged(tmp_path, "cut"),
+        saved(Image.new("RGB", (4, 4)), tmp_path / "fine.png"),
+        damaged(tmp_path, "html"),
+    ]
+    pictures = [CaptionedPicture(path=path, caption="a", line=line) for line, path in enumerate(paths, start=7)]
+    with pytest.raises(UserError, match=r"metadata\.jsonl has 2 problems:\n") as refusal:
+        check_pictures(pictures, metadata=tmp_path / "metadata.jsonl")
+    assert "line 7 names cut.png, which must be a whole picture" in str(refusal.value)
+    assert "line 9 names html.png, which must be" in str(refusal.value)
+    check_pictures(pictures[1:2], metadata=tmp_path / "metadata.jsonl")
