@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -111,7 +112,7 @@ def test_a_source_that_is_a_table_takes_a_shipped_name(tmp_path: Path) -> None:
     ("settings", "num"),
     [({}, 1), ({"max_copies": 0}, 0), ({"max_copies": 5}, 2), ({"max_copies": 5, "max_copies_per_block": 3}, 3)],
 )
-def test_prices_are_needed_for_the_copies_that_a_search_can_come_to_have(settings: dict[str, int], num: int) -> None:
+def test_prices_are_needed_for_the_copies_that_a_search_can_come_to_have(settings: dict[str, Any], num: int) -> None:
     search = SearchConfig(target_ratio=0.5, **settings)
     base = base_model("shapes").space.base
     assert copies_made(search, base, base=base) == num
