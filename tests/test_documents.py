@@ -67,7 +67,7 @@ def inline(page: Path, /) -> list[str]:
 
 
 # --------------------------------------------------------------------------------------------------------------- links
-@pytest.mark.parametrize("page", [*{*PAGES, *HISTORY} - {TEMPLATE}], ids=name_of)
+@pytest.mark.parametrize("page", sorted({*PAGES, *HISTORY} - {TEMPLATE}), ids=name_of)
 def test_links_lead_somewhere(page: Path) -> None:
     lost = []
     for link in re.findall(r"\]\((?![a-z]+:)([^)\s]+)\)", text_of(page)):
