@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nas.algorithms.feasibility import InfeasibleTargetError, check_feasible, check_protected, fastest
+from nas.algorithms.feasibility import InfeasibleTargetError, allowed_removals, check_feasible, check_protected, fastest
 from nas.algorithms.problem import Problem
 from nas.algorithms.proposal import Proposal, candidates, contest, propose
 from nas.algorithms.settings import EvolvingSettings
@@ -245,6 +245,7 @@ def test_kept_copies_are_no_candidates_and_their_blocks_neither() -> None:
     copied = copy.apply(SPACE.base)
     model = Model(ms=dict.fromkeys(BLOCKS, 1.0), worth=dict.fromkeys(BLOCKS, 0.1))
     kept, free = (candidates(model.problem(1.0, keep_copies=keep), copied) for keep in (True, False))
+    assert allowed_removals(model.problem(1.0), copied) == free, "a copy may go unless it is to be kept"
     assert set(free) - set(kept) == {copy.inverse}
 
 
