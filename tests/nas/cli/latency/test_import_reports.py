@@ -129,7 +129,7 @@ def test_validate_says_good_or_lists_problems(folder, tmp_path):
     table = tmp_path / "table.json"
     model = tmp_path / "model"
     model.mkdir()
-    config = CONFIG | {"_class_name": "UNet2DConditionModel"}
+    config = CONFIG | {"_class_name": "UNet2DConditionModel", "norm_num_groups": 8}
     (model / "config.json").write_text(json.dumps(config))
     good = run("validate", table, "--model", model)
     assert good.exit_code == 0, good.output
