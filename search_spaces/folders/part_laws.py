@@ -5,6 +5,7 @@ happens, because such a folder is refused. Importing this module imports no fram
 """
 
 from collections.abc import Collection, Sequence
+from math import inf
 from pathlib import Path
 from typing import Any, Final
 
@@ -95,7 +96,10 @@ UNREAD: Final = frozenset(_UNREAD.split())
 
 # A scheduler's settings depend on its class; none of diffusers' needs anything but plain values.
 _SCHEDULER_VALUE: Final = NULL | FLAG | TEXT | number() | listed(number(), most=100_000)
-SCHEDULER_LAWS: Final[Laws] = METADATA | {"num_train_timesteps": whole(1, 100_000)}
+SCHEDULER_LAWS: Final[Laws] = METADATA | {
+    "num_train_timesteps": whole(1, 100_000),
+    "lambda_min_clipped": number() | Law("minus infinity", lambda value: value == -inf),  # so DPM-Solver writes "none"
+}
 
 _ENTRY: Final = NULL | listed(TEXT | NULL, least=2, most=2)
 INDEX_LAWS: Final[Laws] = {
