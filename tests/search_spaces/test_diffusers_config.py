@@ -218,11 +218,30 @@ def test_everything_unsupported_is_named_at_once() -> None:
         assert part in str(raised.value)
 
 
+# Values that diffusers takes and the space does not.
+OTHERS: dict[str, Any] = {
+    "attention_type": "gated",
+    "class_embed_type": "timestep",
+    "conv_in_kernel": 5,
+    "conv_out_kernel": 5,
+    "cross_attention_norm": "layer_norm",
+    "encoder_hid_dim": 16,
+    "encoder_hid_dim_type": "text_proj",
+    "num_class_embeds": 10,
+    "time_cond_proj_dim": 256,
+    "time_embedding_act_fn": "silu",
+    "time_embedding_type": "fourier",
+    "timestep_post_act": "silu",
+}
+
+
 @pytest.mark.parametrize("key", sorted(FIXED))
 def test_settings_that_the_space_does_not_describe_are_refused_each_by_name(key: str) -> None:
-    other = {"time_cond_proj_dim": 256}.get(key, "another")
+    other = OTHERS.get(key, True)
     with pytest.raises(UnsupportedConfigError, match=f"`{key}` is {other!r}; supported: {FIXED[key]!r}"):
         space_from_config(SD15_CONFIG | {key: other})
+    with pytest.raises(UnsupportedConfigError, match=f"`{key}`"):
+        space_from_config(SD15_CONFIG | {key: "another"})
 
 
 @pytest.mark.parametrize(

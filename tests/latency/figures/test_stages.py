@@ -20,6 +20,7 @@ from latency.figures.stages import (
     stage_figure,
 )
 from latency.trust.calibration import Calibration, MeasuredModel
+from search_spaces.files.durable import PlaceError
 from tests.latency.strategies import TOKENS, small_space, table_of
 
 SPACE = small_space()
@@ -74,7 +75,7 @@ def test_a_picture_of_no_known_kind_is_refused_before_it_is_drawn(tmp_path: Path
     with pytest.raises(PictureError, match=r"must end in one of .*\.png.*, but got x\.xyz"):
         check_picture(tmp_path / "x.xyz")
     (tmp_path / "file").touch()
-    with pytest.raises(OSError, match="file"):
+    with pytest.raises(PlaceError, match=r"x\.png must lie in a folder, but \S+file is none"):
         check_picture(tmp_path / "file" / "x.png")
     check_picture(tmp_path / "x.PNG")
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
