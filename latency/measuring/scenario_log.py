@@ -12,7 +12,7 @@ from typing import Any, Final, Generic, TypeVar
 
 from latency.documents.plain_values import validated
 from latency.pricing.scenario import LatencyTableError
-from search_spaces.files.json_lines import append_lines, has_lines, read_lines
+from search_spaces.files.json_lines import append_lines, has_lines, held, read_lines
 from search_spaces.files.nested import Absent, differences
 from search_spaces.files.strict_json import JsonError
 
@@ -90,6 +90,11 @@ class ScenarioLog(Generic[H, E]):
         Raises:
             StorageError: The disk refuses.
         """
+        with held(self.path):
+            self.append_held(entry, head=head)
+
+    def append_held(self, entry: Mapping[str, Any], /, *, head: Mapping[str, Any] = MappingProxyType({})) -> None:
+        """The same for whoever holds the file (`search_spaces.files.json_lines.held`)."""
         first = {"schema_version": SCHEMA_VERSION, "scenario": dict(self.scenario), **head}
         append_lines(self.path, [entry] if has_lines(self.path) else [first, entry])
 

@@ -94,8 +94,7 @@ class LivePrices:
             for done, architecture in enumerate(missing.values()):
                 self._report(architecture, done=done, total=len(missing))
                 price = self._bench.price(architecture, base=known.get(base.arch_id))
-                self._log.append(price)
-                known[architecture.arch_id] = price
+                self._known = known = self._log.append(price) | known  # the first counts, whoever measured it
         return [known[architecture.arch_id] for architecture in architectures]
 
     def _report(self, architecture: Architecture, *, done: int, total: int) -> None:

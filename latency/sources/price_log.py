@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from latency.measuring.scenario_log import Head, ScenarioLog
+from search_spaces.files.json_lines import held
 from search_spaces.files.user_error import UserError
 
 
@@ -63,6 +64,17 @@ class PriceLog:
         found = self._log.read(lambda head, prices: ())
         return {} if found is None else {price.arch_id: price for price in reversed(found[1])}
 
-    def append(self, price: MeasuredPrice, /) -> None:
-        """Add a price; it is on the disk when this returns."""
-        self._log.append(asdict(price))
+    def append(self, price: MeasuredPrice, /) -> dict[str, MeasuredPrice]:
+        """Add a price, unless another process has added one of the same architecture meanwhile.
+
+        Returns:
+            Every price that stands on the disk now.
+
+        Raises:
+            SampleLogError: Another process has made the file, on another machine or with other settings.
+            StorageError: The disk refuses.
+        """
+        with held(self.path):
+            if price.arch_id not in self.read():
+                self._log.append_held(asdict(price))
+            return self.read()

@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from statistics import linear_regression
 from typing import Final
 
 import numpy as np
@@ -106,7 +107,7 @@ def filled(missing: Iterable[BlockSignature], /, *, rows: Sequence[TableRow]) ->
 def _fit(kind: BlockKind, rows: Sequence[TableRow]) -> KindFit:
     x = np.asarray([_log_macs(row.signature) for row in rows])
     y = np.log([row.median_ms for row in rows])
-    slope, intercept = _line(x, y)
+    slope, intercept = linear_regression(x, y)
     left_out = np.asarray([_predicted_without(x, y, index) for index in range(len(rows))])
     if (worst := float(np.abs(left_out - y).max())) > MAX_LOG_ERROR:
         raise InterpolationError(
@@ -116,8 +117,8 @@ def _fit(kind: BlockKind, rows: Sequence[TableRow]) -> KindFit:
     errors = np.abs(np.expm1(left_out - y))
     return KindFit(
         kind=kind,
-        slope=slope,
-        intercept=intercept,
+        slope=float(slope),
+        intercept=float(intercept),
         num_rows=len(rows),
         mean_error=float(errors.mean()),
         worst_error=float(errors.max()),
@@ -125,16 +126,9 @@ def _fit(kind: BlockKind, rows: Sequence[TableRow]) -> KindFit:
     )
 
 
-def _line(x: Array, y: Array) -> tuple[float, float]:
-    """Least squares: slope and intercept."""
-    centred = x - x.mean()
-    slope = float(centred @ (y - y.mean()) / (centred @ centred))
-    return slope, float(y.mean() - slope * x.mean())
-
-
 def _predicted_without(x: Array, y: Array, index: int) -> float:
-    slope, intercept = _line(np.delete(x, index), np.delete(y, index))
-    return intercept + slope * float(x[index])
+    slope, intercept = linear_regression(np.delete(x, index), np.delete(y, index))
+    return float(intercept + slope * x[index])
 
 
 def _log_macs(signature: BlockSignature) -> float:

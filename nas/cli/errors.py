@@ -15,11 +15,12 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final, ParamSpec, TypeVar
+from typing import Any, Final, ParamSpec, TypeVar
 
 import typer
 
 from nas.cli.screen import CheckedOutput, say, speakable
+from search_spaces.files.paths import local_path
 from search_spaces.files.user_error import PluginError, UserError
 
 P = ParamSpec("P")
@@ -39,14 +40,17 @@ _PASSING: Final = (typer.Exit, typer.Abort, typer.BadParameter, BrokenPipeError)
 
 
 def user_errors(command: Callable[P, R], /) -> Callable[P, R]:
-    """A typer command that ends with the exit code and the words of whatever is raised, and warns in plain lines."""
+    """A typer command that ends with the exit code and the words of whatever is raised, and warns in plain lines.
+
+    A `~` that its shell left in a path, as in `--out=~/runs`, is a home all the same.
+    """
 
     @functools.wraps(command)
     def reported(*args: P.args, **kwargs: P.kwargs) -> R:
         output, sys.stdout = sys.stdout, CheckedOutput(sys.stdout)  # it has all that a stream has
         try:
             with _plain_warnings():
-                answer = command(*args, **kwargs)
+                answer = command(*args, **{name: _at_home(value) for name, value in kwargs.items()})
                 sys.stdout.flush()
                 return answer
         except _PASSING:
@@ -59,6 +63,13 @@ def user_errors(command: Callable[P, R], /) -> Callable[P, R]:
             sys.stdout = output
 
     return reported
+
+
+def _at_home(value: Any) -> Any:
+    """An argument of a command whose paths have their homes written out."""
+    if isinstance(value, list):
+        return [_at_home(each) for each in value]
+    return local_path(value) if isinstance(value, Path) else value
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from nas.cli.errors import logged_in, user_errors
 from nas.cli.screen import Screen, in_one_line
 from nas.export.form import ExportForm
 from search_spaces.files.durable import settled
-from search_spaces.files.paths import file_name
+from search_spaces.files.paths import file_name, local_path
 from search_spaces.files.user_error import UserError
 
 
@@ -66,7 +66,7 @@ def export(
     if out is not None:
         settled(out)
     console = Screen()
-    path = Path(source)
+    path = local_path(source)
     with logged_in(path), console.status("loading the base model"):
         if is_run(path):
             if model is not None or variant is not None:

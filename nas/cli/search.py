@@ -37,7 +37,7 @@ def run_search(config: ExperimentConfig, out: Path, /) -> bool:
     """
     screen = Screen()
     with logged_in(out):
-        experiment = resolve(config)
+        experiment = resolve(config, run=out)
         _introduce(screen, experiment, out)
         least, most = expected_work(experiment)
         score = score_label(experiment.score.name)
@@ -85,9 +85,9 @@ def _cost_table(cost: CostEstimate) -> Table:
 
 
 def _introduce(screen: Screen, experiment: Experiment, out: Path | None) -> None:
-    space, config = experiment.space, experiment.config
+    space = experiment.space
     text = (
-        f"{config.model.name}: {len(space.removals(space.base))} removals, "
+        f"{experiment.worker.model.name}: {len(space.removals(space.base))} removals, "
         f"{space.num_params(space.base):,} parameters, "
         f"{experiment.price_ms(space.base):.2f} ms on {experiment.source.scenario.device}; "
         f"target {experiment.problem.target_latency_ms:.2f} ms" + (f" -> {out}" if out is not None else "")

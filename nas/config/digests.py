@@ -1,12 +1,13 @@
 """What a result depends on, as digests."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from latency.pricing.source import LatencySource
-from nas.config.sections import ExperimentConfig, part_identity
+from nas.config.sections import ExperimentConfig, identity, part_identity, placed_identity
 from nas.evaluation.door import Declaration
+from nas.evaluation.registry import score_paths
 from nas.evaluation.settings import CLIP
 from nas.pipelines.index import PipelineClass
 from nas.pipelines.schedulers import corrections
@@ -58,7 +59,9 @@ def result_digests(
     if score.name == CLIP:
         protocol[CLIP] = score.digest
     else:
-        protocol["score"] = {"name": score.name, "settings": dict(worker.score.settings), "digest": score.digest}
+        places = score_paths(score.name)  # what stands there is in the score's own digest
+        settings = {name: value for name, value in worker.score.settings.items() if name not in places}
+        protocol["score"] = {"name": score.name, "settings": settings, "digest": score.digest}
         protocol["reference"] = digest_of_part("unet")  # which any score may look at when it starts
     digests = {
         "config": digest_of(config.identity()),
@@ -76,3 +79,16 @@ def result_digests(
     if config.robust_training.pictures is not None:
         digests["training_pictures"] = folder_digest(config.robust_training.pictures)
     return digests
+
+
+def config_digest(alike: Sequence[Mapping[str, Any]], /, *, recorded: Container[object]) -> str:
+    """The digest of a run's config.
+
+    Args:
+        alike: The config as plain values, and every other that the run had that differs in places alone.
+        recorded: Digests of configs that the run has written. Up to version 0.2 they covered places: one of those stays
+            what it is if any of the configs has it.
+    """
+    now = digest_of(identity(alike[-1]))
+    older = (digest_of(placed_identity(config)) for config in alike)
+    return next((digest for digest in (now, *older) if digest in recorded), now)

@@ -13,15 +13,19 @@ from latency.sources.table import TableSource
 from nas.algorithms.algorithm import Algorithm
 from nas.algorithms.feasibility import check_feasible, check_protected
 from nas.algorithms.problem import Problem
+from nas.config.absolute_paths import absolute_path, with_absolute_paths
 from nas.config.algorithms import make_algorithm
 from nas.config.caption_lengths import warn_of_long_captions
 from nas.config.digests import result_digests
-from nas.config.extension import check_extension
+from nas.config.extension import check_contents, check_extension
+from nas.config.pins import pinned
+from nas.config.places import without_places
 from nas.config.sections import EVOLVING, ExperimentConfig, SearchConfig
 from nas.evaluation.clip_model import former_clip_digest
 from nas.evaluation.door import Declaration
 from nas.evaluation.registry import ScoreSpec, make_score
 from nas.evaluation.settings import CLIP
+from nas.pipelines.execution import check_device
 from nas.pipelines.schedulers import check_sampling
 from nas.pipelines.source import find_model
 from nas.racing.settings import RacingSettings
@@ -113,18 +117,31 @@ class Experiment:
         )
         return digests | self.start.former_digests
 
-    def check_extends(self, config: Mapping[str, Any], /) -> None:
+    def check_extends(self, config: Mapping[str, Any], /, *, digests: Mapping[str, str]) -> None:
         """Check that a run of another config, as plain values, can be continued with this one.
+
+        Args:
+            config: The run's.
+            digests: Of what it was made of, as its trace has them; none before its first event.
 
         Raises:
             ChangedConfigError: It cannot; the message shows every change.
         """
-        mine = self.config.plain()
-        check_extension(config, mine, extends=self.algorithm.declaration.extends, problem_of=self.problem_of)
+        check_extension(
+            without_places(config),
+            without_places(self.config.plain()),
+            extends=self.algorithm.declaration.extends,
+            problem_of=self.problem_of,
+        )
+        check_contents(digests, self.as_begun_with(digests).digests)
 
 
-def resolve(config: ExperimentConfig, /) -> Experiment:
+def resolve(config: ExperimentConfig, /, *, run: Path | None = None) -> Experiment:
     """Read and check everything that a config names, without loading a model.
+
+    Args:
+        config: The experiment; its relative paths, which no file has, are relative to the working directory.
+        run: Directory of the run that it is for: one that exists keeps the revisions of its models.
 
     Raises:
         ValueError: A missing or broken part, a table that does not cover the space, or a target below the fastest
@@ -132,6 +149,8 @@ def resolve(config: ExperimentConfig, /) -> Experiment:
     """
     if not isinstance(config, ExperimentConfig):
         raise UserError(f"`resolve` takes a config, as `load_config(path)` gives it, but got {config!r}")
+    config = with_absolute_paths(config, absolute=lambda key, given: absolute_path(given, key=key, folder=Path.cwd()))
+    config = pinned(config, run=run)
     model = find_model(config.model, variant=config.model_variant)
     check_sampling(config.sampling, model=model)
     captions = read_captions(config.validation.captions, num=config.validation.num_prompts)
@@ -171,8 +190,11 @@ def resolve(config: ExperimentConfig, /) -> Experiment:
         num_threads=config.num_threads,
         execution=config.execution,
     )
-    worker.execution.check()
-    check_pool(config.workers)
+    check_pool(config.workers, device=config.execution.device, training_device=config.training_device)
+    if not config.workers.needs_ray:  # Ray's workers check theirs themselves, on their own machines
+        worker.execution.check()
+    elif config.training_device != "cpu":
+        check_device(config.training_device, name="robust_training.device")
     score = Declaration.of(make_score(worker.score.name, settings=worker.score.settings, setting=worker.setting))
     warn_of_long_captions(told, model=model, clip=config.clip if config.score.name == CLIP else None)
     algorithm = make_algorithm(config.search)

@@ -11,6 +11,19 @@ from search_spaces.files.user_error import UserError
 TARGETS: Final = ("target_latency_ms", "target_ratio")
 
 
+# Whose content a digest of a run is of.
+_SETTING_OF: Final = {
+    "model": "model",
+    "clip": "clip.model",
+    "score": "score.settings",
+    "latency_table": "latency_table",
+    "latency_source": "latency_source.settings",
+    "validation": "validation.captions",
+    "training_pictures": "robust_training.pictures",
+    "start": "search.start",
+}
+
+
 class ChangedConfigError(UserError):
     """A run was asked to continue with a config that does not extend its own."""
 
@@ -49,6 +62,28 @@ def check_extension(
             + "\n"
             + "; ".join(wrong)
             + f".\nA run can be continued with {directions or 'no change'}; for anything else give another --out"
+        )
+
+
+def check_contents(old: Mapping[str, str], new: Mapping[str, str], /) -> None:
+    """Check that what a run was made of is what it would go on with, wherever that stands now.
+
+    Args:
+        old: Digests of what it was made of; those of which it says nothing are not compared.
+        new: Digests of what stands there now.
+
+    Raises:
+        ChangedConfigError: Something else stands there; the message names all of it.
+    """
+    wrong = [
+        f"`{setting}` (it was {old[name]} and is {new[name]})"
+        for name, setting in _SETTING_OF.items()
+        if name in old and name in new and old[name] != new[name]
+    ]
+    if wrong:
+        raise ChangedConfigError(
+            "files of a run may move, but what they hold must stay; other content than the run was made with stands at "
+            f"{', '.join(wrong)}. Name the places where the run's own files stand now, or give another --out"
         )
 
 

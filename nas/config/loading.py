@@ -1,25 +1,19 @@
 """Reading an experiment: YAML, overrides, paths, every problem at once. No framework is imported for it."""
 
 import reprlib
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import fields, is_dataclass, replace
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from os import PathLike
 from pathlib import Path
 from typing import Any, Final
 
-from latency.sources.registry import source_door
-from nas.config.bundled import bundled
-from nas.config.sections import ExperimentConfig, LatencySourceSettings, with_before
-from nas.evaluation.settings import is_tag
-from nas.pipelines.source import is_hub_reference, local_folder
+from nas.config.absolute_paths import absolute_path, with_absolute_paths
+from nas.config.sections import ExperimentConfig, with_before
 from nas.settings import SettingsError, read
-from search_spaces.files.paths import local_path
+from search_spaces.files.paths import PathError, local_path
 from search_spaces.files.strict_json import read_json_object
 from search_spaces.files.strict_yaml import MAX_BYTES, YamlError, parse_yaml, read_yaml
 from search_spaces.files.user_error import UserError
-from search_spaces.known.architectures import BASE_CONFIGS, KNOWN_ARCHITECTURES
 
 _SHORT: Final = reprlib.Repr()
 _SHORT.maxstring = _SHORT.maxother = 120
@@ -66,16 +60,12 @@ def load_config(path: str | PathLike[str], /, *, overrides: Sequence[str] = ()) 
         """What a setting's path means."""
         folder = Path.cwd() if any(key == each or key.startswith(f"{each}.") for each in typed) else path.parent
         try:
-            found = (folder / given.expanduser()).resolve()
-            str(found).encode()  # what is stored must be text
-            with suppress(FileNotFoundError, NotADirectoryError):
-                found.stat()  # raises for names that no file system takes
-        except (OSError, RuntimeError, ValueError) as error:  # RuntimeError: ~somebody who is unknown here
-            raise ConfigError(f"{path}: {key}: {_SHORT.repr(str(given))} is no path: {_reason(error)}") from None
-        return found if found.exists() else bundled(key, str(given)) or found
+            return absolute_path(given, key=key, folder=folder)
+        except PathError as error:
+            raise ConfigError(f"{path}: {key}: {error}") from None
 
     try:
-        return _resolved(config, absolute)
+        return with_absolute_paths(config, absolute=absolute)
     except ConfigError:
         raise
     except UserError as error:
@@ -118,11 +108,6 @@ def stored_values(path: Path, /) -> dict[str, Any]:
     return stored_config(path).plain()
 
 
-def _reason(error: Exception) -> str:
-    """Why something is no path, without the path."""
-    return error.strerror or str(error) if isinstance(error, OSError) else str(error)
-
-
 def _parsed(override: str) -> tuple[str, Any]:
     """Key and value of an override."""
     if not isinstance(override, str):
@@ -144,49 +129,3 @@ def _apply(data: dict[str, Any], key: str, value: Any) -> None:
         if not isinstance(data, dict):
             raise ConfigError(f"the override {key}=... cannot be applied: {section} is not a section")
     data[last] = value
-
-
-def _resolved(config: ExperimentConfig, absolute: Callable[[str, Path], Path]) -> ExperimentConfig:
-    """Every path absolute, and a model of the hub fetched: what a run stores means the same from everywhere."""
-    if is_hub_reference(config.model):
-        config = replace(config, model=local_folder(config.model, variant=config.model_variant))
-    clip, search = config.clip, config.search
-    if clip is not None and clip.pretrained is None:
-        clip = replace(clip, model=str(absolute("clip.model", Path(clip.model))))
-    elif clip is not None and clip.pretrained is not None and not is_tag(clip.pretrained):
-        clip = replace(clip, pretrained=str(absolute("clip.pretrained", Path(clip.pretrained))))
-    if search.start is not None and not is_hub_reference(search.start):
-        start = absolute("search.start", Path(search.start))
-        if start.exists() or search.start not in {*BASE_CONFIGS, *KNOWN_ARCHITECTURES}:
-            search = replace(search, start=str(start))
-    config = replace(config, clip=clip, search=search, latency_source=_with_source_paths(config, absolute))
-    resolved: ExperimentConfig = _with_paths(config, absolute)
-    return resolved
-
-
-def _with_source_paths(config: ExperimentConfig, absolute: Callable[[str, Path], Path]) -> LatencySourceSettings:
-    """A latency source whose paths are absolute, those that it has by default included."""
-    source = config.latency_source
-    if source.name is None:
-        return source
-    kind = source_door().find(source.name)
-    defaults = {each.name: each.default for each in fields(kind.settings)}
-    settings = dict(source.settings)
-    for name in kind.paths:
-        value = settings.get(name, defaults.get(name))
-        if isinstance(value, str):
-            path = absolute(f"latency_source.settings.{name}", Path(value))
-            settings[name] = str(path) if path.exists() or value not in {*BASE_CONFIGS, *KNOWN_ARCHITECTURES} else value
-    return replace(source, settings=settings)
-
-
-def _with_paths(section: Any, absolute: Callable[[str, Path], Path], prefix: str = "") -> Any:
-    """Settings whose paths are absolute, those of all sections below included."""
-    changed: dict[str, Any] = {}
-    for each in fields(section):
-        value, key = getattr(section, each.name), prefix + each.name
-        if isinstance(value, Path):
-            changed[each.name] = absolute(key, value)
-        elif is_dataclass(value):
-            changed[each.name] = _with_paths(value, absolute, f"{key}.")
-    return replace(section, **changed)

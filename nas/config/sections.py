@@ -13,6 +13,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from nas.algorithms.settings import EvolvingSettings
+from nas.config.places import without_places
 from nas.evaluation.settings import CLIP, ClipSettings, ScoreSettings
 from nas.pipelines.execution import Execution
 from nas.pipelines.protocol import SamplingProtocol
@@ -43,6 +44,7 @@ BEFORE: Final[Mapping[str, Any]] = {
     "score.settings": {},
     "racing.growth": 1.3,
     "robust_training.caption_dropout": 0.1,
+    "robust_training.device": None,
     "robust_training.max_grad_norm": 1.0,
     "robust_training.weight_decay": 0.01,
     "search.algorithm": EVOLVING,
@@ -157,6 +159,15 @@ class ExperimentConfig:
             raise UserError(f"`seed` must be at most {MAX_TRAINING_SEED} where weights are trained, but is {self.seed}")
         return self
 
+    @property
+    def training_device(self) -> str:
+        """Where the search's own process holds the model and trains it; without Ray workers it scores there too."""
+        training = self.robust_training
+        if training.device is not None:
+            return training.device
+        trains = training.iterations or training.recovery_iterations
+        return self.execution.device if trains or not self.workers.needs_ray else "cpu"
+
     def plain(self) -> dict[str, Any]:
         """Every setting that can change a result, as plain values: what a run's config.yaml holds."""
         return {name: value for name, value in plain(self).items() if name not in RESULT_FREE}
@@ -175,11 +186,16 @@ class ExperimentConfig:
 
 
 def identity(config: Mapping[str, Any], /) -> dict[str, Any]:
-    """A config's plain values without those that were no settings in 0.1.0 and are as they were there.
+    """A config's plain values without places, and without what was no setting in 0.1.0 and is as it was there.
 
     Args:
         config: As `ExperimentConfig.plain` gives it.
     """
+    return _without_before(without_places(config), "")
+
+
+def placed_identity(config: Mapping[str, Any], /) -> dict[str, Any]:
+    """What the digest of 0.1.0 was made of: the same with the absolute paths of the machine that ran it."""
     return _without_before(config, "")
 
 

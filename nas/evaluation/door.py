@@ -97,8 +97,9 @@ Score: TypeAlias = PictureJudge | Probe
 
 
 # What an entry point of `nas.scores` names: a class or function that is called with a ScoreSetting and, by keyword,
-# with what `score.settings` of a config holds, and makes a score without loading a model. No type can say "settings of
-# its own", so this is what it comes down to.
+# with what `score.settings` of a config holds, and makes a score without loading a model. Its attribute `paths`, if it
+# has one, is a tuple of those settings that are paths: they are relative to the config that names them, and what stands
+# there is in the score's own digest. No type can say "settings of its own", so this is what it comes down to.
 ScoreFactory: TypeAlias = Callable[..., Score]
 
 

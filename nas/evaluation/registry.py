@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from latency.plugins import Door
+from latency.plugins import Door, PluginError
 from nas.evaluation.clip_judge import ClipJudge
 from nas.evaluation.door import Declaration, Score, ScoreError, ScoreFactory
 from nas.evaluation.output_change import OutputChange
@@ -58,6 +58,23 @@ def make_score(name: str, /, *, settings: Mapping[str, Any], setting: ScoreSetti
             "two names in its plugin must change"
         )
     return score
+
+
+def score_paths(name: str, /) -> tuple[str, ...]:
+    """Settings of a score that are paths, as its factory declares them by `paths`.
+
+    Raises:
+        PluginError: There is no score of this name, its plugin is broken, or it declares what it does not take.
+    """
+    factory = score_door().find(name)
+    declared: object = getattr(factory, "paths", ())
+    taken = inspect.signature(factory).parameters
+    if not isinstance(declared, tuple) or any(each not in taken for each in declared):
+        raise PluginError(
+            f"`paths` of the score `{name}` must be a tuple of names of its settings, but is {declared!r}; correct its "
+            "plugin"
+        )
+    return declared
 
 
 def score_door() -> Door[ScoreFactory]:

@@ -12,7 +12,7 @@ from latency.pricing.pricer import Pricer
 from nas.config.loading import stored_config
 from nas.config.sections import ExperimentConfig
 from nas.pipelines.model_folder import ModelFolder
-from nas.pipelines.source import local_folder
+from nas.pipelines.source import find_model
 from nas.references.architecture import read_architecture
 from nas.references.base_model import base_model
 from nas.runs.directory import RunDirectory
@@ -68,10 +68,10 @@ def source_of_run(run_path: Path, /, *, table: Path | None = None) -> ExportSour
     config = stored_config(run.path / "config.yaml")
     architecture, spec = read_found(run.spec_path)
     check_found(spec, read_trace(run.trace_path) if run.trace_path.is_file() else (), path=run.spec_path)
-    folder = local_folder(config.model, variant=config.model_variant)
-    model = ModelFolder(folder, variant=config.model_variant)
-    if spec["digests"]["model"] not in (model.digest(), folder_digest(folder)):  # as 0.1.0 had it: all files there
-        raise ExportError(f"{folder} has changed since the search in {run_path}; restore it, or search again")
+    model = find_model(config.model, variant=config.model_variant)
+    known = (model.digest(), folder_digest(model.path))  # the second as 0.1.0 had it: all files there
+    if spec["digests"]["model"] not in known:
+        raise ExportError(f"{model.path} has changed since the search in {run_path}; restore it, or search again")
     weights = run.read_weights(spec["round"], job=spec.get("job", 0), digest=spec["digests"]["weights"])
     if weights is None:
         raise ExportError(

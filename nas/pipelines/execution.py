@@ -35,12 +35,13 @@ def check_device_name(name: str, /) -> None:
         raise UserError(f"must be cpu, cuda or cuda:N, but got {reprlib.repr(name)}{why}")
 
 
-def check_device(device: str, /, *, name: str) -> None:
+def check_device(device: str, /, *, name: str, num_cuda: int | None = None) -> None:
     """Check that a device is here.
 
     Args:
         device: Such as "cuda:1".
         name: Of the setting or option that names it, for the message.
+        num_cuda: CUDA devices that are here; None = ask torch.
 
     Raises:
         ValueError: It is not, or is of no kind that is known.
@@ -52,7 +53,9 @@ def check_device(device: str, /, *, name: str) -> None:
     except UserError as error:
         raise UserError(f"`{name}` {error}") from None
     kind, _, index = device.partition(":")
-    num = torch.cuda.device_count() if kind == "cuda" else 1
+    if kind != "cuda":
+        return
+    num = torch.cuda.device_count() if num_cuda is None else num_cuda
     if not num:
         raise UserError(
             f"`{name}` is {device!r}, but torch {torch.__version__} sees no CUDA device here; "
@@ -66,7 +69,7 @@ def check_device(device: str, /, *, name: str) -> None:
 class Execution:
     """Where and how UNet, VAE and CLIP compute; part of the protocol."""
 
-    device: Annotated[str, Field(pattern=DEVICES.pattern, description="cpu, cuda or cuda:1")] = "cpu"
+    device: Annotated[str, Field(pattern=DEVICES.pattern, description="of whoever scores: cpu, cuda or cuda:1")] = "cpu"
     precision: Annotated[
         Dtype,
         Field(description="of matrix products, by autocast; the UNet's weights stay in float32 for robust training"),

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from nas.pipelines.model_folder import ModelFolder
+from search_spaces.files.paths import local_path
 from search_spaces.folders.weight_files import STEMS, ModelFolderError, weight_files
 from search_spaces.known.bundled import BUNDLED_MODELS, named_folder
 
@@ -29,7 +30,7 @@ def model_name(reference: str | PathLike[str], /) -> str:
     """What a model is called: the repository's or the folder's name."""
     if is_hub_reference(reference):
         return str(reference).removeprefix(HUB).partition("@")[0].rpartition("/")[2]
-    return Path(reference).resolve().name
+    return local_path(reference).resolve().name
 
 
 def find_model(reference: str | PathLike[str], /, *, variant: str | None = None) -> ModelFolder:
@@ -72,6 +73,21 @@ def local_folder(reference: str | PathLike[str], /, *, variant: str | None = Non
             f"{' or '.join(BUNDLED_MODELS)}, which is bundled"
         )
     return path
+
+
+def pinned_reference(reference: str, /, *, variant: str | None = None, weights: bool = True) -> str:
+    """A reference to a repository with the commit that it means now: "hub:ORG/NAME@COMMIT".
+
+    Args:
+        reference: "hub:ORG/NAME", with "@REVISION" where another than the newest is meant.
+        variant: As in `local_folder`.
+        weights: As in `local_folder`.
+
+    Raises:
+        ModelFolderError: As `local_folder`.
+    """
+    commit = local_folder(reference, variant=variant, weights=weights).name  # as the hub's cache names snapshots
+    return f"{reference.partition('@')[0]}@{commit}"
 
 
 def file_patterns(*, variant: str | None, weights: bool) -> list[str]:

@@ -7,6 +7,7 @@ from typing import Any, Final
 from nas.pipelines.source import HUB, is_hub_reference, local_folder, model_name
 from nas.runs.directory import is_run
 from search_spaces.diffusers_config import space_from_config
+from search_spaces.files.paths import local_path
 from search_spaces.files.strict_yaml import read_yaml
 from search_spaces.files.user_error import UserError
 from search_spaces.folders.loading import read_context_tokens, read_unet_config
@@ -46,7 +47,7 @@ def base_model(reference: str | Path, /, *, name: str | None = None) -> BaseMode
     Raises:
         ValueError: None of these; the message lists the names.
     """
-    config, tokens = None if Path(reference).exists() else known_config(str(reference)), None
+    config, tokens = None if local_path(reference).exists() else known_config(str(reference)), None
     if config is None:
         if not named_folder(reference).exists() and not is_hub_reference(reference):
             names = [known for known in (*BASE_CONFIGS, *KNOWN_ARCHITECTURES) if known_config(known) is not None]
@@ -70,7 +71,7 @@ def base_of(reference: str, /) -> BaseModel:
     Raises:
         ValueError: A spec, which does not hold its base model; or nothing that can be read.
     """
-    path = Path(reference)
+    path = local_path(reference)
     if is_run(path):
         if not isinstance(model := read_yaml(path / "config.yaml").get("model"), str):
             raise UserError(f"{path / 'config.yaml'} must name its `model`, but has {model!r}; name the base model")
@@ -88,5 +89,5 @@ def origin_of(reference: str, /) -> BaseModel:
     Raises:
         ValueError: As `base_of`.
     """
-    known = None if Path(reference).exists() else KNOWN_ARCHITECTURES.get(reference)
+    known = None if local_path(reference).exists() else KNOWN_ARCHITECTURES.get(reference)
     return base_of(reference) if known is None else base_model(known.base)

@@ -12,6 +12,7 @@ from nas.runs.spec import SPEC_NAME
 from search_spaces.architecture import Architecture
 from search_spaces.blocks import BlockSignature
 from search_spaces.files.digests import digest_of, files_digest, folder_digest
+from search_spaces.files.paths import local_path
 from search_spaces.folders.loading import ModelFolderError, load_unet, unet_folder
 from search_spaces.folders.weight_files import model_files, stored_tensors
 from search_spaces.supernet import Supernet
@@ -82,7 +83,7 @@ def find_start(reference: str | None, /, *, model: ModelFolder, space_base: Arch
     """
     if reference is None:
         return Start(architecture=space_base)
-    path, base = Path(reference), base_model(model.path)
+    path, base = local_path(reference), base_model(model.path)
     architecture = read_architecture(reference, base=base)
     if is_run(path):
         weights = read_found(RunDirectory(path).spec_path)[1]["digests"]["weights"]

@@ -187,7 +187,7 @@ class RunDirectory:
         path, earlier = self.path / "config.yaml", self._earlier()
         if (old := read(path)) == config:
             return
-        if not earlier or read(earlier[-1]) != old:  # else a process kept it that was killed before the next line
+        if old not in map(read, earlier):  # else it was there before, or is kept by a process that was then killed
             write_text(self.path / "earlier" / f"config-{len(earlier):03d}.yaml", dumped(read_yaml(path)))
         write_text(path, dumped(config))
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from nas.algorithms.steps import StopReason
+from nas.pipelines.model_folder import ModelFolder
 from nas.scores.intervals import Interval
 from search_spaces.actions import AnyAction
 from search_spaces.architecture import Architecture, ArchitectureError
@@ -99,9 +100,9 @@ def describe(
     }
 
 
-def spec_of(found: FoundArchitecture, /, *, space: UNetSpace, model: Path) -> dict[str, Any]:
+def spec_of(found: FoundArchitecture, /, *, space: UNetSpace, model: ModelFolder) -> dict[str, Any]:
     """The spec as plain values; `Architecture.from_dict` reads the architecture out of it."""
-    tokens = read_context_tokens(model) or DEFAULT_CONTEXT_TOKENS
+    tokens = read_context_tokens(model.path) or DEFAULT_CONTEXT_TOKENS
     return describe(found.architecture, space=space, model=model.name, context_tokens=tokens) | {
         "name": found.name,
         "actions": [str(action) for action in found.actions],
@@ -123,7 +124,7 @@ def spec_of(found: FoundArchitecture, /, *, space: UNetSpace, model: Path) -> di
     }
 
 
-def write_spec(path: Path, found: FoundArchitecture, /, *, space: UNetSpace, model: Path) -> None:
+def write_spec(path: Path, found: FoundArchitecture, /, *, space: UNetSpace, model: ModelFolder) -> None:
     """Write `architecture.json`, whole or not at all.
 
     Raises:

@@ -8,7 +8,7 @@ times, worker names) stands under the key `runtime` and is not compared.
 import json
 import reprlib
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any, Final
@@ -62,6 +62,11 @@ class Trace:
     def is_replaying(self) -> bool:
         """Whether the next event stands in the file already."""
         return self._cursor < len(self._past)
+
+    @property
+    def past(self) -> Sequence[Mapping[str, Any]]:
+        """Events that stood in the file at the start."""
+        return self._past
 
     @property
     def num_past(self) -> int:
@@ -122,6 +127,11 @@ def read_trace(path: str | PathLike[str], /) -> list[dict[str, Any]]:
                 "restore the file or start a new run"
             )
     return events
+
+
+def recorded_digests(events: Iterable[Mapping[str, Any]], /) -> list[Mapping[str, str]]:
+    """Digests of what a search was made of: those of its start, then those of each extension."""
+    return [digests for event in events if isinstance(digests := event.get("digests"), Mapping)]
 
 
 def _events(path: Path) -> list[dict[str, Any]]:

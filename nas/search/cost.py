@@ -119,7 +119,7 @@ def measure_pace(
         on_gpu: Whether they compute on GPUs.
     """
     task = EvaluationTask(architecture=base, chunk=0)
-    list(pool.evaluate([task] * workers.num_workers))
+    pool.warm_up(task)
     start = time.perf_counter()
     list(pool.evaluate([task] * workers.num_workers))
     gpus = workers.num_workers * workers.gpus_per_worker

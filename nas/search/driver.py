@@ -10,11 +10,13 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 from nas.algorithms.algorithm import Algorithm, AlgorithmError, check, check_step
 from nas.algorithms.problem import Problem
 from nas.algorithms.steps import Decision, Extended, Finish, Outcome, Recipe, Score, Step, Train, Trained
+from nas.config.digests import config_digest
 from nas.config.experiment import Experiment
 from nas.config.loading import stored_values
 from nas.config.sections import identity
@@ -34,7 +36,7 @@ from nas.runs.events import (
     evaluations,
 )
 from nas.runs.spec import FoundArchitecture, write_spec
-from nas.runs.trace import Trace
+from nas.runs.trace import Trace, read_trace, recorded_digests
 from nas.scores.intervals import Interval
 from nas.search.cost import CostEstimate
 from nas.search.estimate import estimated
@@ -44,7 +46,6 @@ from nas.search.round_training import JobTrainer
 from nas.search.scorer import Scorer
 from nas.search.staff import shared_store, staffed
 from nas.workers.pool import WorkerPool
-from search_spaces.files.digests import digest_of
 
 Started = Callable[[int, int], None]
 
@@ -82,8 +83,13 @@ def search(experiment: Experiment, run: RunDirectory, /, *, listeners: Listeners
         The first result of the search; the run's `architecture.json` holds the same.
     """
     config = experiment.config
+
+    def may_follow(old: Mapping[str, Any]) -> None:
+        past = read_trace(run.trace_path) if run.trace_path.is_file() else []
+        experiment.check_extends(old, digests=(recorded_digests(past) or [{}])[-1])
+
     with (
-        run.opened(config.plain(), may_follow=experiment.check_extends, read=stored_values) as earlier,
+        run.opened(config.plain(), may_follow=may_follow, read=stored_values) as earlier,
         closing(Trace(run.trace_path)) as trace,
     ):
         if trace.begun_with is not None:
@@ -147,6 +153,7 @@ class _Session:
             racing=experiment.racing,
             latency_error=experiment.problem.latency_error,
         )
+        self._recorded = {digests.get("config") for digests in recorded_digests(trace.past)}
         self._held: str | None = None  # digest of the weights that the workers hold
         self._latest: Interval | None = None  # score of the last reference
         self._latest_ms = 0.0  # its latency
@@ -155,31 +162,39 @@ class _Session:
 
     def search(self, configs: list[dict[str, Any]], /) -> FoundArchitecture:
         """The searches of a run's configs, each going on where the one before ended."""
-        algorithm, problem = self._experiment.algorithm, self._experiment.problem_of(configs[0])
-        self._announce(SearchStarted, problem, configs[0])
+        first, *further = ([*alike] for _, alike in groupby(configs, key=identity))  # a run that moved has several
+        algorithm, problem = self._experiment.algorithm, self._experiment.problem_of(first[-1])
+        if not further:
+            self._run.keep_config(first[-1], read=stored_values)
+        digests = self._announce(SearchStarted, problem, first)
         state = algorithm.start(problem)
         state, finish = self._until_finished(algorithm, state, problem)
-        for config in configs[1:]:
-            problem = self._experiment.problem_of(config)
-            if config is configs[-1]:  # all before is replayed by now, and is the run's own
-                self._run.keep_config(config, read=stored_values)
-            self._announce(SearchExtended, problem, config)
+        for alike in further:
+            problem = self._experiment.problem_of(alike[-1])
+            if alike is further[-1]:  # all before is replayed by now, and is the run's own
+                self._run.keep_config(alike[-1], read=stored_values)
+            digests = self._announce(SearchExtended, problem, alike)
             outcome = Extended(problem=problem)
             check(finish, outcome)
             state, finish = self._until_finished(algorithm, algorithm.told(state, finish, outcome), problem)
-        return self._write(finish, problem, configs[-1])
+        return self._write(finish, problem, digests)
 
-    def _announce(self, kind: type[SearchStarted], problem: Problem[Any], config: Mapping[str, Any]) -> None:
+    def _announce(
+        self, kind: type[SearchStarted], problem: Problem[Any], alike: list[dict[str, Any]]
+    ) -> Mapping[str, str]:
+        """Write what a search is made of, and from where it starts; the digests of it."""
+        digests = self._experiment.digests | {"config": config_digest(alike, recorded=self._recorded)}
         base = problem.space.base
         event = kind(
             target_latency_ms=problem.target_latency_ms,
             base_latency_ms=problem.price_ms(base),
             base=base.to_dict(),
-            digests=self._digests(config),
+            digests=digests,
             start=None if problem.start is None else problem.start.to_dict(),
             score=_named(self._experiment.score),
         )
         self._emit(event, distrust=self._experiment.source.distrust)
+        return digests
 
     def _until_finished(self, algorithm: Algorithm[Any], state: Any, problem: Problem[Any]) -> tuple[Any, Finish]:
         for number in range(algorithm.max_steps(problem)):
@@ -267,7 +282,7 @@ class _Session:
             captions = [prompt.caption for prompt in self._experiment.worker.validation.chunk(0)]
             write_grid(path, pictures, captions=captions)
 
-    def _write(self, finish: Finish, problem: Problem[Any], config: Mapping[str, Any]) -> FoundArchitecture:
+    def _write(self, finish: Finish, problem: Problem[Any], digests: Mapping[str, str]) -> FoundArchitecture:
         """Write the spec of every result; the first one's is the run's own."""
         specs = []
         for result in finish.results:
@@ -286,18 +301,15 @@ class _Session:
                     target_latency_ms=problem.target_latency_ms,
                     base_clip=finish.base,
                     clip=result.score,
-                    digests={**self._digests(config), "weights": result.subject.weights},
+                    digests={**digests, "weights": result.subject.weights},
                     scenario=self._experiment.source.scenario.name,
                     scored_by=_named(self._experiment.score),
                 )
             )
             self._run.check_stands()
             path = self._run.spec_path if len(specs) == 1 else self._run.result_path(result.label)
-            write_spec(path, specs[-1], space=self._experiment.space, model=self._experiment.config.model)
+            write_spec(path, specs[-1], space=self._experiment.space, model=self._experiment.worker.model)
         return specs[0]
-
-    def _digests(self, config: Mapping[str, Any]) -> dict[str, str]:
-        return self._experiment.digests | {"config": digest_of(identity(config))}
 
     def _reporter(
         self, phase: str, step: Train | Score, architecture: Any, problem: Problem[Any]

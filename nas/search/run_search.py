@@ -47,5 +47,5 @@ def run_search(
         config = load_config(config, overrides=overrides)
     listeners = Listeners() if on_progress is None else Listeners(on_progress=on_progress)
     path = local_path(out)
-    search(resolve(config), RunDirectory(path), listeners=listeners)
+    search(resolve(config, run=path), RunDirectory(path), listeners=listeners)
     return open_run(path)

@@ -25,7 +25,7 @@ def staffed(
     experiment: Experiment, /, *, run: RunDirectory, log_folder: Path | None, on_start: Callable[[int, int], None]
 ) -> Iterator[tuple[WorkerPool, JobTrainer]]:
     """Workers and a trainer that share a config's model, for the time of a `with` block."""
-    supernet = load_supernet(experiment.worker)
+    supernet = load_supernet(experiment.worker, device=experiment.config.training_device)
     pool = make_pool(
         experiment.worker,
         supernet=supernet,

@@ -85,6 +85,8 @@ def time_step(
     for _ in range(2):
         start = time.perf_counter()
         next(losses).backward()
+        if supernet.unet.device.type == "cuda":  # which has only been told what to do
+            torch.cuda.synchronize(supernet.unet.device)
         seconds = time.perf_counter() - start
     supernet.switch(architecture)
     supernet.unet.eval()

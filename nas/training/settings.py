@@ -5,8 +5,9 @@ from dataclasses import field
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from nas.pipelines.execution import DEVICES, check_device_name
 from nas.settings import settings
 from search_spaces.files.user_error import UserError
 
@@ -35,11 +36,26 @@ class RobustTrainingSettings:
     learning_rate: Annotated[
         float, Field(gt=0, description="peak of AdamW's rate, after a linear warm-up over a tenth of the steps")
     ] = 1e-4
+    device: Annotated[
+        str | None,
+        Field(
+            pattern=DEVICES.pattern,
+            description="of the search's own process, which trains; null = `execution.device`, or cpu where Ray "
+            "workers score and there are no iterations",
+        ),
+    ] = None
     weight_decay: Annotated[float, Field(ge=0, description="AdamW's")] = 0.01
     caption_dropout: Annotated[
         float, Field(ge=0, le=1, description="share of empty captions, which classifier-free guidance needs")
     ] = 0.1
     max_grad_norm: Annotated[float, Field(gt=0, description="gradients are clipped to this norm")] = 1.0
+
+    @field_validator("device", mode="before")
+    @classmethod
+    def _known_kind(cls, device: object) -> object:
+        if isinstance(device, str):
+            check_device_name(device)
+        return device
 
     @model_validator(mode="after")
     def _needs_pictures(self) -> Self:

@@ -9,6 +9,7 @@ import torch
 from latency.exporters.extras import load_extra
 from nas.workers.settings import WorkerSettings
 from nas.workers.worker import EvaluationResult, EvaluationTask, EvaluationWorker, WorkerSpec
+from search_spaces.files.user_error import UserError
 from search_spaces.supernet import Supernet
 
 
@@ -24,6 +25,9 @@ class WorkerPool(Protocol):
 
     def evaluate(self, tasks: Sequence[EvaluationTask], /) -> Iterator[EvaluationResult]:
         """Results as they arrive."""
+
+    def warm_up(self, task: EvaluationTask, /) -> None:
+        """Have every worker do a task once, those included that are still loading."""
 
     def close(self) -> None:
         """Let the workers go; the pool is of no use afterwards."""
@@ -43,18 +47,48 @@ class InProcessPool:
         for task in tasks:
             yield self._worker.evaluate(task)
 
+    def warm_up(self, task: EvaluationTask, /) -> None:
+        """Once."""
+        self._worker.evaluate(task)
+
     def close(self) -> None:
         """Nothing to let go."""
 
 
-def check_pool(settings: WorkerSettings, /) -> None:
-    """Check that what the pool needs is installed.
+def check_pool(settings: WorkerSettings, /, *, device: str, training_device: str) -> None:
+    """Check that a pool can be made: what it needs is installed, and its workers can see what they are to compute on.
+
+    Workers on other machines check their device themselves, when they start.
+
+    Args:
+        settings: How many workers, and where.
+        device: Where they compute.
+        training_device: Where the driver holds the model that it trains.
 
     Raises:
-        MissingExtraError: Ray is not, and more than one worker or a cluster was asked for.
+        MissingExtraError: Ray is not installed, and more than one worker or a cluster was asked for.
+        UserError: They cannot have the device.
     """
-    if settings.needs_ray:
-        load_extra("ray", extra="ray")
+    if not settings.needs_ray:
+        if training_device != device:
+            raise UserError(
+                f"one process holds one model, but `execution.device` is {device} and `robust_training.device` "
+                f"{training_device}; leave out the second, or score in Ray workers (`workers.num_workers`, "
+                "`workers.address`)"
+            )
+        return
+    load_extra("ray", extra="ray")
+    kind, _, index = device.partition(":")
+    if kind == "cuda" and not settings.gpus_per_worker:
+        raise UserError(
+            f"`execution.device` is {device!r}, but `workers.gpus_per_worker` is 0, and Ray hides GPUs from workers "
+            "that ask for none; set it to 1, or to a share such as 0.5 with which two workers have one GPU"
+        )
+    if kind == "cuda" and int(index or 0) >= max(settings.gpus_per_worker, 1):
+        raise UserError(
+            f"`execution.device` is {device!r}, but Ray shows each worker only the {settings.gpus_per_worker:g} GPUs "
+            "that it asks for, counted from cuda:0; choose cuda"
+        )
 
 
 def make_pool(
@@ -80,7 +114,7 @@ def make_pool(
     """
     if not settings.needs_ray:
         return InProcessPool(spec, supernet=supernet)
-    check_pool(settings)
+    load_extra("ray", extra="ray")
     from nas.workers.ray_pool import RayPool
 
     return RayPool(

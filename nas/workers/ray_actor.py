@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 import ray
 
+from search_spaces.files.user_error import UserError
+
 if TYPE_CHECKING:
     from nas.workers.ray_weights import WeightsChange
 
@@ -54,16 +56,27 @@ class RayWorker(Generic[TaskT, ResultT]):
         if log_path is not None:
             _send_output_to(log_path)
         _log.info("%s starts as process %d on %s", name, os.getpid(), ray.util.get_node_ip_address())
+        self._version = 0
+        self._unfit: UserError | None = None
         try:
             self._worker = worker_class(spec, name=name)
+        except UserError as error:  # trying again does not help
+            _log.error("%s cannot start: %s", name, error)
+            self._unfit = error
         except Exception:
             _log.exception("%s could not start", name)
             raise
-        self._version = 0
-        _log.info("%s is ready", name)
+        else:
+            _log.info("%s is ready", name)
 
     def greet(self) -> None:
-        """Answer, which shows that this worker lives."""
+        """Answer, which shows that this worker lives.
+
+        Raises:
+            UserError: It could not start, and never will.
+        """
+        if self._unfit is not None:
+            raise self._unfit
 
     def evaluate(self, task: TaskT, changes: "Sequence[WeightsChange]", /) -> ResultT:
         """Take over those changes of the weights that are new here, then do a task."""

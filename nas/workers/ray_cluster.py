@@ -22,7 +22,10 @@ from nas.workers.ray_errors import WorkersUnavailableError
 from nas.workers.settings import WorkerSettings
 
 REACHABLE_WITHIN_S: Final = 10.0
-_HTTP2_GREETING: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, 4, 0, 0, 0, 0, 0))  # RFC 9113, 3.4
+# RFC 9113: a client greets (3.4), the server answers with a SETTINGS frame (6.5), whose head (4.1) has 9 bytes.
+_HTTP2_GREETING: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, 4, 0, 0, 0, 0, 0))
+_FRAME_HEAD_BYTES: Final = 9
+_SETTINGS_FRAME: Final = b"\x04"
 
 
 def connect(address: str | None, /) -> bool:
@@ -51,7 +54,7 @@ def connect(address: str | None, /) -> bool:
     if address is None:
         _guard_local_ray()
     elif address != "auto":
-        _check_reachable(address)
+        check_reachable(address)
     try:
         # Ray puts the working directory, which may be a stranger's, before all else on the path of every worker; that
         # of the interpreter holds no modules.
@@ -79,8 +82,12 @@ def _guard_local_ray() -> None:
         os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
 
 
-def _check_reachable(address: str) -> None:
-    """Fail within seconds where Ray itself would try for minutes: Ray speaks gRPC, which is HTTP/2."""
+def check_reachable(address: str) -> None:
+    """Fail within seconds where Ray itself would try for minutes: Ray speaks gRPC, which is HTTP/2.
+
+    Raises:
+        WorkersUnavailableError: No host:port, or nothing there that speaks HTTP/2.
+    """
     host, colon, port = address.rpartition(":")
     if not colon or "/" in host or not port.isdecimal():
         raise WorkersUnavailableError(
@@ -90,13 +97,21 @@ def _check_reachable(address: str) -> None:
         with socket.create_connection((host, int(port)), timeout=REACHABLE_WITHIN_S) as connection:
             if os.environ.get("RAY_USE_TLS", "0") == "0":
                 connection.sendall(_HTTP2_GREETING)
-                if connection.recv(9)[3:4] != b"\x04":
+                if _received(connection, _FRAME_HEAD_BYTES)[3:4] != _SETTINGS_FRAME:
                     raise ConnectionError("what listens there is not Ray")
     except (OSError, OverflowError) as error:
         raise WorkersUnavailableError(
             f"no Ray answers at `address` {address}: {error}; see on that machine whether Ray runs (`ray status`) "
             "and whether a firewall keeps its port shut, or leave `address` out to use this machine alone"
         ) from error
+
+
+def _received(connection: socket.socket, num_bytes: int) -> bytes:
+    """So many bytes, in however many pieces they come; fewer where no more come."""
+    received = b""
+    while len(received) < num_bytes and (piece := connection.recv(num_bytes - len(received))):
+        received += piece
+    return received
 
 
 def check_capacity(settings: WorkerSettings, /) -> None:

@@ -24,6 +24,18 @@ class WorkersUnavailableError(UserError):
     """Ray cannot be reached, or cannot give or start as many workers as were asked for."""
 
 
+class SilentWorkerError(RayError):
+    """A worker has not answered for so long that it counts as lost: stopped, or stuck for ever.
+
+    Attributes:
+        seconds: How long.
+    """
+
+    def __init__(self, seconds: float, /) -> None:
+        self.seconds = seconds
+        super().__init__(f"it has not answered for {seconds:.0f} s, after which `workers.task_timeout_s` gives it up")
+
+
 class TaskFailedError(RuntimeError):
     """A task failed as often as it may.
 
@@ -35,7 +47,9 @@ class TaskFailedError(RuntimeError):
 
     def __init__(self, task: object, /, *, num_attempts: int, error: RayError) -> None:
         self.task, self.num_attempts, self.traceback = task, num_attempts, plain(error)
-        if is_loss(error):
+        if isinstance(error, SilentWorkerError):
+            remedy = "\nif that is how long a task takes, raise `workers.task_timeout_s`"
+        elif is_loss(error):
             remedy = f"\nthe worker was lost; if it ran out of memory, as is likely, {MEMORY_REMEDY}"
         elif isinstance(getattr(error, "cause", None), (MemoryError, torch.OutOfMemoryError)):
             remedy = f"\nthe worker ran out of memory: {MEMORY_REMEDY}"
@@ -50,8 +64,13 @@ class TaskFailedError(RuntimeError):
 
 def is_loss(error: RayError, /) -> bool:
     """Whether an error says that a worker is gone, or what it answered; what the task itself raised does not."""
-    lost = (RayActorError, NodeDiedError, ObjectLostError, OutOfMemoryError, WorkerCrashedError)
+    lost = (SilentWorkerError, RayActorError, NodeDiedError, ObjectLostError, OutOfMemoryError, WorkerCrashedError)
     return isinstance(error, lost) and not isinstance(error, RayTaskError)
+
+
+def cause_of(error: RayError, /) -> str:
+    """What a worker itself raised, without the way that it came."""
+    return str(getattr(error, "cause", None) or plain(error))
 
 
 def plain(error: RayError, /) -> str:

@@ -2,7 +2,7 @@
 
 A lost actor is replaced by a fresh one and its task is given out again, here and not by Ray, because a fresh actor
 needs the current weights. A worker is given a task only right after it has answered, so that a death in idleness is
-never held against a task.
+never held against a task. One that is silent for long is named, and in the end replaced like one that is lost.
 """
 
 import logging
@@ -20,9 +20,19 @@ from ray.exceptions import RayError
 from ray.util.placement_group import PlacementGroup, remove_placement_group
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
+from nas.workers.patience import Patience, Silence
 from nas.workers.ray_actor import RayWorker, ResultT, TaskT, Worker
 from nas.workers.ray_cluster import check_capacity, connect, free_resources, is_reserved, reserve
-from nas.workers.ray_errors import MEMORY_REMEDY, TaskFailedError, WorkersUnavailableError, brief, is_loss, plain
+from nas.workers.ray_errors import (
+    MEMORY_REMEDY,
+    SilentWorkerError,
+    TaskFailedError,
+    WorkersUnavailableError,
+    brief,
+    cause_of,
+    is_loss,
+    plain,
+)
 from nas.workers.ray_weights import WeightsHistory
 from nas.workers.settings import WorkerSettings
 
@@ -49,10 +59,14 @@ class _Job(Generic[TaskT]):
 
 @dataclass(slots=True, eq=False)
 class _Request(Generic[TaskT]):
-    """What a member was asked: a job, or None for a greeting; `version` is that of its weights afterwards."""
+    """What a member was asked: a job, or None for a greeting; `version` is that of its weights afterwards.
+
+    Whoever has not answered yet at all has a deadline instead of being silent.
+    """
 
     member: _Member
     version: int
+    silence: Silence
     job: _Job[TaskT] | None = None
 
 
@@ -90,6 +104,7 @@ class RayPool(Generic[TaskT, ResultT]):
         self._members: list[_Member] = []
         self._idle: list[_Member] = []
         self._requests: dict[Any, _Request[TaskT]] = {}  # by reference of the answer
+        self._patience = Patience(timeout_s=settings.task_timeout_s)
         self._was_complete = self._is_evaluating = self._is_closed = False
         self._places: PlacementGroup | None = None
         self._owns_ray = False
@@ -121,24 +136,42 @@ class RayPool(Generic[TaskT, ResultT]):
             TaskFailedError: A task failed, or lost its worker, `max_attempts` times.
             WorkersUnavailableError: Workers did not start.
         """
+        return self._evaluate(tasks, each_once=False)
+
+    def warm_up(self, task: TaskT, /) -> None:
+        """Have every worker do a task once, those included that are still loading.
+
+        Raises:
+            TaskFailedError: As `evaluate`.
+            WorkersUnavailableError: As `evaluate`.
+        """
+        for _ in self._evaluate([task] * len(self._members), each_once=True):
+            pass
+
+    def _evaluate(self, tasks: Sequence[TaskT], *, each_once: bool) -> Iterator[ResultT]:
+        """Results as they arrive; `each_once` = no worker does a second task."""
         if self._is_closed or self._is_evaluating:
             raise RuntimeError("a pool does one evaluation at a time, and none after it was closed")
         self._is_evaluating = True
         if not self._was_complete:
             self._on_start(sum(member.ready for member in self._members), len(self._members))
         waiting = deque(_Job(task) for task in tasks)
-        num_left = len(waiting)
+        num_left, began = len(waiting), time.monotonic()
+        through: list[_Member] = []  # those that get no more
+        result: Any  # of a worker, of whichever class
         try:
             while num_left:
                 if waiting:
-                    self._greet_the_idle()
-                reference = self._next_answered()
+                    self._greet_the_idle(but=through)
+                reference, silent = self._next_answered()
                 request = self._requests.pop(reference)
-                try:
-                    result, error = ray.get(reference), None
+                result, error = _answer(reference) if silent is None else (None, silent)
+                if error is None:
                     request.member.version = request.version
-                except RayError as raised:
-                    result, error = None, raised
+                    if request.silence.since >= began:  # what was asked before may have waited for us
+                        self._patience.answered(time.monotonic() - request.silence.since)
+                elif not (request.member.ready or is_loss(error)):
+                    raise WorkersUnavailableError(f"{request.member.name} cannot work: {cause_of(error)}") from error
                 loss = error if error is not None and is_loss(error) else None
                 if loss is not None:
                     self._replace(request.member, loss)
@@ -146,7 +179,9 @@ class RayPool(Generic[TaskT, ResultT]):
                     self._welcome(request.member)
                 if error is not None and request.job is not None:
                     waiting.appendleft(self._count_failure(request.job, request.member, error))
-                if waiting and loss is None:
+                if each_once and error is None and request.job is not None:
+                    through.append(request.member)
+                elif waiting and loss is None:
                     self._ask(self._idle.pop(), waiting.popleft())
                 if error is None and request.job is not None:
                     num_left -= 1
@@ -195,27 +230,55 @@ class RayPool(Generic[TaskT, ResultT]):
         return member
 
     def _greet(self, member: _Member) -> None:
-        self._requests[member.actor.greet.remote()] = _Request(member=member, version=member.version)
+        self._requests[member.actor.greet.remote()] = _Request(
+            member=member, version=member.version, silence=self._silence()
+        )
 
-    def _greet_the_idle(self) -> None:
-        while self._idle:
-            self._greet(self._idle.pop())
+    def _silence(self) -> Silence:
+        return Silence(since=time.monotonic(), patience=self._patience)
+
+    def _greet_the_idle(self, *, but: Sequence[_Member]) -> None:
+        idle, self._idle = self._idle, []
+        for member in idle:
+            if member in but:
+                self._idle.append(member)
+            else:
+                self._greet(member)
 
     def _ask(self, member: _Member, job: _Job[TaskT]) -> None:
         reference = member.actor.evaluate.remote(job.task, self._weights.since(member.version))
-        self._requests[reference] = _Request(member=member, version=self._weights.version, job=job)
+        self._requests[reference] = _Request(
+            member=member, version=self._weights.version, silence=self._silence(), job=job
+        )
 
-    def _next_answered(self) -> Any:
-        """Reference of an answer that is there, or that stands for the loss of its worker."""
+    def _next_answered(self) -> tuple[Any, SilentWorkerError | None]:
+        """Reference of an answer that is there, or that stands for the loss of its worker, which may be by silence."""
         while True:
             if self._is_closed:
                 raise RuntimeError("the pool was closed in the middle of an evaluation")
-            patience_s = min(member.deadline for member in self._members) - time.monotonic()
+            looks = [request.silence.next_look() for request in self._requests.values() if request.member.ready]
+            patience_s = min([member.deadline for member in self._members] + looks) - time.monotonic()
             timeout_s = max(patience_s, 0.0) if math.isfinite(patience_s) else None
             answered, _ = ray.wait(list(self._requests), num_returns=1, timeout=timeout_s)
             if answered:
-                return answered[0]
+                return answered[0], None
             self._check_starts()
+            for reference, request in self._requests.items():
+                if request.member.ready and (lost := self._listen_to(request)):
+                    return reference, lost
+
+    def _listen_to(self, request: _Request[TaskT]) -> SilentWorkerError | None:
+        """Name a worker that is silent for long, and give it up in the end."""
+        now, silence = time.monotonic(), request.silence
+        if silence.is_lost(now):
+            return SilentWorkerError(now - silence.since)
+        if silence.is_news(now):
+            limit_s = self._patience.lost_after_s
+            until = f"after {limit_s:.0f} s" if math.isfinite(limit_s) else "if `workers.task_timeout_s` is given"
+            _log.warning(
+                "%s has not answered for %.0f s; it is replaced %s", request.member.name, now - silence.since, until
+            )
+        return None
 
     def _check_starts(self) -> None:
         """A missing worker is an error at first, later only if no other is left."""
@@ -272,3 +335,11 @@ class RayPool(Generic[TaskT, ResultT]):
         _log.warning("%s is lost and replaced: %s", lost.name, brief(error))
         index = self._members.index(lost)
         self._members[index] = self._start(lost.name, num_failed_starts=num_failed_starts)
+
+
+def _answer(reference: Any) -> tuple[Any, RayError | None]:
+    """What a worker answered, or the error that came instead."""
+    try:
+        return ray.get(reference), None
+    except RayError as error:
+        return None, error

@@ -30,6 +30,15 @@ class WorkerSettings:
         float, Field(gt=0, description="seconds in which a worker must have loaded its models")
     ] = 300.0
 
+    task_timeout_s: Annotated[
+        float | None,
+        Field(
+            gt=0,
+            description="seconds after which a worker that has not answered a task is replaced; null = 20 times the "
+            "longest answer so far, and at least 600",
+        ),
+    ] = None
+
     @property
     def needs_ray(self) -> bool:
         """Whether workers are Ray actors; a single one without a cluster lives in the driver's process."""

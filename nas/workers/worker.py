@@ -7,7 +7,7 @@ states, so that either gives the same bits.
 import time
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -83,9 +83,15 @@ class EvaluationResult:
     pictures: npt.NDArray[np.uint8] | None = None
 
 
-def load_supernet(spec: WorkerSpec, /) -> Supernet:
-    """The model folder's UNet as a supernet, on its device, ready to be switched."""
-    unet = spec.execution.place(spec.model.load_unet())
+def load_supernet(spec: WorkerSpec, /, *, device: str | None = None) -> Supernet:
+    """The model folder's UNet as a supernet, ready to be switched.
+
+    Args:
+        spec: What to load.
+        device: Where to; None = where workers compute.
+    """
+    execution = spec.execution if device is None else replace(spec.execution, device=device)
+    unet = execution.place(spec.model.load_unet())
     return Supernet(unet, space=space_from_config(unet.config, max_copies=spec.max_copies), copy_start=spec.copy_start)
 
 

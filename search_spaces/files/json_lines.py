@@ -1,10 +1,12 @@
 """Append-only logs of JSON objects, one a line, by processes that may be killed: a line counts when it ends.
 
-A last line that does not end is torn: who reads leaves it out, who appends drops it first.
+A last line that does not end is torn: who reads leaves it out, who appends drops it first. Where several processes
+append to one log, each holds it meanwhile (`held`), lest it takes for torn what another is writing.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +43,22 @@ def has_lines(path: Path, /) -> bool:
         return False
     with path.open("rb") as file:
         return file.readline().endswith(b"\n")
+
+
+@contextmanager
+def held(path: Path, /) -> Iterator[None]:
+    """Keep a log to this process for a moment; another one that wants it waits. It is made where there is none.
+
+    Raises:
+        StorageError: The disk refuses.
+    """
+    import fcntl  # not everywhere
+
+    with storage_errors(path):
+        file = path.open("ab")
+    with file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def append_lines(path: Path, documents: Iterable[Mapping[str, Any]], /) -> None:

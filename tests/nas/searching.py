@@ -85,6 +85,8 @@ class IdlePool:
 
     def load_weights(self, weights: Mapping[str, torch.Tensor], /) -> None: ...
 
+    def warm_up(self, task: EvaluationTask, /) -> None: ...
+
     def evaluate(self, tasks: Sequence[EvaluationTask], /) -> Iterator[EvaluationResult]:
         assert not tasks, "something was scored again"
         return iter(())

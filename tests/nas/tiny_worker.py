@@ -11,6 +11,8 @@ from typing import Any
 
 import ray
 
+from search_spaces.files.user_error import UserError
+
 
 class BrokenResultError(Exception):
     """A stranger to the driver's own errors."""
@@ -18,10 +20,14 @@ class BrokenResultError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class TinySpec:
-    """`broken` workers raise when made; each of `slow_starts` delays one start by so many seconds."""
+    """`broken` workers raise when made, `unfit` ones an error of the user's.
+
+    Each of `slow_starts` delays one start by so many seconds.
+    """
 
     markers: Path
     broken: bool = False
+    unfit: bool = False
     slow_starts: tuple[float, ...] = ()
 
 
@@ -51,6 +57,8 @@ class TinyWorker:
     def __init__(self, spec: TinySpec, /, *, name: str) -> None:
         if spec.broken:
             raise FileNotFoundError("no model here")
+        if spec.unfit:
+            raise UserError("no such device here")
         for index, seconds in enumerate(spec.slow_starts):
             if _first(spec.markers / f"slow-{index}"):
                 time.sleep(seconds)

@@ -79,6 +79,26 @@ def test_a_killed_process_leaves_whole_lines_and_the_first_price_stays(tmp_path)
     assert all(json.loads(each) for each in cache.read_text().splitlines())
 
 
+def test_two_processes_with_one_cache_see_the_same_prices(tmp_path):
+    """Each has looked before the other measured anything, and their clocks differ."""
+    cache = tmp_path / "p.jsonl"
+    one, two = (source(cache, Bench()).prices(SPACE, context_tokens=TOKENS) for _ in range(2))
+    first = one(SMALLER[0])
+    cache.write_text(cache.read_text().replace(f'"ms": {first}', f'"ms": {first + 1}'))
+    assert two(SMALLER[0]) == first + 1, "the first price counts"
+    assert two(SMALLER[1]) == one(SMALLER[1])
+    lines = cache.read_text().splitlines()
+    assert len(lines) == 1 + 3, "one head, the base model and two others"
+    assert len({json.loads(line)["arch_id"] for line in lines[1:]}) == 3
+    other = source(cache, Bench(), rounds=3)
+    cache.rename(tmp_path / "aside")
+    late = other.prices(SPACE, context_tokens=TOKENS)
+    (tmp_path / "aside").rename(cache)
+    with pytest.raises(SampleLogError, match=r"protocol\.rounds is 2 instead of 3"):
+        late(SMALLER[0])
+    assert cache.read_text().splitlines() == lines
+
+
 def test_another_machines_or_settings_prices_are_refused_by_name(tmp_path):
     cache = tmp_path / "p.jsonl"
     source(cache, Bench()).prices(SPACE, context_tokens=TOKENS)(SPACE.base)

@@ -149,3 +149,14 @@ def test_our_warnings_are_plain_lines_and_others_keep_their_place() -> None:
     ours, *others = done.stderr.splitlines()
     assert ours == "warning: something was repaired"
     assert others[0].endswith("UserWarning: something is strange")
+
+
+def test_homes_are_written_out_wherever_a_shell_left_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/somebody")
+
+    def command(**given: object) -> dict[str, object]:
+        return given
+
+    told = user_errors(command)(out=Path("~/runs/a"), reports=[Path("~/b"), Path("c")], text="~/d", number=3)
+    home = Path("/home/somebody")
+    assert told == {"out": home / "runs" / "a", "reports": [home / "b", Path("c")], "text": "~/d", "number": 3}

@@ -1,5 +1,6 @@
 """From a config to objects: targets, prices, and digests that change exactly when results may."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -74,9 +75,18 @@ def test_who_scores_and_where_scores_lie_changes_nothing(experiment: Path, resol
 def test_captions_are_the_validation(experiment: Path, resolved: Experiment, tmp_path: Path) -> None:
     captions = tmp_path / "captions.txt"
     captions.write_text("a ring\na cross\na circle\n", encoding="utf-8")
-    assert changed(experiment, resolved, f"validation.captions={captions}") == {"config", "validation"}
+    assert changed(experiment, resolved, f"validation.captions={captions}") == {"validation"}
 
 
 def test_protected_blocks_are_the_problems(resolved: Experiment) -> None:
     assert resolved.problem.protected == frozenset(resolved.config.search.protected)
     assert len(resolved.problem.protected) == 33
+
+
+def test_paths_of_a_config_that_no_file_holds_are_the_working_directorys(
+    experiment: Path, resolved: Experiment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(experiment.parent)
+    validation = replace(resolved.config.validation, captions=Path("captions.txt"))
+    found = resolve(replace(resolved.config, validation=validation, latency_table=Path("table.json")))
+    assert found.config == resolved.config, "nothing relative is stored"

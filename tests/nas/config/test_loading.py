@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from nas.config.loading import ConfigError, load_config, stored_config, stored_values
-from nas.config.sections import BEFORE, RESULT_FREE, ExperimentConfig, identity
+from nas.config.sections import BEFORE, RESULT_FREE, ExperimentConfig, identity, placed_identity
 from nas.settings import described, plain
 from search_spaces.files.strict_yaml import dumped
 
@@ -208,7 +208,7 @@ def test_what_a_run_keeps_is_read_back_as_it_was(tmp_path: Path) -> None:
 def test_an_older_run_means_what_its_version_did(tmp_path: Path) -> None:
     config = load_config(write(tmp_path))
     kept = tmp_path / "config.yaml"
-    kept.write_text(dumped(config.identity()), encoding="utf-8")
+    kept.write_text(dumped(placed_identity(config.plain())), encoding="utf-8")
     assert stored_config(kept) == config
     assert identity(stored_values(kept)) == config.identity()
     for key, value in BEFORE.items():

@@ -311,7 +311,7 @@ def test_what_a_run_says_of_itself_must_be_so(run: Path, tmp_path: Path) -> None
 
 def test_an_unfinished_run_has_nothing_to_export(experiment: Path, tmp_path: Path) -> None:
     run = RunDirectory(tmp_path / "run")
-    with run.opened(load_config(experiment).identity()):
+    with run.opened(load_config(experiment).plain()):
         pass
     with pytest.raises(ValueError, match=r"there is no spec .*architecture\.json; a finished search writes it"):
         export_run(run.path, out=tmp_path / "out")
@@ -327,7 +327,7 @@ def test_a_found_architecture_that_is_a_stock_config_needs_no_import(experiment:
     supernet = Supernet(load_unet(PIPELINE_DIR), space=SPACE, copy_start=CopyStart.SAME)
     supernet.switch(architecture)
     run = RunDirectory(tmp_path / "run")
-    with run.opened(config.identity()):
+    with run.opened(config.plain()):
         run.write_checkpoint(0, architecture=architecture, weights=supernet.weights())
         found = FoundArchitecture(
             architecture=architecture,
@@ -342,7 +342,7 @@ def test_a_found_architecture_that_is_a_stock_config_needs_no_import(experiment:
             clip=mean_interval([0.7, 0.9]),
             digests={"model": folder_digest(config.model), "weights": weights_digest(supernet.weights())},
         )
-        write_spec(run.spec_path, found, space=SPACE, model=config.model)
+        write_spec(run.spec_path, found, space=SPACE, model=ModelFolder(config.model))
     report = export_run(run.path, out=tmp_path / "out")
     assert report.loads_as == "stock config"
     assert read_json(tmp_path / "out" / "model_index.json")["unet"] == ["diffusers", "UNet2DConditionModel"]

@@ -14,7 +14,7 @@ from latency.pricing.scenario import Dtype
 from nas.evaluation.clip_judge import ClipJudge
 from nas.evaluation.evaluator import Evaluator
 from nas.evaluation.setting import ScoreSetting
-from nas.pipelines.execution import Execution
+from nas.pipelines.execution import Execution, check_device
 from nas.pipelines.model_folder import ModelFolder
 from nas.pipelines.protocol import SamplingProtocol
 from nas.scores.prompts import ValidationSet
@@ -93,6 +93,24 @@ def test_every_block_is_compiled_by_itself_once(monkeypatch: pytest.MonkeyPatch)
 def test_a_device_that_is_not_there_is_refused() -> None:
     with pytest.raises(ValueError, match=r"`execution.device` is 'cuda', but torch .* sees no CUDA device here"):
         Execution(device="cuda").check()
+
+
+@pytest.mark.parametrize(("device", "num_cuda"), [("cpu", 0), ("cuda", 1), ("cuda:0", 1), ("cuda:1", 2)])
+def test_a_device_that_a_machine_has_is_taken(device: str, num_cuda: int) -> None:
+    check_device(device, name="x", num_cuda=num_cuda)
+
+
+@pytest.mark.parametrize(
+    ("device", "num_cuda", "law"),
+    [
+        ("cuda", 0, r"but torch \S+ sees no CUDA device here; choose cpu"),
+        ("cuda:1", 1, "but there are 1 CUDA devices here, which count from 0"),
+        ("cuda:2", 2, "but there are 2 CUDA devices here"),
+    ],
+)
+def test_a_device_that_a_machine_lacks_is_named_with_what_it_has(device: str, num_cuda: int, law: str) -> None:
+    with pytest.raises(ValueError, match=rf"^`x` is '{device}', {law}"):
+        check_device(device, name="x", num_cuda=num_cuda)
 
 
 @pytest.mark.gpu

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,10 @@ from typer.testing import CliRunner
 from nas.cli.app import app
 from nas.config.experiment import resolve
 from nas.config.loading import load_config
+from nas.config.pins import pinned
 from nas.pipelines.index import check_pipeline_folder
-from nas.pipelines.source import file_patterns, is_hub_reference, local_folder
+from nas.pipelines.source import file_patterns, find_model, is_hub_reference, local_folder
+from search_spaces.files.strict_yaml import dumped
 from search_spaces.folders.loading import ModelFolderError
 from tests.folders import write_pipeline
 from tests.nas.synthetic import write_experiment
@@ -148,19 +151,52 @@ def test_only_what_is_needed_is_fetched() -> None:
     assert not fetched("unet/diffusion_pytorch_model.safetensors", weights=False)
 
 
-def test_a_config_may_name_a_repository(tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(cache))
+@pytest.fixture
+def hub(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The cache as that of this process, to be changed."""
+    mine = Path(shutil.copytree(cache, tmp_path / "hub", symlinks=True))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(mine))
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    return mine
+
+
+def test_a_config_may_name_a_repository(tmp_path: Path, hub: Path) -> None:
     path = write_experiment(tmp_path)
     config = load_config(path, overrides=["model=hub:someone/half", "model_variant=fp16"])
-    assert config.model.name == COMMIT
-    assert config.model_variant == "fp16"
+    assert str(config.model) == "hub:someone/half", "nothing is fetched to read a config"
+    assert str(pinned(config).model) == f"hub:someone/half@{COMMIT}"
+    assert str(pinned(replace(config, model=Path("hub:someone/half@main"))).model) == f"hub:someone/half@{COMMIT}"
+    assert find_model(pinned(config).model, variant="fp16").name == "half"
     result = CliRunner().invoke(app, ["space", "show", "hub:someone/half", "--format", "json"])
     assert result.exit_code == 0, result.output
     with pytest.raises(
         ModelFolderError, match=r"hub:someone/half must hold weights .*unet holds the variant 'fp16'; ask"
     ):
-        load_config(path, overrides=["model=hub:someone/half"])
+        pinned(load_config(path, overrides=["model=hub:someone/half"]))
+
+
+@pytest.mark.parametrize("kept_as", ["a reference", "a snapshot, as 0.1.0 had it"])
+def test_a_run_keeps_the_commit_that_it_was_made_with(tmp_path: Path, hub: Path, kept_as: str) -> None:
+    repository, later = hub / "models--someone--half", COMMIT.replace("0", "f")
+    typed = ["model=hub:someone/half", "model_variant=fp16", "search.start=hub:someone/half"]
+    config = load_config(write_experiment(tmp_path), overrides=typed)
+    kept = pinned(config).plain()
+    assert (kept["model"], kept["search"]["start"]) == (f"hub:someone/half@{COMMIT}",) * 2
+    if kept_as != "a reference":
+        kept["model"] = str(repository / "snapshots" / COMMIT)
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "config.yaml").write_text(dumped(kept), encoding="utf-8")
+    (repository / "snapshots" / COMMIT).rename(repository / "snapshots" / "aside")
+    shutil.copytree(repository / "snapshots" / "aside", repository / "snapshots" / later, symlinks=True)
+    (repository / "snapshots" / "aside").rename(repository / "snapshots" / COMMIT)
+    (repository / "refs" / "main").write_text(later)
+
+    now, new = pinned(config, run=tmp_path / "run"), pinned(config, run=tmp_path / "another")
+    assert (str(now.model), now.search.start) == (f"hub:someone/half@{COMMIT}",) * 2
+    assert (str(new.model), new.search.start) == (f"hub:someone/half@{later}",) * 2
+    named = pinned(replace(config, model=Path(f"hub:someone/half@{later}")), run=tmp_path / "run")
+    assert str(named.model) == f"hub:someone/half@{later}", "a revision that is typed is meant"
+    assert named.identity() == now.identity() == new.identity()
 
 
 def test_a_search_of_a_single_file_says_how_to_make_a_folder(tmp_path: Path) -> None:

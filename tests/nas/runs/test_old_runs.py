@@ -13,7 +13,9 @@ import pytest
 import yaml
 
 import nas.search.staff
+from nas.config.extension import ChangedConfigError
 from nas.config.loading import load_config
+from nas.config.sections import placed_identity
 from nas.runs.checkpoint import read_checkpoint
 from nas.runs.directory import RunDirectory
 from nas.runs.frames import evaluation_frame, round_frame
@@ -64,6 +66,33 @@ def test_it_replays_to_its_last_event(old_run: Path, monkeypatch: pytest.MonkeyP
     assert found.architecture == read_spec(old_run / "architecture.json")[0]
 
 
+def test_it_replays_where_its_files_are_now(old_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its digests cover the places where its files were then: nothing that stands in its trace or spec changes."""
+    monkeypatch.setattr(nas.search.staff, "make_pool", lambda *args, **kwargs: IdlePool())
+    trace, spec = (old_run / "trace.jsonl").read_bytes(), (old_run / "architecture.json").read_bytes()
+    there = old_run.parent / "there"
+    there.mkdir()
+    config = yaml.safe_load((old_run / "config.yaml").read_text(encoding="utf-8"))
+    shutil.move(config["latency_table"], there / "phone.json")
+    shutil.move(config["validation"]["captions"], there / "captions.txt")
+    config["latency_table"], config["validation"]["captions"] = "phone.json", "captions.txt"
+    (there / "moved.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
+    moved = Path(shutil.move(old_run, there / "run"))
+    for _ in range(2):
+        search(there / "moved.yaml", moved)
+        assert (moved / "trace.jsonl").read_bytes() == trace
+        assert (moved / "architecture.json").read_bytes() == spec
+        kept = yaml.safe_load((moved / "config.yaml").read_text(encoding="utf-8"))
+        assert kept["latency_table"] == str(there / "phone.json")
+        assert len(list((moved / "earlier").iterdir())) == 2
+    before = (moved / "config.yaml").read_bytes()
+    (there / "captions.txt").write_text("a ring\na cross\na square\n", encoding="utf-8")
+    (there / "captions.txt").rename(there / "others.txt")
+    with pytest.raises(ChangedConfigError, match=r"other content .* stands at `validation\.captions`"):
+        search(there / "moved.yaml", moved, overrides=[f"validation.captions={there / 'others.txt'}"])
+    assert (moved / "config.yaml").read_bytes() == before
+
+
 def test_its_frames_hold_what_it_saw(old_run: Path) -> None:
     events = read_trace(old_run / "trace.jsonl")
     assert round_frame(events)["round"].tolist() == [0, 1, 2, 3, 4]
@@ -79,7 +108,7 @@ def test_its_scores_are_read(old_run: Path) -> None:
 def test_its_config_is_read_as_it_stands(old_run: Path) -> None:
     text = RunDirectory(old_run).read_config()
     (old_run.parent / "again.yaml").write_text(text, encoding="utf-8")
-    assert load_config(old_run.parent / "again.yaml").identity() == yaml.safe_load(text)
+    assert placed_identity(load_config(old_run.parent / "again.yaml").plain()) == yaml.safe_load(text)
 
 
 def test_its_checkpoints_are_sound() -> None:

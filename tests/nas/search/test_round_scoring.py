@@ -34,6 +34,8 @@ class ArithmeticPool:
 
     def load_weights(self, weights: Mapping[str, torch.Tensor], /) -> None: ...
 
+    def warm_up(self, task: EvaluationTask, /) -> None: ...
+
     def evaluate(self, tasks: Sequence[EvaluationTask], /) -> Iterator[EvaluationResult]:
         for task in reversed(tasks):
             prompts = PROMPTS.chunk(task.chunk)

@@ -29,6 +29,8 @@ class FakePool:
 
     def load_weights(self, weights: Mapping[str, torch.Tensor], /) -> None: ...
 
+    def warm_up(self, task: EvaluationTask, /) -> None: ...
+
     def evaluate(self, tasks: Sequence[EvaluationTask], /) -> Iterator[EvaluationResult]:
         for task in reversed(tasks):
             self.asked.append(task)

@@ -3,6 +3,7 @@
 import importlib.util
 import logging
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -21,6 +22,7 @@ import torch
 from ray.cluster_utils import Cluster
 from ray.exceptions import ActorUnavailableError
 
+import nas.workers.patience
 import nas.workers.ray_cluster
 import nas.workers.ray_pool
 from nas.settings import SettingsError
@@ -65,10 +67,10 @@ def make_pool(cluster: Cluster, tmp_path: Path) -> Iterator[MakePool]:
     """Pools of tiny workers that end with the test."""
     pools = []
 
-    def make(*, broken: bool = False, slow_starts: tuple[float, ...] = (), **kwargs: Any) -> Any:
+    def make(*, broken: bool = False, unfit: bool = False, slow_starts: tuple[float, ...] = (), **kwargs: Any) -> Any:
         options = {key: kwargs.pop(key) for key in ("base_weights", "log_folder", "on_start") if key in kwargs}
         settings = WorkerSettings(**{"num_workers": 2, "cpus_per_worker": 0.5, "start_timeout_s": 60} | kwargs)
-        spec = TinySpec(markers=tmp_path, broken=broken, slow_starts=slow_starts)
+        spec = TinySpec(markers=tmp_path, broken=broken, unfit=unfit, slow_starts=slow_starts)
         pools.append(RayPool(spec, worker_class=TinyWorker, settings=settings, **options))
         return pools[-1]
 
@@ -184,6 +186,25 @@ def test_a_port_of_something_else_fails_soon(greeting: bytes, monkeypatch: pytes
         thread.join()
 
 
+def test_a_greeting_in_pieces_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A network may cut what a server says anywhere."""
+    head = bytes((0, 0, 6, 4, 0, 0, 0, 0, 0))
+
+    def serve_one() -> None:
+        with server.accept()[0] as client:
+            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            client.recv(1024)
+            for byte in head:
+                client.send(bytes((byte,)))
+                time.sleep(0.01)
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=serve_one)
+        thread.start()
+        nas.workers.ray_cluster.check_reachable(f"127.0.0.1:{server.getsockname()[1]}")
+        thread.join()
+
+
 def test_another_ray_than_the_one_in_use_is_refused(cluster: Cluster) -> None:
     assert not connect(None)
     assert not connect(cluster.address)
@@ -271,6 +292,42 @@ def test_work_begins_before_the_last_worker_is_ready(make_pool: MakePool) -> Non
     assert squares(results) == expected(12)
     assert len({result.worker for result in results[:3]}) == 1
     assert len({result.worker for result in results}) == 2
+
+
+def test_a_stopped_worker_is_named_and_replaced(make_pool: MakePool, caplog: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr(nas.workers.patience, "NAMED_AFTER_S", 0.2)
+    pool = make_pool(task_timeout_s=1, max_attempts=2)
+    process = next(iter(pool.evaluate(tasks(1)))).process
+    os.kill(process, signal.SIGSTOP)
+    with caplog.at_level(logging.WARNING):
+        results = list(pool.evaluate([TinyTask(number=n, act="wait", times=1) for n in range(8)]))
+    assert squares(results) == expected(8)
+    assert process not in {result.process for result in results}
+    assert re.search(r"worker-\d has not answered for 0 s; it is replaced after 1 s", caplog.text)
+    assert re.search(r"worker-\d is lost and replaced: it has not answered for 1 s", caplog.text)
+    wait_until(partial(is_gone, process))
+
+
+def test_a_task_that_never_ends_ends_the_search_with_what_helps(make_pool: MakePool) -> None:
+    pool = make_pool(num_workers=1, task_timeout_s=0.5, max_attempts=2)
+    with pytest.raises(TaskFailedError, match=r"(?s)failed 2 times.*not answered for .*raise `workers.task_timeout_s`"):
+        list(pool.evaluate([*tasks(1), TinyTask(number=7, act="hang")]))
+
+
+def test_a_worker_that_is_unfit_is_not_started_again(make_pool: MakePool, tmp_path: Path) -> None:
+    pool = make_pool(unfit=True, log_folder=tmp_path / "logs")
+    with pytest.raises(WorkersUnavailableError, match=r"^worker-\d cannot work: no such device here$"):
+        list(pool.evaluate(tasks(1)))
+    assert (tmp_path / "logs" / "worker-0.log").read_text().count("worker-0 starts") <= 1
+
+
+def test_a_warm_up_reaches_everyone_and_the_late_too(make_pool: MakePool, tmp_path: Path) -> None:
+    pool = make_pool(num_workers=3, slow_starts=(1.0,), log_folder=tmp_path / "logs")
+    pool.warm_up(TinyTask(number=0, act="speak"))
+    logs = [(tmp_path / "logs" / f"worker-{index}.log").read_text() for index in range(3)]
+    assert [log.count("a printed line") for log in logs] == [1, 1, 1]
+    pool.warm_up(TinyTask(number=1, act="die", times=1))
+    assert squares(list(pool.evaluate(tasks(4)))) == expected(4)
 
 
 @pytest.fixture

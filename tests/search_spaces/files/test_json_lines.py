@@ -2,13 +2,16 @@
 
 import errno
 import os
+import subprocess
+import sys
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from search_spaces.files.durable import StorageError
-from search_spaces.files.json_lines import append_lines, has_lines, num_torn_bytes, read_lines
+from search_spaces.files.json_lines import append_lines, has_lines, held, num_torn_bytes, read_lines
 from search_spaces.files.strict_json import JsonError
 
 LINES: list[Any] = [{"number": 1}, {"text": "é\u2028\n"}, {"nested": {"a": [1, None]}}]
@@ -58,3 +61,33 @@ def test_a_disk_that_refuses_adds_nothing(path: Path, monkeypatch: pytest.Monkey
         with pytest.raises(StorageError, match=r"cannot write .*log\.jsonl: the disk is full"):
             append_lines(path, LINES[1:])
     assert path.read_bytes() == content
+
+
+HOLDING = """
+import sys
+from pathlib import Path
+from search_spaces.files.json_lines import append_lines, held
+with held(Path(sys.argv[1])):
+    print("held", flush=True)
+    sys.stdin.read()
+    append_lines(Path(sys.argv[1]), [{"of": "the first"}])
+"""
+
+
+def test_who_wants_a_log_that_is_held_waits(path: Path) -> None:
+    def want() -> None:
+        with held(path):
+            append_lines(path, [{"of": "the second"}])
+
+    command, pipe = [sys.executable, "-c", HOLDING, str(path)], subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as first:
+        assert first.stdin is not None
+        assert first.stdout is not None
+        assert first.stdout.readline() == "held\n"
+        second = threading.Thread(target=want)
+        second.start()
+        second.join(0.3)
+        assert read_lines(path) == []
+        first.stdin.close()
+        second.join()
+    assert [line["of"] for line in read_lines(path)] == ["the first", "the second"]

@@ -1,0 +1,123 @@
+"""Every path of a config made absolute: what a run stores means the same from everywhere."""
+
+import reprlib
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import fields, is_dataclass, replace
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from latency.sources.registry import source_door
+from nas.config.bundled import bundled
+from nas.config.sections import ExperimentConfig
+from nas.evaluation.settings import is_tag
+from nas.pipelines.source import is_hub_reference
+from search_spaces.files.paths import PathError, local_path
+from search_spaces.known.architectures import BASE_CONFIGS, KNOWN_ARCHITECTURES
+
+Absolute = Callable[[str, Path], Path]
+S = TypeVar("S")
+_SHORT: Final = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = 120
+
+
+def absolute_path(given: Path, /, *, key: str, folder: Path) -> Path:
+    """What a setting's path means; `~` is a home, and a name of what is bundled means that where no such file is.
+
+    Args:
+        given: The path as it stands in a config.
+        key: Dotted key of the setting.
+        folder: What it is relative to.
+
+    Raises:
+        PathError: No file system takes it, or nobody has that home.
+    """
+    try:
+        found = (folder / local_path(given)).resolve()
+        str(found).encode()  # what is stored must be text
+        with suppress(FileNotFoundError, NotADirectoryError):
+            found.stat()  # raises for names that no file system takes
+    except (OSError, RuntimeError, ValueError) as error:  # RuntimeError: links that lead in a circle
+        raise PathError(f"{_SHORT.repr(str(given))} is no path: {_reason(error)}") from None
+    return found if found.exists() else bundled(key, str(given)) or found
+
+
+def _reason(error: Exception) -> str:
+    """Why something is no path, without the path."""
+    return error.strerror or str(error) if isinstance(error, OSError) else str(error)
+
+
+def with_absolute_paths(config: ExperimentConfig, /, *, absolute: Absolute) -> ExperimentConfig:
+    """A config whose paths are absolute, those that plugins declare and those that they have by default included.
+
+    Names of models, known or on the hub, stay as they are.
+
+    Args:
+        config: The config.
+        absolute: What a path means, by the dotted key of its setting.
+    """
+    clip, search = config.clip, config.search
+    if clip is not None and clip.pretrained is None:
+        clip = replace(clip, model=str(absolute("clip.model", Path(clip.model))))
+    elif clip is not None and clip.pretrained is not None and not is_tag(clip.pretrained):
+        clip = replace(clip, pretrained=str(absolute("clip.pretrained", Path(clip.pretrained))))
+    if search.start is not None:
+        search = replace(search, start=_unless_a_name("search.start", search.start, absolute))
+    config = replace(
+        config,
+        clip=clip,
+        search=search,
+        latency_source=_with_plugin_paths(config.latency_source, "latency_source.settings", _source_paths, absolute),
+        score=_with_plugin_paths(config.score, "score.settings", _score_paths, absolute),
+    )
+    return _with_paths(config, absolute)
+
+
+def _unless_a_name(key: str, value: str, absolute: Absolute) -> str:
+    """The path that a text means; a known name that is no path here stays one."""
+    if is_hub_reference(value):
+        return value
+    path = absolute(key, Path(value))
+    return str(path) if path.exists() or value not in {*BASE_CONFIGS, *KNOWN_ARCHITECTURES} else value
+
+
+def _with_plugin_paths(section: S, key: str, paths: Callable[[Any], Mapping[str, object]], absolute: Absolute) -> S:
+    """A plugin's settings with absolute paths; one that has a path by default says it now."""
+    plugin: Any = section
+    settings = dict(plugin.settings)
+    for name, default in paths(plugin).items():
+        value = settings.get(name, default)
+        if isinstance(value, str):
+            settings[name] = _unless_a_name(f"{key}.{name}", value, absolute)
+    return section if settings == plugin.settings else replace(plugin, settings=settings)
+
+
+def _source_paths(section: Any) -> Mapping[str, object]:
+    """Settings of a latency source that are paths, with what they are by default."""
+    if section.name is None:
+        return {}
+    kind = source_door().find(section.name)
+    defaults = {each.name: each.default for each in fields(kind.settings)}
+    return {name: defaults.get(name) for name in kind.paths}
+
+
+def _score_paths(section: Any) -> Mapping[str, object]:
+    """The same of a score; what it does not get is nobody's path."""
+    if not any(isinstance(value, str) for value in section.settings.values()):
+        return {}
+    from nas.evaluation.registry import score_paths  # which imports torch
+
+    return dict.fromkeys(score_paths(section.name))
+
+
+def _with_paths(section: S, absolute: Absolute, prefix: str = "") -> S:
+    """Settings whose paths are absolute, those of all sections below included."""
+    made: Any = section
+    changed: dict[str, Any] = {}
+    for each in fields(made):
+        value, key = getattr(made, each.name), prefix + each.name
+        if isinstance(value, Path) and not is_hub_reference(value):
+            changed[each.name] = absolute(key, value)
+        elif is_dataclass(value):
+            changed[each.name] = _with_paths(value, absolute, f"{key}.")
+    return replace(made, **changed) if changed else section
