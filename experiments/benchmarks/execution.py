@@ -13,7 +13,7 @@ import time
 import torch
 
 from latency.pricing.scenario import Dtype
-from nas.pipelines.execution import Execution
+from nas.pipelines.computing.execution import Execution
 from search_spaces.folders.loading import load_unet
 from search_spaces.shapes import PIPELINE_DIR
 

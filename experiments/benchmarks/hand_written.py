@@ -19,7 +19,7 @@ import torch
 from PIL import Image
 from torchmetrics.multimodal import CLIPScore
 
-from nas.evaluation.clip_judge import ClipJudge
+from nas.evaluation.clip.judge import ClipJudge
 from nas.evaluation.evaluator import Evaluator
 from nas.evaluation.setting import ScoreSetting
 from nas.pipelines.folder import load_pipeline

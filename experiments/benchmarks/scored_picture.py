@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import torch
 
-from nas.evaluation.clip_judge import ClipJudge
+from nas.evaluation.clip.judge import ClipJudge
 from nas.evaluation.evaluator import Evaluator
 from nas.evaluation.setting import ScoreSetting
 from nas.pipelines.folder import PipelineParts

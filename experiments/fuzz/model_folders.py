@@ -18,7 +18,7 @@ from typing import Any, Final
 import torch
 
 from experiments.fuzz.case import Case
-from nas.evaluation.clip_model import ClipModel
+from nas.evaluation.clip.model import ClipModel
 from nas.pipelines.folder import PipelineParts
 from nas.pipelines.model_folder import ModelFolder
 from search_spaces.diffusers_config import space_from_config

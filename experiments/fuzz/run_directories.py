@@ -21,7 +21,7 @@ import torch
 import yaml
 
 from experiments.fuzz.case import Case
-from nas.cli.formats import Format
+from nas.cli.screen.formats import Format
 from nas.cli.status import status
 from nas.config.loading import stored_config, stored_values
 from nas.export.source import source_of_run

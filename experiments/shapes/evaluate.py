@@ -18,7 +18,7 @@ from experiments.shapes import checkpoint
 from experiments.shapes.train_clip import held_out_scenes, pictures, retrieval
 from experiments.shapes.train_unet import CONFIG
 from nas.drawing.grid import write_grid
-from nas.evaluation.clip_judge import ClipJudge
+from nas.evaluation.clip.judge import ClipJudge
 from nas.evaluation.pictures import Drawer
 from nas.evaluation.setting import ScoreSetting
 from nas.pipelines.model_folder import ModelFolder

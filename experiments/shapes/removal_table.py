@@ -13,7 +13,7 @@ from rich.progress import track
 
 from experiments.shapes.evaluate import load, setting_of
 from experiments.shapes.train_clip import held_out_scenes
-from nas.evaluation.clip_judge import ClipJudge
+from nas.evaluation.clip.judge import ClipJudge
 from nas.evaluation.evaluator import Evaluator
 from nas.pipelines.protocol import SamplingProtocol
 from nas.scores.intervals import mean_interval, paired_loss

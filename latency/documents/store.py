@@ -15,7 +15,7 @@ from latency.documents.document import KEY_FIELDS, VALUE_FIELDS, from_document, 
 from latency.documents.sums import POSSIBLE_SUM, TRUSTED_SUM, sum_law, within
 from latency.pricing.scenario import LatencyTableError
 from latency.pricing.table import LatencyTable
-from search_spaces.files.durable import write_text
+from search_spaces.files.durable.writing import write_text
 from search_spaces.files.paths import local_path
 from search_spaces.files.strict_json import JsonError, parse_json
 

@@ -21,7 +21,7 @@ from torch import nn
 from latency.blocks.modules import ModuleCall
 from latency.exporters.flat import FlatModule
 from latency.exporters.formats import Converter, Exporter
-from search_spaces.files.durable import is_part, sweep_beside, whole_with_others
+from search_spaces.files.durable.writing import is_part, sweep_beside, whole_with_others
 from search_spaces.files.user_error import UserError
 
 DISTRIBUTION: Final = "snapfusion-nas"

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from latency.exporters.extras import load_extra
-from search_spaces.files.durable import check_writable, whole
+from search_spaces.files.durable.writing import check_writable, whole
 from search_spaces.files.user_error import UserError
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from latency.pricing.scenario import LatencyTableError, Workload
 from latency.pricing.table import cross_attention_dim
 from search_spaces import Architecture, ArchitectureError, BlockKind, BlockSignature, Site, UNetSpace
 from search_spaces.files.digests import sha256_of
-from search_spaces.files.durable import write_text
+from search_spaces.files.durable.writing import write_text
 from search_spaces.files.strict_json import JsonError, parse_json
 
 SCHEMA_VERSION: Final = 1

@@ -13,13 +13,13 @@ import typer
 
 from nas.cli.convert import convert
 from nas.cli.demo import demo
-from nas.cli.errors import TARGET_MISSED, user_errors
 from nas.cli.export import export
 from nas.cli.generate import generate
 from nas.cli.init import init
 from nas.cli.latency.app import app as latency_app
 from nas.cli.plugins import plugins
-from nas.cli.screen import Screen, open_standard_streams, say
+from nas.cli.screen.console import Screen, open_standard_streams, say
+from nas.cli.screen.errors import TARGET_MISSED, user_errors
 from nas.cli.settings import settings
 from nas.cli.space import app as space_app
 from nas.cli.status import status

@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from nas.cli.errors import TARGET_MISSED, user_errors
 from nas.cli.export import export
-from nas.cli.screen import say
+from nas.cli.screen.console import say
+from nas.cli.screen.errors import TARGET_MISSED, user_errors
 
 
 @user_errors

@@ -7,10 +7,10 @@ import typer
 from rich.table import Table
 
 from latency.pricing.scenario import Dtype
-from nas.cli.errors import logged_in, user_errors
-from nas.cli.screen import Screen, in_one_line
+from nas.cli.screen.console import Screen, in_one_line
+from nas.cli.screen.errors import logged_in, user_errors
 from nas.export.form import ExportForm
-from search_spaces.files.durable import settled
+from search_spaces.files.durable.writing import settled
 from search_spaces.files.paths import file_name, local_path
 from search_spaces.files.user_error import UserError
 

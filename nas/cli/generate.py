@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from latency.pricing.scenario import Dtype
-from nas.cli.errors import user_errors
-from nas.cli.formats import Format, FormatOption
-from nas.cli.screen import Screen, say
-from search_spaces.files.durable import check_writable
+from nas.cli.screen.console import Screen, say
+from nas.cli.screen.errors import user_errors
+from nas.cli.screen.formats import Format, FormatOption
+from search_spaces.files.durable.writing import check_writable
 
 if TYPE_CHECKING:
     from nas.drawing.draw import Drawing

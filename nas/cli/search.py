@@ -4,11 +4,11 @@ from pathlib import Path
 
 from rich.table import Table
 
-from nas.cli.errors import logged_in
-from nas.cli.formats import score_label
-from nas.cli.screen import Screen, in_one_line
-from nas.cli.search_bar import SearchBar, duration, starting
-from nas.cli.search_summary import conclude
+from nas.cli.screen.console import Screen, in_one_line
+from nas.cli.screen.errors import logged_in
+from nas.cli.screen.formats import score_label
+from nas.cli.screen.search_bar import SearchBar, duration, starting
+from nas.cli.screen.search_summary import conclude
 from nas.config.experiment import Experiment, resolve
 from nas.config.sections import ExperimentConfig
 from nas.runs.directory import RunDirectory

@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from nas.cli.errors import user_errors
-from nas.cli.screen import Screen, say
+from nas.cli.screen.console import Screen, say
+from nas.cli.screen.errors import user_errors
 
 
 @user_errors

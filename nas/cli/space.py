@@ -10,10 +10,10 @@ import typer
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from nas.cli.errors import user_errors
-from nas.cli.formats import Format, FormatOption
 from nas.cli.latency.options import MaxCopiesOption
-from nas.cli.screen import Screen, say
+from nas.cli.screen.console import Screen, say
+from nas.cli.screen.errors import user_errors
+from nas.cli.screen.formats import Format, FormatOption
 from search_spaces.stock_space import SpaceForm
 from search_spaces.unet_space import DEFAULT_MAX_COPIES
 

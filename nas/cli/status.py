@@ -9,9 +9,9 @@ import typer
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from nas.cli.errors import user_errors
-from nas.cli.formats import Format, FormatOption, score_label
-from nas.cli.screen import Screen, say, styled
+from nas.cli.screen.console import Screen, say, styled
+from nas.cli.screen.errors import user_errors
+from nas.cli.screen.formats import Format, FormatOption, score_label
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from latency.sources.registry import source_door
-from nas.config.bundled import bundled
+from nas.config.places.bundled import bundled
 from nas.config.sections import ExperimentConfig
 from nas.evaluation.settings import is_tag
 from nas.pipelines.source import is_hub_reference

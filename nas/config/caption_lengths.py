@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Mapping, Sequence
 
-from nas.evaluation.clip_tokenizer import ClipTokenizer
+from nas.evaluation.clip.tokenizer import ClipTokenizer
 from nas.evaluation.settings import ClipSettings
 from nas.pipelines.folder import load_tokenizers
 from nas.pipelines.model_folder import ModelFolder

@@ -19,13 +19,13 @@ from nas.config.caption_lengths import warn_of_long_captions
 from nas.config.digests import result_digests
 from nas.config.extension import check_contents, check_extension
 from nas.config.pins import pinned
-from nas.config.places import without_places
+from nas.config.places.identity import without_places
 from nas.config.sections import EVOLVING, ExperimentConfig, SearchConfig
-from nas.evaluation.clip_model import former_clip_digest
+from nas.evaluation.clip.model import former_clip_digest
 from nas.evaluation.door import Declaration
 from nas.evaluation.registry import ScoreSpec, make_score
 from nas.evaluation.settings import CLIP
-from nas.pipelines.execution import check_device
+from nas.pipelines.computing.execution import check_device
 from nas.pipelines.schedulers import check_sampling
 from nas.pipelines.source import find_model
 from nas.racing.settings import RacingSettings

@@ -13,9 +13,9 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from nas.algorithms.settings import EvolvingSettings
-from nas.config.places import without_places
+from nas.config.places.identity import without_places
 from nas.evaluation.settings import CLIP, ClipSettings, ScoreSettings
-from nas.pipelines.execution import Execution
+from nas.pipelines.computing.execution import Execution
 from nas.pipelines.protocol import SamplingProtocol
 from nas.racing.settings import RacingSettings
 from nas.scores.prompts import ValidationSettings

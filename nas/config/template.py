@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Final
 
-from search_spaces.files.durable import write_text
+from search_spaces.files.durable.writing import write_text
 from search_spaces.files.user_error import UserError
 
 TEMPLATE: Final = Path(__file__).with_name("template.yaml")

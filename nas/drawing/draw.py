@@ -11,9 +11,9 @@ import numpy.typing as npt
 import torch
 
 from latency.measuring.stage_times import StageTime, StageTimer
-from nas.pipelines.compute_check import check_dtype
-from nas.pipelines.execution import check_device
-from nas.pipelines.finite import finite_outputs
+from nas.pipelines.computing.compute_check import check_dtype
+from nas.pipelines.computing.execution import check_device
+from nas.pipelines.computing.finite import finite_outputs
 from nas.pipelines.folder import load_pipeline
 from nas.pipelines.model_folder import ModelFolder
 from nas.pipelines.protocol import SamplingProtocol

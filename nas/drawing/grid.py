@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
-from search_spaces.files.durable import whole
+from search_spaces.files.durable.writing import whole
 from search_spaces.files.user_error import UserError
 
 TILE_PX, CAPTION_PX, GAP_PX = 144, 34, 8

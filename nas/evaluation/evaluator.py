@@ -14,7 +14,7 @@ from torch import Tensor
 from nas.evaluation.door import Score, ScoreError, check_numbers, judges_pictures, probes_network
 from nas.evaluation.pictures import Drawer
 from nas.evaluation.setting import ScoreSetting
-from nas.pipelines.finite import cause_in_weights
+from nas.pipelines.computing.finite import cause_in_weights
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from latency.plugins import Door, PluginError
-from nas.evaluation.clip_judge import ClipJudge
+from nas.evaluation.clip.judge import ClipJudge
 from nas.evaluation.door import Declaration, Score, ScoreError, ScoreFactory
 from nas.evaluation.output_change import OutputChange
 from nas.evaluation.setting import ScoreSetting

@@ -12,8 +12,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from nas.pipelines.autoencoder import Autoencoder
+from nas.pipelines.computing.execution import Execution
 from nas.pipelines.conditioning import Conditioning
-from nas.pipelines.execution import Execution
 from nas.pipelines.folder import PipelineParts
 from nas.pipelines.model_folder import ModelFolder
 from nas.pipelines.protocol import SamplingProtocol

@@ -18,7 +18,7 @@ from nas.export.source import ExportSource, context_tokens_of
 from nas.pipelines.model_folder import ModelFolder
 from search_spaces.architecture import Architecture
 from search_spaces.diffusers_config import stock_config
-from search_spaces.files.durable import write_text
+from search_spaces.files.durable.writing import write_text
 from search_spaces.files.strict_json import read_json_object
 from search_spaces.folders.loading import SEARCHED
 from search_spaces.searched_unet import SearchedUNet

@@ -28,7 +28,7 @@ from nas.pipelines.model_folder import ModelFolder
 from nas.runs.spec import SPEC_NAME, SpecError, read_spec
 from nas.scores.captions import read_captions
 from search_spaces.architecture import Architecture
-from search_spaces.files.durable import settled, sweep_beside, whole, write_text
+from search_spaces.files.durable.writing import settled, sweep_beside, whole, write_text
 from search_spaces.files.strict_json import JsonError, read_json_object
 from search_spaces.folders.weight_files import stored_dtype
 

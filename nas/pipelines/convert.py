@@ -13,7 +13,7 @@ from diffusers.utils import logging as diffusers_logging
 from transformers.utils.logging import disable_progress_bar
 
 from nas.pipelines.index import PipelineClass, check_pipeline_folder, read_part_config, read_pipeline_index
-from search_spaces.files.durable import settled, sweep_beside, whole
+from search_spaces.files.durable.writing import settled, sweep_beside, whole
 from search_spaces.files.user_error import UserError
 from search_spaces.folders.checked_loading import faults_told
 from search_spaces.folders.loading import read_unet_config

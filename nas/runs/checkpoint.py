@@ -19,7 +19,7 @@ from safetensors.torch import save_file
 
 from search_spaces.architecture import Architecture
 from search_spaces.files.digests import digest_of
-from search_spaces.files.durable import set_aside, whole
+from search_spaces.files.durable.writing import set_aside, whole
 from search_spaces.files.user_error import UserError
 
 _DIGEST: Final = "weights_digest"  # in the weights' own header

@@ -13,7 +13,7 @@ from nas.scores.intervals import Interval
 from search_spaces.actions import AnyAction
 from search_spaces.architecture import Architecture, ArchitectureError
 from search_spaces.difference import actions_between
-from search_spaces.files.durable import write_text
+from search_spaces.files.durable.writing import write_text
 from search_spaces.files.strict_json import JsonError, parse_json
 from search_spaces.files.user_error import UserError
 from search_spaces.folders.loading import read_context_tokens

@@ -29,7 +29,7 @@ from PIL import Image
 from nas.scores.prompts import Prompt
 from nas.scores.sealed_table import BrokenSealError, seal, unseal
 from search_spaces.files.digests import digest_of
-from search_spaces.files.durable import is_part, set_aside, whole_once, write_text
+from search_spaces.files.durable.writing import is_part, set_aside, whole_once, write_text
 from search_spaces.files.paths import local_path
 from search_spaces.files.strict_json import JsonError, parse_json
 from search_spaces.files.user_error import UserError

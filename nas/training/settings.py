@@ -7,7 +7,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from nas.pipelines.execution import DEVICES, check_device_name
+from nas.pipelines.computing.execution import DEVICES, check_device_name
 from nas.settings import settings
 from search_spaces.files.user_error import UserError
 

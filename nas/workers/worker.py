@@ -18,7 +18,7 @@ from torch import Tensor
 from nas.evaluation.evaluator import Evaluator
 from nas.evaluation.registry import ScoreSpec, make_score
 from nas.evaluation.setting import ScoreSetting
-from nas.pipelines.execution import Execution
+from nas.pipelines.computing.execution import Execution
 from nas.pipelines.model_folder import ModelFolder
 from nas.pipelines.protocol import SamplingProtocol
 from nas.scores.prompts import ValidationSet

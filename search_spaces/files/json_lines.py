@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from search_spaces.files.durable import append, storage_errors, sync
+from search_spaces.files.durable.writing import append, storage_errors, sync
 from search_spaces.files.strict_json import JsonError, parse_json
 
 

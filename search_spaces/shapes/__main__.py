@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from PIL import Image
 
-from search_spaces.files.durable import PlaceError, sweep_beside, whole
+from search_spaces.files.durable.writing import PlaceError, sweep_beside, whole
 from search_spaces.shapes.renderer import render
 from search_spaces.shapes.scenes import caption_of, is_held_out, sample_scene
 

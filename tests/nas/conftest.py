@@ -8,7 +8,7 @@ import torch
 from diffusers import UNet2DConditionModel
 
 import nas.export.write
-from nas.evaluation.clip_model import ClipModel
+from nas.evaluation.clip.model import ClipModel
 from nas.export.verify import verify
 from nas.pipelines.folder import PipelineParts
 from nas.pipelines.model_folder import ModelFolder

@@ -14,7 +14,7 @@ import pytest
 from latency import write_table
 from latency.figures.canvas import new_figure, write_figure
 from nas.drawing.grid import write_grid
-from search_spaces.files.durable import sweep_beside
+from search_spaces.files.durable.writing import sweep_beside
 from search_spaces.shapes.__main__ import write_pictures
 from tests.nas.searching import exit_code
 from tests.nas.synthetic import shapes_space, synthetic_table

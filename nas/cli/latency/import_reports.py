@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from latency.trust.interpolation import Fill
-from nas.cli.errors import user_errors
 from nas.cli.latency.validate import print_findings
-from nas.cli.screen import say
-from search_spaces.files.durable import check_writable
+from nas.cli.screen.console import say
+from nas.cli.screen.errors import user_errors
+from search_spaces.files.durable.writing import check_writable
 from search_spaces.files.user_error import UserError
 
 if TYPE_CHECKING:

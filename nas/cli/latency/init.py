@@ -7,8 +7,6 @@ import typer
 
 from latency.blocks.models import Attention, latency_model
 from latency.pricing.scenario import Dtype
-from nas.cli.errors import user_errors
-from nas.cli.formats import MAX_SEED
 from nas.cli.latency.options import (
     AttentionOption,
     BaseModelOption,
@@ -22,7 +20,9 @@ from nas.cli.latency.options import (
     WidthOption,
 )
 from nas.cli.latency.progress import latency_progress
-from nas.cli.screen import say
+from nas.cli.screen.console import say
+from nas.cli.screen.errors import user_errors
+from nas.cli.screen.formats import MAX_SEED
 from search_spaces.files.user_error import UserError
 from search_spaces.unet_space import DEFAULT_MAX_COPIES
 
@@ -64,7 +64,7 @@ def init(
     from latency.exporters.cache import ExportCache, default_cache_folder
     from latency.kits.kit import write_kit
     from latency.kits.manifest import MANIFEST_NAME
-    from search_spaces.files.durable import settled_file
+    from search_spaces.files.durable.writing import settled_file
 
     exporters = [_exporter(name.strip()) for name in formats.split(",")]
     for exporter in exporters:

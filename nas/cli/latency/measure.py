@@ -8,8 +8,6 @@ import typer
 from latency.backends.registry import BackendName, make_backend
 from latency.blocks.models import Attention, latency_model
 from latency.pricing.scenario import Dtype
-from nas.cli.errors import user_errors
-from nas.cli.formats import MAX_SEED
 from nas.cli.latency.options import (
     AttentionOption,
     BaseModelOption,
@@ -25,8 +23,10 @@ from nas.cli.latency.options import (
 )
 from nas.cli.latency.progress import latency_progress
 from nas.cli.latency.sentences import check_lines
-from nas.cli.screen import say
-from search_spaces.files.durable import check_writable
+from nas.cli.screen.console import say
+from nas.cli.screen.errors import user_errors
+from nas.cli.screen.formats import MAX_SEED
+from search_spaces.files.durable.writing import check_writable
 from search_spaces.unet_space import DEFAULT_MAX_COPIES
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
-from nas.cli.screen import Screen, in_one_line
+from nas.cli.screen.console import Screen, in_one_line
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID

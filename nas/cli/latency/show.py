@@ -9,10 +9,10 @@ import typer
 
 from latency.blocks.models import latency_model
 from latency.pricing.prediction import Guidance
-from nas.cli.errors import user_errors
-from nas.cli.formats import TableFormat
 from nas.cli.latency.sentences import check_lines
-from nas.cli.screen import Screen, in_one_line, say
+from nas.cli.screen.console import Screen, in_one_line, say
+from nas.cli.screen.errors import user_errors
+from nas.cli.screen.formats import TableFormat
 from search_spaces.files.user_error import UserError
 
 if TYPE_CHECKING:

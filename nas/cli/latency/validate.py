@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from latency.blocks.models import latency_model
-from nas.cli.errors import user_errors
-from nas.cli.formats import FindingsFormat
 from nas.cli.latency.options import MaxCopiesOption
-from nas.cli.screen import say
+from nas.cli.screen.console import say
+from nas.cli.screen.errors import user_errors
+from nas.cli.screen.formats import FindingsFormat
 from search_spaces.unet_space import DEFAULT_MAX_COPIES
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from latency.measuring.stage_times import StageTime, StageTimer
 from nas.cli.app import app
 from nas.drawing.draw import DrawingSettings, draw
 from nas.drawing.grid import CAPTION_PX, GAP_PX, TILE_PX, write_grid
-from nas.pipelines.compute_check import check_dtype
+from nas.pipelines.computing.compute_check import check_dtype
 from nas.pipelines.model_folder import ModelFolder
 from search_spaces.shapes import PIPELINE_DIR
 from tests.folders import write_pipeline

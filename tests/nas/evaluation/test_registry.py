@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from latency.plugins import PluginError
-from nas.evaluation.clip_judge import ClipJudge
+from nas.evaluation.clip.judge import ClipJudge
 from nas.evaluation.door import Declaration, ScoreError, check_numbers
 from nas.evaluation.output_change import OutputChange
 from nas.evaluation.registry import make_score

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from transformers import AutoTokenizer
 
-from nas.evaluation.clip_model import ClipModel, check_clip_name
+from nas.evaluation.clip.model import ClipModel, check_clip_name
 from nas.pipelines.convert import convert_checkpoint
 from nas.pipelines.folder import PipelineParts, load_pipeline
 from nas.pipelines.model_folder import ModelFolder

@@ -53,7 +53,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 OFFLINE = """
 import sys
-from nas.cli.errors import user_errors
+from nas.cli.screen.errors import user_errors
 from nas.pipelines.source import local_folder
 variant = sys.argv[2] or None
 user_errors(lambda: print(local_folder(sys.argv[1], variant=variant, weights=sys.argv[3] == "weights")))()

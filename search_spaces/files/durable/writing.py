@@ -2,8 +2,8 @@
 
 What is to stand at a path is written to a part beside it, brought to the disk, and renamed; a failure removes the part.
 A folder that is replaced is first renamed aside, and deleted when the new one stands. What a killed process left is
-told from what a living one is writing (`search_spaces.files.parts`): parts of the dead are removed, and a folder that
-one of them had set aside is put back. Whatever the disk refuses is one error, `StorageError`.
+told from what a living one is writing (`search_spaces.files.durable.parts`): parts of the dead are removed, and a
+folder that one of them had set aside is put back. Whatever the disk refuses is one error, `StorageError`.
 """
 
 import errno
@@ -15,9 +15,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from search_spaces.files import parts
-from search_spaces.files.disk import StorageError, remove, storage_errors, sync, sync_tree
-from search_spaces.files.parts import LeftoverWarning, aside, is_part, part_of, sweep
+from search_spaces.files.durable import parts
+from search_spaces.files.durable.disk import StorageError, remove, storage_errors, sync, sync_tree
+from search_spaces.files.durable.parts import LeftoverWarning, aside, is_part, part_of, sweep
 from search_spaces.files.user_error import UserError
 
 __all__ = [

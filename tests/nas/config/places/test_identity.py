@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from nas.config.places import is_place, without_places
+from nas.config.places.identity import is_place, without_places
 from nas.config.sections import identity, placed_identity
 
 CONFIG: dict[str, Any] = {

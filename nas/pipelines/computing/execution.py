@@ -103,7 +103,7 @@ class Execution:
         """
         import torch
 
-        from nas.pipelines.compute_check import check_dtype
+        from nas.pipelines.computing.compute_check import check_dtype
 
         check_device(self.device, name="execution.device")
         if self.precision is not Dtype.FLOAT32:

@@ -10,10 +10,10 @@ from jaxtyping import Float
 from open_clip.transform import PreprocessCfg
 from torch import Tensor
 
-from nas.evaluation.clip_folder import CONFIG, WEIGHTS, check_clip_folder, check_clip_size, clip_folder_digest
-from nas.evaluation.clip_preprocessing import preprocessing
-from nas.evaluation.clip_tokenizer import ClipTokenizer
-from nas.evaluation.clip_weights import clip_weights
+from nas.evaluation.clip.folder import CONFIG, WEIGHTS, check_clip_folder, check_clip_size, clip_folder_digest
+from nas.evaluation.clip.preprocessing import preprocessing
+from nas.evaluation.clip.tokenizer import ClipTokenizer
+from nas.evaluation.clip.weights import clip_weights
 from search_spaces.files.digests import digest_of, folder_digest, sha256_of
 from search_spaces.files.user_error import UserError
 from search_spaces.folders.checked_loading import check_finite, faults_told

@@ -19,8 +19,8 @@ from torch import Tensor
 from torchvision.transforms import Compose
 from torchvision.transforms import functional as F
 
-from nas.evaluation.clip_folder import CONFIG
-from nas.evaluation.clip_weights import clip_weights
+from nas.evaluation.clip.folder import CONFIG
+from nas.evaluation.clip.weights import clip_weights
 from search_spaces.files.strict_json import read_json_object
 from search_spaces.files.user_error import UserError
 

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from search_spaces.files.locks import locked
+from search_spaces.files.durable.locks import locked
 
 HOLDS = """
 import sys
 from pathlib import Path
-from search_spaces.files.locks import locked
+from search_spaces.files.durable.locks import locked
 assert locked(Path(sys.argv[1])) is not None
 print("locked", flush=True)
 sys.stdin.read()

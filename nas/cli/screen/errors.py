@@ -19,7 +19,7 @@ from typing import Any, Final, ParamSpec, TypeVar
 
 import typer
 
-from nas.cli.screen import CheckedOutput, say, speakable
+from nas.cli.screen.console import CheckedOutput, say, speakable
 from search_spaces.files.paths import local_path
 from search_spaces.files.user_error import PluginError, UserError
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from safetensors import SafetensorError
 
-from search_spaces.files.durable import (
+from search_spaces.files.durable.writing import (
     LeftoverWarning,
     PlaceError,
     StorageError,
@@ -185,7 +185,7 @@ def test_what_is_set_aside_replaces_what_was_set_aside_before(tmp_path: Path) ->
 LEAVES_PARTS = """
 import os, signal, sys
 from pathlib import Path
-from search_spaces.files.durable import whole, whole_once
+from search_spaces.files.durable.writing import whole, whole_once
 with whole(Path(sys.argv[1]) / "a" / "file") as file, whole_once(Path(sys.argv[1]) / "b") as other:
     file.write_text("half"); other.write_text("half")
     with whole(Path(sys.argv[1]) / "folder") as folder:
@@ -226,7 +226,7 @@ def test_parts_are_swept_when_who_wrote_them_is_dead_and_not_before(tmp_path: Pa
 REPLACES = """
 import os, signal, sys
 from pathlib import Path
-from search_spaces.files.durable import whole
+from search_spaces.files.durable.writing import whole
 place, how, step = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 
 def step_by_step(event, arguments):

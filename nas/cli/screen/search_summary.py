@@ -5,8 +5,8 @@ from pathlib import Path
 
 from rich.table import Table
 
-from nas.cli.formats import score_label
-from nas.cli.screen import Screen
+from nas.cli.screen.console import Screen
+from nas.cli.screen.formats import score_label
 from nas.config.experiment import Experiment
 from nas.evaluation.settings import CLIP
 from nas.runs.comparison import Comparison, compared

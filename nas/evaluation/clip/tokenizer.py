@@ -7,7 +7,7 @@ import open_clip
 from jaxtyping import Int
 from torch import Tensor
 
-from nas.evaluation.clip_folder import check_clip_folder
+from nas.evaluation.clip.folder import check_clip_folder
 from search_spaces.folders.checked_loading import faults_told
 from search_spaces.folders.weight_files import ModelFolderError
 

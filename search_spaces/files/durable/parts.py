@@ -17,8 +17,8 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import Final
 
-from search_spaces.files.disk import remove, storage_errors
-from search_spaces.files.locks import Lock, locked
+from search_spaces.files.durable.disk import remove, storage_errors
+from search_spaces.files.durable.locks import Lock, locked
 
 _PART: Final = re.compile(r"(?P<name>.+)\.(?P<host>[^.]*)-(?P<token>[a-z0-9_]+)\.part")
 _HOST: Final = platform.node().partition(".")[0]

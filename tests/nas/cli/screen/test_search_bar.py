@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from nas.cli.screen import Screen
-from nas.cli.search_bar import SearchBar
+from nas.cli.screen.console import Screen
+from nas.cli.screen.search_bar import SearchBar
 from nas.scores.intervals import Interval
 from nas.search.cost import Pace, Work
 from nas.search.outlook import Outlook

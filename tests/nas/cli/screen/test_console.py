@@ -15,8 +15,8 @@ from rich.table import Table
 from typer.testing import CliRunner
 
 import nas.cli
-from nas.cli.errors import user_errors
-from nas.cli.screen import CheckedOutput, OutputError, Screen, in_one_line, say, speakable, styled
+from nas.cli.screen.console import CheckedOutput, OutputError, Screen, in_one_line, say, speakable, styled
+from nas.cli.screen.errors import user_errors
 
 EVIL = "a[/x][bold]b[/bold][link=https://e.example]c[/link] :smile: \x1b]0;title\x07\x1b[31m\x9b2J\u202egpj.exe"
 SPELLED = "a[/x][bold]b[/bold][link=https://e.example]c[/link] :smile: \\x1b]0;title\\x07\\x1b[31m\\x9b2J\\u202egpj.exe"
@@ -79,7 +79,7 @@ def test_nothing_in_the_command_line_prints_but_through_the_screen() -> None:
                 case ast.Call(func=ast.Name(id="TextColumn"), keywords=keywords):
                     if not any(keyword.arg == "markup" for keyword in keywords):
                         strangers.append(f"{path.name}: {ast.unparse(node)}")
-    assert not strangers, "use nas.cli.screen"
+    assert not strangers, "use nas.cli.screen.console"
 
 
 class Full(io.StringIO):

@@ -16,11 +16,11 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 from torchmetrics.multimodal import CLIPScore
 
-from nas.evaluation.clip_judge import ClipJudge
-from nas.evaluation.clip_model import ClipModel, check_clip_name, clip_digest
-from nas.evaluation.clip_preprocessing import preprocess_of
-from nas.evaluation.clip_tokenizer import ClipTokenizer
-from nas.evaluation.clip_weights import clip_weights
+from nas.evaluation.clip.judge import ClipJudge
+from nas.evaluation.clip.model import ClipModel, check_clip_name, clip_digest
+from nas.evaluation.clip.preprocessing import preprocess_of
+from nas.evaluation.clip.tokenizer import ClipTokenizer
+from nas.evaluation.clip.weights import clip_weights
 from nas.evaluation.setting import ScoreSetting
 from nas.pipelines.model_folder import ModelFolder
 from nas.pipelines.protocol import SamplingProtocol

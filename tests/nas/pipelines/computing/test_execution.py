@@ -11,10 +11,10 @@ from diffusers.models.attention import BasicTransformerBlock
 from diffusers.models.resnet import ResnetBlock2D
 
 from latency.pricing.scenario import Dtype
-from nas.evaluation.clip_judge import ClipJudge
+from nas.evaluation.clip.judge import ClipJudge
 from nas.evaluation.evaluator import Evaluator
 from nas.evaluation.setting import ScoreSetting
-from nas.pipelines.execution import Execution, check_device
+from nas.pipelines.computing.execution import Execution, check_device
 from nas.pipelines.model_folder import ModelFolder
 from nas.pipelines.protocol import SamplingProtocol
 from nas.scores.prompts import ValidationSet

@@ -9,8 +9,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from nas.cli.errors import logged_in, user_errors
-from search_spaces.files.durable import StorageError
+from nas.cli.screen.errors import logged_in, user_errors
+from search_spaces.files.durable.writing import StorageError
 from search_spaces.files.user_error import PluginError, UserError
 
 
@@ -132,8 +132,8 @@ def test_an_interrupted_command_ends_with_130_and_no_traceback() -> None:
 WARNS = """
 import warnings
 import typer
-from search_spaces.files.durable import LeftoverWarning
-from nas.cli.errors import user_errors
+from search_spaces.files.durable.writing import LeftoverWarning
+from nas.cli.screen.errors import user_errors
 
 @user_errors
 def command():

@@ -10,7 +10,7 @@ from typing import Final, Self
 
 from rich.progress import BarColumn, Progress, TextColumn
 
-from nas.cli.screen import Screen, in_one_line
+from nas.cli.screen.console import Screen, in_one_line
 from nas.search.outlook import Outlook
 from nas.search.progress import Progress as SearchProgress
 from nas.search.progress import RoundDone

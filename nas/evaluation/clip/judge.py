@@ -9,8 +9,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from nas.evaluation.clip_model import ClipModel, check_clip_name, clip_digest
-from nas.evaluation.clip_preprocessing import preprocess_of
+from nas.evaluation.clip.model import ClipModel, check_clip_name, clip_digest
+from nas.evaluation.clip.preprocessing import preprocess_of
 from nas.evaluation.setting import ScoreSetting
 from nas.evaluation.settings import CLIP
 

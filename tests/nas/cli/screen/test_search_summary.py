@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from nas.algorithms.steps import StopReason
-from nas.cli.search_summary import noise, score_lines
+from nas.cli.screen.search_summary import noise, score_lines
 from nas.runs.comparison import Comparison
 from nas.runs.spec import FoundArchitecture
 from nas.scores.intervals import Interval

@@ -9,8 +9,8 @@ import pytest
 import torch
 from diffusers import UNet2DConditionModel
 
-from nas.evaluation.clip_judge import ClipJudge
-from nas.evaluation.clip_model import ClipModel
+from nas.evaluation.clip.judge import ClipJudge
+from nas.evaluation.clip.model import ClipModel
 from nas.evaluation.door import Score
 from nas.evaluation.evaluator import Evaluator
 from nas.evaluation.setting import ScoreSetting

@@ -1,0 +1,1 @@
+"""How a device computes: types, compiled blocks, numbers that are not finite."""
