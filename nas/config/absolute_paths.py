@@ -11,7 +11,7 @@ from latency.sources.registry import source_door
 from nas.config.places.bundled import bundled
 from nas.config.sections import ExperimentConfig
 from nas.evaluation.settings import is_tag
-from nas.pipelines.source import is_hub_reference
+from nas.pipelines.source import check_reference, is_hub_reference
 from search_spaces.files.paths import PathError, local_path
 from search_spaces.known.architectures import BASE_CONFIGS, KNOWN_ARCHITECTURES
 
@@ -55,7 +55,12 @@ def with_absolute_paths(config: ExperimentConfig, /, *, absolute: Absolute) -> E
     Args:
         config: The config.
         absolute: What a path means, by the dotted key of its setting.
+
+    Raises:
+        ModelFolderError: A repository of the hub that is not spelled as one.
     """
+    if is_hub_reference(config.model):
+        check_reference(str(config.model))
     clip, search = config.clip, config.search
     if clip is not None and clip.pretrained is None:
         clip = replace(clip, model=str(absolute("clip.model", Path(clip.model))))

@@ -114,7 +114,11 @@ def _check_costs(
     """
     space.check(architecture)
     check_base(spec, space=space, name=spec["base"]["model"] if isinstance(spec.get("base"), dict) else "", path=path)
-    own: dict[str, float] = {"num_params": space.num_params(architecture), "num_macs": space.num_macs(architecture)}
+    tokens = spec.get("context_tokens", DEFAULT_CONTEXT_TOKENS)  # 0.1.0 counted at the default, whatever the model
+    own: dict[str, float] = {
+        "num_params": space.num_params(architecture),
+        "num_macs": space.num_macs(architecture, context_tokens=tokens),
+    }
     if price_ms is not None:
         own |= {"base_latency_ms": price_ms(space.base), "predicted_latency_ms": price_ms(architecture)}
     if wrong := [

@@ -102,12 +102,22 @@ def file_patterns(*, variant: str | None, weights: bool) -> list[str]:
     return patterns
 
 
-def _snapshot(reference: str, *, variant: str | None, weights: bool) -> Path:
+def check_reference(reference: str, /) -> re.Match[str]:
+    """Check how a reference to a repository is spelled; name and revision of the match are its parts.
+
+    Raises:
+        ModelFolderError: It is spelled in another way.
+    """
     found = _REFERENCE.fullmatch(reference)
     if found is None:
         raise ModelFolderError(
             f"a model of the hub is named {HUB}ORG/NAME or {HUB}ORG/NAME@REVISION, got {reference!r}"
         )
+    return found
+
+
+def _snapshot(reference: str, *, variant: str | None, weights: bool) -> Path:
+    found = check_reference(reference)
     from huggingface_hub import snapshot_download
 
     try:

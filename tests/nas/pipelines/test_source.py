@@ -78,7 +78,7 @@ def test_a_folder_is_itself(tmp_path: Path) -> None:
 
 
 def test_what_is_no_folder_is_named_with_what_helps(tmp_path: Path) -> None:
-    with pytest.raises(ModelFolderError, match=r"there is no model folder .*absent; give .* or hub:ORG/NAME"):
+    with pytest.raises(ModelFolderError, match=r"there is no model folder .*absent; give .* or shapes, which is"):
         local_folder(tmp_path / "absent")
     file = tmp_path / "model.safetensors"
     file.touch()

@@ -61,10 +61,7 @@ def test_a_head_node_without_a_gpu_drives_workers_that_have_one(experiment: Path
 @pytest.mark.parametrize(
     ("overrides", "law"),
     [
-        (
-            CLUSTER,
-            r"`robust_training.device` \(null = `execution.device`\), is 'cuda', but torch \S+ sees no CUDA device",
-        ),
+        (CLUSTER, r"^`robust_training.device` is 'cuda', but torch \S+ sees no CUDA device here; choose cpu"),
         (["execution.device=cuda"], "`execution.device` is 'cuda', but torch .* sees no CUDA device here"),
         (["robust_training.device=cuda"], "one process holds one model"),
     ],
