@@ -86,7 +86,7 @@ def config_digest(alike: Sequence[Mapping[str, Any]], /, *, recorded: Container[
 
     Args:
         alike: The config as plain values, and every other that the run had that differs in places alone.
-        recorded: Digests of configs that the run has written. Up to version 0.2 they covered places: one of those stays
+        recorded: Digests of configs that the run has written. Up to 0.1.0 they covered places: one of those stays
             what it is if any of the configs has it.
     """
     now = digest_of(identity(alike[-1]))
