@@ -1,8 +1,8 @@
 """Scores on disk by content: what was scored once is never generated again, neither after a resume nor elsewhere.
 
 The key is what the scores depend on: weights, architecture, protocol (how pictures are made and judged), and the
-chunk's prompts in their order. Nothing else counts: a search with more prompts or for another device finds every chunk
-that it shares, and many searches may use one store at once. The first value written for a key stays.
+chunk's prompts in their order. Nothing else counts: a search of the same prompts for another device finds every chunk,
+and many searches may use one store at once. The first value written for a key stays.
 
     store.json <weights>/<architecture>-<protocol>-<prompts>.scores.parquet (and .pictures.parquet)
 

@@ -145,7 +145,7 @@ def test_a_single_error_would_show_too_little() -> None:
 
 @pytest.mark.parametrize("num_prompts", [32, 128, 512])
 @pytest.mark.parametrize("family", FAMILIES)
-def test_a_verdictseldom_chooses_another_group_than_exhaustive_scoring(family: Family, num_prompts: int) -> None:
+def test_a_race_seldom_chooses_another_group_than_exhaustive_scoring(family: Family, num_prompts: int) -> None:
     num_races = (
         124 if family is zero_inflated else NUM_RACES
     )  # it errs now and then: two of 124 show as much as none of 60
@@ -192,7 +192,7 @@ def test_more_indifference_needs_fewer_pictures() -> None:
 
 @given(SEEDS, st.floats(0, 1), st.floats(0, 1))
 @settings(max_examples=50, deadline=None)
-def test_two_contestants_never_verdictlonger_for_more_indifference(seed: int, one: float, other: float) -> None:
+def test_two_contestants_never_race_longer_for_more_indifference(seed: int, one: float, other: float) -> None:
     losses = np.random.default_rng(seed).normal([[0.0], [0.1]], 1, (2, 128))
     used = [
         race(losses, np.ones(2), num_places=1, settings=RacingSettings(indifference=indifference)).num_prompts[0]
@@ -206,7 +206,7 @@ def test_two_contestants_never_verdictlonger_for_more_indifference(seed: int, on
 
 @given(SEEDS, st.integers(1, 12), st.integers(1, 40), st.integers(1, 6), st.booleans(), st.sampled_from(Direction))
 @settings(max_examples=60, deadline=None)
-def test_a_verdictthat_is_never_sure_is_exhaustive_scoring(
+def test_a_race_that_is_never_sure_is_exhaustive_scoring(
     seed: int, num: int, num_prompts: int, num_places: int, ordered: bool, direction: Direction
 ) -> None:
     rng = np.random.default_rng(seed)
@@ -218,7 +218,7 @@ def test_a_verdictthat_is_never_sure_is_exhaustive_scoring(
 
 @given(SEEDS, st.booleans(), st.sampled_from(Direction), st.floats(0, 0.1))
 @settings(max_examples=60, deadline=None)
-def test_a_verdictends_with_full_places_and_bounded_pictures(
+def test_a_race_ends_with_full_places_and_bounded_pictures(
     seed: int, ordered: bool, direction: Direction, latency_error: float
 ) -> None:
     rng = np.random.default_rng(seed)
@@ -297,7 +297,7 @@ def test_the_reference_ranks_as_value_scores_do() -> None:
 # --- zeros, ties, edges
 
 
-def test_the_harmful_leave_at_once_and_equals_verdictto_the_end() -> None:
+def test_the_harmful_leave_at_once_and_equals_race_to_the_end() -> None:
     losses = np.random.default_rng(0).exponential([[0.0], [0.0], [0.0], [1.0], [1.0]], (5, 64))
     verdict = race(losses, np.array([1.0, 0.5, 2.0, 1.0, 1.0]), num_places=2)
     assert verdict.selected == (0, 1)
@@ -305,7 +305,7 @@ def test_the_harmful_leave_at_once_and_equals_verdictto_the_end() -> None:
     assert verdict.ties == ((0, 2), (1, 2))
 
 
-def test_indifference_ends_a_verdictof_equals() -> None:
+def test_indifference_ends_a_race_of_equals() -> None:
     losses = np.random.default_rng(0).exponential([[0.0], [0.0], [0.0], [1.0], [1.0]], (5, 64))
     verdict = race(losses, np.ones(5), num_places=2, settings=RacingSettings(indifference=0.001))
     assert verdict.selected == (0, 1)
@@ -338,7 +338,7 @@ def test_who_saves_nothing_is_never_scored() -> None:
     assert Race({}, num_prompts=8, chunk_size=8, num_places=1).finished
 
 
-def test_a_verdicttakes_actions() -> None:
+def test_a_race_takes_actions() -> None:
     actions = [Action.parse("-resnet[mid,0]"), Action.parse("-resnet[mid,1]")]
     racing = Race(dict.fromkeys(actions, 1.0), num_prompts=8, chunk_size=4, num_places=1)
     look = racing.next_look()
@@ -397,7 +397,7 @@ def test_settings_are_checked(options: Mapping[str, Any], message: str) -> None:
         ({"latency_error": 1.0}, r"`latency_error` is relative and must lie in \[0, 1\), but got 1.0"),
     ],
 )
-def test_a_verdictchecks_what_it_is_about(options: Mapping[str, Any], message: str) -> None:
+def test_a_race_checks_what_it_is_about(options: Mapping[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Race({0: 1.0}, **{"num_prompts": 8, "chunk_size": 4, "num_places": 1, **options})
 
