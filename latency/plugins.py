@@ -11,13 +11,9 @@ from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from typing import Generic, TypeVar
 
-from search_spaces.files.user_error import UserError
+from search_spaces.files.user_error import PluginError
 
 K = TypeVar("K")
-
-
-class PluginError(UserError):
-    """A name that nothing stands behind, or a plugin that was asked for and is broken."""
 
 
 class PluginWarning(UserWarning):

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from latency.backends.backend import Backend, BackendKind, BackendSettings
-from latency.plugins import Door, PluginError, instance_of, missing_members
-from search_spaces.files.user_error import UserError
+from latency.plugins import Door, instance_of, missing_members
+from search_spaces.files.user_error import PluginError, UserError
 
 if TYPE_CHECKING:
     from latency.exporters.cache import ExportCache

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from latency.documents.plain_values import strangers, validated
-from latency.plugins import PluginError, missing_members
+from latency.plugins import missing_members
 from latency.pricing.source import LatencySource
-from search_spaces.files.user_error import UserError
+from search_spaces.files.user_error import PluginError, UserError
 
 S = TypeVar("S")
 

@@ -5,12 +5,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from latency.plugins import Door, PluginError
+from latency.plugins import Door
 from nas.evaluation.clip.judge import ClipJudge
 from nas.evaluation.door import Declaration, Score, ScoreError, ScoreFactory
 from nas.evaluation.output_change import OutputChange
 from nas.evaluation.setting import ScoreSetting
 from nas.evaluation.settings import CLIP
+from search_spaces.files.user_error import PluginError
 
 GROUP: Final = "nas.scores"
 BUILT_IN: Final[Mapping[str, ScoreFactory]] = {CLIP: ClipJudge, OutputChange.name: OutputChange}
@@ -49,7 +50,7 @@ def make_score(name: str, /, *, settings: Mapping[str, Any], setting: ScoreSetti
         raise ScoreError(
             f"the score `{name}` takes the settings {', '.join(taken) or '(none)'}, but got "
             f"{', '.join(settings) or 'none'} ({error}); correct `score.settings`"
-        ) from error
+        ) from None
     score = factory(setting, **settings)
     declared = Declaration.of(score)
     if declared.name != name:

@@ -1,12 +1,14 @@
-"""Checkpoints: a round's architecture and weights in one folder, which say what they belong to and whether they are sound.
+"""Checkpoints: a round's architecture and weights in one folder, which say what they belong to and that they are sound.
 
     round-003/architecture.json weights.safetensors
 
 The weights' header holds their digest, their origin (round and job, digests of what they were trained from), and a seal
-over these and over every tensor's name, type and shape. Checkpoints of versions without a seal hold the digest alone.
-"""  # noqa: E501
+over these and over every tensor's name, type and shape. All stands in one text, since safetensors writes the entries of
+a header in any order, and equal searches write equal files. Checkpoints of 0.1.0 hold the digest alone.
+"""
 
 import hashlib
+import json
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,9 +22,11 @@ from safetensors.torch import save_file
 from search_spaces.architecture import Architecture
 from search_spaces.files.digests import digest_of
 from search_spaces.files.durable.writing import set_aside, whole
+from search_spaces.files.strict_json import JsonError, parse_json
 from search_spaces.files.user_error import UserError
 
-_DIGEST: Final = "weights_digest"  # in the weights' own header
+_SELF: Final = "checkpoint"  # in the weights' own header: a JSON object
+_DIGEST: Final = "weights_digest"
 _SEAL: Final = "seal"
 
 
@@ -59,7 +63,7 @@ def write_checkpoint(
     with whole(folder) as part:
         part.mkdir()
         (part / "architecture.json").write_text(architecture.to_json() + "\n", encoding="utf-8")
-        save_file(tensors, part / "weights.safetensors", metadata=header)
+        save_file(tensors, part / "weights.safetensors", metadata={_SELF: json.dumps(header, sort_keys=True)})
 
 
 def _apart(weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
@@ -94,8 +98,8 @@ def read_checkpoint(
     try:
         with safe_open(folder / "weights.safetensors", framework="pt") as file:
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  not a mapping
-            header = file.metadata() or {}
-    except (SafetensorError, FileNotFoundError) as error:
+            header = _header(file.metadata() or {})
+    except (SafetensorError, FileNotFoundError, JsonError) as error:
         reason = str(error)
     else:
         reason = _flaw(weights, header, origin)
@@ -113,6 +117,16 @@ def read_checkpoint(
         stacklevel=3,
     )
     return None
+
+
+def _header(metadata: Mapping[str, str]) -> dict[str, str]:
+    """What a checkpoint says of itself."""
+    if _SELF not in metadata:
+        return dict(metadata)
+    header = parse_json(metadata[_SELF])
+    if not isinstance(header, dict):
+        raise JsonError(f"must say what it is in an object, but says {header!r:.80}")
+    return header
 
 
 def _flaw(weights: Mapping[str, torch.Tensor], header: Mapping[str, str], origin: Mapping[str, str]) -> str:

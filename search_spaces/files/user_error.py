@@ -10,7 +10,8 @@ class UserError(ValueError):
 
 
 class PluginError(UserError):
-    """What somebody else's code did behind a door: the user can choose another plugin, its author needs the traceback.
+    """What is wrong behind a door: no plugin of a name, or somebody else's code that is broken or fails.
 
-    The traceback is that of the cause (`raise ... from`); without one, the message says all.
+    The user can choose another plugin, its author needs the traceback: that of the cause (`raise ... from`). Without
+    one, the message says all.
     """

@@ -3,11 +3,11 @@
 import pytest
 
 from latency import MissingRowsError, WorkloadMismatchError, write_table
-from latency.plugins import PluginError
 from latency.pricing.pricer import Pricer
 from latency.sources import SettingsError, SourceKind, make_source
 from latency.sources.kind import SourceContext
 from latency.sources.table import TableSettings
+from search_spaces.files.user_error import PluginError
 from tests.latency.strategies import TOKENS, small_space, table_of
 
 FORMULA = {"model": "small", "device": "phone", "relative_error": 0.1, "ms_per_gmac": 1.0}

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 import torch
 
-from latency.plugins import PluginError
 from nas.evaluation.clip.judge import ClipJudge
 from nas.evaluation.door import Declaration, ScoreError, check_numbers
 from nas.evaluation.output_change import OutputChange
@@ -18,6 +17,7 @@ from nas.evaluation.setting import ScoreSetting
 from nas.pipelines.model_folder import ModelFolder
 from nas.pipelines.protocol import SamplingProtocol
 from nas.scores.prompts import ValidationSet
+from search_spaces.files.user_error import PluginError
 from search_spaces.shapes import OPEN_CLIP_DIR, PIPELINE_DIR
 
 SETTING = ScoreSetting(

@@ -68,7 +68,7 @@ def test_an_error_and_a_warning_spell_what_a_terminal_would_obey() -> None:
 def test_nothing_in_the_command_line_prints_but_through_the_screen() -> None:
     strangers = []
     for path in sorted(Path(nas.cli.__file__).parent.rglob("*.py")):
-        if path.name == "screen.py":
+        if path.name == "console.py":
             continue
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             match node:
