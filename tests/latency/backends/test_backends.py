@@ -3,6 +3,7 @@
 import importlib
 import sys
 import time
+from typing import Any
 
 import numpy as np
 import pytest
@@ -245,7 +246,8 @@ def test_the_reference_kernel_is_the_same_work_in_every_run():
 
 def test_the_host_says_what_it_is():
     assert host_processor()
-    assert available_bytes() is None or available_bytes() > 2**20
+    free = available_bytes()
+    assert free is None or free > 2**20
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
@@ -259,7 +261,7 @@ def test_cuda_without_a_device_is_refused():
     [(10.0, 0.1, 1), (0.5, 0.1, 11), (0.001, 0.1, 52)],
 )
 def test_short_work_on_cuda_is_repeated_until_its_launch_no_longer_counts(true_ms, launch_ms, calls, monkeypatch):
-    done = []
+    done: list[None] = []
 
     def between_events_ms(work, *, times):
         for _ in range(times):
@@ -280,7 +282,8 @@ def test_cuda_gives_the_cpus_output_and_positive_times(mode, tiny_calls):
     on_device = ModuleCall(module=call.module.to("cuda"), args=tuple(a.to("cuda") for a in call.args))
     with backend.session():
         run = backend.prepare(on_device)
-        output = run().cpu()
+        output: Any = run()
+        output = output.cpu()
         assert backend.clock.elapsed_ms(run) > 0
         assert backend.clock.elapsed_ms(backend.reference()) > 0
         expected = call.module.to("cpu")(*call.args)

@@ -4,6 +4,7 @@ import io
 import json
 from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import pytest
@@ -154,7 +155,9 @@ def test_a_missing_file_says_how_to_make_one(tmp_path):
 
 
 def with_sum(ratio):
-    whole = replace(TABLE.end_to_end, **dict.fromkeys(("median_ms", "p10_ms", "p90_ms"), TABLE.base_ms / ratio))
+    assert TABLE.end_to_end is not None
+    times: dict[str, Any] = dict.fromkeys(("median_ms", "p10_ms", "p90_ms"), TABLE.base_ms / ratio)
+    whole = replace(TABLE.end_to_end, **times)
     return replace(TABLE, end_to_end=whole, check=Check(sum_over_end_to_end=ratio))
 
 

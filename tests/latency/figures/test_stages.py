@@ -1,11 +1,14 @@
 """Pictures show the numbers that they are made of."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from matplotlib.colors import to_hex
 from matplotlib.container import BarContainer
+from matplotlib.patches import Rectangle
 
 from latency.blocks.subnetworks import random_architectures
 from latency.figures.calibration import calibration_figure
@@ -26,7 +29,7 @@ from tests.latency.strategies import TOKENS, small_space, table_of
 SPACE = small_space()
 TABLE = table_of(SPACE)
 PREDICTION = TABLE.predict(SPACE.sites(SPACE.base, context_tokens=TOKENS))
-ABOUT = {"device": TABLE.device, "runtime": TABLE.runtime}
+ABOUT: dict[str, Any] = {"device": TABLE.device, "runtime": TABLE.runtime}
 
 
 def test_stages_hold_everything_once():
@@ -37,7 +40,8 @@ def test_stages_hold_everything_once():
 
 def test_a_stages_bar_is_as_high_as_its_milliseconds():
     (axes,) = stage_figure(PREDICTION, space=SPACE, **ABOUT).axes
-    assert sum(bar.get_height() for bar in axes.patches) == pytest.approx(PREDICTION.total_ms)
+    bars = cast(Iterable[Rectangle], axes.patches)
+    assert sum(bar.get_height() for bar in bars) == pytest.approx(PREDICTION.total_ms)
     assert axes.get_title() == f"{PREDICTION.total_ms:.1f} ms on phone, engine 1.0"
 
 
@@ -49,6 +53,7 @@ def test_every_block_has_its_bar_in_its_colour_and_every_stage_its_name():
         COLOURS[SHOWN.get(block.kind, OTHER)] for block in PREDICTION.breakdown
     ]
     assert [text.get_text().split("\n")[0] for text in axes.texts] == ["Down-1", "Down-2", "Mid", "Up-1", "Up-2"]
+    assert bars.errorbar is not None
     (lines,) = bars.errorbar[2]
     reached = [(segment[0][1], segment[1][1]) for segment in lines.get_segments()]
     assert reached == [pytest.approx((block.p10_ms, block.p90_ms)) for block in PREDICTION.breakdown]

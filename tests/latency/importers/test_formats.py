@@ -1,6 +1,7 @@
 """Formats without a sample, and what each format refuses."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -89,7 +90,7 @@ def test_coreml_marks_parts_as_estimated():
     assert (whole.median_ms, whole.num_samples, whole.estimated) == (2.0, 3, False)
     _, parts = read_report(document("x.json", [{"name": n, "measurement": measurement(1.0)} for n in "ab"]))
     assert [(part.key, part.estimated) for part in parts] == [("a", True), ("b", True)]
-    changed = measurement(2.0, 2.1, 1.9)
+    changed: dict[str, Any] = measurement(2.0, 2.1, 1.9)
     changed["statistics"]["median"] = 2000.0
     assert "must be that of the samples" in refused(document("x.json", changed))
 

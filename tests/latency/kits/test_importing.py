@@ -1,5 +1,6 @@
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -21,7 +22,7 @@ BLOCK, OTHER = (
 
 
 def imported(*reports, of=MANIFEST, **settings):
-    defaults = {"device": Device(name="phone"), "runtime_version": "1.0", "runtime_name": "engine"}
+    defaults: dict[str, Any] = {"device": Device(name="phone"), "runtime_version": "1.0", "runtime_name": "engine"}
     return import_table(of, reports, **(defaults | settings))
 
 
@@ -95,7 +96,7 @@ def replace_name(report, name):
 
 def test_a_trace_of_many_keys_and_a_map():
     small = manifest(whole_models=())
-    spans = [
+    spans: list[dict[str, Any]] = [
         {
             "cat": "user_annotation",
             "name": f"block:{block.file}",

@@ -9,7 +9,7 @@ import pytest
 from diffusers.models.attention_processor import AttnProcessor, AttnProcessor2_0
 
 from latency import Device
-from latency.blocks.tasks import workload_of
+from latency.blocks.tasks import Task, workload_of
 from latency.exporters.cache import weight_files
 from latency.exporters.formats import Converter, ModelFormat
 from latency.importers import read_files
@@ -195,7 +195,7 @@ def test_a_disk_that_is_too_small_is_refused_before_anything_is_exported(
 
 def test_file_names_are_readable_and_differ_even_where_the_name_does_not_say_why():
     space = small_space()
-    tasks = (*space.reachable_signatures(context_tokens=TOKENS), space.base)
+    tasks: tuple[Task, ...] = (*space.reachable_signatures(context_tokens=TOKENS), space.base)
     names = file_names(tasks, suffix=".onnx")
     assert len(set(names.values())) == len(tasks)
     assert names[space.base] == "whole/base.onnx"

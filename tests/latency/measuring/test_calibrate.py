@@ -2,18 +2,20 @@
 
 import gc
 import weakref
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
 from latency.blocks.subnetworks import random_architectures
+from latency.blocks.tasks import PrepareReport, Task
 from latency.measuring.calibrate import measure_models, measured_ms
 from latency.measuring.calibration_log import PairedSamples
 from latency.measuring.measure import measure_table
 from latency.measuring.scenario_log import SampleLogError
 from latency.pricing.scenario import LatencyTableError, Runtime
 from latency.timing.estimator import Samples
-from latency.timing.interleaving import MeasureSettings
+from latency.timing.interleaving import MeasureSettings, RoundReport
 from latency.trust.calibration import calibration_of
 from tests.latency.counting import Counting
 from tests.latency.strategies import TOKENS
@@ -65,7 +67,7 @@ class Holding(Counting):
 
     def __init__(self):
         super().__init__()
-        self.held, self.most, self.discarded = weakref.WeakSet(), 0, []
+        self.held, self.most, self.discarded = weakref.WeakSet[Callable[[], None]](), 0, list[int]()
 
     def prepare(self, call):
         run = super().prepare(call)
@@ -102,7 +104,7 @@ def test_a_killed_calibration_goes_on_with_the_sub_network_that_was_not_finished
         measure(tiny, table, Counting(), num=4, log_file=file, on_round=kill)
     with file.open("a") as lines:
         lines.write('{"arch_id": "12')
-    rounds, told, resumed = [], [], Counting()
+    rounds, told, resumed = list[RoundReport[Task]](), list[PrepareReport](), Counting()
     times = measure(
         tiny, table, resumed, num=4, log_file=file, on_prepare=told.append, on_round=lambda r: rounds.append(r)
     )

@@ -6,14 +6,16 @@ from dataclasses import replace
 import pytest
 import torch
 from diffusers import UNet2DConditionModel
+from torch import nn
 
 from latency.backends.torch_eager import TorchEager
 from latency.blocks.modules import Inputs, NextToNothing, isolated_blocks, whole_model
 from latency.blocks.subnetworks import random_architectures
+from latency.blocks.tasks import PrepareReport, Task
 from latency.measuring.measure import measure_table
 from latency.measuring.scenario_log import SampleLogError
 from latency.pricing.scenario import Runtime
-from latency.timing.interleaving import MeasureSettings
+from latency.timing.interleaving import MeasureSettings, RoundReport
 from search_spaces import BlockKind, space_from_config
 from search_spaces.supernet import Supernet
 from tests.latency.counting import Counting
@@ -45,7 +47,9 @@ def test_every_reachable_signature_has_a_block_that_runs_with_its_own_shapes(sup
             variant = signature.variant or f"{2 * signature.height}x{2 * signature.width}"
             assert "x".join(map(str, size)) == variant
         if signature.kind is BlockKind.CROSS_ATTENTION:
-            assert len(call.module.transformer_blocks) == signature.layers
+            transformers = call.module.transformer_blocks
+            assert isinstance(transformers, nn.ModuleList)
+            assert len(transformers) == signature.layers
         parameters = {p.data_ptr() for p in call.module.parameters()}
         if signature.layers <= 1:
             assert parameters <= {p.data_ptr() for p in supernet.unet.parameters()}, "weights are shared, not copied"
@@ -74,7 +78,7 @@ def test_random_architectures_differ_belong_to_the_space_and_are_seeded(supernet
 
 
 def test_a_measured_table_prices_the_whole_space_and_records_its_scenario(supernet):
-    reports, threads = [], torch.get_num_threads()
+    reports, threads = list[RoundReport[Task]](), torch.get_num_threads()
     table = measure_table(
         supernet, backend=TorchEager(), base_model="tiny", device_name="here", batch=2, context_tokens=TOKENS,
         num_subnetworks=3, on_round=reports.append,
@@ -159,7 +163,7 @@ def test_weights_that_do_not_fit_into_memory_are_refused_before_anything_is_prep
 
 
 def test_what_is_prepared_is_told_before(tiny, tmp_path):
-    told, backend = [], Counting()
+    told, backend = list[PrepareReport](), Counting()
     counted(tiny, backend, None, rounds=1, on_prepare=told.append)
     assert [report.number for report in told] == list(range(1, len(told) + 1))
     assert {report.total for report in told} == {len(told)}

@@ -1,5 +1,6 @@
 import math
 from dataclasses import asdict, replace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -160,7 +161,8 @@ def test_a_table_with_a_key_twice_or_an_edited_row_is_not_born():
     with pytest.raises(LatencyTableError, match=r"rows\[1\]: a key stands once .* rows\[0\] too"):
         LatencyTable(**scenario(), rows=(row(RESNET), row(RESNET, 2.0)))
     table = table_of(SPACE)
-    slower = replace(table.rows[0], **dict.fromkeys(("median_ms", "p90_ms", "mean_ms"), 100.0))
+    times: dict[str, Any] = dict.fromkeys(("median_ms", "p90_ms", "mean_ms"), 100.0)
+    slower = replace(table.rows[0], **times)
     with pytest.raises(LatencyTableError, match=r"`check\.sum_over_end_to_end` must be what rows"):
         replace(table, rows=(slower, *table.rows[1:]))
 

@@ -48,7 +48,7 @@ def source(cache, bench, *, reports=None, **settings):
 
 
 def test_each_architecture_is_measured_once_and_found_again(tmp_path):
-    bench, reports = Bench(), []
+    bench, reports = Bench(), list[str]()
     live = source(tmp_path / "p.jsonl", bench, reports=reports)
     prices = live.prices(SPACE, context_tokens=TOKENS)
     assert bench.num_prepared == 0, "nothing expensive before a price is asked for"

@@ -1,12 +1,14 @@
 """Sources by name, with settings as a config holds them: every problem at once."""
 
+from typing import Any
+
 import pytest
 
 from latency import MissingRowsError, WorkloadMismatchError, write_table
 from latency.pricing.pricer import Pricer
 from latency.sources import SettingsError, SourceKind, make_source
 from latency.sources.kind import SourceContext
-from latency.sources.table import TableSettings
+from latency.sources.table import TableSettings, TableSource
 from search_spaces.files.user_error import PluginError
 from tests.latency.strategies import TOKENS, small_space, table_of
 
@@ -21,6 +23,7 @@ def test_a_table_is_found_from_its_folder_and_prices_as_it_did(tmp_path):
     assert source.digest == table.digest
     assert source.scenario.name == "small"
     assert (source.scenario.device, source.scenario.runtime) == ("phone", "engine")
+    assert source.distrust is not None
     assert "not calibrated" in source.distrust
     space = small_space()
     price = source.prices(space, context_tokens=TOKENS)(space.base)
@@ -34,6 +37,7 @@ def test_a_table_that_does_not_cover_the_space_says_so_before_it_prices(tmp_path
     with pytest.raises(WorkloadMismatchError, match="`context_tokens` must be 5"):
         source.prices(small_space(), context_tokens=5)
     table = table_of(small_space())
+    assert isinstance(source, TableSource)
     gappy = type(source)(table=type(table)(**{n: getattr(table, n) for n in ("device", "runtime", "workload",
         "protocol")}, end_to_end=None, check=None, rows=table.rows[2:]))  # fmt: skip
     with pytest.raises(MissingRowsError, match="2 have no row"):
@@ -73,6 +77,7 @@ def test_a_formula_says_what_it_is_and_its_digest_is_its_numbers(tmp_path):
     other = make_source("formula", settings=FORMULA | {"ms_per_mparam": 1.0}, folder=tmp_path)
     assert source.digest == make_source("formula", settings=dict(reversed(FORMULA.items())), folder=tmp_path).digest
     assert source.digest != other.digest
+    assert source.distrust is not None
     assert "error of 10%" in source.distrust
     space = small_space()
     prices = source.prices(space, context_tokens=TOKENS)
@@ -81,6 +86,6 @@ def test_a_formula_says_what_it_is_and_its_digest_is_its_numbers(tmp_path):
 
 
 def test_a_kind_that_makes_no_source_is_named_with_what_it_lacks(tmp_path):
-    kind = SourceKind(about="half", settings=TableSettings, make=lambda settings, context: settings)
+    kind: SourceKind[Any] = SourceKind(about="half", settings=TableSettings, make=lambda settings, context: settings)
     with pytest.raises(PluginError, match=r"'half' must make .* TableSettings .* lacks digest, distrust, prices, scen"):
         kind.source({"path": "x"}, name="half", context=SourceContext(folder=tmp_path))

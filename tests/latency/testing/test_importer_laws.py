@@ -1,6 +1,7 @@
 """Our own importers keep the laws that plugins inherit, each with a report of its format."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -27,8 +28,8 @@ def greedy(report):
 
 
 def careless(report):
-    return (Reading(**dict.fromkeys(("median_ms", "p10_ms", "p90_ms", "min_ms", "mean_ms"), float(report.text)),
-                    std_ms=0.0, num_samples=1, clock="wall", unit="ms"),)  # fmt: skip
+    times: dict[str, Any] = dict.fromkeys(("median_ms", "p10_ms", "p90_ms", "min_ms", "mean_ms"), float(report.text))
+    return (Reading(**times, std_ms=0.0, num_samples=1, clock="wall", unit="ms"),)
 
 
 @pytest.mark.parametrize(

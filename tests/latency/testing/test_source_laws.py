@@ -2,6 +2,7 @@
 
 import pickle
 from dataclasses import dataclass, field, replace
+from inspect import unwrap
 
 import pytest
 
@@ -133,7 +134,7 @@ def test_a_source_that_breaks_a_law_is_found_out(lie, law):
         "source": source,
         "space": space,
         "prices": source.prices(space, context_tokens=TOKENS),
-        "architectures": OurLaws.architectures.__wrapped__(laws, space),
+        "architectures": unwrap(OurLaws.architectures)(laws, space),
         "construction": "first",
     }
     method = getattr(laws, law)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from latency.timing.estimator import corrected
-from latency.timing.interleaving import MeasureSettings, interleave
+from latency.timing.interleaving import MeasureSettings, RoundReport, interleave
 
 TRUE_MS = {"heavy": 40.0, "middle": 4.0, "light": 0.05}
 
@@ -16,7 +16,7 @@ class Machine:
     name = "fake"
 
     def __init__(self, *, noise=0.0, drift=True, seed=0):
-        self.ms, self.calls, self.log = 0.0, Counter(), []
+        self.ms, self.calls, self.log = 0.0, Counter[str](), list[str]()
         self.noise, self.drift, self.rng = noise, drift, np.random.default_rng(seed)
 
     def elapsed_ms(self, work):
@@ -59,7 +59,7 @@ def test_known_noise_in_known_medians_out():
 
 
 def test_a_steady_machine_gives_exact_times_and_stops_as_early_as_allowed():
-    reports = []
+    reports: list[RoundReport[str]] = []
     samples = Machine(drift=False).measure(min_rounds=5, max_rounds=50, on_round=reports.append)
     assert {name: np.median(v) for name, v in corrected(samples).items()} == pytest.approx(TRUE_MS)
     assert [r.num_rounds for r in reports] == [1, 2, 3, 4, 5]
@@ -68,7 +68,7 @@ def test_a_steady_machine_gives_exact_times_and_stops_as_early_as_allowed():
 
 
 def test_a_noisy_machine_is_measured_until_the_medians_are_sure_or_the_rounds_are_over():
-    reports = []
+    reports: list[RoundReport[str]] = []
     Machine(noise=0.05).measure(min_rounds=5, max_rounds=200, target_cv=0.02, on_round=reports.append)
     assert 5 < len(reports) < 200
     assert reports[-1].worst_cv < 0.02 <= reports[-2].worst_cv
@@ -121,7 +121,7 @@ def test_every_round_visits_every_task_between_two_reference_runs_in_seeded_orde
 def test_a_measurement_goes_on_as_if_it_had_not_stopped():
     settings = {"min_rounds": 6, "max_rounds": 6, "warm_ups": 1}
     whole, first, second = Machine(drift=False), Machine(drift=False), Machine(drift=False)
-    reports = []
+    reports: list[RoundReport[str]] = []
     samples = whole.measure(**settings, on_round=reports.append)
     earlier = first.measure(**(settings | {"min_rounds": 2, "max_rounds": 2}))
     resumed = second.measure(**settings, earlier=earlier, on_round=reports.append)

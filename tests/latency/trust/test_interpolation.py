@@ -62,11 +62,12 @@ def test_rows_that_are_fitted_themselves_are_not_fitted_to():
 
 def test_all_kinds_that_cannot_be_fitted_are_named():
     lone = [
-        BlockSignature(kind=kind, in_channels=4, out_channels=4, height=8, width=8) for kind in ("conv_in", "upsample")
+        BlockSignature(kind=kind, in_channels=4, out_channels=4, height=8, width=8)
+        for kind in (BlockKind.CONV_IN, BlockKind.UPSAMPLE)
     ]
     wild = [row(key, ms) for key, ms in zip(SIZES[1:], (1.0, 5000.0, 0.001, 1.0), strict=True)]
     with pytest.raises(InterpolationError) as error:
-        filled([SIZES[0], *(replace(key, kind=BlockKind(key.kind)) for key in lone)], rows=wild)
+        filled([SIZES[0], *lone], rows=wild)
     lines = str(error.value).splitlines()[1:-1]
     assert [line.partition(":")[0] for line in lines] == ["conv_in", "resnet", "upsample"]
     assert "look for a wrong unit" in lines[1]

@@ -51,6 +51,7 @@ def sd15_table(total_ms, *, device="phone", **workload):
 
 
 def test_a_good_table_has_no_problem_and_covers_its_space():
+    assert TABLE.check is not None
     calibrated = replace(TABLE, check=replace(TABLE.check, subnetwork_mape=0.03, kendall_tau=0.95, num_subnetworks=9))
     validation = found(calibrated, space=SPACE)
     assert validation.is_good
@@ -111,6 +112,7 @@ def test_a_sum_outside_names_the_cause_that_it_points_to(ratio, cause):
     assert cause in cause_of(ratio)
     assert bool(cause) == bool(cause_of(ratio))
     assert sum_law(ratio).endswith(cause_of(ratio) or f"but got {ratio:.3f}")
+    assert TABLE.end_to_end is not None
     end_to_end = replace(TABLE.end_to_end, median_ms=TABLE.base_ms / ratio, p10_ms=1e-3, p90_ms=1e3)
     table = replace(TABLE, end_to_end=end_to_end, check=Check(sum_over_end_to_end=ratio))
     (message,) = [f.message for f in found(table).findings if f.about == "sum"]
@@ -142,10 +144,11 @@ def test_a_unit_a_thousand_times_off_is_a_problem_for_any_model():
 
 @pytest.mark.parametrize("name", shipped_tables())
 def test_every_shipped_table_has_a_speed_that_its_unit_explains_and_a_thousandth_has_not(name):
-    table = read_latency_table(name)
-    assert speed_of(table).flaw == ""
-    assert replace(speed_of(table), ms=1000 * speed_of(table).ms).flaw
-    assert replace(speed_of(table), ms=speed_of(table).ms / 1000).flaw
+    speed = speed_of(read_latency_table(name))
+    assert speed is not None
+    assert speed.flaw == ""
+    assert replace(speed, ms=1000 * speed.ms).flaw
+    assert replace(speed, ms=speed.ms / 1000).flaw
 
 
 def test_a_table_without_blocks_of_a_base_model_has_no_speed():
@@ -161,6 +164,7 @@ def test_a_table_without_a_check_is_called_uncalibrated():
 
 
 def test_a_bad_calibration_is_a_warning():
+    assert TABLE.check is not None
     bad = replace(TABLE, check=replace(TABLE.check, subnetwork_mape=0.2, kendall_tau=0.4, num_subnetworks=9))
     (message,) = messages(found(bad), Level.WARNING, "calibration")
     assert "are off by 20.0% (at most 10%), with Kendall tau 0.40 (at least 0.80)" in message

@@ -1,6 +1,7 @@
 """`nas latency init`, and the options of `measure` that choose a backend and a model."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -121,7 +122,7 @@ def test_known_models_need_no_folder_but_a_folder_of_that_name_wins(model, tmp_p
 
 def test_a_known_models_weights_are_random_but_the_same_and_leave_the_generator_alone(monkeypatch):
     monkeypatch.setitem(BASE_CONFIGS, "sd-1.5", ONE_STAGE)
-    settings = {"max_copies": 1, "attention": Attention.EAGER, "dtype": Dtype.FLOAT16, "device": "cpu"}
+    settings: dict[str, Any] = {"max_copies": 1, "attention": Attention.EAGER, "dtype": Dtype.FLOAT16, "device": "cpu"}
     state = torch.random.get_rng_state()
     first, second = (latency_model(Path("sd-1.5")).supernet(**settings) for _ in range(2))
     assert torch.equal(torch.random.get_rng_state(), state)
