@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import torch
+from diffusers import UNet2DConditionModel  # noqa: F401  seconds of imports that are no input's
 from safetensors.torch import save_file
 
 from experiments.fuzz.case import Case
