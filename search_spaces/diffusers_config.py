@@ -21,6 +21,7 @@ UP_BLOCKS: Final = {"CrossAttnUpBlock2D": True, "UpBlock2D": False}
 MID_BLOCKS: Final = ("UNetMidBlock2DCrossAttn", "UNetMidBlock2D", None)
 PER_STAGE: Final = (
     "attention_head_dim",
+    "num_attention_heads",
     "cross_attention_dim",
     "layers_per_block",
     "transformer_layers_per_block",

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import torch
+from diffusers import UNet2DConditionModel
 from safetensors.torch import save_file
 
 from experiments.fuzz.case import Case
@@ -192,8 +193,6 @@ def _tensors() -> dict[str, torch.Tensor]:
 @cache
 def _whole() -> Path:
     """Undamaged files, made once a process."""
-    from diffusers import UNet2DConditionModel
-
     folder = Path(tempfile.mkdtemp(prefix="whole-"))
     stage = Stage(place="mid", positions=(Position(resnets=1, cross_attentions=0, source=0),))
     write_checkpoint(folder / "checkpoint", architecture=Architecture(stages=(stage,)), weights=_tensors())

@@ -80,7 +80,10 @@ def scheduler_config(model: ModelFolder, /) -> dict[str, Any]:
     config = model.part_config("scheduler") | {"_class_name": model.index.scheduler}
     if model.index.pipeline_class is PipelineClass.SD:
         config |= _OF_SD
-    _made(kind, config)
+    try:
+        _made(kind, config)
+    except SchedulerError as error:
+        raise SchedulerError(f"{model.part('scheduler')}: {error}") from error
     return config
 
 

@@ -247,6 +247,7 @@ def test_settings_that_the_space_does_not_describe_are_refused_each_by_name(key:
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
+        ({"num_attention_heads": [5, 10]}, "`num_attention_heads` has 2 entries but `block_out_channels` has 4"),
         ({"layers_per_block": [2, 0, 2, 2]}, r"`layers_per_block` is \[2, 0, 2, 2\]; supported: at least 1"),
         ({"transformer_layers_per_block": [1, [1, 1], 1, 1]}, "`reverse_transformer_layers_per_block` is missing"),
         (
