@@ -26,12 +26,15 @@ settings.load_profile("house")
 
 
 # The rule of the fast tier: a module is fast when its text names neither the bundled model nor a search over it, starts
-# no process, and neither exports nor compiles. Modules that are not are not even imported.
+# no process, and neither exports nor compiles; or when a line "# fast: ..." says why it is so nevertheless. Other modules
+# are not even imported.
 SLOW_WORDS = re.compile(
     r"\b(PIPELINE_DIR|OPEN_CLIP_DIR|write_experiment|experiment: Path|run: Path|parts: PipelineParts|clip: ClipModel"
     r"|subprocess|multiprocessing|import ray|tests\.nas\.searching|from experiments"
     r"|tests\.folders|from_pretrained|ExportCache|exports|torch_compile|compile_blocks)\b"
 )
+
+FAST_WORD = re.compile(r"^# fast: \w", re.MULTILINE)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -45,7 +48,8 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     fast, rest = config.getoption("--fast"), config.getoption("--rest")
     if not (fast or rest) or not collection_path.name.startswith("test_"):
         return None
-    is_slow = SLOW_WORDS.search(collection_path.read_text(encoding="utf-8")) is not None
+    text = collection_path.read_text(encoding="utf-8")
+    is_slow = SLOW_WORDS.search(text) is not None and FAST_WORD.search(text) is None
     return True if is_slow is fast else None
 
 

@@ -1,5 +1,6 @@
 """The run directory: whose it is, one writer at a time, and files that stand whole or not at all."""
 
+# fast: its processes import nothing
 import json
 import os
 import shutil

@@ -1,5 +1,6 @@
 """Captions as people have them: every format that is read, every other one refused with how to mend it."""
 
+# fast: of the bundled model it reads the captions alone
 import json
 from pathlib import Path
 from typing import Any
