@@ -26,7 +26,7 @@ settings.load_profile("house")
 
 
 # The rule of the fast tier: a module is fast when its text names neither the bundled model nor a search over it, starts
-# no process, and neither exports nor compiles; or when a line "# fast: ..." says why it is so nevertheless. Other modules
+# no process, and neither exports nor compiles; or when a line "# fast: ..." says why it is so nevertheless. All others
 # are not even imported.
 SLOW_WORDS = re.compile(
     r"\b(PIPELINE_DIR|OPEN_CLIP_DIR|write_experiment|experiment: Path|run: Path|parts: PipelineParts|clip: ClipModel"

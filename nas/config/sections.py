@@ -84,7 +84,10 @@ class SearchConfig(EvolvingSettings):
     @model_validator(mode="after")
     def _one_target(self) -> Self:
         if (self.target_latency_ms is None) == (self.target_ratio is None):
-            raise UserError("give exactly one of `target_latency_ms` and `target_ratio`")
+            raise UserError(
+                "give exactly one of `target_latency_ms` and `target_ratio`; to type the other one than the file has, "
+                "set the file's to null (search.target_ratio=null search.target_latency_ms=20)"
+            )
         return self
 
     @model_validator(mode="after")
@@ -96,7 +99,7 @@ class SearchConfig(EvolvingSettings):
         if self.algorithm != EVOLVING and changed:
             raise UserError(
                 f"{', '.join(changed)} are settings of {EVOLVING}, but `algorithm` is {self.algorithm!r}; give its own "
-                "under `settings`"
+                "under `settings`, and if the name is a slip, `nas plugins` lists all"
             )
         return self
 

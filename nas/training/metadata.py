@@ -40,7 +40,8 @@ def metadata_file(folder: Path, /) -> Path:
     if not found:
         raise UserError(
             f'there is no {folder / METADATA[0]}; write one line {{"file_name": "0.png", "text": "a caption"}} per '
-            f"picture, or {METADATA[1]} with the columns file_name and text"
+            f"picture, or {METADATA[1]} with the columns file_name and text; `python -m search_spaces.shapes {folder}` "
+            "draws pictures for the bundled model there"
         )
     if len(found) > 1:
         raise UserError(f"{folder} must hold one of {' and '.join(METADATA)}, but holds both; move one away")

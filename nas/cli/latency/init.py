@@ -70,6 +70,7 @@ def init(
     for exporter in exporters:
         settled_file(out / exporter.format / MANIFEST_NAME)
     chosen = latency_model(model)
+    written = list[str]()
     with latency_progress("Exporting") as progress:
         supernet = chosen.supernet(max_copies=max_copies, attention=attention, dtype=dtype, device="cpu")
         workload = workload_of(
@@ -93,7 +94,11 @@ def init(
                 on_prepare=progress.on_prepare,
             )
             num_blocks, num_whole = len(manifest.blocks), len(manifest.whole_models)
-            say(f"wrote {folder}: {num_blocks} blocks and {num_whole} whole models; read {folder / 'README.md'}")
+            written.append(
+                f"wrote {folder}: {num_blocks} blocks and {num_whole} whole models; read {folder / 'README.md'}"
+            )
+    for line in written:
+        say(line)
 
 
 def _exporter(name: str) -> "Exporter":

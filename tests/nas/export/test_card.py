@@ -55,5 +55,8 @@ def test_it_says_what_was_cut_out_of_what_and_what_it_costs_and_scores() -> None
 def test_a_missed_target_is_told_and_a_named_architecture_has_none() -> None:
     assert "It meets the search's target of 20.000 ms: 19.500 ms are predicted" in model_card(REPORT, FOUND)
     assert "DOES NOT MEET" in model_card(REPORT, FOUND | {"target_met": False})
+    neutral = replace(REPORT, neutral=("down.0[0]",), built_predicted_ms=24.0)
+    assert "What lies here is predicted at 24.000 ms, MORE than the target of 20.000 ms" in model_card(neutral, FOUND)
+    assert "19.500 ms without them, is within it" in model_card(neutral, FOUND)
     assert "No search found it" in model_card(replace(REPORT, clip=None), SPEC)
     assert "CLIP" not in model_card(replace(REPORT, clip=None), SPEC)
