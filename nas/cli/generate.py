@@ -11,7 +11,7 @@ from latency.pricing.scenario import Dtype
 from nas.cli.screen.console import Screen, say
 from nas.cli.screen.errors import user_errors
 from nas.cli.screen.formats import Format, FormatOption
-from search_spaces.files.durable.writing import check_writable
+from search_spaces.files.replacing import check_replaceable, is_picture
 
 if TYPE_CHECKING:
     from nas.drawing.draw import Drawing
@@ -46,7 +46,7 @@ def generate(
     """
     from nas.pipelines.source import find_model
 
-    check_writable(out)
+    check_replaceable(out, is_picture, kind="a picture")
     model = find_model(folder, variant=variant)
     import torch
 

@@ -21,6 +21,7 @@ from PIL import Image, ImageOps
 
 from nas.training.metadata import CaptionedPicture
 from search_spaces.files.rows import Problems
+from search_spaces.files.strict_text import check_regular
 from search_spaces.files.user_error import UserError
 
 FORMATS: Final = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")  # what Pillow reads itself; others run programs
@@ -85,6 +86,7 @@ def _opened(path: Path) -> Image.Image:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's, of odd metadata; size is checked below
+            check_regular(path)
             with Image.open(path, formats=FORMATS) as image:
                 if image.width * image.height > MAX_PX:
                     raise PictureError(f"must have at most {MAX_PX:,} pixels, but has {image.width}x{image.height}")

@@ -15,7 +15,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Final, ParamSpec, TypeVar
+from typing import Any, Final, ParamSpec, TypeVar, get_args
 
 import typer
 
@@ -62,7 +62,28 @@ def user_errors(command: Callable[P, R], /) -> Callable[P, R]:
         finally:
             sys.stdout = output
 
+    for annotation in command.__annotations__.values():
+        _refuse_empty_paths(annotation)
     return reported
+
+
+def _refuse_empty_paths(annotation: Any) -> None:
+    """Let typer read a command's paths from what was typed: as a path, an empty text is the working folder."""
+    kind, *infos = get_args(annotation) or (None,)
+    if kind is Path or Path in get_args(kind):
+        for info in infos:
+            info.parser = _typed_path
+
+
+def _typed_path(typed: str | Path, /) -> Path:
+    """A path that was typed.
+
+    Raises:
+        BadParameter: It is empty.
+    """
+    if typed == "":
+        raise typer.BadParameter("a path must not be empty; for the working folder say `.`")
+    return Path(typed)
 
 
 def _at_home(value: Any) -> Any:
