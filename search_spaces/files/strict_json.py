@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
-from search_spaces.files.strict_text import TextError, decoded
+from search_spaces.files.strict_text import TextError, decoded, listed
 from search_spaces.files.user_error import UserError
 
 MAX_DEPTH: Final = 64  # deeper than any file of ours or of a profiler, far from Python's own limit
@@ -49,7 +49,7 @@ def parse_json(data: bytes | str, /) -> Any:
             raise JsonError(f"must be JSON nested at most {MAX_DEPTH} deep, but is deeper")
     if doubled:
         names = sorted({f"{_place(document, values)}.{name}".removeprefix(".") for values, name in doubled})
-        raise JsonError(f"must hold every key once, but {', '.join(names)} stands twice")
+        raise JsonError(f"must hold every key once, but {listed(names)} stands twice")
     return document
 
 
