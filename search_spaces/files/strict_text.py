@@ -1,7 +1,9 @@
 """Text of files that somebody else wrote: UTF-8 with or without its mark, UTF-16 with one, or an error that says so."""
 
 import codecs
+import reprlib
 import stat
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -48,6 +50,30 @@ def decoded(data: bytes, /) -> str:
         return data.decode("utf-16" if marked else "utf-8-sig")
     except UnicodeDecodeError as error:
         raise TextError(f"must be text in UTF-8, but is not: {error}; save it as UTF-8") from error
+
+
+def listed(names: Sequence[str], /) -> str:
+    """Names in a message, as many and as much of each as a person reads."""
+    shown = [name if len(name) <= 40 else f"{name[:37]}..." for name in names[:8]]
+    return ", ".join(shown) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
+
+
+def whole_letters(text: str, /, *, name: str) -> str:
+    """A text that can be written, which one with half of a letter cannot.
+
+    Args:
+        text: As a shell, JSON or Python gave it.
+        name: What it is, for the message.
+
+    Raises:
+        TextError: It holds half of a UTF-16 pair, or, from a command line, a byte that is not UTF-8.
+    """
+    if any("\ud800" <= letter <= "\udfff" for letter in text):
+        raise TextError(
+            f"{name} must be text, but {reprlib.repr(text)} holds half of a UTF-16 pair or a byte that is not UTF-8; "
+            "write the whole letter, in UTF-8"
+        )
+    return text
 
 
 def read_text(path: Path, /, *, max_bytes: int = MAX_BYTES) -> str:

@@ -8,6 +8,7 @@ work in a run directory leaves it in `logs/driver.log` there, too.
 
 import functools
 import os
+import re
 import sys
 import time
 import traceback
@@ -35,6 +36,10 @@ LOG: Final = "driver.log"
 _OUT_OF_MEMORY: Final = (
     "use a smaller batch (`validation.chunk_size`, `robust_training.batch_size`, `--batch-size`), fewer workers on "
     "one machine or card, or a narrower type"
+)
+_NO_MEMORY: Final = re.compile(
+    r"can't allocate memory|cannot allocate memory|not enough memory|failed to allocate memory|out of memory",
+    re.IGNORECASE,
 )
 _PASSING: Final = (typer.Exit, typer.Abort, typer.BadParameter, BrokenPipeError)  # typer knows what to do
 
@@ -123,7 +128,7 @@ def _told(error: Exception) -> int:
     if isinstance(error, USER_ERRORS):
         say(f"error: {_words(error)}{place}", err=True)
         return FAILED if _is_fault(error) else EXIT_CODE
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":  # torch's, which is not imported
+    if _is_out_of_memory(error):
         say(f"error: the memory is used up ({_first_line(error)}); {_OUT_OF_MEMORY}{place}", err=True)
         return FAILED
     if isinstance(error, RuntimeError) and _is_ours(type(error)):  # says itself what happened where
@@ -138,6 +143,15 @@ def _told(error: Exception) -> int:
         err=True,
     )
     return FAILED
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Whether the memory is used up: that of a card or, by the words alone, that of torch and ONNX Runtime on a CPU."""
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":  # torch's, which is not imported
+        return True
+    if not isinstance(error, RuntimeError) or _is_ours(type(error)):  # ours may quote a worker's
+        return False
+    return _NO_MEMORY.search(str(error)) is not None
 
 
 def _words(error: Exception) -> str:
