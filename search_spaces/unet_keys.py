@@ -27,7 +27,11 @@ _NAME: Final = TEXT | NULL
 _CHANNELS: Final = CHANNELS | NULL
 
 # What files say beside a model's settings, of diffusers' own and of its trainers' averages; nothing reads it.
-METADATA: Final[Laws] = {"_class_name": TEXT, "_diffusers_version": _NAME, "_name_or_path": _NAME}
+METADATA: Final[Laws] = {
+    "_class_name": TEXT,
+    "_use_default_values": listed(TEXT, most=1_000),  # read by schedulers
+    **dict.fromkeys(("_diffusers_version", "_name_or_path", "torch_dtype"), _NAME),
+}
 AVERAGES: Final = ("decay", "inv_gamma", "min_decay", "optimization_step", "power", "update_after_step",
                    "use_ema_warmup")  # fmt: skip
 
@@ -66,7 +70,7 @@ _SETTINGS: Final[Laws] = {
     "upcast_attention": _FLAG,
     "resnet_time_scale_shift": among("default", "scale_shift", "ada_group", "spatial"),
     "resnet_skip_time_act": _FLAG,
-    "resnet_out_scale_factor": number(),
+    "resnet_out_scale_factor": NULL | number(),
     "time_embedding_type": among("positional", "fourier"),
     "time_embedding_dim": _CHANNELS,
     "time_embedding_act_fn": _NAME,
@@ -75,11 +79,11 @@ _SETTINGS: Final[Laws] = {
     "conv_in_kernel": whole(1, 63),
     "conv_out_kernel": whole(1, 63),
     "projection_class_embeddings_input_dim": _CHANNELS,
-    "attention_type": among("default", "gated", "gated-text-image"),
+    "attention_type": NULL | among("default", "gated", "gated-text-image"),
     "class_embeddings_concat": _FLAG,
     "mid_block_only_cross_attention": _FLAG,
     "cross_attention_norm": _NAME,
-    "addition_embed_type_num_heads": CHANNELS,
+    "addition_embed_type_num_heads": _CHANNELS,
 }
 UNET_LAWS: Final[Laws] = METADATA | _SETTINGS
 

@@ -17,7 +17,8 @@ from latency.pricing.scenario import LatencyTableError
 from latency.pricing.table import LatencyTable
 from search_spaces.files.durable.writing import write_text
 from search_spaces.files.paths import local_path
-from search_spaces.files.strict_json import JsonError, parse_json
+from search_spaces.files.replacing import check_replaceable
+from search_spaces.files.strict_json import JsonError, parse_json, read_json
 
 
 class LatencyTableWarning(UserWarning):
@@ -55,14 +56,16 @@ def write_table(table: LatencyTable, path: str | PathLike[str], /, *, allow_mism
 
     Args:
         table: The table.
-        path: Where; an existing file is replaced.
+        path: Where; an earlier table is replaced.
         allow_mismatch: Write it even where blocks and whole do not agree to a tenth.
 
     Raises:
         LatencyTableError: They do not; nothing is written.
+        PlaceError: What stands there is no latency table; it was not touched.
         StorageError: The disk refuses; `path` is as it was.
     """
     path = local_path(path)
+    check_table_place(path)
     if table.check is not None:
         _check_possible(table.check.sum_over_end_to_end, path)
         if not allow_mismatch and not within(table.check.sum_over_end_to_end, TRUSTED_SUM):
@@ -71,6 +74,25 @@ def write_table(table: LatencyTable, path: str | PathLike[str], /, *, allow_mism
                 "(`--allow-mismatch`)"
             )
     write_text(path, table_text(table))
+
+
+def check_table_place(path: Path, /) -> None:
+    """Check that a table can be written to a path, before hours of work that are to end in it.
+
+    Raises:
+        PlaceError: What stands there is no latency table.
+        StorageError: The disk refuses.
+    """
+    check_replaceable(path, _is_table, kind="a latency table")
+
+
+def _is_table(path: Path) -> bool:
+    """Whether a file is a latency table of any version, in order or not."""
+    try:
+        document = read_json(path)
+    except JsonError:
+        return False
+    return isinstance(document, dict) and {"schema_version", "rows"} <= document.keys()
 
 
 def write_csv(table: LatencyTable, path: str | PathLike[str], /) -> None:

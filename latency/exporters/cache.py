@@ -21,7 +21,9 @@ from torch import nn
 from latency.blocks.modules import ModuleCall
 from latency.exporters.flat import FlatModule
 from latency.exporters.formats import Converter, Exporter
+from search_spaces.files.digests import sha256_of
 from search_spaces.files.durable.writing import is_part, sweep_beside, whole_with_others
+from search_spaces.files.strict_json import JsonError, read_json
 from search_spaces.files.user_error import UserError
 
 DISTRIBUTION: Final = "snapfusion-nas"
@@ -42,7 +44,7 @@ class ExportCache:
         self.folder = folder
 
     def file_of(self, call: ModuleCall, exporter: Exporter, /) -> Path:
-        """The file of a call's module, exported unless the folder has it.
+        """The file of a call's module, exported unless the folder has it as it was written.
 
         Files beside it whose names begin with its name belong to it: weights that the format keeps apart.
 
@@ -54,16 +56,18 @@ class ExportCache:
         if any(tensor.dtype is torch.bfloat16 for tensor in flat.inputs.values()):
             raise UserError("`dtype` of exported blocks must be float32 or float16, but got bfloat16")
         path = self._path(flat, exporter)
-        if not path.exists():
+        if not _is_as_written(path):
             sweep_beside(path)
             with whole_with_others(path) as part, torch.inference_mode(False), torch.no_grad():
                 exporter.write(flat, flat.inputs, part)
+                digests = {file.name: sha256_of(file) for file in (part, *weight_files(part))}
+                _seal_of(part).write_text(json.dumps(digests), encoding="utf-8")
         return path
 
     def remove(self, call: ModuleCall, exporter: Exporter, /) -> None:
         """Delete the files of a call's module, if the folder has them."""
         path = self._path(FlatModule(call).eval(), exporter)
-        for file in (*weight_files(path), path):
+        for file in (*weight_files(path), path, _seal_of(path)):
             if file.is_dir():
                 shutil.rmtree(file)
             else:
@@ -90,6 +94,19 @@ def read_by(runtime: str, file: Path, /) -> Iterator[None]:
             f"{runtime} cannot take {file} ({type(error).__name__}: {said}); delete the file, which is then exported "
             "anew, and if that does not help choose another backend or device"
         ) from error
+
+
+def _seal_of(file: Path) -> Path:
+    """What holds the digests of an exported file and its weights, so that another file in its place is not taken."""
+    return file.with_name(f"{file.stem}.sha256.json")
+
+
+def _is_as_written(file: Path) -> bool:
+    try:
+        digests = read_json(_seal_of(file))
+        return file.name in digests and all(sha256_of(file.with_name(name)) == was for name, was in digests.items())
+    except (JsonError, OSError, AttributeError, TypeError, ValueError):  # the seal may be anything too
+        return False
 
 
 def weight_files(file: Path, /) -> tuple[Path, ...]:

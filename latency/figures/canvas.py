@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from latency.exporters.extras import load_extra
-from search_spaces.files.durable.writing import check_writable, whole
+from search_spaces.files.durable.writing import whole
+from search_spaces.files.replacing import check_replaceable, is_picture
 from search_spaces.files.user_error import UserError
 
 if TYPE_CHECKING:
@@ -21,12 +22,13 @@ def check_picture(path: Path, /) -> None:
     Raises:
         MissingExtraError: matplotlib is not installed.
         PictureError: The path's ending is that of no picture.
+        PlaceError: What stands there is no picture.
         StorageError: The disk refuses.
     """
     known = sorted(new_figure(width=1, height=1).canvas.get_supported_filetypes())
     if path.suffix.removeprefix(".").lower() not in known:
         raise PictureError(f"a picture must end in one of .{', .'.join(known)}, but got {path.name}")
-    check_writable(path)
+    check_replaceable(path, is_picture, kind="a picture")
 
 
 def write_figure(figure: "Figure", path: Path, /) -> None:

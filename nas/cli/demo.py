@@ -26,8 +26,10 @@ def demo(
     """
     from nas.config.loading import load_config
     from nas.config.template import DEMO_TRAINING, TEMPLATE
+    from search_spaces.files.durable.writing import settled
     from search_spaces.shapes.__main__ import write_pictures
 
+    settled(out)
     pictures = out.parent / f"{out.name}-pictures"
     training = [f"robust_training.pictures={pictures}", *DEMO_TRAINING]
     if not (pictures / "metadata.jsonl").is_file():

@@ -9,6 +9,7 @@ from rich.table import Table
 from latency.pricing.scenario import Dtype
 from nas.cli.screen.console import Screen, in_one_line
 from nas.cli.screen.errors import logged_in, user_errors
+from nas.cli.screen.formats import MAX_BATCH
 from nas.export.form import ExportForm
 from search_spaces.files.durable.writing import settled
 from search_spaces.files.paths import file_name, local_path
@@ -44,7 +45,9 @@ def export(
     dtype: Annotated[Dtype | None, typer.Option(help="of the weights (default: so that no bit is lost)")] = None,
     variant: Annotated[str | None, typer.Option(help="of the base model's weight files, such as fp16")] = None,
     latency_table: Annotated[Path | None, typer.Option(help="for predictions (default: the run's)")] = None,
-    batch: Annotated[int, typer.Option(min=1, help="pictures per pass, where shapes are fixed (onnx, ...)")] = 1,
+    batch: Annotated[
+        int, typer.Option(min=1, max=MAX_BATCH, help="pictures per pass, where shapes are fixed (onnx, ...)")
+    ] = 1,
     measure: Annotated[bool, typer.Option(help="measure the latency here, against the base model's")] = True,
 ) -> None:
     """Write an architecture in a form that loads, reload it in a clean process, compare outputs, count and measure.

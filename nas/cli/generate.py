@@ -10,8 +10,8 @@ import typer
 from latency.pricing.scenario import Dtype
 from nas.cli.screen.console import Screen, say
 from nas.cli.screen.errors import user_errors
-from nas.cli.screen.formats import Format, FormatOption
-from search_spaces.files.durable.writing import check_writable
+from nas.cli.screen.formats import MAX_BATCH, Format, FormatOption
+from search_spaces.files.replacing import check_replaceable, is_picture
 
 if TYPE_CHECKING:
     from nas.drawing.draw import Drawing
@@ -30,8 +30,8 @@ def generate(
     num_steps: Annotated[int, typer.Option(min=1, help="denoising steps")] = 10,
     guidance_scale: Annotated[float, typer.Option(min=1, help="classifier-free guidance; 1 = none")] = 3.0,
     negative_prompt: Annotated[str | None, typer.Option(help="what guidance leads away from")] = None,
-    num_pictures: Annotated[int, typer.Option(min=1, help="pictures of each prompt")] = 1,
-    batch_size: Annotated[int, typer.Option(min=1, help="pictures that are drawn at once")] = 1,
+    num_pictures: Annotated[int, typer.Option(min=1, max=MAX_BATCH, help="pictures of each prompt")] = 1,
+    batch_size: Annotated[int, typer.Option(min=1, max=MAX_BATCH, help="pictures that are drawn at once")] = 1,
     scheduler: Annotated[
         str | None, typer.Option(help="a deterministic diffusers scheduler (default: its own)")
     ] = None,
@@ -46,7 +46,7 @@ def generate(
     """
     from nas.pipelines.source import find_model
 
-    check_writable(out)
+    check_replaceable(out, is_picture, kind="a picture")
     model = find_model(folder, variant=variant)
     import torch
 

@@ -26,6 +26,7 @@ from nas.pipelines.schedulers import (
     scheduler_config,
 )
 from nas.settings import read
+from search_spaces.files.strict_text import whole_letters
 from search_spaces.files.user_error import UserError
 
 MAX_SEED: Final = 2**63
@@ -56,6 +57,10 @@ class DrawingSettings:
     batch_size: int = 1
 
     def __post_init__(self) -> None:
+        for prompt in self.prompts:
+            whole_letters(prompt, name="a prompt")
+        if self.negative_prompt is not None:
+            whole_letters(self.negative_prompt, name="the negative prompt")
         wrong = [] if self.prompts else ["give at least one prompt"]
         wrong += [
             f"`{name}` must be at least 1, but got {getattr(self, name)}"

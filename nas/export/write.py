@@ -7,7 +7,7 @@ export. Weights are exactly the supernet's of the blocks that were kept.
 import json
 import subprocess
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
@@ -28,6 +28,7 @@ from nas.pipelines.model_folder import ModelFolder
 from nas.runs.spec import SPEC_NAME, SpecError, read_spec
 from nas.scores.captions import read_captions
 from search_spaces.architecture import Architecture
+from search_spaces.files.digests import sha256_of
 from search_spaces.files.durable.writing import settled, sweep_beside, whole, write_text
 from search_spaces.files.strict_json import JsonError, read_json_object
 from search_spaces.folders.weight_files import stored_dtype
@@ -80,8 +81,9 @@ def export(
         report = _report(source, written, answer, form=form, dtype=dtype)
         write_text(part / SPEC_NAME, json.dumps(source.spec, indent=2) + "\n")
         write_text(part / CARD, model_card(report, source.spec))
-        files += sorted({*_files(part), REPORT})
-        write_text(part / REPORT, json.dumps(report.to_dict() | {"files": files}, indent=2) + "\n")
+        digests = {name: sha256_of(part / name) for name in sorted(_files(part))}
+        files += [*digests, REPORT]
+        write_text(part / REPORT, json.dumps(report.to_dict() | {"files": digests}, indent=2) + "\n")
     return report
 
 
@@ -95,7 +97,8 @@ def check_place(out: Path, architecture: Architecture, /, *, files: Collection[s
             yet, and such exports pass.
 
     Raises:
-        ExportError: Something else stands there, or something else stands in the export.
+        ExportError: Something else stands there, something else stands in the export, or a file of the export is not
+            as it was written.
     """
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return
@@ -114,11 +117,36 @@ def check_place(out: Path, architecture: Architecture, /, *, files: Collection[s
             f"`--out {free}`; or remove the earlier one"
         )
     own = report.get("files", files)
+    if "files" in report and not _is_listing(own):
+        raise ExportError(
+            f"`files` in {out / REPORT} must give each file of the export its digest, but it was edited or is damaged; "
+            "give another --out, or remove the folder"
+        )
     if own is not None and (foreign := sorted(_files(out) - {*own, REPORT})):
         raise ExportError(
             f"{out} is an export, but {len(foreign)} of its files are not the export's own, such as {foreign[0]}; move "
             "them elsewhere, or give another --out"
         )
+    if isinstance(own, Mapping) and (changed := _changed(out, own)):
+        raise ExportError(
+            f"{out} is an export, but {len(changed)} of its files changed since it was written, such as {changed[0]}; "
+            "give another --out, or delete what may be replaced"
+        )
+
+
+def _is_listing(files: Any) -> bool:
+    """Whether it is names with digests; version 0.1 wrote names alone."""
+    texts = (*files, *files.values()) if isinstance(files, dict) else files
+    return isinstance(files, (dict, list)) and all(isinstance(text, str) for text in texts)
+
+
+def _changed(folder: Path, digests: Mapping[str, str]) -> list[str]:
+    """Names of the files that are not what was written; those that are gone are none of them."""
+    return [
+        name
+        for name in sorted(_files(folder) & digests.keys())
+        if not (folder / name).is_file() or sha256_of(folder / name) != digests[name]
+    ]
 
 
 def _files(folder: Path) -> set[str]:

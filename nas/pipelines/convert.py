@@ -13,6 +13,7 @@ from diffusers.utils import logging as diffusers_logging
 from transformers.utils.logging import disable_progress_bar
 
 from nas.pipelines.index import PipelineClass, check_pipeline_folder, read_part_config, read_pipeline_index
+from nas.pipelines.schedulers import scheduler_class
 from search_spaces.files.durable.writing import settled, sweep_beside, whole
 from search_spaces.files.user_error import UserError
 from search_spaces.folders.checked_loading import faults_told
@@ -57,12 +58,14 @@ def convert_checkpoint(file: Path, /, *, out: Path, config: Path) -> int:
     for each in index.parts:
         if each != "unet":
             read_part_config(config, each)
+    scheduler_class(index.scheduler)  # or it says which class is none
     dtype = _check(file, out, config)
-    settings: dict[str, Any] = {}
+    # diffusers imports whatever module the index names for a part, unless it is told that there is no such part.
+    settings: dict[str, Any] = {"feature_extractor": None, "image_encoder": None}
     if index.pipeline_class is PipelineClass.SD:
-        settings = {"safety_checker": None, "feature_extractor": None, "requires_safety_checker": False}
+        settings |= {"safety_checker": None, "requires_safety_checker": False}
     else:
-        settings = {"add_watermarker": False}
+        settings |= {"add_watermarker": False}
     try:
         with _silence():
             pipeline = _CLASSES[index.pipeline_class].from_single_file(

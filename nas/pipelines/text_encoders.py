@@ -10,6 +10,7 @@ from torch import Tensor
 from transformers import BatchEncoding, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
 from nas.pipelines.conditioning import Conditioning
+from search_spaces.files.strict_text import whole_letters
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -40,7 +41,12 @@ class TextEncoders:
             captions: What the pictures show.
             size_px: Height and width of the pictures; original and target size alike, uncropped.
             batch_size: Captions per forward pass.
+
+        Raises:
+            TextError: A caption holds half of a letter, which no tokenizer takes.
         """
+        for caption in captions:
+            whole_letters(caption, name="a caption")
         parts = [captions[start : start + batch_size] for start in range(0, len(captions), batch_size)]
         if len(self.models) == 1:
             return Conditioning(embeddings=torch.cat([self._last(part) for part in parts]))

@@ -6,11 +6,13 @@
 | .jsonl | `caption` or `text` of an object a line |
 | .json | a list of texts or of such objects, {"picture": "text"}, or COCO's captions |
 | any other | text, one caption a line; # begins a comment |
+
+The pictures of {"picture": "text"} are names of image files, or ids, which hold a digit.
 """
 
 import csv
-import json
 import re
+import reprlib
 import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -24,6 +26,28 @@ from search_spaces.files.user_error import UserError
 KEYS: Final = ("caption", "text")  # the first that a row has
 _HASHTAG: Final = re.compile(r"#\w")
 _HEADERS: Final = frozenset({*KEYS, "captions", "comment", "prompt", "title"})
+
+
+_SUFFIX: Final = r"\.(?:jpe?g|png|webp|bmp|gif|tiff?|heic|avif)"
+_IS_PICTURE: Final = re.compile(rf".+{_SUFFIX}|\S*\d\S*", re.IGNORECASE)
+_NEARLY_ALL: Final = 0.9
+# What a line of another format looks like; in which share of the lines, of at least how many; and what to do.
+_FOREIGN: Final = (
+    (
+        re.compile(rf".*\t|\S+{_SUFFIX}(?:#\d+)?[\s,;|]", re.IGNORECASE),
+        0.5,
+        1,
+        "tables, with tabs or names of pictures; save it as {stem}.tsv with a header that names a column caption, or "
+        "keep only the captions",
+    ),
+    (re.compile(r"""(["']).*\1,?$"""), _NEARLY_ALL, 2, "texts in quotes; leave the quotes out"),
+    (
+        re.compile(r"(?:[-*+\u2022]|\d+[.)])\s"),
+        _NEARLY_ALL,
+        2,
+        "lists, with marks or numbers before the text; leave them out",
+    ),
+)
 
 
 class CaptionWarning(UserWarning):
@@ -60,6 +84,11 @@ def read_captions(path: Path, /, *, num: int | None = None) -> list[str]:
         problems.check()
     else:
         captions = _text_captions(path)
+    if not captions and suffix in DELIMITERS:
+        raise UserError(
+            f"the caption file {path} holds no caption below its header; a table's first line names the columns, and "
+            f"one of them {' or '.join(f'`{key}`' for key in KEYS)}"
+        )
     if not captions:
         raise UserError(f"the caption file {path} holds no caption; write one caption a line into it")
     if num is not None and len(captions) < num:
@@ -115,6 +144,14 @@ def _check_is_text(path: Path, text: str) -> None:
                 f"{path} must hold a caption a line, but begins with the header of a table ({first[:60]}); rename it "
                 f"to {path.stem}{suffix}, with the captions in a column `caption` or `text`"
             )
+    captions = [line for line in map(str.strip, lines_of(whole)) if line and not line.startswith("#")]
+    for pattern, share, least, remedy in _FOREIGN:
+        alike = sum(pattern.match(line) is not None for line in captions)
+        if len(captions) >= least and alike > share * len(captions):
+            raise UserError(
+                f"{path} must hold a caption a line, but {alike} of its {len(captions)} lines look like those of "
+                f"{remedy.format(stem=path.stem)}; first {reprlib.repr(captions[0])}"
+            )
 
 
 def _is_json(text: str) -> bool:
@@ -146,7 +183,12 @@ def _entries(path: Path, document: Any) -> list[tuple[str, Any]]:
         case {"annotations": list() as annotations}:
             return [(f"annotations[{index}]", entry) for index, entry in enumerate(annotations)]
         case dict() if document and all(isinstance(value, str) for value in document.values()):
-            return [(json.dumps(name), value) for name, value in document.items()]
+            if (other := next((name for name in document if not _IS_PICTURE.fullmatch(name)), None)) is not None:
+                raise UserError(
+                    f'{path} must name pictures by their files or ids, as in {{"0.png": "caption"}}, but has '
+                    f'{reprlib.repr(other)}; write a list of captions, or of {{"caption": ...}}'
+                )
+            return [(reprlib.repr(name), value) for name, value in document.items()]
     raise UserError(
         f'{path} must hold a list of captions, a list of {{"caption": ...}}, {{"picture": "caption", ...}}, or COCO\'s '
         '{"annotations": [{"caption": ...}, ...]}, but holds something else; write it in one of these forms'

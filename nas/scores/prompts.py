@@ -13,6 +13,7 @@ from typing import Annotated, Self
 from pydantic import Field
 
 from nas.settings import settings
+from search_spaces.files.strict_text import whole_letters
 from search_spaces.files.user_error import UserError
 
 
@@ -66,6 +67,7 @@ class ValidationSet:
         seen: dict[str, int] = {}
         prompts = []
         for caption in captions:
+            whole_letters(caption, name="a caption")
             occurrence = seen[caption] = seen.get(caption, 0) + 1
             digest = hashlib.sha256(f"{seed}|{occurrence}|{caption}".encode()).digest()
             prompts.append(Prompt(caption=caption, noise_seed=int.from_bytes(digest[:7], "big")))

@@ -3,7 +3,7 @@
 | on disk | what is read |
 |---|---|
 | an EXIF orientation | the picture as viewers show it |
-| 16 bits of grey | scaled to 8 bits |
+| 12 or 16 bits of grey | scaled to 8 bits; black and white as a TIFF says |
 | alpha, or a transparent colour | composited over white |
 | CMYK, grey, a palette | its colours |
 | another shape | the short side resized (Lanczos), the middle cut out |
@@ -18,9 +18,12 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps
+from PIL.PngImagePlugin import PngImageFile
+from PIL.TiffImagePlugin import BITSPERSAMPLE, PHOTOMETRIC_INTERPRETATION, TiffImageFile
 
 from nas.training.metadata import CaptionedPicture
 from search_spaces.files.rows import Problems
+from search_spaces.files.strict_text import check_regular
 from search_spaces.files.user_error import UserError
 
 FORMATS: Final = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")  # what Pillow reads itself; others run programs
@@ -53,9 +56,14 @@ def read_picture(path: Path, /, *, size_px: tuple[int, int]) -> CroppedPicture:
     image, (height, width) = _opened(path), size_px
     scale = max(width / image.width, height / image.height)
     covering = (max(width, round(image.width * scale)), max(height, round(image.height * scale)))
+    left, top = (covering[0] - width) // 2, (covering[1] - height) // 2
+    if covering[0] * covering[1] > MAX_PX:  # of a thin picture no more than the middle fits into memory
+        across, down = image.width / covering[0], image.height / covering[1]
+        middle = (left * across, top * down, (left + width) * across, (top + height) * down)
+        image = image.resize((width, height), Image.Resampling.LANCZOS, box=middle)
+        return CroppedPicture(pixels=np.asarray(image), top_left_px=(top, left))
     if image.size != covering:
         image = image.resize(covering, Image.Resampling.LANCZOS)
-    left, top = (covering[0] - width) // 2, (covering[1] - height) // 2
     if (left, top) != (0, 0) or covering != (width, height):
         image = image.crop((left, top, left + width, top + height))
     return CroppedPicture(pixels=np.asarray(image), top_left_px=(top, left))
@@ -85,11 +93,13 @@ def _opened(path: Path) -> Image.Image:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's, of odd metadata; size is checked below
+            check_regular(path)
             with Image.open(path, formats=FORMATS) as image:
                 if image.width * image.height > MAX_PX:
                     raise PictureError(f"must have at most {MAX_PX:,} pixels, but has {image.width}x{image.height}")
+                coding = _Coding.of(image)
                 image.load()
-                return _as_rgb(ImageOps.exif_transpose(image))
+                return _as_rgb(ImageOps.exif_transpose(image), coding)
     except PictureError:
         raise
     except MemoryError as error:
@@ -103,10 +113,56 @@ def _opened(path: Path) -> Image.Image:
         ) from error
 
 
-def _as_rgb(image: Image.Image) -> Image.Image:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Coding:
+    """What a file says of its numbers that Pillow leaves out of the picture.
+
+    Attributes:
+        white_is_zero: Whether grey of more than 8 bits is stored as its negative.
+        bits: Of a number of such grey.
+        transparent: What a PNG does not show, in the numbers of Pillow's picture; None = nothing is said.
+    """
+
+    white_is_zero: bool = False
+    bits: int = 16
+    transparent: int | tuple[int, ...] | bytes | None = None
+
+    @classmethod
+    def of(cls, image: Image.Image, /) -> "_Coding":
+        """Of a file that is open, but not yet loaded.
+
+        Raises:
+            PictureError: Pillow cannot tell what is transparent.
+        """
+        if isinstance(image, TiffImageFile):
+            tags = image.tag_v2
+            return cls(
+                white_is_zero=tags.get(PHOTOMETRIC_INTERPRETATION, 0) == 0, bits=tags.get(BITSPERSAMPLE, (16,))[0]
+            )
+        if not isinstance(image, PngImageFile):
+            return cls()
+        rawmode, transparent = str(image.tile[0][3]) if image.tile else "", image.info.get("transparency")
+        if transparent is not None and rawmode == "RGB;16B":  # of which Pillow keeps 8
+            raise PictureError(
+                "must have 8 bits a channel where one colour is transparent, but has 16; save it with an alpha channel"
+            )
+        if isinstance(transparent, int):  # of 2 and 4 bits, as stored, while the picture is scaled to 8
+            transparent *= {"L;2": 85, "L;4": 17}.get(rawmode, 1)
+        return cls(transparent=transparent)
+
+
+def _as_rgb(image: Image.Image, coding: _Coding) -> Image.Image:
     if image.mode.startswith("I;16"):
-        grey = (np.asarray(image).astype(np.float64) / 257).round().astype(np.uint8)
+        stored = np.asarray(image)
+        most = 2**coding.bits - 1
+        grey = (stored.astype(np.float64) / most * 255).round().astype(np.uint8)
+        if coding.white_is_zero:
+            grey = 255 - grey
+        if coding.transparent is not None:
+            grey[stored == coding.transparent] = 255
         return Image.fromarray(grey).convert("RGB")
+    if coding.transparent is not None:
+        image.info["transparency"] = coding.transparent
     if image.mode in ("I", "F"):
         raise PictureError(f"must have 8 or 16 bits a channel, but has Pillow's mode {image.mode!r} of 32")
     if image.has_transparency_data:

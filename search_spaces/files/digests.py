@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from search_spaces.files.strict_text import check_regular
+
 
 def digest_of(values: Mapping[str, Any], /) -> str:
     """Short digest of plain values by their canonical JSON."""
@@ -30,6 +32,7 @@ def files_digest(files: Iterable[Path], /, *, folder: Path, known: dict[Path, by
     for path in sorted(files):
         digest.update(path.relative_to(folder).as_posix().encode() + b"\0")
         if path not in known:
+            check_regular(path)
             with path.open("rb") as file:
                 known[path] = hashlib.file_digest(file, "sha256").digest()
         digest.update(known[path])
@@ -37,10 +40,16 @@ def files_digest(files: Iterable[Path], /, *, folder: Path, known: dict[Path, by
 
 
 def sha256_of(path: Path, /) -> str:
-    """SHA-256 of a file's content; of a folder (Core ML packages are folders), of its files' names and digests."""
+    """SHA-256 of a file's content; of a folder (Core ML packages are folders), of its files' names and digests.
+
+    Raises:
+        TextError: It is a device, a pipe or a socket.
+        OSError: It cannot be opened.
+    """
     if path.is_dir():
         inside = sorted((p.relative_to(path).as_posix(), p) for p in path.rglob("*") if p.is_file())
         lines = "".join(f"{sha256_of(file)}  {name}\n" for name, file in inside)
         return hashlib.sha256(lines.encode()).hexdigest()
+    check_regular(path)
     with path.open("rb") as content:
         return hashlib.file_digest(content, "sha256").hexdigest()

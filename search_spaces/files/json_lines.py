@@ -12,18 +12,23 @@ from typing import Any
 
 from search_spaces.files.durable.writing import append, storage_errors, sync
 from search_spaces.files.strict_json import JsonError, parse_json
+from search_spaces.files.strict_text import TextError, check_regular, read_bytes
 
 
 def read_lines(path: Path, /) -> list[Any]:
     """What the whole lines of a file hold; nothing where there is no file.
 
     Raises:
-        JsonError: A whole line is not JSON; the message names the file and the line.
+        JsonError: A whole line is not JSON, or the path is no file; the message names the file and the line.
     """
     if not path.exists():
         return []
+    try:
+        data = read_bytes(path)
+    except TextError as error:
+        raise JsonError(str(error)) from error
     documents = []
-    for number, line in enumerate(path.read_bytes().split(b"\n")[:-1], start=1):
+    for number, line in enumerate(data.split(b"\n")[:-1], start=1):
         try:
             documents.append(parse_json(line))
         except JsonError as error:
@@ -33,7 +38,7 @@ def read_lines(path: Path, /) -> list[Any]:
 
 def num_torn_bytes(path: Path, /) -> int:
     """Bytes of a torn last line; 0 where the file ends with a whole one, or there is no file."""
-    content = path.read_bytes() if path.exists() else b""
+    content = read_bytes(path) if path.exists() else b""
     return len(content) - (content.rfind(b"\n") + 1)
 
 
@@ -41,6 +46,7 @@ def has_lines(path: Path, /) -> bool:
     """Whether a file is there and holds a whole line."""
     if not path.exists():
         return False
+    check_regular(path)
     with path.open("rb") as file:
         return file.readline().endswith(b"\n")
 
@@ -54,6 +60,8 @@ def held(path: Path, /) -> Iterator[None]:
     """
     import fcntl  # not everywhere
 
+    if path.exists():
+        check_regular(path)
     with storage_errors(path):
         file = path.open("ab")
     with file:

@@ -20,8 +20,11 @@ def local_path(given: str | PathLike[str], /) -> Path:
     """The path that somebody wrote, `~` and `~NAME` expanded; nothing is looked up or made.
 
     Raises:
-        PathError: Nobody has that name, or no file can have it.
+        PathError: Nobody has that name, or no file can have it; or it is empty, which pathlib takes for the working
+            folder.
     """
+    if not os.fspath(given):
+        raise PathError("a path must not be empty; for the working folder say `.`")
     path = Path(given)
     if "\0" in str(path):
         raise PathError(f"a path must not hold NUL, but got {str(path)[:MAX_NAME_BYTES]!r}")

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from search_spaces.files.strict_json import JsonError, parse_json
-from search_spaces.files.strict_text import read_text
+from search_spaces.files.strict_text import listed, read_text
 from search_spaces.files.user_error import UserError
 
 DELIMITERS: Final[Mapping[str, str]] = {".csv": ",", ".tsv": "\t"}
+EMPTY: Final = frozenset({"nan", "none", "null", "<na>"})  # what programs write into an empty cell
 MAX_SHOWN: Final = 20  # problems, as many as a person reads
 _LINE_END: Final = re.compile(r"\r\n|\r|\n")  # not those of str.splitlines, which may stand inside of JSON's strings
 
@@ -90,18 +91,23 @@ def text_in(row: Mapping[str, Any], /, *, keys: tuple[str, ...]) -> str:
     """
     key = next((key for key in keys if key in row), None)
     if key is None:
-        have = ", ".join(sorted(row)[:8]) or "nothing"
+        have = listed(sorted(row)) or "nothing"
         raise UserError(f"must have {' or '.join(f'`{key}`' for key in keys)}, but has {have}")
     value = row[key]
     if not isinstance(value, str):
         raise UserError(f"must have a string as `{key}`, but got {_shown(value)}")
     if any("\ud800" <= letter <= "\udfff" for letter in value):
         raise UserError(f"must have text as `{key}`, but holds half of a UTF-16 pair; write the whole letter")
+    if value.strip().lower() in EMPTY:
+        raise UserError(
+            f"must have text as `{key}`, but has {value.strip()}, as programs write an empty cell; write the text, or "
+            "leave the row out"
+        )
     return value
 
 
 def _csv_rows(text: str, delimiter: str, problems: Problems) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True, strict=True)
     header: list[str] | None = None
     while True:
         try:
@@ -116,7 +122,7 @@ def _csv_rows(text: str, delimiter: str, problems: Problems) -> Iterator[tuple[i
         if header is None:
             header = [cell.strip() for cell in cells]
             if len(set(header)) < len(header):
-                problems.add(reader.line_num, f"must name every column once, but got {', '.join(header)}")
+                problems.add(reader.line_num, f"must name every column once, but got {listed(header)}")
                 return
         elif len(cells) != len(header):
             problems.add(

@@ -5,14 +5,18 @@ stands twice it keeps the last without a word, and what is nested too deep ends 
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
-from search_spaces.files.strict_text import TextError, decoded
+from search_spaces.files.strict_text import TextError, decoded, read_bytes
 from search_spaces.files.user_error import UserError
 
 MAX_DEPTH: Final = 64  # deeper than any file of ours or of a profiler, far from Python's own limit
+
+MAX_PLACES: Final = 20  # as many as a person reads
+MAX_NAME: Final = 80  # characters of a key, or of a place, in a message
 
 
 class JsonError(UserError):
@@ -29,13 +33,12 @@ def parse_json(data: bytes | str, /) -> Any:
         text = decoded(data) if isinstance(data, bytes) else data
     except TextError as error:
         raise JsonError(str(error)) from error
-    doubled: list[tuple[dict[str, Any], str]] = []
+    doubled: dict[int, tuple[dict[str, Any], str]] = {}  # by `id`, which holds as long as the object is kept here
 
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         values = dict(pairs)
         if len(values) < len(pairs):
-            names = [name for name, _ in pairs]
-            doubled.append((values, next(name for name in names if names.count(name) > 1)))
+            doubled[id(values)] = (values, _first_doubled(name for name, _ in pairs))
         return values
 
     try:
@@ -48,8 +51,14 @@ def parse_json(data: bytes | str, /) -> Any:
         if depth > MAX_DEPTH:
             raise JsonError(f"must be JSON nested at most {MAX_DEPTH} deep, but is deeper")
     if doubled:
-        names = sorted({f"{_place(document, values)}.{name}".removeprefix(".") for values, name in doubled})
-        raise JsonError(f"must hold every key once, but {', '.join(names)} stands twice")
+        found = (
+            f"{place}.{_in_short(doubled[id(values)][1])}".removeprefix(".")
+            for place, values in _walked("", document)
+            if id(values) in doubled
+        )
+        places = ", ".join(islice(found, MAX_PLACES))
+        more = f" (the first of {len(doubled):,})" if len(doubled) > MAX_PLACES else ""
+        raise JsonError(f"must hold every key once, but {places} stands twice{more}")
     return document
 
 
@@ -61,7 +70,11 @@ def read_json(path: Path, /) -> Any:
         OSError: It cannot be opened.
     """
     try:
-        return parse_json(path.read_bytes())
+        data = read_bytes(path)
+    except TextError as error:
+        raise JsonError(str(error)) from error
+    try:
+        return parse_json(data)
     except JsonError as error:
         raise JsonError(f"{path} {error}") from error
 
@@ -83,18 +96,30 @@ def _parts(value: Any) -> Iterable[tuple[str, Any]]:
     """The parts of a list or an object that may have parts of their own, each with its place."""
     match value:
         case dict():
-            return [(f".{name}", part) for name, part in value.items() if isinstance(part, (dict, list))]
+            return [(f".{_in_short(name)}", part) for name, part in value.items() if isinstance(part, (dict, list))]
         case list():
             return [(f"[{index}]", part) for index, part in enumerate(value) if isinstance(part, (dict, list))]
         case _:
             return ()
 
 
-def _place(document: Any, wanted: dict[str, Any]) -> str | None:
-    """Where an object stands in a document, such as ".rows[3]"; "" for the document itself."""
-    if document is wanted:
-        return ""
-    for step, part in _parts(document):
-        if (rest := _place(part, wanted)) is not None:
-            return step + rest
-    return None
+def _walked(place: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """Lists and objects in a value and itself, each with where it stands, such as ".rows[3]"; "" for the document."""
+    yield place, value
+    for step, part in _parts(value):
+        yield from _walked(_in_short(place + step), part)
+
+
+def _first_doubled(names: Iterable[str]) -> str:
+    """The first name that was there before."""
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            break
+        seen.add(name)
+    return name
+
+
+def _in_short(text: str) -> str:
+    """Both ends of a long name."""
+    return text if len(text) <= MAX_NAME else f"{text[: MAX_NAME // 2]}...{text[-MAX_NAME // 2 :]}"

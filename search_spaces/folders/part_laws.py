@@ -77,6 +77,10 @@ TEXT_ENCODER_LAWS: Final[Laws] = (
     METADATA
     | TEXT_ENCODER_SETTINGS
     | {
+        "_attn_implementation_autoset": _FLAG,
+        "use_cache": _FLAG,
+        "position_embedding_type": NULL | TEXT,
+        "num_labels": NULL | whole(0, 100_000),  # transformers names each
         "model_type": among("clip_text_model"),
         "architectures": NULL | listed(TEXT, most=10),
     }
@@ -95,17 +99,34 @@ _UNREAD: Final = """
 UNREAD: Final = frozenset(_UNREAD.split())
 
 # A scheduler's settings depend on its class; none of diffusers' needs anything but plain values.
+_NO_SIGNAL: Final = NULL | number() | Law("infinity", lambda value: value == inf)  # with it, no signal is left
 _SCHEDULER_VALUE: Final = NULL | FLAG | TEXT | number() | listed(number(), most=100_000)
 SCHEDULER_LAWS: Final[Laws] = METADATA | {
     "num_train_timesteps": whole(1, 100_000),
+    "sigma_max": _NO_SIGNAL,
     "lambda_min_clipped": number() | Law("minus infinity", lambda value: value == -inf),  # so DPM-Solver writes "none"
 }
 
 _ENTRY: Final = NULL | listed(TEXT | NULL, least=2, most=2)
+# Of what is never loaded, too, only diffusers' and transformers' own may be named.
+_UNLOADED: Final = Law(
+    'null or a class of "transformers", "diffusers" or "stable_diffusion" after the name of its library',
+    lambda value: (
+        value is None
+        or value == [None, None]
+        or (
+            isinstance(value, list)
+            and len(value) == 2
+            and among("transformers", "diffusers", "stable_diffusion").holds(value[0])
+            and isinstance(value[1], str)
+            and value[1].isidentifier()
+        )
+    ),
+)
 INDEX_LAWS: Final[Laws] = {
     **METADATA,
     **dict.fromkeys(("vae", "unet", "scheduler", "text_encoder", "text_encoder_2", "tokenizer", "tokenizer_2"), _ENTRY),
-    **dict.fromkeys(("safety_checker", "feature_extractor", "image_encoder"), _ENTRY),  # never loaded
+    **dict.fromkeys(("safety_checker", "feature_extractor", "image_encoder"), _UNLOADED),
     **dict.fromkeys(("requires_safety_checker", "force_zeros_for_empty_prompt", "add_watermarker"), _FLAG),
     "_ignore_files": NULL | listed(TEXT, most=1_000),
 }
@@ -127,7 +148,7 @@ SPECIAL_TOKENS_LAWS: Final[Laws] = {
 _TOKENIZER_FLAGS: Final = """
     do_lower_case add_prefix_space clean_up_tokenization_spaces add_bos_token add_eos_token use_fast is_local
     local_files_only strip_accents tokenize_chinese_chars do_basic_tokenize legacy spaces_between_special_tokens
-    use_default_system_prompt"""
+    use_default_system_prompt split_special_tokens use_safetensors"""
 TOKENIZER_LAWS: Final[Laws] = SPECIAL_TOKENS_LAWS | {
     "tokenizer_class": TEXT,
     "model_max_length": number(1, 1e31),  # tokenizers without a limit say 1e30
@@ -139,6 +160,7 @@ TOKENIZER_LAWS: Final[Laws] = SPECIAL_TOKENS_LAWS | {
     "sp_model_kwargs": NULL | obeying({}),
     "errors": among("replace", "strict", "ignore"),
     "backend": among("tokenizers"),
+    "torch_dtype": NULL | TEXT,
     "tokenizer_file": NULL,  # a path to anywhere
     **dict.fromkeys(("name_or_path", "special_tokens_map_file", "processor_class"), TEXT | NULL),
     **dict.fromkeys(_TOKENIZER_FLAGS.split(), _FLAG),
@@ -156,7 +178,8 @@ def read_config(
         path: JSON file.
         laws: By key.
         of: What it is the config of, for messages.
-        ignored: Keys that may hold anything, because nothing reads them; None = all that no law names.
+        ignored: Keys that may hold anything, because nothing reads them; None = all that no law names. What is null or
+            false may stand under any key that no law names: it asks for nothing.
         others: Law of all other keys; None = there must be none.
 
     Raises:
@@ -167,6 +190,8 @@ def read_config(
     except (JsonError, OSError) as error:
         raise ModelFolderError(f"{error}; restore the folder from where it came") from error
     known = laws if others is None else {**dict.fromkeys(config, others), **laws}
+    if ignored is not None:
+        ignored = {*ignored, *(key for key, value in config.items() if value is None or value is False)}
     if wrong := config_faults(config, known, ignored=ignored):
         raise ModelFolderError(
             f"{path} must be the config of {of}, but {'; '.join(wrong)}; correct it, or restore it from where it came"
@@ -180,7 +205,7 @@ def read_vae_config(path: Path, /) -> dict[str, Any]:
     Raises:
         ModelFolderError: It is none that can be built; the message says why.
     """
-    config = read_config(path, VAE_LAWS, of="an AutoencoderKL")
+    config = read_config(path, VAE_LAWS, of="an AutoencoderKL", ignored=AVERAGES)
     channels, groups = config.get("block_out_channels", [64]), config.get("norm_num_groups", 32)
     wrong = _wrong_groups(channels, groups)
     wrong += [

@@ -9,7 +9,6 @@ from latency.trust.interpolation import Fill
 from nas.cli.latency.validate import print_findings
 from nas.cli.screen.console import say
 from nas.cli.screen.errors import user_errors
-from search_spaces.files.durable.writing import check_writable
 from search_spaces.files.user_error import UserError
 
 if TYPE_CHECKING:
@@ -68,6 +67,7 @@ def import_(
     Example: nas latency import s24/ reports/*.json --device-name "Galaxy S24" --runtime-version 1.32 --out s24.json
     """
     from latency import Device, LatencyTableError, table_text, write_table
+    from latency.documents.store import check_table_place
     from latency.importers import read_files
     from latency.kits.importing import import_table
     from latency.kits.manifest import check_files, read_manifest
@@ -77,7 +77,7 @@ def import_(
 
     if not out.parent.is_dir():
         raise FileNotFoundError(f"there is no folder {out.parent} to write {out.name} to; make it first")
-    check_writable(out)
+    check_table_place(out)
     importer = _importer(format)
     options = tuple(_option(text) for text in runtime_option or ())
     listed, folder = read_manifest(manifest), manifest if manifest.is_dir() else manifest.parent

@@ -74,14 +74,15 @@ def measure(
 
     from latency import LatencyTableError, write_table
     from latency.backends.host import host_processor
+    from latency.documents.store import check_table_place
     from latency.measuring.measure import measure_table
     from latency.timing.interleaving import MeasureSettings
 
     if not out.parent.is_dir():
         raise FileNotFoundError(f"there is no folder {out.parent} to write {out.name} to; make it first")
     samples_file = out.with_suffix(".samples.jsonl")
-    for file in (out, samples_file):
-        check_writable(file)
+    check_table_place(out)
+    check_writable(samples_file)
     settings = MeasureSettings(min_rounds=min_rounds, max_rounds=max_rounds, seed=seed)
     chosen = latency_model(model)
     runtime = make_backend(backend, threads=threads, provider=provider, cache=cache)

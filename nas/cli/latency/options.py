@@ -8,6 +8,7 @@ import typer
 from latency.backends.registry import BackendName
 from latency.blocks.models import Attention
 from latency.pricing.scenario import Dtype
+from nas.cli.screen.formats import MAX_BATCH, MAX_LATENTS
 
 ModelArgument = Annotated[
     Path, typer.Argument(help="Diffusers pipeline folder, the `unet` folder in it, or sd-1.5, sd-2.1, sdxl.")
@@ -15,11 +16,17 @@ ModelArgument = Annotated[
 BACKENDS = f"[{'|'.join(BackendName)}|a plugin's]"  # strings, since plugins add to them
 MeasuredBackendOption = Annotated[str, typer.Option(help="Runtime that is measured.", metavar=BACKENDS)]
 TableBackendOption = Annotated[str, typer.Option(help="Runtime of the table.", metavar=BACKENDS)]
-BatchOption = Annotated[int, typer.Option(min=1, help="Samples per forward pass. Latencies are never rescaled.")]
-HeightOption = Annotated[int | None, typer.Option(min=1, help="Latent height; default: the model's own.")]
-WidthOption = Annotated[int | None, typer.Option(min=1, help="Latent width; default: the model's own.")]
+BatchOption = Annotated[
+    int, typer.Option(min=1, max=MAX_BATCH, help="Samples per forward pass. Latencies are never rescaled.")
+]
+HeightOption = Annotated[
+    int | None, typer.Option(min=1, max=MAX_LATENTS, help="Latent height; default: the model's own.")
+]
+WidthOption = Annotated[
+    int | None, typer.Option(min=1, max=MAX_LATENTS, help="Latent width; default: the model's own.")
+]
 ContextTokensOption = Annotated[
-    int | None, typer.Option(min=1, help="Text tokens; default: the pipeline's tokenizer's, else 77.")
+    int | None, typer.Option(min=1, max=MAX_BATCH, help="Text tokens; default: the pipeline's tokenizer's, else 77.")
 ]
 DtypeOption = Annotated[Dtype, typer.Option(help="Of weights and activations.")]
 AttentionOption = Annotated[

@@ -8,6 +8,7 @@ work in a run directory leaves it in `logs/driver.log` there, too.
 
 import functools
 import os
+import re
 import sys
 import time
 import traceback
@@ -15,7 +16,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Final, ParamSpec, TypeVar
+from typing import Any, Final, ParamSpec, TypeVar, get_args
 
 import typer
 
@@ -35,6 +36,10 @@ LOG: Final = "driver.log"
 _OUT_OF_MEMORY: Final = (
     "use a smaller batch (`validation.chunk_size`, `robust_training.batch_size`, `--batch-size`), fewer workers on "
     "one machine or card, or a narrower type"
+)
+_NO_MEMORY: Final = re.compile(
+    r"can't allocate memory|cannot allocate memory|not enough memory|failed to allocate memory|out of memory",
+    re.IGNORECASE,
 )
 _PASSING: Final = (typer.Exit, typer.Abort, typer.BadParameter, BrokenPipeError)  # typer knows what to do
 
@@ -62,7 +67,28 @@ def user_errors(command: Callable[P, R], /) -> Callable[P, R]:
         finally:
             sys.stdout = output
 
+    for annotation in command.__annotations__.values():
+        _refuse_empty_paths(annotation)
     return reported
+
+
+def _refuse_empty_paths(annotation: Any) -> None:
+    """Let typer read a command's paths from what was typed: as a path, an empty text is the working folder."""
+    kind, *infos = get_args(annotation) or (None,)
+    if kind is Path or Path in get_args(kind):
+        for info in infos:
+            info.parser = _typed_path
+
+
+def _typed_path(typed: str | Path, /) -> Path:
+    """A path that was typed.
+
+    Raises:
+        BadParameter: It is empty.
+    """
+    if typed == "":
+        raise typer.BadParameter("a path must not be empty; for the working folder say `.`")
+    return Path(typed)
 
 
 def _at_home(value: Any) -> Any:
@@ -102,7 +128,7 @@ def _told(error: Exception) -> int:
     if isinstance(error, USER_ERRORS):
         say(f"error: {_words(error)}{place}", err=True)
         return FAILED if _is_fault(error) else EXIT_CODE
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":  # torch's, which is not imported
+    if _is_out_of_memory(error):
         say(f"error: the memory is used up ({_first_line(error)}); {_OUT_OF_MEMORY}{place}", err=True)
         return FAILED
     if isinstance(error, RuntimeError) and _is_ours(type(error)):  # says itself what happened where
@@ -117,6 +143,15 @@ def _told(error: Exception) -> int:
         err=True,
     )
     return FAILED
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Whether the memory is used up: that of a card or, by the words alone, that of torch and ONNX Runtime on a CPU."""
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":  # torch's, which is not imported
+        return True
+    if not isinstance(error, RuntimeError) or _is_ours(type(error)):  # ours may quote a worker's
+        return False
+    return _NO_MEMORY.search(str(error)) is not None
 
 
 def _words(error: Exception) -> str:

@@ -6,6 +6,8 @@ from typing import Annotated, Final
 import typer
 
 MAX_SEED: Final = 2**32 - 1  # the bits of a seed that torch's generator uses on a CPU
+MAX_BATCH: Final = 2**16  # pictures a pass; more is a slip of the hand, which would end without memory
+MAX_LATENTS: Final = 2**12  # a side, of pictures of 32,768 pixels
 
 
 class Format(StrEnum):

@@ -172,9 +172,8 @@ def check_clip_size(model: dict[str, Any], weights: Path, /) -> None:
         ModelFolderError: A damaged file, a model that cannot be built, or one of another size.
     """
     stored = sum(prod(tensor.shape) for tensor in read_header(weights).values())
-    if model["vision_cfg"].get("timm_model_name"):
-        return  # of the size that timm knows
     settings = {key: value for key, value in model.items() if key != "custom_text"}
+    settings["vision_cfg"] = model["vision_cfg"] | {"timm_model_pretrained": False}  # timm would fetch weights
     kind = open_clip.CustomTextCLIP if model.get("custom_text") else open_clip.CLIP
     with faults_told(weights, what="an OpenCLIP model of its config"), torch.device("meta"):
         wanted = sum(parameter.numel() for parameter in kind(**settings).parameters())

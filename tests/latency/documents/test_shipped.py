@@ -28,7 +28,7 @@ def test_a_file_wins_over_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert read_latency_table(name) == read_latency_table(other)
 
 
-@pytest.mark.parametrize("table", ["shapes_cpu", "nowhere/shapes_cpu_torch_eager", "shapes_cpu_torch_eager.json", ""])
+@pytest.mark.parametrize("table", ["shapes_cpu", "nowhere/shapes_cpu_torch_eager", "shapes_cpu_torch_eager.json"])
 def test_what_is_neither_is_refused_with_the_names(table: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(FileNotFoundError, match=r"there is no latency table .*; make one with .*sd15_cpu_openvino, .*"):

@@ -24,6 +24,7 @@ from latency import (
 )
 from latency.documents.document import KEY_FIELDS, PARTS, VALUE_FIELDS, from_document, to_document
 from search_spaces import BlockSignature
+from search_spaces.files.durable.writing import PlaceError
 from tests.latency.strategies import small_space, table_of, tables
 
 SCHEMA = json.loads((Path(latency.__file__).parent / "schema_v1.json").read_text())
@@ -180,3 +181,12 @@ def test_a_sum_off_by_more_than_two_is_neither_written_nor_read(ratio, tmp_path)
     path.write_text(table_text(with_sum(ratio)))
     with pytest.raises(LatencyTableError, match="wrong unit or batch"):
         read_table(path)
+
+
+@pytest.mark.parametrize("content", ["file,median_ms\nblock.onnx,3.2\n", '{"schema_version": 1, "models": []}', "[]"])
+def test_what_is_no_table_is_not_replaced_by_one(tmp_path, content):
+    path = tmp_path / "results.csv"
+    path.write_text(content)
+    with pytest.raises(PlaceError, match=r"results\.csv is to become a latency table, but a file that is none stands"):
+        write_table(TABLE, path)
+    assert path.read_text() == content

@@ -123,7 +123,7 @@ def test_what_was_exported_once_is_not_exported_again(tiny_calls, tmp_path):
     assert cache.file_of(call, exporter) == ExportCache(tmp_path / "cache").file_of(call, exporter) == file
     assert exporter.num_written == 1
     cache.file_of(call, TextExporter(version="2"))
-    assert len(list((tmp_path / "cache").iterdir())) == 4
+    assert len(list((tmp_path / "cache").iterdir())) == 6, "each with its weights and its digests"
 
 
 def test_what_is_removed_goes_with_its_weights_and_nothing_else(tiny_calls, tmp_path):
@@ -131,7 +131,7 @@ def test_what_is_removed_goes_with_its_weights_and_nothing_else(tiny_calls, tmp_
     calls = list(tiny_calls.values())
     kept, gone = (cache.file_of(call, exporter) for call in calls[:2])
     cache.remove(calls[1], exporter)
-    assert sorted(tmp_path.iterdir()) == sorted((kept, *weight_files(kept)))
+    assert sorted(tmp_path.iterdir()) == sorted((kept, *weight_files(kept), kept.with_suffix(".sha256.json")))
     cache.remove(calls[1], exporter)
     assert cache.file_of(calls[1], exporter) == gone
     assert gone.exists()
@@ -172,3 +172,24 @@ def test_large_weights_lie_beside_an_onnx_file_which_names_no_path_of_this_machi
     assert b".py" not in file.read_bytes()
     (output,) = ort.InferenceSession(file).run(None, {"input": call.args[0].numpy()})
     np.testing.assert_allclose(output, call.module(*call.args).detach().numpy(), atol=1e-6)
+
+
+@pytest.mark.parametrize("damage", ["emptied", "another", "weights", "seal", "no seal"])
+def test_what_is_no_longer_what_was_exported_is_exported_again(tiny_calls, tmp_path, damage):
+    exporter, cache = TextExporter(), ExportCache(tmp_path)
+    file, other = (cache.file_of(call, exporter) for call in list(tiny_calls.values())[:2])
+    seal, (weights,) = file.with_suffix(".sha256.json"), weight_files(file)
+    content = file.read_bytes()
+    match damage:
+        case "emptied":
+            file.write_bytes(b"")
+        case "another":
+            file.write_bytes(other.read_bytes() + b".")
+        case "weights":
+            weights.unlink()
+        case "seal":
+            seal.write_text("[1]")
+        case _:
+            seal.unlink()  # as earlier versions left it
+    assert cache.file_of(next(iter(tiny_calls.values())), exporter) == file
+    assert (file.read_bytes(), weights.read_text(), exporter.num_written) == (content, "weights", 3)

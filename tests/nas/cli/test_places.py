@@ -101,3 +101,33 @@ def test_pictures_of_shapes_replace_their_own_and_nothing_else(tmp_path: Path) -
     (folder / "metadata.jsonl").unlink()
     with pytest.raises(PlaceError, match=r"holds pictures without metadata\.jsonl"):
         write_pictures(folder, num=2, seed=0)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_an_empty_path_is_not_taken_for_the_working_folder(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    told = CliRunner().invoke(app, COMMANDS[name](""))
+    assert told.exit_code == 2
+    assert "a path must not be empty" in told.output
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("out", ["", "."])
+def test_the_demo_settles_its_place_before_it_draws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, out: str) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    told = CliRunner().invoke(app, ["demo", "--num-pictures", "1", "--out", out])
+    assert told.exit_code == 2
+    assert [path.name for path in tmp_path.rglob("*")] == ["here"]
+
+
+@pytest.mark.parametrize("name", ["generate", "measure", "import", "plot of calibrate"])
+def test_another_file_is_not_replaced_and_no_work_is_done_for_it(name: str, tmp_path: Path) -> None:
+    out = tmp_path / "thesis.png"
+    out.write_text("thesis")
+    told = CliRunner().invoke(app, COMMANDS[name](str(out)))
+    assert told.exit_code == 2
+    assert "but a file that is none stands there" in " ".join(told.output.split())
+    assert out.read_text() == "thesis"

@@ -225,3 +225,15 @@ def test_a_stage_timer_reads_its_clock_around_calls() -> None:
         StageTime(stage="stage", batch=5, num_calls=2, first_ms=1.0, median_ms=1.0, p10_ms=1.0, p90_ms=1.0),
         StageTime(stage="picture", batch=2, num_calls=0, first_ms=3.5, median_ms=None, p10_ms=None, p90_ms=None),
     )
+
+
+@pytest.mark.parametrize("arguments", [["caf\udce9"], ["a ring", "--negative-prompt", "caf\udce9"]])
+def test_a_prompt_that_is_not_utf_8_is_refused(arguments: list[str]) -> None:
+    result = invoke(PIPELINE_DIR, *arguments)
+    assert result.exit_code == 2
+    assert "prompt must be text, but 'caf\\udce9' holds half of a UTF-16 pair or a byte that is not" in result.output
+
+
+def test_sizes_beyond_reason_are_refused() -> None:
+    for option in ("--batch-size", "--num-pictures"):
+        assert invoke(PIPELINE_DIR, "a ring", option, 2**16 + 1).exit_code == 2

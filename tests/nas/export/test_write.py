@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from contextlib import chdir
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -181,7 +182,7 @@ def test_an_export_replaces_an_earlier_one_of_the_same_architecture(
     run: Path, exported: tuple[Path, ExportReport]
 ) -> None:
     out, report = exported
-    (out / "unet" / "config.json").write_text("{}")
+    (out / "unet" / "config.json").unlink()
     again = export_run(run, out=out)
     assert (again.loads_as, again.max_difference) == (report.loads_as, report.max_difference)
     assert read_json(out / "unet" / "config.json")["_class_name"] == "SearchedUNet"
@@ -536,17 +537,19 @@ def test_files_that_are_not_the_exports_own_are_not_deleted(tmp_path: Path) -> N
     source = source_of_spec("bk-sdm-tiny", model=ModelFolder(PIPELINE_DIR))
     out = tmp_path / "out"
     export(source, out=out, form=ExportForm.SPEC)
-    assert read_json(out / "export.json")["files"] == sorted(content(out))
+    digests = {name: sha256(data).hexdigest() for name, data in sorted(content(out).items()) if name != "export.json"}
+    assert read_json(out / "export.json")["files"] == digests
     export(source, out=out, form=ExportForm.SPEC)
     (out / "notes").mkdir()
     (out / "notes" / "thesis.tex").write_text("thesis")
     with pytest.raises(ExportError, match=r"1 of its files are not the export's own, such as notes/thesis\.tex; move"):
         export(source, out=out, form=ExportForm.SPEC)
     report = read_json(out / "export.json")
-    del report["files"]  # as version 0.1.0 wrote it
-    (out / "export.json").write_text(json.dumps(report))
-    with pytest.raises(ExportError, match="such as notes/thesis"):
-        export(source, out=out, form=ExportForm.SPEC)
+    listed = [*report.pop("files"), "export.json"]
+    for earlier in (report, report | {"files": listed}):  # as version 0.1.0 wrote it, and the one after it
+        (out / "export.json").write_text(json.dumps(earlier))
+        with pytest.raises(ExportError, match="such as notes/thesis"):
+            export(source, out=out, form=ExportForm.SPEC)
     assert (out / "notes" / "thesis.tex").read_text() == "thesis"
     shutil.rmtree(out / "notes")
     export(source, out=out, form=ExportForm.SPEC)
@@ -573,3 +576,29 @@ def test_a_place_above_the_working_folder_is_refused_at_once(tmp_path: Path, mon
         with pytest.raises(ValueError, match="must not be the working folder or hold it"):
             export(source, out=Path(out), form=ExportForm.SPEC)
     assert content(tmp_path) == {"thesis.tex": b"thesis"}
+
+
+def test_a_file_of_an_export_that_was_changed_since_is_not_deleted(tmp_path: Path) -> None:
+    source = source_of_spec("bk-sdm-tiny", model=ModelFolder(PIPELINE_DIR))
+    out = tmp_path / "out"
+    export(source, out=out, form=ExportForm.SPEC)
+    (out / "README.md").write_text("what I found out")
+    with pytest.raises(ExportError, match=r"1 of its files changed since it was written, such as README\.md; give"):
+        export(source, out=out, form=ExportForm.SPEC)
+    assert (out / "README.md").read_text() == "what I found out"
+    (out / "README.md").unlink()
+    export(source, out=out, form=ExportForm.SPEC)
+    assert (out / "README.md").is_file()
+
+
+@pytest.mark.parametrize("files", [5, None, "x", [["x"]], {"README.md": 5}])
+def test_an_export_whose_listing_is_none_is_refused(tmp_path: Path, files: Any) -> None:
+    source = source_of_spec("bk-sdm-tiny", model=ModelFolder(PIPELINE_DIR))
+    out = tmp_path / "out"
+    export(source, out=out, form=ExportForm.SPEC)
+    report = read_json(out / "export.json")
+    (out / "export.json").write_text(json.dumps(report | {"files": files}))
+    with pytest.raises(
+        ExportError, match=r"`files` in .*export\.json must give each file .* its digest, but it was edited"
+    ):
+        export(source, out=out, form=ExportForm.SPEC)

@@ -3,10 +3,12 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from diffusers import DiffusionPipeline
+from diffusers.loaders import single_file
 from safetensors.torch import load_file, save_file
 from typer.testing import CliRunner
 
@@ -63,6 +65,32 @@ def test_the_command_converts(folder: Path, checkpoint: Path, tmp_path: Path) ->
     again = CliRunner().invoke(app, ["convert", str(checkpoint), str(out), "--config", str(folder)])
     assert again.exit_code == 2
     assert "must not exist yet" in again.output
+
+
+def test_parts_that_are_not_converted_are_not_loaded_either(
+    folder: Path, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A real folder names a checker and an encoder of pictures; behind the law of the index there is a second lock."""
+    loaded = list[str]()
+    load = single_file.load_single_file_sub_model
+
+    def told(*args: Any, **settings: Any) -> Any:
+        loaded.append(settings["name"])
+        return load(*args, **settings)
+
+    monkeypatch.setattr(single_file, "load_single_file_sub_model", told)
+    sdxl = write_pipeline(tmp_path / "sdxl", kind="sdxl", width=16)
+    for config, file in ((folder, checkpoint), (sdxl, write_single_file(tmp_path / "sdxl.safetensors", sdxl))):
+        named = configs_only(config, tmp_path / f"{config.name}_configs")
+        index = json.loads((named / "model_index.json").read_text()) | {
+            "image_encoder": ["transformers", "CLIPVisionModelWithProjection"],
+            "feature_extractor": ["transformers", "CLIPImageProcessor"],
+            "safety_checker": ["stable_diffusion", "StableDiffusionSafetyChecker"],
+        }
+        (named / "model_index.json").write_text(json.dumps(index))
+        loaded.clear()
+        convert_checkpoint(file, out=tmp_path / f"{config.name}_out", config=named)
+        assert set(loaded) == {path.name for path in config.iterdir() if path.is_dir()}
 
 
 @pytest.mark.parametrize("name", ["model.ckpt", "model.bin", "model.pt"])

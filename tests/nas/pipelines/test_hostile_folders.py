@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from transformers import AutoTokenizer
 
 from nas.evaluation.clip.model import ClipModel, check_clip_name
@@ -96,6 +97,8 @@ PIPELINE_PLANTS: dict[str, tuple[str, dict[str, Any], str]] = {
     "index path": (INDEX, {"unet": ["../payload", "UNet2DConditionModel"]}, "`unet` must come from"),
     "index class": (INDEX, {"_class_name": ["payload", "Evil"]}, "`_class_name` in .* must be"),
     "index part": (INDEX, {"payload": ["payload", "Evil"]}, "`payload` may not stand there"),
+    **{f"index {part}": (INDEX, {part: ["antigravity", "x"]}, f"`{part}` must be null or a class of")
+       for part in ("image_encoder", "feature_extractor", "safety_checker")},
     "index pipeline": (INDEX, {"custom_pipeline": "payload"}, "`custom_pipeline` may not stand there"),
     "index scheduler": (INDEX, {"scheduler": ["diffusers", "utils"]}, "must be a scheduler of diffusers"),
     "index logging": (INDEX, {"scheduler": ["diffusers", "logging"]}, "must be a scheduler of diffusers"),
@@ -112,9 +115,42 @@ def test_what_a_pipeline_folder_asks_for_is_refused(plant: str, tmp_path: Path) 
     if name.startswith("unet"):
         with pytest.raises(ModelFolderError, match=law):
             load_unet(folder)
-    if not name.startswith("unet") and plant != "adapter" and "index scheduler" not in plant and "logging" not in plant:
+    if not name.startswith("unet") and plant != "adapter":
         with pytest.raises(ModelFolderError, match=law):
             convert_checkpoint(tmp_path / "model.safetensors", out=tmp_path / "out", config=folder)
+
+
+def test_what_is_null_or_false_asks_for_nothing(tmp_path: Path) -> None:
+    """Libraries write settings that they do not use, too; a folder with all of them is the same model."""
+    folder = tmp_path / "model"
+    shutil.copytree(PIPELINE_DIR, folder)
+    nulls = dict.fromkeys(("auto_map", "quantization_config", "trust_remote_code", "device_map", "revision"))
+    weights = nulls | {"torch_dtype": "float16"}
+    averages = {"decay": 0.9999, "optimization_step": 7, "use_ema_warmup": True}
+    unset = dict.fromkeys(("resnet_out_scale_factor", "attention_type", "addition_embed_type_num_heads"))
+    text: dict[str, Any] = {
+        "num_labels": 2,
+        "use_cache": True,
+        "position_embedding_type": "absolute",
+        "text_config_dict": None,
+    }
+    text |= {"_attn_implementation_autoset": True, "attn_implementation": None, "_attn_implementation": None}
+    files: dict[str, Any] = {
+        "split_special_tokens": False,
+        "from_slow": False,
+        "trust_remote_code": False,
+        "use_safetensors": True,
+    }
+    files |= dict.fromkeys(("vocab_file", "merges_file", "chat_template"))
+    planted(folder / "unet" / "config.json", **weights, **averages, **unset, _use_default_values=["dropout"])
+    planted(folder / "vae" / "config.json", **weights, **averages, _use_default_values=["shift_factor"])
+    planted(folder / "text_encoder" / "config.json", **weights, **text)
+    planted(folder / TOKENIZER, **(weights | files))
+    planted(folder / SCHEDULER, **nulls, _use_default_values=["timestep_spacing"], sigma_max=float("inf"))
+    parts, known = PipelineParts.load(ModelFolder(folder)), PipelineParts.load(ModelFolder(PIPELINE_DIR))
+    embedded = (each.embed(["a red ring"], size_px=(96, 96)).embeddings for each in (parts, known))
+    assert torch.equal(*embedded)
+    load_pipeline(ModelFolder(folder))
 
 
 def test_what_only_lies_in_a_pipeline_folder_is_left_alone(tmp_path: Path) -> None:
@@ -133,6 +169,19 @@ CLIP_PLANTS: dict[str, tuple[str, dict[str, Any], str]] = {
     "other key": ("model_cfg", {"pretrained_text_path": "x.bin"}, "`pretrained_text_path` may not stand there"),
     "decoder": ("model_cfg", {"multimodal_cfg": {"hf_model_name": "a/b"}}, "`multimodal_cfg` may not stand there"),
     "huge": ("text_cfg", {"vocab_size": 10_000_000}, r"of \d{3},\d{3},\d{3} numbers, but holds"),
+    "huge beside timm": (
+        "model_cfg",
+        {
+            "vision_cfg": {"timm_model_name": "resnet18", "timm_model_pretrained": True, "image_size": 32},
+            "text_cfg": {"width": 1024, "heads": 16, "vocab_size": 10_000_000},
+        },
+        r"of 10,\d{3},\d{3},\d{3} numbers, but holds",
+    ),
+    "huge in timm": (
+        "model_cfg",
+        {"vision_cfg": {"timm_model_name": "vit_giant_patch14_224", "image_size": 224}},
+        r"of 1,\d{3},\d{3},\d{3} numbers, but holds",
+    ),
     "endless": ("vision_cfg", {"layers": 10**9}, "`layers` must be a whole number from 1 to 200 or"),
 }  # fmt: skip
 

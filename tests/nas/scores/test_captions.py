@@ -140,3 +140,86 @@ def test_the_bundled_captions_are_read_as_ever() -> None:
     path: Any = PIPELINE_DIR.parent / "validation_captions.txt"
     lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
     assert read_captions(path) == [line for line in lines if line and not line.startswith("#")]
+
+
+@pytest.mark.parametrize(
+    ("text", "law"),
+    [
+        ("1_a.jpg#0\tA child climbs\n1_a.jpg#1\tA girl\n", r"2 of its 2 lines .* save it as mine\.tsv with a header"),
+        ("a ring\thttp://x\n", r"save it as mine\.tsv with a header"),
+        ("0.png,a ring\n1.png,a cross\n", r"names of pictures; save it as mine\.tsv"),
+        ('"a cat, sitting"\n"b dog"\n', "texts in quotes; leave the quotes out"),
+        ("'a cat'\n'a dog'\n", "texts in quotes; leave the quotes out"),
+        ("- a cat\n- a dog\n", "lists, with marks or numbers before the text; leave them out"),
+        ("* a cat\n* a dog\n", "lists, with marks"),
+        ("1. a cat\n2. a dog\n", "lists, with marks"),
+    ],
+)
+def test_lines_that_all_look_like_another_format_are_refused(tmp_path: Path, text: str, law: str) -> None:
+    (tmp_path / "mine.txt").write_text(text, encoding="utf-8")
+    with pytest.raises(UserError, match=law):
+        read_captions(tmp_path / "mine.txt")
+
+
+@pytest.mark.parametrize(
+    "captions",
+    [
+        ['"a cat"'],
+        ["- a cat"],
+        ['"a cat"', "a dog", "a ring"],
+        ["a ring\tof gold", "a cross", "a star"],
+        ["2 cats", "3 dogs", "4.5 rings"],
+        ["a file named cat.jpg", "a dog.png, drawn"],
+    ],
+    ids=repr,
+)
+def test_one_odd_line_makes_no_other_format(tmp_path: Path, captions: list[str]) -> None:
+    (tmp_path / "a.txt").write_text("\n".join(captions), encoding="utf-8")
+    assert read_captions(tmp_path / "a.txt") == captions
+
+
+def test_an_object_of_texts_names_pictures_or_ids(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    for keys in (("0.png", "dir/my cat.JPG"), ("391895", "COCO_val_22"), ("image1", "image2")):
+        path.write_text(json.dumps(dict(zip(keys, TWO, strict=True))), encoding="utf-8")
+        assert read_captions(path) == TWO
+    for keys in (("info", "license"), ("caption", "text"), ("0.png", "info")):
+        path.write_text(json.dumps(dict(zip(keys, TWO, strict=True))), encoding="utf-8")
+        with pytest.raises(UserError, match=r"a\.json must name pictures by their files or ids, .* but has '\w+'"):
+            read_captions(path)
+
+
+def test_a_blank_after_a_comma_is_no_part_of_a_cell(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text('id, caption\n1, "a cat, sitting"\n2, a dog\n', encoding="utf-8")
+    assert read_captions(tmp_path / "a.csv") == ["a cat, sitting", "a dog"]
+
+
+@pytest.mark.parametrize("cell", ["nan", "NaN", "None", "<NA>"])
+def test_what_programs_write_into_an_empty_cell_is_no_caption(tmp_path: Path, cell: str) -> None:
+    (tmp_path / "a.csv").write_text(f"caption\na cat\n{cell}\n", encoding="utf-8")
+    with pytest.raises(UserError, match=f"line 3 must have text as `caption`, but has {cell}, as programs write an"):
+        read_captions(tmp_path / "a.csv")
+
+
+def test_a_table_of_one_line_is_told_of_its_header(tmp_path: Path) -> None:
+    (tmp_path / "a.tsv").write_text("a photo of a cat\thttp://x\n", encoding="utf-8")
+    with pytest.raises(UserError, match="first line names the columns, and one of them `caption` or `text`"):
+        read_captions(tmp_path / "a.tsv")
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.csv", ",".join(["caption"] * 100_000) + "\n"),
+        ("b.csv", "x" * 100_000 + "\na\n"),
+        ("a.json", json.dumps({"x" * 100_000: "a"})),
+        ("b.json", json.dumps({f"0{'x' * 100_000}": "", "1.png": "a"})),
+        ("c.json", "{" + ",".join(f'"{i}": "a", "{i}": "b"' for i in range(10_000)) + "}"),
+        ("a.txt", f"{'x' * 100_000}\ta\n"),
+    ],
+)
+def test_messages_are_short_whatever_the_file_holds(tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    with pytest.raises(UserError) as refusal:
+        read_captions(tmp_path / name)
+    assert len(str(refusal.value).replace(str(tmp_path), "")) < 600

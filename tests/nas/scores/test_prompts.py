@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nas.scores.prompts import ValidationSet
+from search_spaces.files.user_error import UserError
 
 CAPTIONS = st.lists(st.sampled_from(["a red ring", "a blue cross", "a pink sky"]), min_size=1, max_size=20)
 
@@ -55,3 +56,8 @@ def test_a_set_needs_prompts_and_a_chunk_size() -> None:
         ValidationSet.from_captions([], seed=0, chunk_size=1)
     with pytest.raises(ValueError, match="`chunk_size` must be at least 1, but got 0"):
         ValidationSet.from_captions(["a"], seed=0, chunk_size=0)
+
+
+def test_a_caption_with_half_of_a_letter_is_refused() -> None:
+    with pytest.raises(UserError, match=r"a caption must be text, but 'caf\\udce9' holds half of a UTF-16 pair"):
+        ValidationSet.from_captions(["a ring", "caf\udce9"], seed=0, chunk_size=2)

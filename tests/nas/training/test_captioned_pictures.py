@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 from PIL import Image
 
@@ -11,6 +12,7 @@ from nas.pipelines.folder import PipelineParts
 from nas.training.captioned_pictures import encode_pictures
 from nas.training.latent_set import LatentSet
 from nas.training.metadata import read_metadata
+from search_spaces.files.user_error import UserError
 from tests.nas.synthetic import write_pictures
 
 
@@ -55,3 +57,8 @@ def test_a_unet_that_is_told_sizes_is_told_the_crop_whatever_the_caption() -> No
         assert text.time_ids is not None
         assert text.time_ids.tolist() == [told[float(latent)] for latent in latents.flatten()]
         assert {float(latent) for latent in latents.flatten()} == {0.0, 1.0}
+
+
+def test_captions_with_half_of_a_letter_are_refused(parts: PipelineParts) -> None:
+    with pytest.raises(UserError, match=r"a caption must be text, but 'caf\\udce9' holds half of a UTF-16 pair"):
+        parts.embed(["a ring", "caf\udce9"], size_px=(48, 48))

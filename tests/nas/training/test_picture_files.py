@@ -1,6 +1,8 @@
 """Image files in every mode that people save: what is read is what a viewer shows, or an error with its line."""
 
 import io
+import struct
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
+from nas.training import picture_files
 from nas.training.metadata import CaptionedPicture
 from nas.training.picture_files import PictureError, check_pictures, read_picture
 from search_spaces.files.user_error import UserError
@@ -162,3 +165,83 @@ def test_all_that_cannot_be_read_is_named_at_once_with_its_line(tmp_path: Path) 
     assert "line 7 names cut.png, which must be a whole picture" in str(refusal.value)
     assert "line 9 names html.png, which must be" in str(refusal.value)
     check_pictures(pictures[1:2], metadata=tmp_path / "metadata.jsonl")
+
+
+def chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def png(path: Path, *, bits: int, colour: int, row: bytes, width: int, transparent: bytes) -> Path:
+    """A PNG of one row, since Pillow writes no transparent colour of these."""
+    header = struct.pack(">IIBBBBB", width, 1, bits, colour, 0, 0, 0)
+    chunks = [(b"IHDR", header), (b"tRNS", transparent), (b"IDAT", zlib.compress(b"\0" + row)), (b"IEND", b"")]
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(chunk(kind, data) for kind, data in chunks))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("bits", "row", "transparent", "expected"),
+    [
+        (1, b"\x40", 1, [0, 255]),
+        (2, b"\x60", 1, [255, 170]),
+        (4, b"\x5a", 5, [255, 170]),
+        (8, b"\x05\x0a", 5, [255, 10]),
+        (16, b"\x12\x34\x12\x35", 0x1234, [255, 18]),
+    ],
+)
+def test_a_transparent_grey_of_any_bits_is_white(
+    tmp_path: Path, bits: int, row: bytes, transparent: int, expected: list[int]
+) -> None:
+    path = png(tmp_path / "a.png", bits=bits, colour=0, row=row, width=2, transparent=struct.pack(">H", transparent))
+    assert pixels(path, size_px=(1, 2))[0].tolist() == [[grey] * 3 for grey in expected]
+
+
+def test_a_transparent_colour_of_sixteen_bits_is_refused(tmp_path: Path) -> None:
+    path = png(tmp_path / "a.png", bits=16, colour=2, row=b"\x12\x34" * 6, width=2, transparent=b"\x12\x34" * 3)
+    with pytest.raises(
+        PictureError, match="must have 8 bits a channel where one colour is transparent, but has 16; save"
+    ):
+        read_picture(path, size_px=(1, 2))
+
+
+@pytest.mark.parametrize(
+    ("bits", "photometric", "data", "expected"),
+    [
+        (16, 1, b"\0\0\xff\xff", [0, 255]),
+        (16, 0, b"\0\0\xff\xff", [255, 0]),
+        (12, 1, b"\x80\x0f\xff", [128, 255]),
+    ],
+)
+def test_grey_of_a_tiff_is_what_its_tags_say(
+    tmp_path: Path, bits: int, photometric: int, data: bytes, expected: list[int]
+) -> None:
+    tags = {256: 2, 257: 1, 258: bits, 259: 1, 262: photometric, 273: 8, 277: 1, 278: 1, 279: len(data)}
+    entries = b"".join(struct.pack("<HHII", tag, 4 if tag == 273 else 3, 1, value) for tag, value in tags.items())
+    offset = 8 + len(data) + len(data) % 2
+    directory = struct.pack("<H", len(tags)) + entries + struct.pack("<I", 0)
+    path = tmp_path / "a.tiff"
+    path.write_bytes(b"II*\0" + struct.pack("<I", offset) + data.ljust(offset - 8, b"\0") + directory)
+    assert pixels(path, size_px=(1, 2))[0].tolist() == [[grey] * 3 for grey in expected]
+
+
+@pytest.mark.parametrize("size", [(4, 600), (600, 4)])
+def test_of_a_thin_picture_the_middle_alone_is_resized(
+    tmp_path: Path, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ramp = np.linspace(0, 255, 600).round().astype(np.uint8)[:, None].repeat(4, axis=1)
+    image = Image.fromarray(ramp if size == (4, 600) else np.ascontiguousarray(ramp.T))
+    path = saved(image.convert("RGB"), tmp_path / "a.png")
+    whole = read_picture(path, size_px=(16, 16))
+    monkeypatch.setattr(picture_files, "MAX_PX", 2400)  # of 16x2400
+    made = list[tuple[int, int]]()
+    resize = Image.Image.resize
+
+    def noted(self: Image.Image, to: tuple[int, int], *args: Any, **options: Any) -> Image.Image:
+        made.append(to)
+        return resize(self, to, *args, **options)
+
+    monkeypatch.setattr(Image.Image, "resize", noted)
+    thin = read_picture(path, size_px=(16, 16))
+    assert made == [(16, 16)]
+    assert thin.top_left_px == whole.top_left_px
+    assert np.abs(thin.pixels.astype(int) - whole.pixels).max() <= 1

@@ -53,3 +53,9 @@ def test_names_of_exports_stay_and_what_leads_elsewhere_does_not() -> None:
 def test_what_names_no_file_is_refused(path: str) -> None:
     with pytest.raises(PathError, match=r"NUL|surrogate"):
         local_path(path)
+
+
+def test_an_empty_path_is_not_the_working_folder() -> None:
+    with pytest.raises(PathError, match=r"a path must not be empty; for the working folder say `\.`"):
+        local_path("")
+    assert local_path(".") == Path()

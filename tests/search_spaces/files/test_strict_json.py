@@ -63,3 +63,24 @@ def test_the_file_is_named(tmp_path: Path) -> None:
     assert read_json(path) == [1]
     with pytest.raises(JsonError, match=r"config\.json must be a JSON object, but holds a list"):
         read_json_object(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "law"),
+    [
+        ("{" + "".join(f'"k{key}": 1, ' for key in range(100_000)) + '"k99999": 2}', r"but k99999 stands twice$"),
+        ("[" + ", ".join(['{"a": 1, "a": 2}'] * 50_000) + "]", r"\[19\]\.a stands twice \(the first of 50,000\)$"),
+        ("{" + ", ".join([f'"{"x" * 1_000_000}": 1'] * 2) + "}", r"but x+\.\.\.x+ stands twice$"),
+    ],
+    ids=["many keys", "many objects", "a long key"],
+)
+def test_doubled_keys_are_found_in_one_pass_and_named_in_short(text: str, law: str) -> None:
+    """Hours where each key, or each object, is compared with all."""
+    with pytest.raises(JsonError, match=law) as told:
+        parse_json(text)
+    assert len(str(told.value)) < 2_000
+
+
+def test_an_object_that_a_later_key_replaced_has_no_place() -> None:
+    with pytest.raises(JsonError, match=r"must hold every key once, but a stands twice$"):
+        parse_json('{"a": {"b": 1, "b": 1}, "a": 2}')

@@ -1,10 +1,16 @@
 import codecs
+import os
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search_spaces.files.strict_text import TextError, decoded, read_text
+from search_spaces.files.digests import sha256_of
+from search_spaces.files.json_lines import has_lines, num_torn_bytes, read_lines
+from search_spaces.files.strict_json import read_json
+from search_spaces.files.strict_text import TextError, decoded, read_bytes, read_text
+from search_spaces.files.strict_yaml import read_yaml
+from search_spaces.files.user_error import UserError
 
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\ufeff"), max_size=30)
 
@@ -28,3 +34,15 @@ def test_a_longer_file_than_such_files_are_is_refused_unread(tmp_path):
     assert read_text(path, max_bytes=6) == "abcdef"
     with pytest.raises(TextError, match=r"captions.txt must hold at most 5 bytes, but holds 6"):
         read_text(path, max_bytes=5)
+
+
+@pytest.mark.parametrize(
+    "read", [read_text, read_bytes, read_json, read_yaml, read_lines, num_torn_bytes, has_lines, sha256_of]
+)
+def test_what_is_no_regular_file_is_refused_unopened(tmp_path, read):
+    """A pipe without a writer would wait forever, and /dev/zero never ends."""
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "endless").symlink_to("/dev/zero")
+    for path in (tmp_path / "pipe", tmp_path / "endless"):
+        with pytest.raises(UserError, match=rf"{path} must be a file, but is a device, a pipe or a socket; save"):
+            read(path)

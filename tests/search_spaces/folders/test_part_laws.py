@@ -114,6 +114,7 @@ def test_what_transformers_writes_beside_and_nothing_reads_is_let_be(tmp_path: P
 )
 def test_damaged_tokenizers_are_named(name: str, content: str, law: str, tmp_path: Path) -> None:
     (tmp_path / "tokenizer_config.json").write_text('{"model_max_length": 77}')
+    (tmp_path / "vocab.json").write_text('{"a": 0}')
     check_tokenizer(tmp_path)
     (tmp_path / name).write_text(content)
     with pytest.raises(ModelFolderError, match=law):

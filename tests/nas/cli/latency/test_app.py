@@ -214,3 +214,15 @@ def test_a_shipped_table_is_shown_and_checked_by_its_name() -> None:
     refused = run("show", "shapes_cpu")
     assert refused.exit_code == 2
     assert "shapes_cpu_torch_eager" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("--batch", 65537), ("--height", 4097), ("--width", 4097), ("--context-tokens", 65537)]
+)
+@pytest.mark.parametrize("command", ["measure", "init"])
+def test_sizes_beyond_reason_are_refused_before_any_work(command, option, value, tmp_path):
+    result = run(command, "sd-1.5", "--out", tmp_path / "a", option, value)
+    assert result.exit_code == 2
+    assert f"Invalid value for '{option}'" in result.output
+    assert str(value - 1) in result.output
+    assert list(tmp_path.iterdir()) == []

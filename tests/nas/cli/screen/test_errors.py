@@ -64,7 +64,13 @@ def test_memory_that_is_used_up_has_a_remedy() -> None:
     class OutOfMemoryError(RuntimeError):
         """Such as torch's."""
 
-    for error in (MemoryError(), OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")):
+    torchs = "[enforce fail at alloc_cpu.cpp:117] err == 0. DefaultCPUAllocator: can't allocate memory: you tried to"
+    for error in (
+        MemoryError(),
+        OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"),
+        RuntimeError(torchs),
+        RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 9 bytes."),
+    ):
         result = CliRunner().invoke(app_that_raises(error), [])
         assert result.exit_code == 1
         assert result.stderr.startswith("error: the memory is used up (")
@@ -117,11 +123,11 @@ def test_a_task_that_failed_on_every_worker_tells_its_own_story() -> None:
 
     class ToldError(TaskFailedError):
         def __init__(self) -> None:
-            RuntimeError.__init__(self, "a task failed 3 times: Traceback of the worker")
+            RuntimeError.__init__(self, "a task failed 3 times: out of memory on the worker")
 
     ToldError.__module__ = TaskFailedError.__module__
     result = CliRunner().invoke(app_that_raises(ToldError()), [])
-    assert (result.exit_code, result.stderr) == (1, "error: a task failed 3 times: Traceback of the worker\n")
+    assert (result.exit_code, result.stderr) == (1, "error: a task failed 3 times: out of memory on the worker\n")
 
 
 def test_an_interrupted_command_ends_with_130_and_no_traceback() -> None:
