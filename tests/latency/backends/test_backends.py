@@ -1,6 +1,7 @@
 """What backends time is what torch computes: outputs of every kind of block, in every runtime that is installed."""
 
 import importlib
+import json
 import sys
 import time
 from typing import Any
@@ -20,6 +21,7 @@ from latency.exporters.extras import MissingExtraError
 from latency.exporters.to_onnx import OnnxExporter
 from latency.timing.clock import ProcessCpuClock, ThreadCpuClock, WallClock
 from search_spaces import BlockKind, BlockSignature
+from search_spaces.files.digests import sha256_of
 
 KINDS = sorted(set(BlockKind) - {BlockKind.REST})
 
@@ -76,6 +78,11 @@ def test_a_damaged_file_of_the_cache_is_named_with_what_to_do(make, tmp_path):
     backend, call = make(ExportCache(tmp_path)), MatrixProducts().call()
     path = ExportCache(tmp_path).file_of(call, OnnxExporter())
     path.write_bytes(b"torn")
+    backend.prepare(call)
+    assert path.read_bytes() != b"torn", "what is not as it was exported is exported again"
+    path.write_bytes(b"torn")
+    seal = path.with_name(f"{path.stem}.sha256.json")
+    seal.write_text(json.dumps({path.name: sha256_of(path)}))  # as an exporter might have written it
     with pytest.raises(ExportedFileError, match=rf"cannot take {path} .*; delete the file, which is then"):
         backend.prepare(call)
     path.unlink()
