@@ -164,7 +164,9 @@ class RunDirectory:
         if not path.is_file():
             return []
         configs = [read(each) for each in (*self._earlier(), path)]
-        return [each for each, then in zip(configs, (*configs[1:], None), strict=True) if each != then]  # see below
+        return [
+            each for each, then in zip(configs, (*configs[1:], None), strict=True) if each != then
+        ]  # `keep_config` may be killed between its two files
 
     def _check_follows(
         self, old: Mapping[str, Any], config: Mapping[str, Any], may_follow: Callable[[Mapping[str, Any]], None] | None

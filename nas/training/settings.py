@@ -7,7 +7,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from nas.pipelines.computing.execution import DEVICES, check_device_name
+from nas.pipelines.computing.execution import DEVICES, of_a_known_kind
 from nas.settings import settings
 from search_spaces.files.user_error import UserError
 
@@ -50,12 +50,7 @@ class RobustTrainingSettings:
     ] = 0.1
     max_grad_norm: Annotated[float, Field(gt=0, description="gradients are clipped to this norm")] = 1.0
 
-    @field_validator("device", mode="before")
-    @classmethod
-    def _known_kind(cls, device: object) -> object:
-        if isinstance(device, str):
-            check_device_name(device)
-        return device
+    _known_kind = field_validator("device", mode="before")(of_a_known_kind)
 
     @model_validator(mode="after")
     def _needs_pictures(self) -> Self:

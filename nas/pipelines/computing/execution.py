@@ -35,6 +35,13 @@ def check_device_name(name: str, /) -> None:
         raise UserError(f"must be cpu, cuda or cuda:N, but got {reprlib.repr(name)}{why}")
 
 
+def of_a_known_kind(device: object) -> object:
+    """A setting's device, refused in better words than a pattern's where it is text of another kind."""
+    if isinstance(device, str):
+        check_device_name(device)
+    return device
+
+
 def check_device(device: str, /, *, name: str, num_cuda: int | None = None) -> None:
     """Check that a device is here.
 
@@ -88,12 +95,7 @@ class Execution:
         ),
     ] = False
 
-    @field_validator("device", mode="before")
-    @classmethod
-    def _known_kind(cls, device: object) -> object:
-        if isinstance(device, str):
-            check_device_name(device)
-        return device
+    _known_kind = field_validator("device", mode="before")(of_a_known_kind)
 
     def check(self) -> None:
         """Check that the device exists here and computes in the precision.
