@@ -8,7 +8,8 @@ from search_spaces.architecture import Architecture, ArchitectureError, Position
 from search_spaces.blocks import BlockKind, BlockSignature
 from search_spaces.diffusers_config import StockConfig, UnsupportedConfigError, space_from_config, stock_config
 from search_spaces.stock_space import SpaceForm, StockSpace
-from search_spaces.unet_space import Site, UNetSpace
+from search_spaces.unet_shape import Site
+from search_spaces.unet_space import UNetSpace
 from search_spaces.wiring import StageGeometry
 
 __all__ = [

@@ -13,7 +13,8 @@ from search_spaces.actions import Action, AnyAction, PositionAction, Sign, Steps
 from search_spaces.architecture import Architecture, ArchitectureError, Position
 from search_spaces.blocks import BlockKind, BlockSignature
 from search_spaces.stock_law import depths_of, innermost_down, mid_stage, stock_reasons
-from search_spaces.unet_space import DEFAULT_CONTEXT_TOKENS, UNetSpace
+from search_spaces.unet_shape import DEFAULT_CONTEXT_TOKENS
+from search_spaces.unet_space import UNetSpace
 from search_spaces.wiring import mirrored
 
 

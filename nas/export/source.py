@@ -25,7 +25,8 @@ from search_spaces.files.digests import folder_digest
 from search_spaces.files.user_error import UserError
 from search_spaces.folders.loading import SEARCHED, read_context_tokens
 from search_spaces.supernet import Supernet
-from search_spaces.unet_space import DEFAULT_CONTEXT_TOKENS, UNetSpace
+from search_spaces.unet_shape import DEFAULT_CONTEXT_TOKENS
+from search_spaces.unet_space import UNetSpace
 
 
 class ExportError(UserError):

@@ -13,7 +13,8 @@ from search_spaces.files.user_error import UserError
 from search_spaces.folders.loading import read_context_tokens, read_unet_config
 from search_spaces.known.architectures import BASE_CONFIGS, KNOWN_ARCHITECTURES, known_config
 from search_spaces.known.bundled import BUNDLED_MODELS, named_folder
-from search_spaces.unet_space import DEFAULT_CONTEXT_TOKENS, UNetSpace
+from search_spaces.unet_shape import DEFAULT_CONTEXT_TOKENS
+from search_spaces.unet_space import UNetSpace
 
 ROOM_FOR_COPIES: Final = 64  # per block: any architecture that somebody may have made
 

@@ -18,7 +18,8 @@ from search_spaces.files.strict_json import JsonError, parse_json
 from search_spaces.files.user_error import UserError
 from search_spaces.folders.loading import read_context_tokens
 from search_spaces.space_view import counts_by_paper_stage
-from search_spaces.unet_space import DEFAULT_CONTEXT_TOKENS, UNetSpace
+from search_spaces.unet_shape import DEFAULT_CONTEXT_TOKENS
+from search_spaces.unet_space import UNetSpace
 
 SPEC_NAME: Final = "architecture.json"  # in runs and exports
 
