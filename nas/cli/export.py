@@ -76,7 +76,10 @@ def export(
                 raise UserError(f"{path} is a run, whose config names its base model; leave out --model and --variant")
             found = source_of_run(path, table=latency_table)
         elif model is None:
-            raise UserError(f"{source} is no run directory; give `--model`, the base model that it is cut out of")
+            raise UserError(
+                f"{source} is no run directory; give one, or, for a spec, a folder or a known name, also `--model`, "
+                "the base model that it is cut out of"
+            )
         else:
             found = source_of_spec(source, model=find_model(model, variant=variant), table=latency_table)
     if out is None and into is None and is_run(path):

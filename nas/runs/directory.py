@@ -81,7 +81,10 @@ class RunDirectory:
         if not self.path.exists():
             raise RunDirectoryError(f"there is no run {self.path}; give the directory that a search was told by --out")
         if not is_run(self.path):
-            raise RunDirectoryError(f"{self.path} is not a run directory: it has no config.yaml")
+            raise RunDirectoryError(
+                f"{self.path} is not a run directory: it has no config.yaml; give the folder that `nas search` was "
+                "given as --out"
+            )
 
     @contextmanager
     def opened(

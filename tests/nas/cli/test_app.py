@@ -376,7 +376,7 @@ def test_a_spec_of_another_model_is_refused(tmp_path: Path) -> None:
 
 def test_what_is_no_run_is_named(tmp_path: Path) -> None:
     assert "is not a run directory" in refused("status", tmp_path)
-    assert "is no run directory; give `--model`" in refused("export", tmp_path)
+    assert "is no run directory; give one, or, for a spec, a folder or a known name" in refused("export", tmp_path)
     assert "there is no architecture" in refused("export", tmp_path / "nothing", "--model", PIPELINE_DIR)
 
 
