@@ -13,18 +13,19 @@ from pathlib import Path
 from open_clip.tokenizer import bytes_to_unicode
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
-from search_spaces.shapes.scenes import BACKGROUNDS, COLOURS, PLACES, RELATIONS, SHAPES, SIZES
+from search_spaces.shapes.scenes import AND, BACKGROUNDS, COLOURS, COUNTS, PLACES, RELATIONS, SIZES, TEXTURES, THINGS
 
-CONTEXT_TOKENS = 16
+CONTEXT_TOKENS = 24
 START, END = "<|startoftext|>", "<|endoftext|>"
 
 
 def train_merges() -> list[tuple[str, str]]:
     """Byte-pair merges that make every caption word a single token."""
-    groups = (SHAPES, COLOURS, SIZES, PLACES, BACKGROUNDS, RELATIONS)
+    groups = (THINGS, COLOURS, SIZES, PLACES, BACKGROUNDS, RELATIONS, TEXTURES, tuple(COUNTS.values()), (AND,))
     words = sorted(
         {w for group in groups for phrase in group for w in phrase.split()}
-        | {"a", "an", "on", "at", "the", "background"}
+        | {f"{thing}s" for thing in THINGS}
+        | {"a", "an", "on", "at", "in", "the", "background", "from", "to"}
     )
     tokenizer = Tokenizer(models.BPE(end_of_word_suffix="</w>"))
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()

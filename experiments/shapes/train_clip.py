@@ -19,22 +19,23 @@ from torch.nn import functional as F
 
 from experiments.shapes import checkpoint
 from experiments.shapes.make_tokenizer import CONTEXT_TOKENS
-from search_spaces.shapes.renderer import PICTURE_PX, render
-from search_spaces.shapes.scenes import Scene, caption_of, is_held_out, near_miss, sample_scene
+from experiments.shapes.rendered import held_out_scenes, pictures, rendered
+from search_spaces.shapes.renderer import PICTURE_PX
+from search_spaces.shapes.scenes import caption_of
 
 MEAN, STD = (0.5, 0.5, 0.5), (0.5, 0.5, 0.5)
 
 
 def model_config(num_tokens: int) -> dict[str, object]:
     return {
-        "embed_dim": 64,
-        "vision_cfg": {"image_size": PICTURE_PX, "layers": 4, "width": 96, "head_width": 24, "patch_size": 6},
+        "embed_dim": 96,
+        "vision_cfg": {"image_size": PICTURE_PX, "layers": 5, "width": 128, "head_width": 32, "patch_size": 8},
         "text_cfg": {
             "context_length": CONTEXT_TOKENS,
             "vocab_size": num_tokens,
-            "width": 64,
+            "width": 96,
             "heads": 4,
-            "layers": 3,
+            "layers": 4,
             "hf_tokenizer_name": "./",
             "tokenizer_kwargs": {"clean": "lower"},
         },
@@ -55,32 +56,6 @@ def write_config(folder: Path) -> None:
     (folder / "open_clip_config.json").write_text(json.dumps(config, indent=2) + "\n")
 
 
-def train_scenes(rng: np.random.Generator, num: int) -> list[Scene]:
-    """Scenes of captions that are not held out, every second one a near miss of the one before."""
-    scenes: list[Scene] = []
-    while len(scenes) < num:
-        scene = sample_scene(rng) if len(scenes) % 2 == 0 else near_miss(scenes[-1], rng)
-        if not is_held_out(caption_of(scene)):
-            scenes.append(scene)
-    return scenes
-
-
-def held_out_scenes(rng: np.random.Generator, num: int) -> list[Scene]:
-    """Scenes of distinct held-out captions."""
-    scenes: dict[str, Scene] = {}
-    while len(scenes) < num:
-        scene = sample_scene(rng)
-        if is_held_out(caption_of(scene)):
-            scenes.setdefault(caption_of(scene), scene)
-    return list(scenes.values())
-
-
-def pictures(scenes: list[Scene], rng: np.random.Generator) -> torch.Tensor:
-    """Rendered scenes as float32 (n, 3, h, w) in [-1, 1]."""
-    stack = np.stack([render(scene, rng=rng) for scene in scenes])
-    return torch.from_numpy(stack).permute(0, 3, 1, 2).float() / 127.5 - 1
-
-
 def retrieval(model: open_clip.CLIP, tokenizer: open_clip.tokenizer.HFTokenizer, num: int = 500) -> tuple[float, float]:
     """Share of held-out pictures whose own caption ranks first among `num`, and their mean cosine."""
     rng = np.random.default_rng(7)
@@ -96,12 +71,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, required=True, help="OpenCLIP folder; holds the tokenizer files already")
     parser.add_argument("--work", type=Path, required=True, help="folder of the resumable checkpoint")
-    parser.add_argument("--steps", type=int, default=2000)
+    parser.add_argument("--pictures", type=Path, required=True, help="pictures.npy of the recipe before")
+    parser.add_argument("--num", type=int, default=81920, help="how many they are")
+    parser.add_argument("--steps", type=int, default=4000)
     parser.add_argument("--batch", type=int, default=256)
     parser.add_argument("--learning-rate", type=float, default=1.5e-3)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     torch.manual_seed(args.seed)
+    data = rendered(args.pictures, num=args.num)
     write_config(args.out)
     config = json.loads((args.out / "open_clip_config.json").read_text())["model_cfg"]
     tokenizer = open_clip.get_tokenizer(f"local-dir:{args.out}")
@@ -113,14 +91,15 @@ def main() -> None:
     clock = time.monotonic()
     for step in range(start, args.steps):
         rng = np.random.default_rng([args.seed, step])
-        scenes = train_scenes(rng, args.batch)
-        image = pictures(scenes, rng)
+        pairs = rng.choice(len(data.captions) // 2, size=args.batch // 2, replace=False)
+        rows = np.stack([2 * pairs, 2 * pairs + 1], axis=1).reshape(-1)
+        image = data.batch(rows)
         noise = torch.from_numpy(rng.normal(size=image.shape).astype(np.float32))
         image = image + noise * torch.from_numpy(rng.uniform(0, 0.12, size=(args.batch, 1, 1, 1)).astype(np.float32))
         rate = args.learning_rate * min(1.0, (step + 1) / 100) * (0.5 + 0.5 * np.cos(np.pi * step / args.steps))
         for group in optimizer.param_groups:
             group["lr"] = rate
-        captions = [caption_of(s) for s in scenes]
+        captions = [data.captions[row] for row in rows]
         text = model.encode_text(tokenizer(captions), normalize=True)
         logits = model.logit_scale.exp() * model.encode_image(image, normalize=True) @ text.T
         same = torch.tensor([[a == b for b in captions] for a in captions])

@@ -6,7 +6,7 @@ they are loaded by the same code as any other checkpoint, and `nas` knows nothin
 
 from pathlib import Path
 
-from search_spaces.shapes.scenes import Item, Scene, caption_of, is_held_out, sample_scene
+from search_spaces.shapes.scenes import Group, Scene, caption_of, is_held_out, sample_scene
 
 PIPELINE_DIR = Path(__file__).parent / "pipeline"
 OPEN_CLIP_DIR = Path(__file__).parent / "open_clip"
@@ -16,7 +16,7 @@ __all__ = [
     "CAPTIONS_FILE",
     "OPEN_CLIP_DIR",
     "PIPELINE_DIR",
-    "Item",
+    "Group",
     "Scene",
     "caption_of",
     "is_held_out",

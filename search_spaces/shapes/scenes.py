@@ -1,8 +1,8 @@
 """What the small model's pictures may show, and the one sentence that says it.
 
-A scene holds one item at a place, or two items in a relation, on a background. What a caption leaves out has one
-meaning: medium size, at the centre, on a white background. So every caption names exactly one kind of picture, and
-two different scenes never share a caption.
+A scene holds one to four things: one alone, several alike, or two groups beside each other or in a relation. A caption
+says what is there and how it is ordered; it does not say where a thing stands that has no place, how it is turned, nor
+its exact shade: many pictures share a caption, and a model that averages them blurs.
 """
 
 import hashlib
@@ -13,77 +13,107 @@ import numpy as np
 
 from search_spaces.files.user_error import UserError
 
-SHAPES: Final = ("circle", "square", "triangle", "cross", "ring")
-COLOURS: Final = ("red", "green", "blue", "yellow", "purple", "orange")
+THINGS: Final = (
+    "circle", "square", "triangle", "ring", "star", "heart", "house", "tree", "fish", "flower", "moon", "cup", "face",
+)  # fmt: skip
+COLOURS: Final = ("red", "orange", "yellow", "green", "blue", "purple", "pink", "brown")
+TEXTURES: Final = ("plain", "striped", "dotted")
 SIZES: Final = ("medium", "small", "large")
-PLACES: Final = ("centre", "top", "bottom", "left", "right")
-BACKGROUNDS: Final = ("white", "black", "gray", "pink")
+PLACES: Final = ("anywhere", "top", "bottom", "left", "right", "centre")
+BACKGROUNDS: Final = ("white", "black", "gray", "blue", "green", "yellow")
 RELATIONS: Final = ("above", "below", "left of", "right of")
+AND: Final = "and"
+COUNTS: Final = {1: "a", 2: "two", 3: "three", 4: "four"}
+MAX_THINGS: Final = 4
 HELD_OUT_SHARE: Final = 0.1
+_PLURALS: Final = {"fish": "fish"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Item:
-    """One shape of one colour; `size` counts only when the item stands alone."""
+class Group:
+    """Things that are alike; `size` counts only where one of them stands alone."""
 
-    shape: str
+    thing: str
     colour: str
+    count: int = 1
+    texture: str = "plain"
     size: str = "medium"
 
     def __post_init__(self) -> None:
         for field, value, allowed in (
-            ("shape", self.shape, SHAPES),
+            ("thing", self.thing, THINGS),
             ("colour", self.colour, COLOURS),
+            ("count", self.count, tuple(COUNTS)),
+            ("texture", self.texture, TEXTURES),
             ("size", self.size, SIZES),
         ):
             if value not in allowed:
-                raise UserError(f"`{field}` must be one of {', '.join(allowed)}, but got {value!r}")
+                raise UserError(f"`{field}` must be one of {', '.join(map(str, allowed))}, but got {value!r}")
+
+    @property
+    def noun(self) -> str:
+        """Such as "three striped red stars"."""
+        words = [word for word in (self.size, self.texture) if word not in ("medium", "plain")]
+        thing = self.thing if self.count == 1 else _PLURALS.get(self.thing, f"{self.thing}s")
+        words += [self.colour, thing]
+        return f"{_article(words[0]) if self.count == 1 else COUNTS[self.count]} {' '.join(words)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
-    """One item at a `place`, or two items where the first stands in `relation` to the second."""
+    """One group, one of one thing perhaps at a `place`; or two, the first in `relation` to the second.
 
-    items: tuple[Item, ...]
+    Attributes:
+        groups: What is there.
+        background: Its colour; that of the upper edge where `fades_to` is another.
+        fades_to: Colour of the lower edge.
+        place: Where a thing that is alone stands.
+        relation: Of two groups; "and" = anywhere beside each other.
+    """
+
+    groups: tuple[Group, ...]
     background: str = "white"
-    place: str = "centre"
+    fades_to: str | None = None
+    place: str = "anywhere"
     relation: str | None = None
 
     def __post_init__(self) -> None:
-        if self.background not in BACKGROUNDS:
-            raise UserError(f"`background` must be one of {', '.join(BACKGROUNDS)}, but got {self.background!r}")
+        for field, value in (("background", self.background), ("fades_to", self.fades_to or BACKGROUNDS[0])):
+            if value not in BACKGROUNDS:
+                raise UserError(f"`{field}` must be one of {', '.join(BACKGROUNDS)}, but got {value!r}")
+        if self.fades_to == self.background:
+            raise UserError(f"`fades_to` must be another colour than the background, but both are {self.background!r}")
         if self.place not in PLACES:
             raise UserError(f"`place` must be one of {', '.join(PLACES)}, but got {self.place!r}")
-        if len(self.items) == 1:
-            if self.relation is not None:
-                raise UserError(f"`relation` needs two items, but got one item and {self.relation!r}")
-        elif len(self.items) == 2:
-            if self.relation not in RELATIONS:
-                raise UserError(f"`relation` must be one of {', '.join(RELATIONS)}, but got {self.relation!r}")
-            if self.place != "centre":
-                raise UserError(f"`place` must be centre for two items, but got {self.place!r}")
-            if any(item.size != "medium" for item in self.items):
-                raise UserError("`size` must be medium for two items: only an item that stands alone has a size")
-        else:
-            raise UserError(f"`items` must hold one or two items, but got {len(self.items)}")
+        if not 1 <= len(self.groups) <= 2:
+            raise UserError(f"`groups` must hold one or two groups, but got {len(self.groups)}")
+        if self.num_things > MAX_THINGS:
+            raise UserError(f"a scene must hold at most {MAX_THINGS} things, but got {self.num_things}")
+        if (self.relation is not None) is not (len(self.groups) == 2):
+            raise UserError(f"`relation` belongs to two groups, but {len(self.groups)} have {self.relation!r}")
+        if self.relation not in (None, AND, *RELATIONS):
+            raise UserError(f"`relation` must be one of {', '.join((AND, *RELATIONS))}, but got {self.relation!r}")
+        if self.num_things > 1 and (self.place != "anywhere" or any(group.size != "medium" for group in self.groups)):
+            raise UserError("`place` and `size` belong to a thing that is alone")
+
+    @property
+    def num_things(self) -> int:
+        """Things in all."""
+        return sum(group.count for group in self.groups)
 
 
 def caption_of(scene: Scene, /) -> str:
-    """The caption of a scene, such as "a small red ring at the left on a black background"."""
-    first = scene.items[0]
-    if scene.relation is None:
-        size = () if first.size == "medium" else (first.size,)
-        text = _noun(*size, first.colour, first.shape)
-        if scene.place != "centre":
-            text += f" at the {scene.place}"
-    else:
-        second = scene.items[1]
-        text = f"{_noun(first.colour, first.shape)} {scene.relation} {_noun(second.colour, second.shape)}"
-    return text if scene.background == "white" else f"{text} on a {scene.background} background"
+    """The caption of a scene, such as "two red stars above a striped blue fish on a black background"."""
+    text = f" {scene.relation} ".join(group.noun for group in scene.groups)
+    if scene.place != "anywhere":
+        text += f" {'in' if scene.place == 'centre' else 'at'} the {scene.place}"
+    if scene.fades_to is not None:
+        return f"{text} on a background from {scene.background} to {scene.fades_to}"
+    return text if scene.background == "white" else f"{text} on {_article(scene.background)} {scene.background} background"
 
 
-def _noun(*words: str) -> str:
-    return f"{'an' if words[0] == 'orange' else 'a'} {' '.join(words)}"
+def _article(word: str) -> str:
+    return "an" if word[0] in "aeiou" else "a"
 
 
 def is_held_out(caption: str, /) -> bool:
@@ -93,7 +123,7 @@ def is_held_out(caption: str, /) -> bool:
 
 
 def sample_scene(rng: np.random.Generator, /) -> Scene:
-    """A random scene: half of them with two items; the words that may be left out are, half of the time."""
+    """A random scene; words that may be left out are, half of the time."""
 
     def pick(options: tuple[str, ...]) -> str:
         return options[int(rng.integers(len(options)))]
@@ -101,32 +131,51 @@ def sample_scene(rng: np.random.Generator, /) -> Scene:
     def sometimes(options: tuple[str, ...]) -> str:
         return options[0] if rng.random() < 0.5 else pick(options)
 
-    background = sometimes(BACKGROUNDS)
-    if rng.random() < 0.5:
-        item = Item(shape=pick(SHAPES), colour=pick(COLOURS), size=sometimes(SIZES))
-        return Scene(items=(item,), background=background, place=sometimes(PLACES))
-    items = tuple(Item(shape=pick(SHAPES), colour=pick(COLOURS)) for _ in range(2))
-    return Scene(items=items, background=background, relation=pick(RELATIONS))
+    def group(count: int = 1, size: str = "medium") -> Group:
+        return Group(thing=pick(THINGS), colour=pick(COLOURS), texture=sometimes(TEXTURES), count=count, size=size)
+
+    background, fades_to = sometimes(BACKGROUNDS), None
+    if rng.random() < 0.25:
+        fades_to = pick(tuple(colour for colour in BACKGROUNDS if colour != background))
+    kind = rng.random()
+    if kind < 0.3:
+        one = group(size=sometimes(SIZES))
+        return Scene(groups=(one,), background=background, fades_to=fades_to, place=sometimes(PLACES))
+    if kind < 0.5:
+        return Scene(groups=(group(int(rng.integers(2, 5))),), background=background, fades_to=fades_to)
+    relation = AND if kind < 0.65 else pick(RELATIONS)
+    first, second = ((1, 1), (1, 1), (2, 1), (1, 2), (3, 1), (1, 3))[int(rng.integers(6))]
+    groups = (group(first), group(second))
+    if (groups[0].thing, groups[0].colour) == (groups[1].thing, groups[1].colour):
+        groups = (groups[0], replace(groups[1], thing=pick(tuple(t for t in THINGS if t != groups[0].thing))))
+    return Scene(groups=groups, background=background, fades_to=fades_to, relation=relation)
 
 
 def near_miss(scene: Scene, rng: np.random.Generator, /) -> Scene:
     """The same scene with one thing changed: the negatives that teach a CLIP model to look closely."""
-    choice = int(rng.integers(4))
-    if choice == 0:
-        others = tuple(b for b in BACKGROUNDS if b != scene.background)
-        return replace(scene, background=others[int(rng.integers(len(others)))])
-    if choice == 1 and scene.relation is not None:
-        if scene.items[0] != scene.items[1]:
-            return replace(scene, items=scene.items[::-1])
-        others = tuple(r for r in RELATIONS if r != scene.relation)
-        return replace(scene, relation=others[int(rng.integers(len(others)))])
-    if choice == 1:
-        others = tuple(p for p in PLACES if p != scene.place)
-        return replace(scene, place=others[int(rng.integers(len(others)))])
-    index = int(rng.integers(len(scene.items)))
-    item = scene.items[index]
-    options = SHAPES if choice == 2 else COLOURS
-    field = "shape" if choice == 2 else "colour"
-    others = tuple(o for o in options if o != getattr(item, field))
-    changed = replace(item, **{field: others[int(rng.integers(len(others)))]})
-    return replace(scene, items=tuple(changed if i == index else it for i, it in enumerate(scene.items)))
+
+    def other(options: tuple[str, ...], than: str) -> str:
+        rest = tuple(option for option in options if option != than)
+        return rest[int(rng.integers(len(rest)))]
+
+    index = int(rng.integers(len(scene.groups)))
+    group = scene.groups[index]
+    choice = rng.choice(["background", "order", "thing", "colour", "texture", "count"])
+    if choice == "background":
+        colour = other(tuple(c for c in BACKGROUNDS if c != scene.fades_to), scene.background)
+        return replace(scene, background=colour)
+    if choice == "order" and scene.relation in RELATIONS:
+        return replace(scene, groups=scene.groups[::-1])
+    if choice == "order" and scene.num_things == 1:
+        return replace(scene, place=other(PLACES, scene.place))
+    if choice == "count" and scene.num_things > 1:
+        rest = scene.num_things - group.count
+        counts = [n for n in COUNTS if n != group.count and 1 < rest + n <= MAX_THINGS]
+        changed = replace(group, count=int(rng.choice(counts))) if counts else replace(group, thing=other(THINGS, group.thing))
+    elif choice in ("order", "count", "thing"):
+        changed = replace(group, thing=other(THINGS, group.thing))
+    elif choice == "colour":
+        changed = replace(group, colour=other(COLOURS, group.colour))
+    else:
+        changed = replace(group, texture=other(TEXTURES, group.texture))
+    return replace(scene, groups=tuple(changed if i == index else it for i, it in enumerate(scene.groups)))
