@@ -42,12 +42,11 @@ def plot(
         for name in ("figure", "what it tells", "options"):
             table.add_column(name, no_wrap=name == "figure")
         for figure in FIGURES.values():
-            runs = ("RUN...",) if figure.takes_several else ()
-            options = (f"--{option.replace('_', '-')}" for option in figure.options)
-            table.add_row(figure.name, figure.sentence, " ".join((*runs, *options)))
+            options = [f"--{option.replace('_', '-')}" for option in figure.options]
+            table.add_row(figure.name, figure.sentence, " ".join(["RUN..."] * figure.takes_several + options))
         Screen().print(table)
         return
-    *folders, name = words or [""]
+    folders, name = (words or [])[:-1], (words or [""])[-1]
     if not folders:
         raise UserError(
             f"give a run and the name of a figure, such as `nas plot runs/demo importance`, but got {name!r}; "
@@ -55,6 +54,6 @@ def plot(
         )
     runs = [open_run(Path(folder).expanduser()) for folder in folders]
     path = out or Path(f"{runs[0].path.absolute().name}-{name}.png")
-    figure = draw(name, runs, round=round, what=what, num_prompts=num_prompts)
-    write_figure(figure, path, ground=ground, dpi=dpi)
+    drawn = draw(name, runs, round=round, what=what, num_prompts=num_prompts)
+    write_figure(drawn, path, ground=ground, dpi=dpi)
     say(f"{FIGURES[name].sentence} -> {path}")

@@ -73,6 +73,16 @@ def rounds_of(run: Run, /) -> pd.DataFrame:
     return rounds
 
 
+def round_rows(run: Run, /) -> dict[int, dict[str, Any]]:
+    """The row of every round, by its number; of a round with several, the first.
+
+    Raises:
+        FigureError: There is none yet.
+    """
+    rows: list[dict[str, Any]] = rounds_of(run).drop_duplicates("round").to_dict("records")  # type: ignore[assignment]
+    return {int(row["round"]): row for row in rows}
+
+
 def actions_of(run: Run, /, *, round: int | None = None) -> tuple[int, pd.DataFrame]:
     """A round and its scored actions, at least one; None = the first that has some.
 

@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
-from typing import TYPE_CHECKING, Final, ParamSpec
+from typing import TYPE_CHECKING, Any, Final, ParamSpec
 
 from latency.exporters.extras import load_extra
 from search_spaces.blocks import BlockKind
@@ -109,6 +109,13 @@ def tidy(axes: "Axes", /, *, grid: str = "") -> "Axes":
         axes.grid(axis="x" if grid == "x" else "y", color=INK, alpha=0.12, linewidth=0.6)
     axes.set_axisbelow(True)
     return axes
+
+
+def beside(axes: "Axes", y: float, text: str, /, *, colour: str = INK) -> None:
+    """A few words to the right of a row."""
+    at = {"xycoords": ("axes fraction", "data"), "xytext": (5, 0), "textcoords": "offset points"}
+    options: dict[str, Any] = {**at, "va": "center", "fontsize": 7, "color": colour}
+    axes.annotate(plain(text), (1, y), **options)
 
 
 def note(figure: "Figure", text: str, /) -> None:

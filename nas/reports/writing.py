@@ -75,7 +75,7 @@ def write_figure(figure: "Figure", path: Path, /, *, ground: Ground = Ground.WHI
     check_picture(path)
     form = path.suffix.removeprefix(".").lower()
     colour = {Ground.WHITE: "white", Ground.DARK: DARK_GROUND, Ground.NONE: "none"}[ground]
-    undated = {"metadata": {"Date": None}} if form in ("svg", "svgz") else {}
+    undated: dict[str, Any] = {"metadata": {"Date": None}} if form in ("svg", "svgz") else {}
     ink = LIGHT_INK if ground is Ground.DARK else INK
     with settings(), _inked(figure, ink), whole(path) as part:
         figure.savefig(part, dpi=dpi, format=form, facecolor=colour, **undated)

@@ -52,7 +52,7 @@ def calibration(run: Run, /) -> "Figure":
         axes.plot([x], [y], marker=marker, color=colour, linestyle="", markersize=6)
         right = x < sum(ends) / 2
         axes.annotate(
-            f"{name}\n{y:.3g} ms predicted, {y / x - 1:+.0%}", (x, y), xytext=(7 if right else -7, 0),
+            f"{name}\n{y:.3g} ms predicted, {_signed(y / x - 1)}", (x, y), xytext=(7 if right else -7, 0),
             textcoords="offset points", ha="left" if right else "right", va="center", fontsize=7,
         )  # fmt: skip
     axes.set(
@@ -61,6 +61,10 @@ def calibration(run: Run, /) -> "Figure":
     )  # fmt: skip
     note(figure, _words(table))
     return figure
+
+
+def _signed(share: float) -> str:
+    return f"{share:+.0%}".replace("-", "−")
 
 
 def _words(table: LatencyTable | None) -> str:

@@ -5,7 +5,20 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from nas.reports.facts import SIGNS, action_name, actions_of, block_names, executed, inverse, scaled, score_name
-from nas.reports.style import GREEN, GREY, INK, KIND_COLOURS, KIND_MARKERS, PALE, RED, new_figure, note, styled, tidy
+from nas.reports.style import (
+    GREEN,
+    GREY,
+    INK,
+    KIND_COLOURS,
+    KIND_MARKERS,
+    PALE,
+    RED,
+    beside,
+    new_figure,
+    note,
+    styled,
+    tidy,
+)
 from nas.runs.run import Run
 from search_spaces.actions import Sign
 from search_spaces.blocks import BlockKind
@@ -48,8 +61,7 @@ def importance(run: Run, /, *, round: int | None = None) -> "Figure":
         axes.tick_params(labelleft=False, left=False)
     for y, fate in enumerate(cut["fate"]):
         if fate:
-            place = {"xycoords": ("axes fraction", "data"), "xytext": (4, 0), "textcoords": "offset points"}
-            right.annotate(fate, (1, y), va="center", color=RED if fate == "removed" else GREEN, fontsize=7, **place)
+            beside(right, y, fate, colour=RED if fate == "removed" else GREEN)
     num = int(scored["num_prompts"].max())
     left_out = "" if cut is rows else f" {len(rows) - len(cut)} actions in the middle are left out."
     note(

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 from PIL import Image
 
-from nas.reports.facts import found_round, rounds_of, score_name
+from nas.reports.facts import found_round, round_rows, score_name
 from nas.reports.style import WIDTH, FigureError, new_figure, note, plain, styled
 from nas.runs.run import Run
 
@@ -45,15 +45,15 @@ def pictures(run: Run, /, *, num_prompts: int = NUM_PROMPTS) -> "Figure":
     height = 0.95 + len(prompts) * (side + 0.06)
     figure = new_figure(height=height, title="The same prompts, drawn by the UNet of every round")
     grid = figure.subplots(len(prompts), 1 + len(shown), squeeze=False, width_ratios=[1.4 / side] + [1.0] * len(shown))
-    rounds, found = rounds_of(run).drop_duplicates("round").set_index("round"), found_round(run)
+    rounds, found = round_rows(run), found_round(run)
     for row, (prompt, caption) in zip(grid, prompts.items(), strict=True):
         row[0].axis("off")
         row[0].text(0, 0.5, _wrapped(caption, 22), va="center", fontsize=7)
         for axes, number in zip(row[1:], shown, strict=True):
             _show(axes, kept, number=number, prompt=prompt)
     for axes, number in zip(grid[0][1:], shown, strict=True):
-        name = f"round {number}" + {shown[0]: ", base" if number == 0 else "", found: ", found"}.get(number, "")
-        ms = f"\n{rounds.loc[number, 'predicted_latency_ms']:.3g} ms" if number in rounds.index else ""
+        name = _role(number, found)
+        ms = f"\n{rounds[number]['predicted_latency_ms']:.3g} ms" if number in rounds else ""
         axes.set_title(name + ms, fontsize=7, weight="normal", loc="center")
     left_out = f" {len(every) - len(shown)} rounds are left out." if len(every) > len(shown) else ""
     note(figure, f"Milliseconds are predicted. The noise of a prompt is the same in every round.{left_out}")
@@ -78,7 +78,7 @@ def before_after(run: Run, /, *, num_prompts: int = NUM_PAIRS) -> "Figure":
         raise FigureError(f"{run.path} keeps pictures of round {last} only; draw it again once a later round is scored")
     shown = [every[0], last]
     prompts = _prompts(kept, shown, most=num_prompts)
-    rounds = rounds_of(run).drop_duplicates("round").set_index("round")
+    rounds = round_rows(run)
     side = (WIDTH - 0.5) / max(len(prompts), 4)
     figure = new_figure(
         height=2 * side + 1.3, title=f"Base above, {'found' if last == found else f'round {last}'} below"
@@ -87,18 +87,23 @@ def before_after(run: Run, /, *, num_prompts: int = NUM_PAIRS) -> "Figure":
     for number, row in zip(shown, grid, strict=True):
         for axes, prompt in zip(row, prompts, strict=True):
             _show(axes, kept, number=number, prompt=prompt)
-        if number in rounds.index:
-            ms, score = (rounds.loc[number, name] for name in ("predicted_latency_ms", run.score))
-            row[0].set_ylabel(f"{ms:.3g} ms\n{score_name(run)} {score:.3f}", fontsize=7)
+        if number in rounds:
+            ms, score = (rounds[number][name] for name in ("predicted_latency_ms", run.score))
+            words = f"{_role(number, found)}\n{ms:.3g} ms\n{score_name(run)}\n{score:.3f}"
+            row[0].set_ylabel(words, fontsize=7, rotation=0, ha="right", va="center")
     for axes, caption in zip(grid[0], prompts.values(), strict=True):
         axes.set_title(_wrapped(caption, 20), fontsize=7, weight="normal", loc="center")
     note(figure, "Same prompt, same noise. Milliseconds are predicted; scores are means over all prompts of the round.")
     return figure
 
 
+def _role(number: int, found: int | None) -> str:
+    return f"round {number}" + (", found" if number == found else ", base" if number == 0 else "")
+
+
 def _kept(run: Run) -> pd.DataFrame:
     """Pictures of the rounds' own architectures, at least one."""
-    kept = run.pictures()
+    kept: pd.DataFrame = run.pictures()
     kept = kept[kept["action"].isna()]
     if kept.empty:
         raise FigureError(
@@ -120,7 +125,7 @@ def _prompts(kept: pd.DataFrame, rounds: Sequence[int], *, most: int) -> dict[st
 def _show(axes: "Axes", kept: pd.DataFrame, *, number: int, prompt: str) -> None:
     """A picture, or the word that there is none."""
     axes.set(xticks=[], yticks=[])
-    axes.spines[:].set_visible(False)
+    axes.spines[:].set(visible=True, alpha=0.25, linewidth=0.5)
     found = kept[(kept["round"] == number) & (kept["prompt_id"] == prompt)]["png"]
     picture = None if found.empty else _decoded(found.iloc[0])
     if picture is None:

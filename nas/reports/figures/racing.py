@@ -1,10 +1,11 @@
 """How sure the choices were: prompts that each action took, and the chance that each decision was right."""
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
 
 from nas.reports.facts import action_name, block_names, executed, inverse, score_name
 from nas.reports.figures.importance import REMOVES
-from nas.reports.style import BLUE, FAINT, GREY, INK, RED, FigureError, new_figure, note, styled, tidy
+from nas.reports.style import BLUE, FAINT, GREY, INK, RED, FigureError, beside, new_figure, note, styled, tidy
 from nas.runs.run import Run
 
 if TYPE_CHECKING:
@@ -49,11 +50,15 @@ def race(run: Run, /) -> "Figure":
     for axes in panels[len(shown) :]:
         axes.axis("off")
     more = f" {left_out} later rounds are left out." if left_out else ""
-    note(figure, f"Blue: executed. Dashed: all {every} prompts. A race stops scoring an action once it has lost.{more}")
+    note(
+        figure,
+        f"Blue: executed, as a removal or a copy. Dashed: all {every} prompts.\nA race stops scoring an action once it "
+        f"has lost.{more}",
+    )
     return figure
 
 
-def _saved(number: int, raced: dict[int, dict[str, int]]) -> str:
+def _saved(number: int, raced: Mapping[int, Mapping[str, Any]]) -> str:
     """The title of a round's panel: what racing saved of its pictures."""
     if (event := raced.get(number)) is None or not event["num_pictures_exhaustive"]:
         return f"Round {number}"
@@ -91,16 +96,18 @@ def decisions(run: Run, /) -> "Figure":
         axes.plot([50, chance], [y, y], color=BLUE, linewidth=1.2, alpha=FAINT)
         axes.plot([chance], [y], color=BLUE, marker="o", markersize=4)
         rival = action_name(row["runner_up"], names=names).removeprefix(REMOVES) if row["runner_up"] else ""
-        place = {"xycoords": ("axes fraction", "data"), "xytext": (6, 0), "textcoords": "offset points"}
-        axes.annotate(rival, (1, y), va="center", fontsize=7, alpha=0.8, **place)
-    for y in range(1, len(rows)):
-        if rows[y]["round"] != rows[y - 1]["round"]:
-            axes.axhline(y - 0.5, color=INK, linewidth=0.6, alpha=0.3)
-    labels = [f"{row['round']}:  {action_name(row['action'], names=names)}" for row in rows]
+        beside(axes, y, rival)
+    begins = [y == 0 or row["round"] != rows[y - 1]["round"] for y, row in enumerate(rows)]
+    labels = [
+        (f"round {row['round']}     " if begins[y] else "") + action_name(row["action"], names=names)
+        for y, row in enumerate(rows)
+    ]
+    for y in (y for y, first in enumerate(begins) if first and y):
+        axes.axhline(y - 0.5, color=INK, linewidth=0.6, alpha=0.3)
     axes.set_yticks(range(len(rows)), labels, parse_math=False)
     axes.set(ylim=(len(rows) - 0.4, -0.6), xlim=(0, 101.5), xlabel="Chance that it truly beats the runner-up (%)")
     tidy(axes, grid="x")
-    axes.set_title("round:  executed", fontsize=7, weight="normal", x=-0.01, ha="right")
+    axes.set_title("executed", fontsize=7, weight="normal", x=-0.01, ha="right")
     axes.set_title("runner-up", loc="right", fontsize=7, weight="normal", x=1.02, ha="left")
     cut = f" {left_out} earlier decisions are left out." if left_out else ""
     note(

@@ -6,7 +6,7 @@ import pandas as pd
 
 from nas.reports.facts import architectures, base_of, found_round
 from nas.reports.layout import stage_names
-from nas.reports.style import FAINT, GREY, INK, KIND_COLOURS, new_figure, note, styled, tidy
+from nas.reports.style import BLUE, FAINT, GREY, INK, ORANGE, new_figure, note, styled, tidy
 from nas.runs.run import Run
 from search_spaces.architecture import Architecture
 from search_spaces.blocks import BlockKind
@@ -16,14 +16,13 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 OTHER: Final = "other"
-KINDS: Final = {
+KINDS: Final[dict[str, str]] = {
     BlockKind.RESNET: "ResNets",
     BlockKind.CROSS_ATTENTION: "cross-attentions",
     OTHER: "samplers, stem, head",
 }
-COLOURS: Final = {**KIND_COLOURS, OTHER: GREY}
+COLOURS: Final[dict[str, str]] = {BlockKind.RESNET: BLUE, BlockKind.CROSS_ATTENTION: ORANGE, OTHER: GREY}
 OUTSIDE: Final = "Outside"
-BASE: Final = -1
 
 
 @styled
@@ -39,22 +38,23 @@ def stages(run: Run, /) -> "Figure":
     number = found_round(run)
     number = max(every) if number is None or number not in every else number
     blocks = run.blocks()
-    after = blocks[blocks["round"] == number]
-    if after.empty or not (blocks["round"] == BASE).any():
+    before, after = (blocks[blocks["arch_id"] == one.arch_id] for one in (base_of(run), every[number]))
+    if before.empty or after.empty:
         return _counted(run, base_of(run), every[number], number)
-    before = blocks[blocks["round"] == BASE]
+    before, after = (frame[frame["round"] == frame["round"].iloc[0]] for frame in (before, after))
     order = [*dict.fromkeys(paper for paper, _ in stage_names(base_of(run)).values()), OUTSIDE]
     priced = before["ms"].notna().any() and after["ms"].notna().any()
     columns = {"ms": ("Latency (ms)", 1.0)} if priced else {}
     columns["num_params"] = ("Parameters (millions)", 1e-6)
     figure = new_figure(height=0.9 + 2.3 * len(columns), title=_title(run, number))
-    panels = figure.subplots(len(columns), 1, squeeze=False).ravel()
+    panels, sums = figure.subplots(len(columns), 1, squeeze=False).ravel(), []
     for axes, (column, (label, factor)) in zip(panels, columns.items(), strict=True):
         tables = [_by_stage(frame, column, order) * factor for frame in (before, after)]
+        sums.append(f"{label}: {' to '.join(f'{table.to_numpy().sum():.3g}' for table in tables)} in all.")
         _bars(axes, tables, label=label, form="{:.1f}" if column == "ms" else "{:.2f}")
-    _legend(figure, panels[0])
+    _legend(panels[0])
     missing = "" if priced else " Milliseconds are missing: the latency source prices whole models only."
-    note(figure, f"Left bar of a pair: the base model. Right bar: {_which(run, number)}. Numbers: sums.{missing}")
+    note(figure, f"Left bar of a pair: the base model. Right bar: {_which(run, number)}.\n{' '.join(sums)}{missing}")
     return figure
 
 
@@ -65,13 +65,14 @@ def _counted(run: Run, base: Architecture, found: Architecture, number: int) -> 
     order = list(dict.fromkeys(paper for paper, _ in names.values()))
     tables = []
     for architecture in (base, found):
-        table = pd.DataFrame(0.0, index=order, columns=list(KINDS))
+        counts = {paper: dict.fromkeys(KINDS, 0.0) for paper in order}
         for stage in architecture.stages:
-            table.loc[names[stage.place][0], BlockKind.RESNET] += stage.num_resnets
-            table.loc[names[stage.place][0], BlockKind.CROSS_ATTENTION] += stage.num_cross_attentions
-        tables.append(table)
+            of_stage = counts[names[stage.place][0]]
+            of_stage[BlockKind.RESNET] += stage.num_resnets
+            of_stage[BlockKind.CROSS_ATTENTION] += stage.num_cross_attentions
+        tables.append(pd.DataFrame.from_dict(counts, orient="index"))
     _bars(axes, tables, label="Blocks", form="{:.0f}")
-    _legend(figure, axes)
+    _legend(axes)
     note(
         figure,
         f"Left bar of a pair: the base model. Right bar: {_which(run, number)}.\nMilliseconds and parameters per stage "
@@ -107,7 +108,7 @@ def _bars(axes: "Axes", tables: list[pd.DataFrame], *, label: str, form: str) ->
             axes.bar(
                 places, table[kind], bottom=bottom, width=0.38, color=COLOURS[kind], edgecolor=INK, linewidth=0.3,
                 alpha=FAINT if side == 0 else 1.0, label=KINDS[kind] if side else "_",
-                hatch="..." if kind is BlockKind.CROSS_ATTENTION else None,
+                hatch="///" if kind is BlockKind.CROSS_ATTENTION else None,
             )  # fmt: skip
             bottom = bottom + table[kind]
         for x, total in zip(places, bottom, strict=True):
@@ -120,6 +121,5 @@ def _bars(axes: "Axes", tables: list[pd.DataFrame], *, label: str, form: str) ->
     axes.margins(y=0.1)
 
 
-def _legend(figure: "Figure", axes: "Axes") -> None:
-    handles, labels = axes.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper right", ncols=3)
+def _legend(axes: "Axes") -> None:
+    axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=3, borderaxespad=0.2)

@@ -57,7 +57,7 @@ def workers(run: Run, /) -> "Figure":
         busy[worker] += float((part["end"] - part["start"]).sum())
         y = shown.index(worker)
         handles[phase] = axes.broken_barh(
-            pieces, (y - 0.36, 0.72), facecolor=colours[phase], edgecolor=INK, linewidth=0.2, label=plain(phase)
+            pieces, (y - 0.36, 0.72), facecolor=colours[phase], linewidth=0, label=plain(phase)
         )
     for number, part in times.groupby("round"):
         x = (part["start"].min() - begin) / seconds
@@ -77,7 +77,7 @@ def workers(run: Run, /) -> "Figure":
 
 def _worker(name: object) -> str:
     """What a worker is called; the driver's own work, such as training, has none."""
-    return "driver" if name is None or name != name or name == "" else plain(f"worker {name}", most=24)
+    return "driver" if name is None or name != name or name == "" else plain(name, most=24)
 
 
 def _unit(seconds: float) -> tuple[float, str]:

@@ -110,8 +110,8 @@ def fronts(*runs: Run) -> "Figure":
 
 def _better(run: Run) -> int:
     """1 where a higher score is better, else -1."""
-    named = (event["score"] for event in run.events if event.get("score"))
-    return 1 if next(named, {}).get("higher_is_better", True) else -1
+    score = start_of(run).get("score") or {}
+    return 1 if score.get("higher_is_better", True) else -1
 
 
 def _undominated(latencies: Sequence[float], goodness: Sequence[float]) -> list[bool]:

@@ -11,6 +11,7 @@ from nas.runs.run import Run
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+SMOOTHED: Final = 100  # steps, from which a mean says more than every single one
 WINDOW: Final = 0.05  # of a round's steps: what the line averages over
 MAX_POINTS: Final = 4000  # more than a page has pixels
 
@@ -32,7 +33,7 @@ def training(run: Run, /) -> "Figure":
     axes.scatter(dots["global_step"], dots["loss"], s=4, color=BLUE, alpha=0.3, linewidths=0)
     for (number, _), part in losses.groupby(["round", "job"], dropna=False, sort=True):
         steps, values = part["global_step"].to_numpy(), part["loss"].to_numpy(dtype=float)
-        window = max(1, round(WINDOW * len(values)))
+        window = round(WINDOW * len(values)) if len(values) >= SMOOTHED else 1
         if len(values) >= 2 * window:
             smooth = np.convolve(values, np.full(window, 1 / window), mode="valid")
             middle = steps[(window - 1) // 2 :][: len(smooth)]
@@ -58,7 +59,7 @@ def training(run: Run, /) -> "Figure":
     thinned = f" Every {every}th step is a dot." if every > 1 else ""
     note(
         figure,
-        "Dots: steps. Line: mean over 5 % of a round. Dashed: a round begins, with the actions that led to it. Green: "
-        f"recovery, without skipped blocks.{thinned}",
+        "Dots: steps. Line: mean over 5 % of a round of many steps. Dashed: a round begins, with the actions that "
+        f"led to it.\nGreen: recovery, without skipped blocks.{thinned}",
     )
     return figure
