@@ -4,7 +4,7 @@ The key is what the scores depend on: weights, architecture, protocol (how pictu
 chunk's prompts in their order. Nothing else counts: a search of the same prompts for another device finds every chunk,
 and many searches may use one store at once. The first value written for a key stays.
 
-    store.json <weights>/<architecture>-<protocol>-<prompts>.scores.parquet (and .pictures.parquet)
+    store.json <weights>/<architecture>-<protocol>-<prompts>.scores.parquet (and .pictures.parquet, .samples.parquet)
 
 The numbers stand in a column that is named after their score. Each file is sealed and stands whole or not at all; one
 that was damaged nevertheless is set aside with a warning and made again.
@@ -37,7 +37,7 @@ from search_spaces.files.user_error import UserError
 SCHEMA_VERSION: Final = 1
 _MARKER: Final = "store.json"
 _MARK: Final = {"schema_version": SCHEMA_VERSION}
-_SCORES, _PICTURES = "scores", "pictures"
+_SCORES, _PICTURES, _SAMPLES = "scores", "pictures", "samples"
 CLIP_COLUMN: Final = "clip"  # of the scores of every run that names no other
 _KEY_COLUMNS: Final = {
     "weights_digest": pa.string(),
@@ -160,6 +160,7 @@ class ScoreStore:
         prompts: Sequence[Prompt],
         scores: Sequence[float],
         pictures: npt.NDArray[np.uint8] | None = None,
+        samples: npt.NDArray[np.uint8] | None = None,
         score: str = CLIP_COLUMN,
     ) -> tuple[float, ...]:
         """Keep scores, and pictures beside them.
@@ -168,7 +169,8 @@ class ScoreStore:
             key: What they depend on.
             prompts: The chunk; `key` holds its digest.
             scores: One per prompt.
-            pictures: uint8 (n, h, w, 3), or None.
+            pictures: Of all prompts, uint8 (n, h, w, 3), or None.
+            samples: Of the first prompts, made small, to look at: uint8 (n, h, w, 3), or None.
             score: Name of the score, which names the column.
 
         Returns:
@@ -185,8 +187,9 @@ class ScoreStore:
                 f"scores must be finite, but {broken} of {len(scores)} of architecture {key.arch_id} are not; "
                 "the model overflows: use a wider dtype, or protect the block whose removal does it"
             )
-        if pictures is not None:
-            self._write(self._path(key, _PICTURES), pa.table({"png": [_png(picture) for picture in pictures]}))
+        for kind, kept in ((_PICTURES, pictures), (_SAMPLES, samples)):
+            if kept is not None:
+                self._write(self._path(key, kind), pa.table({"png": [_png(picture) for picture in kept]}))
         if (known := self.get(key, score=score)) is None:
             rows = [
                 {
