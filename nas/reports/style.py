@@ -111,7 +111,7 @@ def tidy(axes: "Axes", /, *, grid: str = "") -> "Axes":
     return axes
 
 
-def beside(axes: "Axes", y: float, text: str, /, *, colour: str = INK) -> None:
+def beside(axes: "Axes", text: str, /, *, y: float, colour: str = INK) -> None:
     """A few words to the right of a row."""
     at = {"xycoords": ("axes fraction", "data"), "xytext": (5, 0), "textcoords": "offset points"}
     options: dict[str, Any] = {**at, "va": "center", "fontsize": 7, "color": colour}

@@ -13,7 +13,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "figures.md"
 
 
 def test_a_gallery_is_a_page_and_a_small_picture_a_figure(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    events = story(1, num_actions=2)
+    events = story(1, num_actions=3)
     run = written(tmp_path / "run", events)
     keep_scores(run, events)
     assert main([str(run), str(tmp_path / "docs" / "figures")]) == 0

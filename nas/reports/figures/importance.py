@@ -71,7 +71,7 @@ def importance(run: Run, /, *, round: int | None = None) -> "Figure":
         axes.tick_params(labelleft=False, left=False)
     for y, fate in enumerate(cut["fate"]):
         if fate:
-            beside(right, y, fate, colour=RED if fate == "removed" else GREEN)
+            beside(right, fate, y=y, colour=RED if fate == "removed" else GREEN)
     num = int(scored["num_prompts"].max())
     left_out = "" if cut is rows else f" {len(rows) - len(cut)} actions in the middle are left out."
     note(

@@ -77,6 +77,8 @@ def decisions(run: Run, /) -> "Figure":
     taken = taken[taken["action"].notna()]
     if taken.empty:
         raise FigureError(f"{run.path} has executed no action yet; draw it again after its first decision")
+    if taken["runner_up"].isna().all():
+        raise FigureError(f"{run.path} executed every action that it scored: there was no runner-up to compare with")
     if taken["chance"].isna().all():
         raise FigureError(
             f"{run.path} has no per-prompt scores that tell how likely its decisions were right; they stood in its "
@@ -96,7 +98,7 @@ def decisions(run: Run, /) -> "Figure":
         axes.plot([50, chance], [y, y], color=BLUE, linewidth=1.2, alpha=FAINT)
         axes.plot([chance], [y], color=BLUE, marker="o", markersize=4)
         rival = action_name(row["runner_up"], names=names).removeprefix(REMOVES) if row["runner_up"] else ""
-        beside(axes, y, rival)
+        beside(axes, rival, y=y)
     begins = [y == 0 or row["round"] != rows[y - 1]["round"] for y, row in enumerate(rows)]
     labels = [
         (f"round {row['round']}\u2003" if begins[y] else "") + action_name(row["action"], names=names)

@@ -248,8 +248,8 @@ def test_ids_of_two_figures_on_one_page_differ(drawn: Callable[[str], Any]) -> N
     assert not ids & others
     for e in roots[0].iter():
         for value in e.attrib.values():
-            if "url(#" in value:
-                assert value.split("url(#")[1].split(")")[0] in ids, "what is referred to is there"
+            named = re.findall(r"url\(#([^)]+)\)|^#([\w-]+)$", value)
+            assert {one or other for one, other in named} <= ids, "what is referred to is there"
 
 
 @pytest.mark.parametrize("form", ["png", "svg", "pdf"])
