@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from nas.runs.bundled.naming import named_run
 from nas.runs.directory import RunDirectory
 from nas.runs.events import STARTS
 from nas.runs.frames import evaluation_frame, round_frame, score_of
@@ -16,7 +17,6 @@ from nas.runs.spec import read_spec
 from nas.runs.trace import TraceError, read_trace
 from nas.scores.store import ScoreStore
 from search_spaces.architecture import Architecture
-from search_spaces.files.paths import local_path
 from search_spaces.files.strict_yaml import parse_yaml
 
 
@@ -24,14 +24,14 @@ class Run:
     """One search on disk. Nothing here writes; a run that goes on is read anew by opening it again.
 
     Args:
-        path: Its directory.
+        path: Its directory, or "sample", the run that is bundled.
 
     Raises:
         RunDirectoryError: There is no run.
     """
 
     def __init__(self, path: str | PathLike[str], /) -> None:
-        self._directory = RunDirectory(local_path(path))
+        self._directory = RunDirectory(named_run(path))
         self._config = self._directory.read_config()
 
     def __repr__(self) -> str:
@@ -173,7 +173,7 @@ def open_run(path: str | PathLike[str], /) -> Run:
     """Open a run, whether it is finished, running or crashed; nothing is written.
 
     Args:
-        path: Its directory.
+        path: Its directory, or "sample", the run that is bundled.
 
     Raises:
         RunDirectoryError: There is no run; no folder is made.

@@ -1,0 +1,48 @@
+"""How `make docs` builds the site: the repository is its source, so that a link is good here and there.
+
+Notebooks are executed once and kept in `build/docs-cache`; nothing is fetched.
+"""
+
+import os
+from importlib import metadata
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))  # of kernels
+
+project = "snapfusion-nas"
+author = "the snapfusion-nas authors"
+copyright = author
+release = metadata.version(project)
+
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.autosummary", "sphinx.ext.napoleon"]
+include_patterns = ["*.md", "docs/**.md", "experiments/LOG.md", "notebooks/*.ipynb"]
+exclude_patterns = ["docs/decisions/000-template.md", "docs/package.md"]
+root_doc = "docs/index"
+html_additional_pages = {"index": "to_the_front.html"}  # the front stands in docs/, as in the repository
+templates_path = ["_templates"]
+
+html_theme = "furo"
+html_title = f"{project} {release}"
+html_copy_source = False
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_show_sphinx = False
+pygments_style, pygments_dark_style = "friendly", "monokai"
+
+myst_enable_extensions = ["attrs_inline"]
+myst_heading_anchors = 4
+nb_execution_mode = "cache"
+nb_execution_cache_path = str(ROOT / "build" / "docs-cache")
+nb_execution_raise_on_error = True
+nb_execution_timeout = 300
+nb_merge_streams = True
+
+autodoc_member_order = "bysource"
+autodoc_typehints = "signature"
+autodoc_typehints_format = "short"
+autodoc_default_options = {"members": True, "show-inheritance": True}
+autodoc_use_type_comments = False
+default_role = "code"  # docstrings have one backtick around names, as Markdown has
+napoleon_numpy_docstring = False
+napoleon_custom_sections = [("Columns", "params_style"), ("Warns", "params_style")]
