@@ -7,6 +7,15 @@ import os
 from importlib import metadata
 from pathlib import Path
 
+import click
+import typer
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
+from typer.cli import get_docs_for_click
+
+from nas.cli.app import app
+
 ROOT = Path(__file__).parents[1]
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))  # of kernels
 
@@ -16,8 +25,7 @@ copyright = author
 release = metadata.version(project)
 
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.autosummary", "sphinx.ext.napoleon"]
-include_patterns = ["*.md", "docs/**.md", "experiments/LOG.md", "notebooks/*.ipynb"]
-exclude_patterns = ["docs/decisions/000-template.md", "docs/package.md"]
+include_patterns = ["C*.md", "SECURITY.md", "docs/**.md", "experiments/LOG.md", "notebooks/*.ipynb"]
 root_doc = "docs/index"
 html_additional_pages = {"index": "to_the_front.html"}  # the front stands in docs/, as in the repository
 templates_path = ["_templates"]
@@ -45,4 +53,20 @@ autodoc_default_options = {"members": True, "show-inheritance": True}
 autodoc_use_type_comments = False
 default_role = "code"  # docstrings have one backtick around names, as Markdown has
 napoleon_numpy_docstring = False
+napoleon_use_ivar = True  # fields are told once
 napoleon_custom_sections = [("Columns", "params_style"), ("Warns", "params_style")]
+
+
+class Commands(SphinxDirective):
+    """The help of every command, from the command line itself."""
+
+    def run(self) -> list[nodes.Node]:
+        """Sections, a command each."""
+        context = click.Context(typer.main.get_command(app), info_name="nas")
+        text = get_docs_for_click(obj=context.command, ctx=context, name="nas")
+        return self.parse_text_to_nodes(text, allow_section_headings=True)
+
+
+def setup(sphinx: Sphinx) -> None:
+    """Make the directive known."""
+    sphinx.add_directive("commands", Commands)
