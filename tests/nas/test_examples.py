@@ -1,7 +1,7 @@
-"""Every command and every line of Python that README and docs show runs here, or says by its mark who runs it or why not.
+"""Every command and every line of Python that README and docs show runs here, or says who runs it, or why not.
 
-A page is one session in a folder of its own, as a reader has it, where models, tables and runs of the names that pages use
-stand already. What would take minutes gets settings that make it small at the end of its line; the rest is as written.
+A page is one session in a folder of its own, as a reader has it, where the models, tables and runs that pages speak of
+stand already. What would take minutes gets settings at the end of its line that make it small; the rest is as written.
 """
 
 import json
@@ -22,7 +22,7 @@ from nas.config.template import TEMPLATE
 from search_spaces.known.architectures import SD15_CONFIG
 from search_spaces.shapes import PIPELINE_DIR
 from search_spaces.shapes.__main__ import write_pictures
-from tests.examples import ROOT, Example, examples
+from tests.examples import ROOT, examples
 
 EXAMPLES: Final = [example for example in examples() if example.is_example]
 UNMARKED: Final = [example for example in EXAMPLES if example.mark is None and example.page != "docs/api.md"]
