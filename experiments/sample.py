@@ -1,10 +1,12 @@
-"""The sample run that is bundled, made of a finished run of the demo: whatever can be looked at, and no weights.
+"""The sample runs that are bundled, made of finished searches: whatever can be looked at, and no weights.
 
     make demo
     python -m experiments.sample runs/demo
+    nas search experiments/demo.yaml latency_table=shapes_cpu_onnxruntime --out runs/demo-onnxruntime
+    python -m experiments.sample runs/demo-onnxruntime --name sample_onnxruntime --without-scores
 
 Models, captions and the table are called by their bundled names, so that no path of a machine remains; pictures have
-few colours; of exports their reports stay. The rest is the run's own, byte for byte.
+few colours, and only the first round's actions keep some; of exports their reports stay. The rest is the run's own.
 """
 
 import io
@@ -29,24 +31,34 @@ from search_spaces.files.durable.writing import whole
 from search_spaces.files.strict_yaml import dumped
 from search_spaces.files.user_error import UserError
 
-NUM_COLOURS: Final = 24  # of a picture of shapes; 48 px then take about a kilobyte
+NUM_COLOURS: Final = 20  # of a picture of shapes; 48 px then take about a kilobyte
+SAMPLES: Final = ".samples.parquet"  # a few pictures of a scored action; those of the first round stay
+NUM_SAMPLES: Final = 2
 LEFT_OUT: Final = re.compile(r"checkpoints/|logs/|images/|export[^/]*/.*/|.*\.(safetensors|lock|html)$|.*\.part")
+SCORES: Final = re.compile(r"scores/|.*\.png$")
 MACHINE_PATH: Final = re.compile(rb"[\"'\s](/[\w.-]+/[\w./-]+)")
 
 
 def main(
-    run: Annotated[Path, typer.Argument(help="a finished run of the demo, exported")],
-    out: Annotated[Path, typer.Option(help="the sample")] = BUNDLED_RUNS[SAMPLE],
+    run: Annotated[Path, typer.Argument(help="a finished run; the demo's is exported first")],
+    name: Annotated[str, typer.Option(help=f"of the sample: {', '.join(BUNDLED_RUNS)}")] = SAMPLE,
+    without_scores: Annotated[bool, typer.Option("--without-scores", help="leave scores and pictures out")] = False,
+    out: Annotated[Path | None, typer.Option(help="where, if not in the package")] = None,
 ) -> None:
-    """Make the sample run of a run."""
-    if not open_run(run).is_finished:
+    """Make a sample run of a run."""
+    out = BUNDLED_RUNS[name] if out is None else out
+    searched = open_run(run)
+    if not searched.is_finished:
         raise UserError(f"a sample is made of a finished run, but {run} is none; run its search to the end")
+    later = set(searched.rounds()["weights_digest"][1:])
     with whole(out, check=check_is_sample) as part:
         for source in sorted(path for path in run.rglob("*") if path.is_file()):
-            name = source.relative_to(run).as_posix()
-            if LEFT_OUT.match(name):
+            inside = source.relative_to(run).as_posix()
+            if LEFT_OUT.match(inside) or (without_scores and SCORES.match(inside)):
                 continue
-            target = part / name
+            if inside.endswith(SAMPLES) and source.parent.name in later:
+                continue
+            target = part / inside
             target.parent.mkdir(parents=True, exist_ok=True)
             write(source, target)
         if told := sorted(machine_paths(part)):
@@ -70,6 +82,8 @@ def write(source: Path, target: Path, /) -> None:
     if source.name.endswith(".parquet"):
         name = f"{source.parent.name}/{source.name}"
         table = unseal(source.read_bytes(), name=name)
+        if source.name.endswith(SAMPLES):  # of the first prompts of an action: fewer are samples, too
+            table = table.slice(0, NUM_SAMPLES)
         if "png" in table.column_names:
             pictures = pa.array([smaller(png) for png in table["png"].to_pylist()], type=table.schema.field("png").type)
             table = table.set_column(table.column_names.index("png"), "png", pictures)

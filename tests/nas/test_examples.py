@@ -29,10 +29,13 @@ UNMARKED: Final = [example for example in EXAMPLES if example.mark is None and e
 PAGES: Final = sorted({example.page for example in UNMARKED})
 SEARCH: Final = (
     "validation.num_prompts=2", "validation.chunk_size=2", "sampling.num_steps=1", "racing.enabled=false",
-    "search.removals_per_round=12", "search.max_rounds=3", "robust_training.iterations=1",
-    "robust_training.recovery_iterations=0", "robust_training.batch_size=2",
+    "search.removals_per_round=12", "search.max_rounds=3",
+)  # fmt: skip
+TRAINING: Final = (
+    "robust_training.iterations=1", "robust_training.recovery_iterations=0", "robust_training.batch_size=2",
 )  # fmt: skip
 SMALL: Final = {
+    "nas search experiments/demo.yaml": (*SEARCH, *TRAINING),
     "nas search": SEARCH,
     "nas export": ("--no-measure",),
     "nas generate": ("--num-steps", "2", "--num-pictures", "1"),

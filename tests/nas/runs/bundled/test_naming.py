@@ -11,7 +11,7 @@ from nas.cli.app import app
 from nas.runs.bundled.naming import BUNDLED_RUNS, named_run
 
 SAMPLE = BUNDLED_RUNS["sample"]
-FILES = sorted(path for path in SAMPLE.rglob("*") if path.is_file())
+FILES = sorted(path for run in BUNDLED_RUNS.values() for path in run.rglob("*") if path.is_file())
 
 
 def test_the_sample_is_a_finished_run_with_its_scores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -25,7 +25,14 @@ def test_the_sample_is_a_finished_run_with_its_scores(tmp_path: Path, monkeypatc
     assert run.config["model"] == run.config["clip"]["model"] == run.config["validation"]["captions"] == "shapes"
 
 
-def test_it_is_small_and_names_no_place() -> None:
+def test_the_other_sample_is_the_same_search_for_another_device() -> None:
+    one, other = nas.open_run("sample"), nas.open_run("sample_onnxruntime")
+    assert other.is_finished
+    changed = {key for key, value in one.config.items() if other.config[key] != value}
+    assert changed == {"latency_table"}
+
+
+def test_they_are_small_and_name_no_place() -> None:
     assert {path.suffix for path in FILES} <= {".json", ".jsonl", ".yaml", ".md", ".png", ".parquet"}
     assert sum(path.stat().st_size for path in FILES) < 1_000_000
     texts = [path for path in FILES if path.suffix not in {".png", ".parquet"}]
