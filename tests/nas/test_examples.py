@@ -83,7 +83,8 @@ def session(page: str, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     shutil.copy(TEMPLATE, tmp_path / "experiment.yaml")
     if page == "docs/latency_tables.md":
         (tmp_path / "models" / "sd15" / "unet").mkdir(parents=True)
-        (tmp_path / "models" / "sd15" / "unet" / "config.json").write_text(json.dumps(SD15_CONFIG), encoding="utf-8")
+        config = {"_class_name": "UNet2DConditionModel"} | SD15_CONFIG
+        (tmp_path / "models" / "sd15" / "unet" / "config.json").write_text(json.dumps(config), encoding="utf-8")
         shutil.copy(find_table("sd15_cpu_torch_eager"), tmp_path / "sd15_laptop.json")
         return tmp_path
     for name in ("sd15", "somebodys"):
