@@ -26,7 +26,7 @@ def status(
     from nas.runs.bundled.naming import named_run
     from nas.runs.directory import RunDirectory
     from nas.runs.events import STARTS
-    from nas.runs.frames import evaluation_frame, round_frame
+    from nas.runs.frames.rounds import evaluation_frame, round_frame
     from nas.runs.trace import read_trace
 
     directory = RunDirectory(named_run(run))
