@@ -72,7 +72,7 @@ notebooks: venv ## Execute the notebooks into build/notebooks; the site shows wh
 	mkdir -p build/notebooks
 	cp notebooks/*.ipynb build/notebooks
 	"$(VENV)/bin/python" -m pytest --override-ini addopts= --quiet --nbmake --overwrite --numprocesses 2 build/notebooks
-	yes | "$(VENV)/bin/jcache" cache --cache-path build/docs-cache add build/notebooks/*.ipynb >/dev/null
+	"$(VENV)/bin/python" -m tests.notebooks build/notebooks build/docs-cache
 
 docs: venv ## Build the site of the documentation: build/docs/index.html
 	"$(VENV)/bin/sphinx-build" --fail-on-warning --keep-going --quiet --conf-dir docs . build/docs

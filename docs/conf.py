@@ -64,7 +64,7 @@ class Commands(SphinxDirective):
         """Sections, a command each."""
         context = click.Context(typer.main.get_command(app), info_name="nas")
         text = get_docs_for_click(obj=context.command, ctx=context, name="nas")
-        return self.parse_text_to_nodes(text, allow_section_headings=True)
+        return self.parse_text_to_nodes(text.partition("\n")[2], allow_section_headings=True)
 
 
 def setup(sphinx: Sphinx) -> None:
