@@ -75,7 +75,7 @@ notebooks: venv ## Execute the notebooks into build/notebooks; the site shows wh
 	"$(VENV)/bin/python" -m tests.notebooks build/notebooks build/docs-cache
 
 docs: venv ## Build the site of the documentation: build/docs/index.html
-	"$(VENV)/bin/sphinx-build" --fail-on-warning --keep-going --quiet --conf-dir docs . build/docs
+	"$(VENV)/bin/sphinx-build" --fresh-env --fail-on-warning --keep-going --quiet --conf-dir docs . build/docs
 	@echo "the site: build/docs/index.html"
 
 check: lint contracts types wheel notebooks docs test ## Run everything that a change must pass

@@ -49,7 +49,7 @@ nb_merge_streams = True
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
-autodoc_default_options = {"members": True, "show-inheritance": True}
+autodoc_default_options = {"members": True}
 autodoc_use_type_comments = False
 default_role = "code"  # docstrings have one backtick around names, as Markdown has
 napoleon_numpy_docstring = False
@@ -67,6 +67,14 @@ class Commands(SphinxDirective):
         return self.parse_text_to_nodes(text.partition("\n")[2], allow_section_headings=True)
 
 
+def show_code(_sphinx: Sphinx, _what: str, _name: str, _thing: object, _options: object, lines: list[str]) -> None:
+    """Let what a docstring indents below a paragraph be code, as in Markdown; sections' lines follow their heads at once."""
+    for number in range(len(lines) - 1, 1, -1):
+        if lines[number].startswith("    ") and not lines[number - 1] and not lines[number - 2].startswith((" ", "::")):
+            lines[number:number] = ["::", ""]
+
+
 def setup(sphinx: Sphinx) -> None:
-    """Make the directive known."""
+    """Make the directive known, and how code in docstrings is."""
     sphinx.add_directive("commands", Commands)
+    sphinx.connect("autodoc-process-docstring", show_code, priority=400)  # before the sections of Google's style
