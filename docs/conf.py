@@ -68,7 +68,7 @@ class Commands(SphinxDirective):
 
 
 def show_code(_sphinx: Sphinx, _what: str, _name: str, _thing: object, _options: object, lines: list[str]) -> None:
-    """Let what a docstring indents below a paragraph be code, as in Markdown; sections' lines follow their heads at once."""
+    """Let what a docstring indents below a paragraph be code; lines of sections follow their heads at once."""
     for number in range(len(lines) - 1, 1, -1):
         if lines[number].startswith("    ") and not lines[number - 1] and not lines[number - 2].startswith((" ", "::")):
             lines[number:number] = ["::", ""]

@@ -107,7 +107,7 @@ def smaller(png: bytes, /) -> bytes:
 
 def by_names(config: Mapping[str, Any], /, *, above: str = "") -> dict[str, Any]:
     """A config whose paths are the names of what is bundled; other places keep their last part."""
-    named = {}
+    named: dict[str, Any] = {}
     for key, value in config.items():
         dotted = f"{above}{key}"
         if isinstance(value, Mapping):
