@@ -43,7 +43,7 @@ def test_a_picture_is_called_after_run_and_figure(run: Path, tmp_path: Path, mon
     assert path.name == f"{run.name}-tradeoff.png"
     with Image.open(path) as picture:
         assert picture.size == (360, 200)
-        assert max(picture.convert("RGB").getpixel((1, 1))) < 40  # type: ignore[arg-type,type-var]
+        assert max(picture.convert("RGB").getpixel((1, 1))) < 40  # type: ignore[arg-type]
 
 
 def test_several_runs_where_it_compares_them(run: Path, tmp_path: Path) -> None:
