@@ -93,7 +93,7 @@ def _by_stage(blocks: pd.DataFrame, column: str, order: list[str]) -> pd.DataFra
     """Sums per paper stage and kind."""
     kinds = blocks["kind"].where(blocks["kind"].isin(list(KINDS)), OTHER)
     stage = blocks["paper_stage"].where(blocks["paper_stage"].isin(order), OUTSIDE)
-    sums = blocks.assign(kind=kinds, paper_stage=stage).pivot_table(
+    sums = blocks.assign(kind=kinds, paper_stage=stage, **{column: blocks[column].astype(float)}).pivot_table(
         index="paper_stage", columns="kind", values=column, aggfunc="sum", fill_value=0.0
     )
     return sums.reindex(index=order, columns=list(KINDS), fill_value=0.0)

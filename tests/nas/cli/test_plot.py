@@ -31,7 +31,7 @@ def test_every_figure_of_a_real_search_becomes_a_file(run: Path, tmp_path: Path)
     for name in FIGURES.keys() - WITHOUT:
         path = tmp_path / f"{name}.svg"
         result = invoke(run, name, "--out", path)
-        assert result.exit_code == 0, (name, result.output, result.exception)
+        assert result.exit_code == 0, (name, result.output)
         assert str(path) in result.output.replace("\n", "")
         assert "<text" in path.read_text(encoding="utf-8"), "text stays text"
 
