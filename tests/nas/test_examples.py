@@ -19,6 +19,7 @@ from typer.testing import CliRunner
 from latency import find_table
 from nas.cli.app import app
 from nas.config.template import TEMPLATE
+from nas.runs.bundled.naming import BUNDLED_RUNS
 from search_spaces.known.architectures import SD15_CONFIG
 from search_spaces.shapes import PIPELINE_DIR
 from search_spaces.shapes.__main__ import write_pictures
@@ -91,6 +92,8 @@ def session(page: str, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         (tmp_path / "models" / name).symlink_to(PIPELINE_DIR)
     shutil.copy(find_table("shapes_cpu_torch_eager"), tmp_path / "phone.json")
     shutil.copytree(run, tmp_path / "RUN")
+    shutil.copytree(BUNDLED_RUNS["sample"], tmp_path / "runs" / "demo")
+    shutil.copytree(BUNDLED_RUNS["sample_onnxruntime"], tmp_path / "runs" / "phone")
     shutil.copy(run / "architecture.json", tmp_path / "spec.json")
     (tmp_path / "search_spaces").symlink_to(ROOT / "search_spaces")
     (tmp_path / "experiments").mkdir()
