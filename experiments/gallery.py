@@ -72,7 +72,7 @@ def _section(figure: NamedFigure, runs: Sequence[Run], folder: Path) -> str:
     print(f"{figure.name}: {path.stat().st_size / 1000:.0f} kB")
     run = "runs/demo runs/phone" if figure.takes_several else "runs/demo"
     return (
-        f"\n## {figure.name}\n\n{figure.sentence}\n\n```\nnas plot {run} {figure.name}\n```\n\n"
+        f"\n## {figure.name}\n\n{figure.sentence}\n\n```bash\nnas plot {run} {figure.name}\n```\n\n"
         f"![{title_of(drawn)}]({folder.name}/{path.name})\n"
     )
 

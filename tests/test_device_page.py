@@ -21,7 +21,7 @@ from tests.latency.conftest import ONE_STAGE
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "table_for_your_device.md").read_text(encoding="utf-8").partition("## As it was run")[0]
-COMMANDS: Final = [line.strip() for line in PAGE.splitlines() if line.startswith("    ")]
+COMMANDS: Final = "".join(re.findall(r"^```bash\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)).splitlines()
 SCRIPT: Final = "python kit/onnx/run_onnxruntime.py"
 
 

@@ -19,15 +19,17 @@ if TYPE_CHECKING:
 
 @user_errors
 def status(
-    run: Annotated[Path, typer.Argument(help="run directory; may be in progress")], format: FormatOption = Format.TABLE
+    run: Annotated[Path, typer.Argument(help="run directory, which may be in progress, or sample, which is bundled")],
+    format: FormatOption = Format.TABLE,
 ) -> None:
     """How far a run is: rounds and their scores, what each executed action saved and cost, which round was chosen."""
+    from nas.runs.bundled.naming import named_run
     from nas.runs.directory import RunDirectory
     from nas.runs.events import STARTS
     from nas.runs.frames.rounds import evaluation_frame, round_frame
     from nas.runs.trace import read_trace
 
-    directory = RunDirectory(run)
+    directory = RunDirectory(named_run(run))
     directory.read_config()
     events = read_trace(directory.trace_path)
     starts = [e for e in events if e["event"] in STARTS]

@@ -18,7 +18,7 @@ class Run(Frames):
     """One search on disk. Nothing here writes; a run that goes on is read anew by opening it again.
 
     Args:
-        path: Its directory.
+        path: Its directory, or the name of a bundled run, such as "sample".
 
     Raises:
         RunDirectoryError: There is no run.
@@ -169,7 +169,7 @@ def open_run(path: str | PathLike[str], /) -> Run:
     """Open a run, whether it is finished, running or crashed; nothing is written.
 
     Args:
-        path: Its directory.
+        path: Its directory, or the name of a bundled run, such as "sample".
 
     Raises:
         RunDirectoryError: There is no run; no folder is made.

@@ -29,7 +29,11 @@ def seal(table: pa.Table, /, *, name: str) -> bytes:
         name: What it is sealed as; a table under another name is broken.
     """
     sink = pa.BufferOutputStream()
-    pq.write_table(table.replace_schema_metadata({SEAL: _digest(table, name)}), sink)
+    # A chunk is a few rows: statistics, dictionaries and Arrow's own copy of the schema would be most of its file.
+    small = {"compression": "zstd", "use_dictionary": False, "write_statistics": False, "store_schema": False}
+    with pq.ParquetWriter(sink, table.schema.remove_metadata(), **small) as writer:
+        writer.write_table(table.replace_schema_metadata(None))
+        writer.add_key_value_metadata({SEAL: _digest(table, name)})
     return bytes(sink.getvalue())
 
 

@@ -151,7 +151,7 @@ class ScoreStore:
         table = self._read(self._path(key, _PICTURES))
         if table is None:
             return None
-        return np.stack([np.asarray(Image.open(io.BytesIO(png))) for png in table["png"].to_pylist()])
+        return np.stack([np.asarray(Image.open(io.BytesIO(png)).convert("RGB")) for png in table["png"].to_pylist()])
 
     def put(
         self,

@@ -6,6 +6,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from nas.runs.bundled.naming import named_run
 from nas.runs.directory import RunDirectory
 from nas.runs.events import STARTS
 from nas.runs.frames.rounds import score_of
@@ -15,7 +16,6 @@ from nas.runs.trace import RUNTIME, read_sound_events
 from nas.scores.store import ScoreStore
 from search_spaces.architecture import Architecture, ArchitectureError
 from search_spaces.files.durable.locks import is_locked
-from search_spaces.files.paths import local_path
 from search_spaces.files.strict_yaml import parse_yaml
 from search_spaces.files.user_error import UserError
 
@@ -24,14 +24,14 @@ class OpenedRun:
     """What a run directory holds. Nothing here writes; a run that goes on is read anew by opening it again.
 
     Args:
-        path: Its directory.
+        path: Its directory, or the name of a bundled run, such as "sample".
 
     Raises:
         RunDirectoryError: There is no run.
     """
 
     def __init__(self, path: str | PathLike[str], /) -> None:
-        self._directory = RunDirectory(local_path(path))
+        self._directory = RunDirectory(named_run(path))
         self._config = self._directory.read_config()
         self._records: dict[type[Line], Records] = {}
 
