@@ -61,9 +61,7 @@ def nas(
     *arguments: str | Path | int, path: Sequence[Path] = (), env: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
     """What the command `nas ARGUMENTS` does, on a screen of 160 columns."""
-    return python(
-        "from nas.cli import main; main()", *arguments, path=path, env={"COLUMNS": "160", **(env or {})}
-    )
+    return python("from nas.cli import main; main()", *arguments, path=path, env={"COLUMNS": "160", **(env or {})})
 
 
 def _run(

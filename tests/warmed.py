@@ -1,15 +1,20 @@
 """What the warm process imports before others are forked from it: see `tests.warm`."""
 
-import diffusers.schedulers.scheduling_unipc_multistep
-import matplotlib.backends.backend_agg
-import matplotlib.backends.backend_svg
-import pyarrow.pandas_compat
-import transformers.conversion_mapping
+from importlib import import_module
 
-import latency.backends.torch_eager
-import nas.cli.export
-import nas.cli.latency.measure
-import nas.cli.search
-import nas.cli.status
-import nas.export.write
-import tests.nas.searching  # noqa: F401
+for _name in (
+    "diffusers.schedulers.scheduling_unipc_multistep",
+    "matplotlib.backends.backend_agg",
+    "matplotlib.backends.backend_svg",
+    "pyarrow.pandas_compat",
+    "transformers.conversion_mapping",
+    "latency.backends.torch_eager",
+    "latency.importers",
+    "nas.cli.export",
+    "nas.cli.latency.measure",
+    "nas.cli.search",
+    "nas.cli.status",
+    "nas.export.write",
+    "tests.nas.searching",
+):
+    import_module(_name)
