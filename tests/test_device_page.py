@@ -69,13 +69,13 @@ def test_the_page_works_as_written(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert [line["file"] for line in lines if float(line["median_ms"]) > 0] == [
         entry.file for entry in manifest.entries
     ]
-    cost = {block.file: 0.05 + 1e-6 * block.signature.num_macs for block in manifest.blocks} | {
-        manifest.empty.file: 0.05
+    cost = {block.file: 0.01 + 1e-6 * block.signature.num_macs for block in manifest.blocks} | {
+        manifest.empty.file: 0.01
     }
     for model in manifest.whole_models:
         assert isinstance(model, WholeModelFile)
         macs = sum(site.signature.num_macs for site in manifest.sites(model.architecture))
-        cost[model.file] = 0.05 + 1.02e-6 * macs
+        cost[model.file] = 0.01 + 1.02e-6 * macs
     results.write_text("\n".join(["file,median_ms", *(f"{file},{ms}" for file, ms in cost.items())]))
     assert "blocks sum to 0." in run(import_)
     assert "board.json: good" in run(validate)

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from contextlib import chdir
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -55,19 +56,44 @@ STOCK = space_from_config(read_unet_config(PIPELINE_DIR), form=SpaceForm.STOCK)
 PROMPTS = ["a red circle", "a small green ring"]
 SAME_PICTURE = 2e-2  # of 1: pictures are rounded to 8 bits on the way
 
-LOADED_BY_A_STRANGER = """
+LOADED_BY_STRANGERS = """
 import json, sys
-import search_spaces.searched_unet
 import numpy as np, torch
-from diffusers import StableDiffusionPipeline
-assert "nas" not in sys.modules
-pipeline = StableDiffusionPipeline.from_pretrained(sys.argv[1], safety_checker=None, requires_safety_checker=False)
+from diffusers import DiffusionPipeline, StableDiffusionPipeline
+from safetensors.torch import load_file
+
+def ours():
+    return {name.partition(".")[0] for name in sys.modules} & {"nas", "search_spaces", "latency"}
+
+*stock, exported, prompts, pictures = sys.argv[1:]
+differences = []
+for folder, probe in zip(stock[::2], stock[1::2]):
+    pipeline = DiffusionPipeline.from_pretrained(folder, use_safetensors=True)
+    assert not ours()
+    recorded = load_file(probe)
+    output = recorded.pop("output")
+    with torch.inference_mode():
+        found = pipeline.unet(recorded["sample"], recorded["timestep"], recorded["encoder_hidden_states"]).sample
+    differences.append((found - output).abs().max().item())
+
+import search_spaces.searched_unet
+pipeline = StableDiffusionPipeline.from_pretrained(exported, safety_checker=None, requires_safety_checker=False)
+assert ours() == {"search_spaces"}
 generators = [torch.Generator().manual_seed(seed) for seed in (3, 4)]
-images = pipeline(json.loads(sys.argv[2]), num_inference_steps=2, guidance_scale=2.0, generator=generators,
+images = pipeline(json.loads(prompts), num_inference_steps=2, guidance_scale=2.0, generator=generators,
                   output_type="np").images
-np.save(sys.argv[3], images)
-print(json.dumps({"class": type(pipeline.unet).__name__, "num_params": pipeline.unet.num_parameters()}))
+np.save(pictures, images)
+print(json.dumps({"class": type(pipeline.unet).__name__, "num_params": pipeline.unet.num_parameters(),
+                  "differences": differences}))
 """
+
+
+@dataclass(frozen=True, kw_only=True)
+class Strangers:
+    """What a clean process said of exports that it loaded: first those that need plain diffusers alone."""
+
+    answer: dict[str, Any]
+    pictures: Any
 
 
 def export_run(run: Path, /, *, out: Path, measure: bool = False) -> ExportReport:
@@ -80,6 +106,33 @@ def exported(run: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path,
     out = tmp_path_factory.mktemp("exports") / "found"
     with chdir(strangers_directory(out.parent / "stranger")):
         return out, export_run(run, out=out, measure=True)
+
+
+@pytest.fixture(scope="module")
+def strangers(exported: tuple[Path, ExportReport], tmp_path_factory: pytest.TempPathFactory) -> Strangers:
+    """One process for all: a clean one takes ten seconds to import diffusers."""
+    folder, arguments = tmp_path_factory.mktemp("strangers"), list[str | Path]()
+    for form, name, loads_as in [
+        (ExportForm.DIFFUSERS, "bk-sdm-small", "stock config"),
+        (ExportForm.NEUTRAL, "snapfusion-table3", "stock config with 5 neutral blocks"),
+    ]:
+        probe = folder / f"{form}.safetensors"
+
+        def keeping(request: VerificationRequest, probe: Path = probe) -> dict[str, Any]:
+            shutil.copy(Path(request.folder) / nas.export.verify.PROBE, probe)
+            return verify(request)
+
+        source = source_of_spec(name, model=ModelFolder(PIPELINE_DIR))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(nas.export.write, "run_verification", keeping)
+            report = export(source, out=folder / name, form=form, measure=False)
+        assert report.loads_as == loads_as
+        arguments += [folder / name, probe]
+    arguments += [exported[0], json.dumps(PROMPTS), folder / "pictures.npy"]
+    command = [sys.executable, "-c", LOADED_BY_STRANGERS, *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[3], check=False)
+    assert done.returncode == 0, done.stderr
+    return Strangers(answer=json.loads(done.stdout.splitlines()[-1]), pictures=np.load(folder / "pictures.npy"))
 
 
 def test_the_card_in_the_folder_says_how_it_loads_and_that_works(exported: tuple[Path, ExportReport]) -> None:
@@ -145,22 +198,16 @@ def test_before_and_after_are_drawn_with_the_same_noise(
     assert not np.array_equal(both[middle:], base[middle:])
 
 
-def test_a_clean_process_loads_it_with_diffusers_alone(
-    run: Path, exported: tuple[Path, ExportReport], tmp_path: Path
-) -> None:
-    arguments = [str(exported[0]), json.dumps(PROMPTS), str(tmp_path / "pictures.npy")]
-    command = [sys.executable, "-c", LOADED_BY_A_STRANGER, *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[3], check=False)
-    assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout.splitlines()[-1])
-    assert told == {"class": "SearchedUNet", "num_params": read_json(run / "architecture.json")["num_params"]}
+def test_a_clean_process_loads_it_with_diffusers_alone(run: Path, strangers: Strangers) -> None:
+    assert strangers.answer["class"] == "SearchedUNet"
+    assert strangers.answer["num_params"] == read_json(run / "architecture.json")["num_params"]
 
     pipeline = load_pipeline(ModelFolder(PIPELINE_DIR))
     pipeline.set_progress_bar_config(disable=True)
     pipeline.unet = found_unet(run)
     generators = [torch.Generator().manual_seed(seed) for seed in (3, 4)]
     ours = pipeline(PROMPTS, num_inference_steps=2, guidance_scale=2.0, generator=generators, output_type="np").images
-    assert np.abs(np.load(tmp_path / "pictures.npy") - ours).max() < SAME_PICTURE
+    assert np.abs(strangers.pictures - ours).max() < SAME_PICTURE
 
 
 def test_pictures_come_out_of_an_export(exported: tuple[Path, ExportReport]) -> None:
@@ -352,20 +399,6 @@ def test_a_found_architecture_that_is_a_stock_config_needs_no_import(experiment:
 
 
 NAMED = sorted(KNOWN_ARCHITECTURES)
-PLAIN_DIFFUSERS = """
-import sys
-import torch
-from diffusers import DiffusionPipeline
-from safetensors.torch import load_file
-for folder, probe in zip(sys.argv[1::2], sys.argv[2::2]):
-    pipeline = DiffusionPipeline.from_pretrained(folder, use_safetensors=True)
-    assert not any(name.partition(".")[0] in ("nas", "search_spaces", "latency") for name in sys.modules)
-    recorded = load_file(probe)
-    output = recorded.pop("output")
-    with torch.inference_mode():
-        ours = pipeline.unet(recorded["sample"], recorded["timestep"], recorded["encoder_hidden_states"]).sample
-    print((ours - output).abs().max().item())
-"""
 
 
 @pytest.fixture(scope="module")
@@ -436,28 +469,10 @@ def matched(architecture: Any, space: Any) -> tuple[list[Any], list[Any]]:
     return sites, [base[key(site)] for site in sites]
 
 
-def test_stock_exports_load_in_plain_diffusers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As a stock config and with neutral blocks, one after the other in one clean process."""
-
-    def keeping(request: VerificationRequest) -> dict[str, Any]:
-        shutil.copy(Path(request.folder) / nas.export.verify.PROBE, tmp_path / f"{request.form}.safetensors")
-        return verify(request)
-
-    monkeypatch.setattr(nas.export.write, "run_verification", keeping)
-    arguments: list[str] = []
-    for form, name, loads_as in [
-        (ExportForm.DIFFUSERS, "bk-sdm-small", "stock config"),
-        (ExportForm.NEUTRAL, "snapfusion-table3", "stock config with 5 neutral blocks"),
-    ]:
-        source = source_of_spec(name, model=ModelFolder(PIPELINE_DIR))
-        assert export(source, out=tmp_path / name, form=form, measure=False).loads_as == loads_as
-        arguments += [str(tmp_path / name), str(tmp_path / f"{form}.safetensors")]
-    command = [sys.executable, "-c", PLAIN_DIFFUSERS, *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
-    assert done.returncode == 0, done.stderr
-    differences = [float(line) for line in done.stdout.splitlines()]
-    assert len(differences) == 2
-    assert max(differences) <= 1e-5
+def test_stock_exports_load_in_plain_diffusers(strangers: Strangers) -> None:
+    """As a stock config and with neutral blocks."""
+    assert len(strangers.answer["differences"]) == 2
+    assert max(strangers.answer["differences"]) <= 1e-5
 
 
 @pytest.mark.usefixtures("checked_here")
