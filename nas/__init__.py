@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from nas.export.report import ExportReport
     from nas.references.supernet import load_supernet
     from nas.runs.run import Run, open_run
-    from nas.search.progress import Progress
+    from nas.search.progress import Progress, RoundDone
     from nas.search.run_search import run_search
 
     __version__: str
@@ -48,6 +48,7 @@ _MODULES = {
     "load_supernet": "nas.references.supernet",
     "open_run": "nas.runs.run",
     "read_latency_table": "latency.documents.shipped",
+    "RoundDone": "nas.search.progress",
     "resolve": "nas.config.experiment",
     "run_search": "nas.search.run_search",
 }
@@ -57,6 +58,7 @@ __all__ = [
     "ExperimentConfig",
     "ExportReport",
     "Progress",
+    "RoundDone",
     "Run",
     "export_run",
     "load_config",
