@@ -533,7 +533,7 @@ def test_a_spec_alone_needs_no_check(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("reference", "message"),
     [
-        ("ssd-1b", "ssd-1b is an architecture of sdxl, but the base model is pipeline"),
+        ("ssd-1b", "ssd-1b is an architecture of sdxl, but the base model is shapes"),
         (
             "nobody",
             "there is no architecture nobody; give a run, a spec, a folder with a UNet, or a known name: ",
@@ -549,7 +549,7 @@ def test_a_spec_of_another_base_model_is_refused(tmp_path: Path) -> None:
     source = source_of_spec("bk-sdm-tiny", model=ModelFolder(PIPELINE_DIR))
     path = tmp_path / "spec.json"
     path.write_text(json.dumps(source.spec | {"base": source.spec["base"] | {"num_params": 7, "model": "other"}}))
-    with pytest.raises(ValueError, match=r"about the base model pipeline, but is about 'other'.*`num_params` 7"):
+    with pytest.raises(ValueError, match=r"about the base model shapes, but is about 'other'.*`num_params` 7"):
         source_of_spec(str(path), model=ModelFolder(PIPELINE_DIR))
 
 
