@@ -11,8 +11,9 @@ export RAY_USAGE_STATS_ENABLED := 0
 # Without bytecode every import of torch and diffusers compiles them again and takes two to three times as long.
 unexport PYTHONDONTWRITEBYTECODE
 
-# Two processes share the tests, a module staying with one: it makes what its tests share once.
-BESIDE ?= --numprocesses 2 --dist loadfile
+# Two processes share the tests, a module staying with one: it makes what its tests share once. tests/conftest.py says
+# which modules begin first.
+BESIDE ?= --numprocesses 2 --dist loadfile --no-loadscope-reorder
 VENV ?= .venv
 UV ?= $(shell command -v uv 2>/dev/null)
 PYTHON ?= $(shell for name in python3.11 python3.12 python3.13 python3; do \

@@ -1,11 +1,9 @@
 """Searches in processes of their own, which can be killed at any durable write, as a power cut would."""
 
 import json
-import multiprocessing
 import os
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from multiprocessing.forkserver import set_forkserver_preload
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +20,7 @@ from nas.runs.trace import read_trace
 from nas.search import driver
 from nas.search.progress import Listeners, Progress
 from nas.workers.worker import EvaluationResult, EvaluationTask
-
-# One process imports torch and diffusers, all others are forked from it.
-set_forkserver_preload([__name__])
-PROCESSES = multiprocessing.get_context("forkserver")
+from tests.warm import exit_code as exit_code
 
 
 def search(
@@ -68,17 +63,6 @@ def search_until_training(config: Path, out: Path, round_number: int, *, overrid
             os.kill(os.getpid(), signal.SIGKILL)
 
     search(config, out, overrides=overrides, on_progress=on_progress)
-
-
-def exit_code(target: Callable[..., Any], *args: Any, **kwargs: Any) -> int | None:
-    """Run a function in a process of its own."""
-    process = PROCESSES.Process(target=target, args=args, kwargs=kwargs)
-    process.start()
-    process.join(300)
-    if process.is_alive():
-        process.kill()
-        raise AssertionError(f"{target.__name__} hangs")
-    return process.exitcode
 
 
 class IdlePool:
