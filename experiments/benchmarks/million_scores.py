@@ -65,9 +65,8 @@ def answer(run: Path, question: str) -> None:
     frame = QUESTIONS[question](open_run(run))
     seconds = time.perf_counter() - start
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    print(
-        f"{question:34} {len(frame):>9,} rows  {seconds:6.2f} s  peak {peak / 1024:5.0f} MB, {before / 1024:.0f} at rest"
-    )
+    memory = f"peak {peak / 1024:5.0f} MB, {before / 1024:.0f} at rest"
+    print(f"{question:34} {len(frame):>9,} rows  {seconds:6.2f} s  {memory}")
 
 
 def make(run: Path, /, *, chunk_size: int) -> None:

@@ -78,7 +78,7 @@ def _of_weights(folder: Path, suffix: str) -> Iterator[StoredFile]:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Prompts:
+class ChunkPrompts:
     """The prompts of a chunk: their columns, and the same as the seal has them."""
 
     columns: Mapping[str, pa.ChunkedArray]
@@ -92,16 +92,25 @@ class BulkReader:
     Args:
         score: Name of the score.
         on_damaged: Called with the path of a file that is left out and what is wrong with it.
+        prompts: What other readers of the same store have learned, by chunk; what this one learns is added.
     """
 
-    def __init__(self, score: str, /, *, on_damaged: Callable[[Path, BrokenSealError], None]) -> None:
+    def __init__(
+        self,
+        score: str,
+        /,
+        *,
+        on_damaged: Callable[[Path, BrokenSealError], None],
+        prompts: "dict[str, ChunkPrompts] | None" = None,
+    ) -> None:
         self._score, self._on_damaged = score, on_damaged
-        self._prompts: dict[str, _Prompts] = {}
+        self._prompts: dict[str, ChunkPrompts] = {} if prompts is None else prompts
 
     def read(self, files: Sequence[StoredFile], /, *, columns: Sequence[str]) -> dict[str, pa.Array]:
         """Columns of all files, one below the other; files without the score, and damaged ones, are left out."""
         for file in {file.prompts_digest: file for file in reversed(files)}.values():
-            self._whole(file)
+            if file.prompts_digest not in self._prompts:
+                self._whole(file)
         if len(files) <= _FEW:
             found = [self._scores(file) for file in files]
         else:
@@ -119,7 +128,7 @@ class BulkReader:
         except BrokenSealError as error:
             self._on_damaged(file.path, error)
             return None
-        self._prompts[file.prompts_digest] = _Prompts(
+        self._prompts[file.prompts_digest] = ChunkPrompts(
             {name: table[name] for name in PROMPT_COLUMNS},
             {name: column_text(table[name].to_pylist()) for name in PROMPT_COLUMNS},
             table.num_rows,
@@ -141,7 +150,7 @@ class BulkReader:
         table = self._whole(file)
         return None if table is None else table[self._score]
 
-    def _digest(self, file: StoredFile, known: _Prompts, scores: pa.ChunkedArray) -> bytes:
+    def _digest(self, file: StoredFile, known: ChunkPrompts, scores: pa.ChunkedArray) -> bytes:
         keys = {name: column_text([getattr(file, name)] * known.num) for name in KEYS}
         return digest_of_columns(file.name, keys | dict(known.texts) | {self._score: column_text(scores.to_pylist())})
 
