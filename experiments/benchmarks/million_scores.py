@@ -116,7 +116,7 @@ def make(run: Path, /, *, chunk_size: int) -> None:
 
 def _constant_columns(chunk: tuple[Prompt, ...]) -> tuple[str, dict[str, list[Any]]]:
     """What all files of a chunk share."""
-    columns = {
+    columns: dict[str, list[Any]] = {
         "prompt_id": [prompt.prompt_id for prompt in chunk],
         "caption": [prompt.caption for prompt in chunk],
         "noise_seed": [prompt.noise_seed for prompt in chunk],

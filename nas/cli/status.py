@@ -1,7 +1,6 @@
 """`nas status`: how far a run is, what every round cost, which is the result, and how sure each decision was."""
 
 import json
-import sys
 import time
 from math import isnan
 from pathlib import Path
@@ -48,7 +47,7 @@ def status(
     if format is TableFormat.JSON:
         say(json.dumps(_summary(opened), indent=2))
     elif format is TableFormat.CSV:
-        opened.rounds().to_csv(sys.stdout, index=False)
+        say(opened.rounds().to_csv(index=False).rstrip())
     elif not watch:
         Screen().print(_shown(opened, run))
     else:

@@ -1,7 +1,6 @@
 """`nas runs`: the runs in a folder, how far each is and what it reached."""
 
 import json
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -53,7 +52,7 @@ def runs(
     elif format is TableFormat.CSV:
         import pandas as pd
 
-        pd.DataFrame([asdict(row) for row in rows]).to_csv(sys.stdout, index=False)
+        say(pd.DataFrame([asdict(row) for row in rows]).to_csv(index=False).rstrip())
     else:
         Screen().print(_table(rows))
     for sentence in damaged:
