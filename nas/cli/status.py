@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 from rich.box import SIMPLE_HEAD
-from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from nas.cli.screen.console import Screen, in_one_line, say, styled
+from nas.cli.screen.console import Group, RenderableType, Screen, in_one_line, say, styled
 from nas.cli.screen.errors import user_errors
 from nas.cli.screen.formats import TableFormat, score_label
 
