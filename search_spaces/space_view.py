@@ -87,6 +87,23 @@ def counts_by_paper_stage(space: UNetSpace, architecture: Architecture, /) -> li
     return list(counts.values())
 
 
+def paper_stages(base: Architecture, /) -> dict[str, str]:
+    """SnapFusion's name of each stage of a base model, by its place: `UNetShape.paper_stage` from genes alone.
+
+    Args:
+        base: The base model's own architecture.
+    """
+    attends = {stage.place: stage.num_cross_attentions > 0 for stage in base.stages}
+    downs = [place for place in attends if place.startswith("down")]
+    of_mid = {place for place in ("mid", *downs[-1:], "up.0") if not attends.get(place, False)} | {"mid"}
+    names, counts = {}, dict[str, int]()
+    for place in attends:
+        side = place.partition(".")[0]
+        counts[side] = counts.get(side, 0) + (place not in of_mid)
+        names[place] = "Mid" if place in of_mid else f"{side.capitalize()}-{counts[side]}"
+    return names
+
+
 def _describe_position(
     space: UNetSpace, architecture: Architecture, place: str, position: Position, sites: Iterable[Site]
 ) -> dict[str, Any]:

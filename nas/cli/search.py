@@ -13,9 +13,10 @@ from nas.config.experiment import Experiment, resolve
 from nas.config.sections import ExperimentConfig
 from nas.runs.directory import RunDirectory
 from nas.search.cost import CostEstimate
-from nas.search.driver import Listeners, search
+from nas.search.driver import search
 from nas.search.estimate import estimate_cost, expected_work
 from nas.search.outlook import Outlook
+from nas.search.progress import Listeners
 
 
 def estimate_search(config: ExperimentConfig, /) -> None:

@@ -24,7 +24,7 @@ def status(
     """How far a run is: rounds and their scores, what each executed action saved and cost, which round was chosen."""
     from nas.runs.directory import RunDirectory
     from nas.runs.events import STARTS
-    from nas.runs.frames import evaluation_frame, round_frame
+    from nas.runs.frames.rounds import evaluation_frame, round_frame
     from nas.runs.trace import read_trace
 
     directory = RunDirectory(run)

@@ -67,6 +67,24 @@ def losses(before: Sequence[float], after: Sequence[float], /, *, higher_is_bett
     return [sign * (b - a) for b, a in zip(before, after, strict=True)]
 
 
+def chance_above(differences: Sequence[float], /) -> float:
+    """How likely the true mean is above 0, given some values of it: Student's t with a flat prior.
+
+    Args:
+        differences: Per prompt, such as what one action loses less than another.
+
+    Returns:
+        In [0, 1]; NaN for fewer than two values. Values that are all alike leave no doubt: 0, 0.5 or 1.
+    """
+    if len(differences) < 2:
+        return float("nan")
+    array = np.asarray(differences, dtype=np.float64)
+    mean, error = float(array.mean()), float(array.std(ddof=1) / np.sqrt(len(array)))
+    if error == 0:
+        return 0.5 + 0.5 * float(np.sign(mean))
+    return float(stats.t.cdf(mean / error, len(array) - 1))
+
+
 def paired_loss(
     before: Sequence[float], after: Sequence[float], /, *, confidence: float = 0.95, higher_is_better: bool = True
 ) -> Interval:

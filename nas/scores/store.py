@@ -4,7 +4,7 @@ The key is what the scores depend on: weights, architecture, protocol (how pictu
 chunk's prompts in their order. Nothing else counts: a search of the same prompts for another device finds every chunk,
 and many searches may use one store at once. The first value written for a key stays.
 
-    store.json <weights>/<architecture>-<protocol>-<prompts>.scores.parquet (and .pictures.parquet)
+    store.json <weights>/<architecture>-<protocol>-<prompts>.scores.parquet (and .pictures.parquet, .samples.parquet)
 
 The numbers stand in a column that is named after their score. Each file is sealed and stands whole or not at all; one
 that was damaged nevertheless is set aside with a warning and made again.
@@ -14,7 +14,7 @@ import io
 import json
 import math
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass
 from os import PathLike
 from pathlib import Path
@@ -27,6 +27,7 @@ import pyarrow as pa
 from PIL import Image
 
 from nas.scores.prompts import Prompt
+from nas.scores.reading import SUFFIX, BulkReader, stored_files
 from nas.scores.sealed_table import BrokenSealError, seal, unseal
 from search_spaces.files.digests import digest_of
 from search_spaces.files.durable.writing import is_part, set_aside, whole_once, write_text
@@ -37,7 +38,7 @@ from search_spaces.files.user_error import UserError
 SCHEMA_VERSION: Final = 1
 _MARKER: Final = "store.json"
 _MARK: Final = {"schema_version": SCHEMA_VERSION}
-_SCORES, _PICTURES = "scores", "pictures"
+_SCORES, _PICTURES, _SAMPLES = "scores", "pictures", "samples"
 CLIP_COLUMN: Final = "clip"  # of the scores of every run that names no other
 _KEY_COLUMNS: Final = {
     "weights_digest": pa.string(),
@@ -160,6 +161,7 @@ class ScoreStore:
         prompts: Sequence[Prompt],
         scores: Sequence[float],
         pictures: npt.NDArray[np.uint8] | None = None,
+        samples: npt.NDArray[np.uint8] | None = None,
         score: str = CLIP_COLUMN,
     ) -> tuple[float, ...]:
         """Keep scores, and pictures beside them.
@@ -168,7 +170,8 @@ class ScoreStore:
             key: What they depend on.
             prompts: The chunk; `key` holds its digest.
             scores: One per prompt.
-            pictures: uint8 (n, h, w, 3), or None.
+            pictures: Of all prompts, uint8 (n, h, w, 3), or None.
+            samples: Of the first prompts, made small, to look at: uint8 (n, h, w, 3), or None.
             score: Name of the score, which names the column.
 
         Returns:
@@ -185,8 +188,9 @@ class ScoreStore:
                 f"scores must be finite, but {broken} of {len(scores)} of architecture {key.arch_id} are not; "
                 "the model overflows: use a wider dtype, or protect the block whose removal does it"
             )
-        if pictures is not None:
-            self._write(self._path(key, _PICTURES), pa.table({"png": [_png(picture) for picture in pictures]}))
+        for kind, kept in ((_PICTURES, pictures), (_SAMPLES, samples)):
+            if kept is not None:
+                self._write(self._path(key, kind), pa.table({"png": [_png(picture) for picture in kept]}))
         if (known := self.get(key, score=score)) is None:
             rows = [
                 {
@@ -209,31 +213,72 @@ class ScoreStore:
         self,
         *,
         score: str = CLIP_COLUMN,
-        weights_digest: str = "*",
-        protocol_digest: str = "*",
-        arch_id: str = "*",
+        weights_digest: str | Collection[str] = "*",
+        protocol_digest: str | Collection[str] = "*",
+        arch_id: str | Collection[str] = "*",
+        columns: Sequence[str] | None = None,
     ) -> pd.DataFrame:
         """The numbers of one score for notebooks, one row per prompt with all that it was scored under.
 
-        Nothing is written, so a folder that may only be read will do.
+        Nothing is written, so a folder that may only be read will do. What is left out by the arguments is not read.
 
         Args:
             score: Which score; the last column has its name.
-            weights_digest: Only those of these weights.
-            protocol_digest: Only those of this protocol.
-            arch_id: Only those of this architecture.
+            weights_digest: Only those of these weights; "*" = of all.
+            protocol_digest: Only those of these protocols.
+            arch_id: Only those of these architectures.
+            columns: Which columns, in this order; None = all.
+
+        Raises:
+            ScoreStoreError: There is no such column.
 
         Warns:
             ScoreStoreWarning: A damaged file was left out.
         """
-        paths = sorted(self._folder.glob(f"{weights_digest}/{arch_id}-{protocol_digest}-*.{_SCORES}.parquet"))
-        tables = [
-            table.replace_schema_metadata(None)
-            for path in paths
-            if (table := self._read(path, sets_aside=False)) is not None and score in table.column_names
-        ]
-        frame: pd.DataFrame = pa.concat_tables([_columns(score).empty_table(), *tables]).to_pandas()
+        known = _columns(score).names
+        names = known if columns is None else list(columns)
+        if strangers := [name for name in names if name not in known]:
+            raise ScoreStoreError(f"scores have the columns {', '.join(known)}, but got {', '.join(strangers)}")
+        damaged: list[str] = []
+        files = stored_files(
+            self._folder,
+            weights=_several(weights_digest),
+            arch_ids=_several(arch_id),
+            protocols=_several(protocol_digest),
+        )
+        reader = BulkReader(score, on_damaged=lambda path, error: damaged.append(f"{path} is damaged ({error})"))
+        frame: pd.DataFrame = pa.table(reader.read(files, columns=names)).to_pandas()
+        for what in sorted(set(damaged)):
+            warnings.warn(f"{what}: left out", ScoreStoreWarning, stacklevel=2)
         return frame
+
+    def samples(
+        self, *, weights_digest: str, protocol_digest: str | Collection[str], arch_id: str, whole: bool = False
+    ) -> list[tuple[Prompt, bytes]]:
+        """Pictures that were kept of an architecture, each with its prompt, as PNG; damaged files are left out.
+
+        Args:
+            weights_digest: Of the weights.
+            protocol_digest: Of the protocol, or of several.
+            arch_id: Of the architecture.
+            whole: Whether all pictures of the first chunk are preferred to the few small ones.
+        """
+        for kind in (_PICTURES, _SAMPLES) if whole else (_SAMPLES, _PICTURES):
+            files = stored_files(
+                self._folder,
+                suffix=f".{kind}.parquet",
+                weights=[weights_digest],
+                arch_ids=[arch_id],
+                protocols=_several(protocol_digest),
+            )
+            for file in files:
+                scores = file.path.with_name(file.path.name.removesuffix(f".{kind}.parquet") + SUFFIX)
+                tables = [self._read(path, sets_aside=False) for path in (scores, file.path)]
+                if tables[0] is not None and tables[1] is not None:
+                    captions, seeds = (tables[0][name].to_pylist() for name in ("caption", "noise_seed"))
+                    prompts = [Prompt(caption=c, noise_seed=s) for c, s in zip(captions, seeds, strict=True)]
+                    return list(zip(prompts, tables[1]["png"].to_pylist(), strict=False))
+        return []
 
     @staticmethod
     def empty_frame(*, score: str = CLIP_COLUMN) -> pd.DataFrame:
@@ -272,6 +317,13 @@ def _columns(score: str) -> pa.Schema:
             "rename the score"
         )
     return pa.schema(_KEY_COLUMNS | {score: pa.float64()})
+
+
+def _several(wanted: str | Collection[str]) -> Collection[str] | None:
+    """Several values of a key; None = all."""
+    if isinstance(wanted, str):
+        return None if wanted == "*" else {wanted}
+    return set(wanted)
 
 
 def _name(path: Path) -> str:

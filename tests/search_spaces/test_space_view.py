@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from search_spaces import Action, Architecture, ArchitectureError, Position, UNetSpace, space_from_config
 from search_spaces.known.architectures import bk_sdm_small, bk_sdm_tiny, sd15_space
-from search_spaces.space_view import counts_by_paper_stage, describe_space
+from search_spaces.space_view import counts_by_paper_stage, describe_space, paper_stages
 from tests.strategies import architectures, unet_configs
 
 SPACE = sd15_space()
@@ -91,3 +91,9 @@ def test_an_action_changes_the_position_it_names_and_no_other() -> None:
 def test_an_architecture_of_another_space_is_refused() -> None:
     with pytest.raises(ArchitectureError, match="the architecture is not in this space"):
         describe_space(space_from_config({"mid_block_type": None}), SPACE.base)
+
+
+@given(st.one_of(st.just(SPACE), st.builds(space_from_config, unet_configs())))
+@settings(max_examples=25)
+def test_genes_alone_say_the_paper_s_names_of_stages(space: UNetSpace) -> None:
+    assert paper_stages(space.base) == {stage.place: space.paper_stage(stage.place) for stage in space.base.stages}

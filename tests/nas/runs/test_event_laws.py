@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from nas.runs.event_laws import flaws
-from nas.runs.frames import evaluation_frame, round_frame, score_of
+from nas.runs.frames.rounds import evaluation_frame, round_frame, score_of
 from nas.runs.trace import TraceError, read_trace
 
 TRACE = Path(__file__).parent / "goldens" / "run_0_1_0" / "trace.jsonl"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from experiments.chaos import disturb, fingerprint
-from tests.nas.searching import exit_code, same_result, search
+from tests.nas.searching import exit_code, same_records, same_result, search
 
 
 def command(experiment: Path, out: Path, *, num_workers: int) -> list[str]:
@@ -42,4 +42,5 @@ def test_three_workers_find_what_one_does(run: Path, experiment: Path, tmp_path:
     overrides = ["workers.cpus_per_worker=0.5"]
     assert exit_code(search, experiment, tmp_path / "run", num_workers=3, overrides=overrides) == 0
     same_result(run, tmp_path / "run")
+    same_records(run, tmp_path / "run")
     assert fingerprint(tmp_path / "run") == fingerprint(run)

@@ -1,4 +1,4 @@
-"""Events of a trace as pandas frames, for notebooks.
+"""Rounds, scored actions and races of a trace as pandas frames.
 
 `weights_digest` and `arch_id` are those of the score store, so that one merge on both joins its rows to rounds and
 actions. A column named `clip` or `d_clip` has another score's name in its place where the search was by another score.
@@ -40,7 +40,7 @@ def evaluation_frame(events: Sequence[Mapping[str, Any]], /, *, score: str = CLI
             event["d_latency_ms"],
             event["value"],
         )
-        for event, weights in _evaluations(events)
+        for event, weights in scored_with_weights(events)
         if event["action"] is not None
     ]
     loss = f"d_{score}"
@@ -69,14 +69,32 @@ def round_frame(events: Sequence[Mapping[str, Any]], /, *, score: str = CLIP_COL
             event["num_params"],
             " ".join(decisions.get(event["round"], [])),
         )
-        for event, weights in _evaluations(events)
+        for event, weights in scored_with_weights(events)
         if event["action"] is None
     ]
     columns = [*_KEYS, "predicted_latency_ms", "num_prompts", *_names(score), "num_params", "actions"]
     return pd.DataFrame(rows, columns=columns)
 
 
-def _evaluations(events: Sequence[Mapping[str, Any]]) -> Iterator[tuple[Mapping[str, Any], str | None]]:
+def race_frame(events: Sequence[Mapping[str, Any]], /) -> pd.DataFrame:
+    """One row per round that was raced. Its columns stand in `Run.races`."""
+    rows = [
+        (
+            event["round"],
+            event["num_pictures"],
+            event["num_pictures_exhaustive"],
+            " ".join(event["chosen"]),
+            "; ".join(" ~ ".join(pair) for pair in event["ties"]),
+        )
+        for event in events
+        if event["event"] == "race"
+    ]
+    return pd.DataFrame(rows, columns=["round", "num_pictures", "num_pictures_exhaustive", "chosen", "ties"])
+
+
+def scored_with_weights(
+    events: Sequence[Mapping[str, Any]],
+) -> Iterator[tuple[Mapping[str, Any], str | None]]:
     """What was scored, each with the digest of the weights that the training before it gave."""
     weights: str | None = None
     for event in events:
