@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 LIGHT_INK: Final = "#e8e8ea"
 DARK_GROUND: Final = "#16161a"
 DPI: Final = 150
+_DATES: Final = {"svg": "Date", "svgz": "Date", "pdf": "CreationDate"}
 _NAMESPACES: Final = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
 _COLOURS: Final = ("color", "facecolor", "edgecolor", "markerfacecolor", "markeredgecolor")
 
@@ -58,6 +59,23 @@ def title_of(figure: "Figure", /) -> str:
     return figure.get_suptitle() or next((axes.get_title(loc="left") for axes in figure.axes), "")
 
 
+def picture_of(figure: "Figure", /, *, form: str = "png", ground: Ground = Ground.WHITE, dpi: int = DPI) -> bytes:
+    """A figure as the content of a picture file.
+
+    Args:
+        figure: Any of `nas.reports.figures`.
+        form: "png", "svg", "pdf", or what else matplotlib writes.
+        ground: White, dark with light ink, or none.
+        dpi: Dots per inch of a PNG.
+    """
+    colour = {Ground.WHITE: "white", Ground.DARK: DARK_GROUND, Ground.NONE: "none"}[ground]
+    undated = {_DATES[form]: None} if form in _DATES else {}  # the same figure makes the same bytes
+    ink = LIGHT_INK if ground is Ground.DARK else INK
+    with settings(), _inked(figure, ink), io.BytesIO() as file:
+        figure.savefig(file, dpi=dpi, format=form, facecolor=colour, metadata=undated)
+        return file.getvalue()
+
+
 def write_figure(figure: "Figure", path: Path, /, *, ground: Ground = Ground.WHITE, dpi: int = DPI) -> None:
     """Write a figure as a picture of the format that the path's ending says, whole or not at all.
 
@@ -73,12 +91,9 @@ def write_figure(figure: "Figure", path: Path, /, *, ground: Ground = Ground.WHI
         StorageError: The disk refuses; `path` is as it was.
     """
     check_picture(path)
-    form = path.suffix.removeprefix(".").lower()
-    colour = {Ground.WHITE: "white", Ground.DARK: DARK_GROUND, Ground.NONE: "none"}[ground]
-    undated: dict[str, Any] = {"metadata": {"Date": None}} if form in ("svg", "svgz") else {}
-    ink = LIGHT_INK if ground is Ground.DARK else INK
-    with settings(), _inked(figure, ink), whole(path) as part:
-        figure.savefig(part, dpi=dpi, format=form, facecolor=colour, **undated)
+    content = picture_of(figure, form=path.suffix.removeprefix(".").lower(), ground=ground, dpi=dpi)
+    with whole(path) as part:
+        part.write_bytes(content)
 
 
 @contextmanager

@@ -37,7 +37,7 @@ def of_round(actions: list[str]) -> Look:
         if cell.state is State.REMOVED:
             return {"facecolor": "none", "faint": True, "text": ""}
         text = f"×{cell.count}" if cell.state is State.COPIED else ""
-        return {"facecolor": KIND_COLOURS[cell.kind], "alpha": 0.45, "text": text}
+        return {"facecolor": KIND_COLOURS[cell.kind], "alpha": 0.55, "text": text}
 
     return look
 
@@ -78,7 +78,7 @@ def put(axes: "Axes", layout: Layout, *, look: Look, small: bool = False) -> Non
         for at in (*cell.shadows, cell.rectangle):
             _rectangle(axes, at, **{**fill, **edge, "hatch": seen.get("hatch")})
         words: dict[str, Any] = {
-            "fontsize": 6 if small else 6.5,
+            "fontsize": 8 if small else 6.5,
             "color": seen.get("colour", INK),
             "alpha": 0.8 if faint else 1.0,
         }

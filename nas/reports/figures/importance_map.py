@@ -58,7 +58,7 @@ def importance_map(run: Run, /, *, round: int | None = None, what: str = "value"
         dark = 0.299 * colour[0] + 0.587 * colour[1] + 0.114 * colour[2] < DARK
         return {
             "facecolor": colour,
-            "text": f"{factor * value:.{places}f}".replace("-", "−"),
+            "text": f"{factor * value:z.{places}f}".replace("-", "−"),
             "colour": "white" if dark else "black",
         }
 

@@ -99,7 +99,7 @@ def decisions(run: Run, /) -> "Figure":
         beside(axes, y, rival)
     begins = [y == 0 or row["round"] != rows[y - 1]["round"] for y, row in enumerate(rows)]
     labels = [
-        (f"round {row['round']}     " if begins[y] else "") + action_name(row["action"], names=names)
+        (f"round {row['round']}\u2003" if begins[y] else "") + action_name(row["action"], names=names)
         for y, row in enumerate(rows)
     ]
     for y in (y for y, first in enumerate(begins) if first and y):

@@ -93,7 +93,7 @@ def fronts(*runs: Run) -> "Figure":
     for number, (rounds, base, name) in enumerate(zip(every, bases, run_names(runs), strict=True)):
         colour, marker = SERIES[number], SERIES_MARKERS[number]
         own = rounds.assign(x=rounds["predicted_latency_ms"] if shared else 100 * rounds["predicted_latency_ms"] / base)
-        front = own[_undominated(own["x"].tolist(), (better * own[score]).tolist())].sort_values("x")
+        front = own[undominated(own["x"].tolist(), (better * own[score]).tolist())].sort_values("x")
         axes.scatter(own["x"], own[score], s=10, color=colour, marker=marker, alpha=0.4, linewidths=0)
         axes.plot(front["x"], front[score], color=colour, marker=marker, markersize=5, label=name)
     for target in sorted({start_of(run)["target_latency_ms"] for run in runs}) if shared else ():
@@ -114,7 +114,7 @@ def _better(run: Run) -> int:
     return 1 if score.get("higher_is_better", True) else -1
 
 
-def _undominated(latencies: Sequence[float], goodness: Sequence[float]) -> list[bool]:
+def undominated(latencies: Sequence[float], goodness: Sequence[float]) -> list[bool]:
     """Which points no other beats: none is as fast and better, or faster and as good."""
     points = list(zip(latencies, goodness, strict=True))
     return [not any(x <= ms and y >= good and (x, y) != (ms, good) for x, y in points) for ms, good in points]
@@ -132,7 +132,7 @@ def _path(axes: "Axes", own: pd.DataFrame, *, score: str, colour: str, marker: s
 def _name_rounds(axes: "Axes", own: pd.DataFrame, *, score: str, found: int | None) -> None:
     first = own.index[0]
     for number, row in own.iterrows():
-        words = [str(number)] + ["base"] * (number == first) + ["found"] * (number == found)
+        words = [str(number)] + ["base"] * bool(number == first) + ["found"] * bool(number == found)
         top = row[f"{score}_high"] if row[f"{score}_high"] < float("inf") else row[score]
         axes.annotate(
             plain(" · ".join(words)),
