@@ -1,4 +1,4 @@
-"""The command line: `nas search`, `status`, `plot`, `export`, `generate`, `convert`, `space ...`, `latency ...`.
+"""The command line: `nas search`, `status`, `report`, `plot`, `export`, `generate`, `convert`, `space ...`.
 
 Knows how to talk to a person; every answer comes from the modules that it calls, which are imported only when their
 command runs, so that `nas --help` is quick.
@@ -19,6 +19,7 @@ from nas.cli.init import init
 from nas.cli.latency.app import app as latency_app
 from nas.cli.plot import plot
 from nas.cli.plugins import plugins
+from nas.cli.report import report
 from nas.cli.screen.console import Screen, open_standard_streams, say
 from nas.cli.screen.errors import TARGET_MISSED, user_errors
 from nas.cli.settings import settings
@@ -110,6 +111,7 @@ def search(
 
 
 app.command()(status)
+app.command()(report)
 
 
 def main() -> None:
