@@ -20,6 +20,9 @@ from nas.cli.latency.app import app as latency_app
 from nas.cli.plot import plot
 from nas.cli.plugins import plugins
 from nas.cli.report import report
+from nas.cli.runs.comparing import compare
+from nas.cli.runs.frames import frames
+from nas.cli.runs.listing import runs
 from nas.cli.screen.console import Screen, open_standard_streams, say
 from nas.cli.screen.errors import TARGET_MISSED, user_errors
 from nas.cli.settings import settings
@@ -112,6 +115,9 @@ def search(
 
 app.command()(status)
 app.command()(report)
+app.command()(runs)
+app.command()(compare)
+app.command()(frames)
 
 
 def main() -> None:

@@ -55,6 +55,11 @@ class Run(Frames):
         return self._opened.events
 
     @property
+    def start(self) -> Mapping[str, Any]:
+        """The event with which it began, or was last extended (docs/traces.md); empty before its first event."""
+        return self._opened.start
+
+    @property
     def is_finished(self) -> bool:
         """Whether its search ended, and was not extended since."""
         return self._opened.finish is not None
@@ -73,6 +78,11 @@ class Run(Frames):
     def score(self) -> str:
         """The name of the score that it searches by, such as "clip"; columns of the frames have it."""
         return self._opened.score
+
+    @property
+    def higher_is_better(self) -> bool:
+        """Whether a higher score is a better one."""
+        return self._opened.higher_is_better
 
     @property
     def target_latency_ms(self) -> float | None:

@@ -147,8 +147,8 @@ def test_status_tells_how_far_a_run_is(run: Path, tmp_path: Path) -> None:
     lines = (run / "trace.jsonl").read_text().splitlines(keepends=True)
     (half / "trace.jsonl").write_text("".join(lines[:3]) + lines[3][:20])
     status = json.loads(invoke("status", half, "--format", "json").stdout)
-    assert (status["state"], status["stop"], status["num_events"]) == ("unfinished", None, 3)
-    assert "unfinished" in invoke("status", half).stdout
+    assert (status["state"], status["stop"], status["num_events"]) == ("interrupted", None, 3)
+    assert "interrupted" in invoke("status", half).stdout
 
 
 def test_a_search_says_where_it_stands_and_what_it_found(experiment: Path, run: Path) -> None:
@@ -249,7 +249,7 @@ def test_status_of_a_run_that_was_extended_is_that_of_its_last_target(run: Path,
     again = json.loads(lines[0]) | {"event": "search_extended", "target_latency_ms": 1.0}
     (tmp_path / "trace.jsonl").write_text("\n".join([*lines, json.dumps(again)]) + "\n")
     status = json.loads(invoke("status", tmp_path, "--format", "json").stdout)
-    assert (status["state"], status["target_latency_ms"]) == ("unfinished", 1.0)
+    assert (status["state"], status["target_latency_ms"]) == ("interrupted", 1.0)
 
 
 def test_an_interrupted_search_says_how_to_go_on(
