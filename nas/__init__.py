@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from nas.export.report import ExportReport
     from nas.references.supernet import load_supernet
     from nas.runs.run import Run, Runs, open_run, open_runs
-    from nas.search.progress import Progress
+    from nas.search.progress import Progress, RoundDone
     from nas.search.run_search import run_search
 
     __version__: str
@@ -50,6 +50,7 @@ _MODULES = {
     "open_run": "nas.runs.run",
     "open_runs": "nas.runs.run",
     "read_latency_table": "latency.documents.shipped",
+    "RoundDone": "nas.search.progress",
     "resolve": "nas.config.experiment",
     "run_search": "nas.search.run_search",
 }
@@ -59,6 +60,7 @@ __all__ = [
     "ExperimentConfig",
     "ExportReport",
     "Progress",
+    "RoundDone",
     "Run",
     "Runs",
     "export_run",

@@ -87,8 +87,9 @@ def export(
     place = out or (into or Path("exports")) / file_name(str(found.spec["name"]))
     with logged_in(path), console.status("writing, and checking in a clean process"):
         report = write(found, out=place, form=form, dtype=dtype and str(dtype), batch=batch, measure=measure)
-    if found.config is not None and form is ExportForm.DIFFUSERS:
-        draw_before_after(found, export=place, path=path / "before_after.png")
+    pictures = path / "before_after.png" if found.config is not None and form is ExportForm.DIFFUSERS else None
+    if pictures is not None:
+        draw_before_after(found, export=place, path=pictures)
     table = Table(title=in_one_line(f"{report.name} -> {place}"))
     for name in ("", "base", "found"):
         table.add_column(name, justify="right" if name else "left")
@@ -97,6 +98,8 @@ def export(
     console.print(table)
     for note in report.notes():
         console.sentence(note)
+    if pictures is not None:
+        console.sentence(f"pictures before and after: {pictures}")
     if found.spec.get("target_met") is False:
         target_ms = found.spec.get("target_latency_ms", "unknown")
         target = f"{target_ms:.3f}" if isinstance(target_ms, float) else str(target_ms)

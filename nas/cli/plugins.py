@@ -39,7 +39,7 @@ def plugins(format: FormatOption = Format.TABLE) -> None:
         return
     table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     for name in ("kind", "name", "from", "about"):
-        table.add_column(name, no_wrap=name != "about")
+        table.add_column(name, overflow="fold", no_wrap=name == "kind")
     for row in rows:
         about = styled(f"BROKEN: {row['problem']}", "red") if row["problem"] else row["about"]
         table.add_row(row["kind"], row["name"], row["from"], about)

@@ -117,7 +117,7 @@ def known(
     table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     for key, title in COLUMNS.items():
         words = {"num_cross_attentions": "attn", "num_resnets": "res", "num_params": "params"}
-        table.add_column(words.get(key, title), justify="left" if key in ("name", "base") else "right", no_wrap=True)
+        table.add_column(words.get(key, title), justify="left" if key in ("name", "base") else "right", overflow="fold")
     for model in models:
         shown = model | {
             "num_params": f"{model['num_params'] / 1e6:,.0f} M",

@@ -110,9 +110,11 @@ def _scores(spec: Mapping[str, Any]) -> str:
     if "clip_interval" not in spec:
         return ""
     low, high = spec["clip_interval"]
+    num = (spec.get("score") or {}).get("found", {}).get("num_prompts")
+    prompts = "the search's own prompts" if num is None else f"{num} prompts, the search's own"
     return (
-        f"The score is the mean over the search's own prompts [{low:.4f}, {high:.4f}], by which it was chosen: on "
-        "others it may be worse.\n\n"
+        f"The score is the mean over {prompts} [{low:.4f}, {high:.4f}], by which it was chosen: on others it may be "
+        "worse.\n\n"
     )
 
 

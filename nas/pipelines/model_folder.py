@@ -12,6 +12,7 @@ from search_spaces.files.digests import files_digest
 from search_spaces.folders.loading import load_unet, read_unet_config
 from search_spaces.folders.tokenizer_files import TOKENIZER_FILES
 from search_spaces.folders.weight_files import model_files
+from search_spaces.known.bundled import folder_name
 
 if TYPE_CHECKING:
     import torch
@@ -28,7 +29,7 @@ class ModelFolder:
     Attributes:
         path: The folder.
         variant: Of the weights' files, such as "fp16"; None = the files without one.
-        name: What the model is called; "" = as its folder.
+        name: What the model is called; "" = as its folder, or by the name of what is bundled.
         index: What the folder says of itself.
 
     Raises:
@@ -43,7 +44,7 @@ class ModelFolder:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "index", check_pipeline_folder(self.path, variant=self.variant))
-        object.__setattr__(self, "name", self.name or self.path.resolve().name)
+        object.__setattr__(self, "name", self.name or folder_name(self.path))
 
     def part(self, name: str, /) -> Path:
         """The folder of a part, such as "vae"."""

@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Final
 
 from nas.pipelines.model_folder import ModelFolder
-from search_spaces.files.paths import local_path
 from search_spaces.folders.weight_files import STEMS, ModelFolderError, weight_files
-from search_spaces.known.bundled import BUNDLED_MODELS, named_folder
+from search_spaces.known.bundled import BUNDLED_MODELS, folder_name, named_folder
 
 HUB: Final = "hub:"
 _REFERENCE: Final = re.compile(r"hub:(?P<name>[\w.-]+/[\w.-]+)(?:@(?P<revision>[\w./-]+))?")
@@ -30,7 +29,7 @@ def model_name(reference: str | PathLike[str], /) -> str:
     """What a model is called: the repository's or the folder's name."""
     if is_hub_reference(reference):
         return str(reference).removeprefix(HUB).partition("@")[0].rpartition("/")[2]
-    return local_path(reference).resolve().name
+    return folder_name(named_folder(reference))
 
 
 def find_model(reference: str | PathLike[str], /, *, variant: str | None = None) -> ModelFolder:

@@ -1,7 +1,6 @@
 """What figures ask a run beside its frames: its base, its target, its architectures, and how things are called."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, Final
 
 import pandas as pd
@@ -73,14 +72,19 @@ def rounds_of(run: Run, /) -> pd.DataFrame:
     return rounds
 
 
+def records(frame: pd.DataFrame, /) -> list[dict[str, Any]]:
+    """The rows of a frame, each by column."""
+    rows: list[dict[Any, Any]] = frame.to_dict("records")
+    return rows
+
+
 def round_rows(run: Run, /) -> dict[int, dict[str, Any]]:
     """The row of every round, by its number; of a round with several, the first.
 
     Raises:
         FigureError: There is none yet.
     """
-    rows: list[dict[str, Any]] = rounds_of(run).drop_duplicates("round").to_dict("records")  # type: ignore[assignment]
-    return {int(row["round"]): row for row in rows}
+    return {int(row["round"]): row for row in records(rounds_of(run).drop_duplicates("round"))}
 
 
 def actions_of(run: Run, /, *, round: int | None = None) -> tuple[int, pd.DataFrame]:
@@ -140,17 +144,6 @@ def inverse(action: str, /) -> str:
 def score_name(run: Run, /) -> str:
     """What its score is called on an axis."""
     return "CLIP score" if run.score == "clip" else plain(run.score)
-
-
-def run_names(runs: Sequence[Run], /) -> list[str]:
-    """A name for each: its folder's, with as much of the path before it as tells them apart."""
-    paths = [Path(run.path).absolute() for run in runs]
-    names = [path.name for path in paths]
-    for length in range(2, 2 + max((len(path.parts) for path in paths), default=0)):
-        if len(set(names)) == len(set(paths)):
-            break
-        names = ["/".join(path.parts[-length:]) for path in paths]
-    return [plain(name, most=40) for name in names]
 
 
 def scaled(values: Sequence[float], /) -> tuple[float, str]:

@@ -53,6 +53,16 @@ class RoundDone:
     actions: tuple[str, ...]
     stop: str | None
 
+    def sentence(self, *, score: str) -> str:
+        """What came of it, in one line.
+
+        Args:
+            score: What its score is called.
+        """
+        scored = "" if self.score is None else f", {score} {self.score.mean:.4f}"
+        what = f"then {' '.join(self.actions)}" if self.actions else f"the end: {self.stop or 'nothing more to do'}"
+        return f"round {self.round} done: {self.latency_ms:.2f} ms{scored}; {what}"
+
 
 Started = Callable[[int, int], None]
 

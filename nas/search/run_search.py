@@ -1,6 +1,8 @@
 """One call that searches: from a config to a run, in a directory that can be opened while it goes on."""
 
+import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from os import PathLike
 
 from nas.config.experiment import resolve
@@ -9,7 +11,7 @@ from nas.config.sections import ExperimentConfig
 from nas.runs.directory import RunDirectory
 from nas.runs.run import Run, open_run
 from nas.search.driver import search
-from nas.search.progress import Listeners, Progress
+from nas.search.progress import Listeners, Progress, RoundDone
 from search_spaces.files.paths import local_path
 from search_spaces.files.user_error import UserError
 
@@ -21,14 +23,16 @@ def run_search(
     out: str | PathLike[str],
     overrides: Sequence[str] = (),
     on_progress: Callable[[Progress], None] | None = None,
+    on_round: Callable[[RoundDone], None] | None = None,
 ) -> Run:
-    """Search, or continue the search in a run directory, to its end.
+    """Search, or continue the search in a run directory, to its end; a line per round is said on standard error.
 
     Args:
         config: An experiment, or the path of its YAML file.
         out: The run directory; made when there is none.
         overrides: Settings to change, such as "search.target_ratio=0.5"; with a path only.
         on_progress: Called often with where the search stands; must be quick.
+        on_round: Called when a round is over, instead of saying its line.
 
     Returns:
         The finished run.
@@ -45,7 +49,14 @@ def run_search(
             )
     else:
         config = load_config(config, overrides=overrides)
-    listeners = Listeners() if on_progress is None else Listeners(on_progress=on_progress)
     path = local_path(out)
-    search(resolve(config, run=path), RunDirectory(path), listeners=listeners)
+    experiment = resolve(config, run=path)
+
+    def say(done: RoundDone) -> None:
+        print(done.sentence(score=experiment.score.name), file=sys.stderr, flush=True)  # noqa: T201  who waits is told
+
+    listeners = Listeners(on_round=on_round or say)
+    if on_progress is not None:
+        listeners = replace(listeners, on_progress=on_progress)
+    search(experiment, RunDirectory(path), listeners=listeners)
     return open_run(path)

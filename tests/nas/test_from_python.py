@@ -18,7 +18,9 @@ ROOT = Path(__file__).parents[2]
 )
 
 
-def test_five_lines_run_a_search_and_show_its_rounds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_five_lines_run_a_search_and_show_its_rounds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert len([line for line in CODE.splitlines() if line]) <= 5
     experiment = write_experiment(tmp_path / "small")
     ours = {"experiments/demo.yaml": str(experiment), "runs/from_python": str(tmp_path / "run")}
@@ -41,6 +43,14 @@ def test_five_lines_run_a_search_and_show_its_rounds(tmp_path: Path, monkeypatch
     again = nas.run_search(nas.load_config(experiment), out=run.path)
     assert again.architecture == run.architecture
     assert {path: path.read_bytes() for path in run.path.rglob("*") if path.is_file()} == before
+    said = capsys.readouterr().err.splitlines()
+    assert [line.partition(" done: ")[0] for line in said] == 2 * [
+        f"round {number}" for number in run.rounds()["round"]
+    ]
+    told: list[nas.RoundDone] = []
+    nas.run_search(experiment, out=run.path, on_round=told.append)
+    assert [round_done.round for round_done in told] == run.rounds()["round"].tolist()
+    assert not capsys.readouterr().err
 
 
 def test_overrides_go_with_a_path_only(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
-"""Progress of measuring and exporting on stderr: a bar on a terminal, nothing elsewhere."""
+"""Progress of measuring and exporting on stderr: a bar on a terminal, a line per tenth elsewhere."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from latency.timing.interleaving import RoundReport
 
 REFRESHES_PER_SECOND: Final = 1  # more would take time from what is measured
+TENTHS: Final = 10
 
 
 class LatencyProgress:
@@ -22,11 +23,13 @@ class LatencyProgress:
         num_rounds: Rounds of measuring that it was told of.
     """
 
-    def __init__(self, bar: "Progress", task: "TaskID") -> None:
-        self._bar, self._task, self.num_rounds = bar, task, 0
+    def __init__(self, bar: "Progress", task: "TaskID", *, say: Callable[[str], None] | None) -> None:
+        self._bar, self._task, self._say, self.num_rounds = bar, task, say, 0
+        self._said: tuple[str, int] | None = None
 
     def on_prepare(self, report: "PrepareReport") -> None:
         """A block or model is about to be exported or compiled."""
+        self._tell("preparing", report.number - 1, report.total)
         self._bar.update(
             self._task,
             completed=report.number - 1,
@@ -37,12 +40,20 @@ class LatencyProgress:
     def on_round(self, report: "RoundReport[Any]") -> None:
         """A round of measuring is over."""
         self.num_rounds += 1
+        self._tell("measuring: rounds", report.num_rounds, report.max_rounds)
         self._bar.update(
             self._task,
             completed=report.num_rounds,
             total=report.max_rounds,
             description=f"rounds, least sure to {report.worst_cv:.1%}",
         )
+
+    def _tell(self, what: str, done: int, total: int) -> None:
+        """Say where it stands, once per tenth of the way."""
+        tenth = (what, TENTHS * done // max(total, 1))
+        if self._say is not None and tenth != self._said:
+            self._said = tenth
+            self._say(f"{what} {done} of {total}")
 
 
 @contextmanager
@@ -72,4 +83,5 @@ def latency_progress(title: str) -> Iterator[LatencyProgress]:
         disable=not console.is_terminal,
         refresh_per_second=REFRESHES_PER_SECOND,
     ) as bar:
-        yield LatencyProgress(bar, bar.add_task("loading", total=None))
+        say = None if console.is_terminal else console.sentence
+        yield LatencyProgress(bar, bar.add_task("loading", total=None), say=say)

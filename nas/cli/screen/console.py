@@ -18,6 +18,7 @@ from rich.text import Text
 
 # C0 and C1 controls but for line ends and tabs, halves of surrogate pairs, and what turns the direction of writing.
 _COMMANDS: Final = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069]")
+_WIDE: Final = 1000  # columns of a file or a pipe, which break nothing
 _LINE_ENDS: Final = re.compile("[\n\u2028\u2029]")
 
 
@@ -46,10 +47,15 @@ def say(text: object = "", /, *, err: bool = False) -> None:
 
 
 class Screen(Console):
-    """A terminal for tables, bars and sentences; brackets are brackets, and controls are spelled out."""
+    """A terminal for tables, bars and sentences; brackets are brackets, and controls are spelled out.
+
+    A file or a pipe is as wide as what is written to it, unless `COLUMNS` says otherwise: nothing is cut off there.
+    """
 
     def __init__(self, *, stderr: bool = False) -> None:
         super().__init__(stderr=stderr, markup=False, emoji=False, highlight=False)
+        if not self.is_terminal and "COLUMNS" not in os.environ:
+            self.width = _WIDE
 
     def render_str(self, text: str, **options: Any) -> Text:
         """What every text goes through on its way to the terminal, in tables and titles too."""

@@ -84,9 +84,7 @@ class SearchBar:
 
     def end_round(self, done: RoundDone, /) -> None:
         """Leave a line that says what came of a round."""
-        score = "" if done.score is None else f", {self._score} {done.score.mean:.4f}"
-        what = f"then {' '.join(done.actions)}" if done.actions else f"the end: {done.stop or 'nothing more to do'}"
-        self._screen.sentence(in_one_line(f"round {done.round} done: {done.latency_ms:.2f} ms{score}; {what}"))
+        self._screen.sentence(in_one_line(done.sentence(score=self._score)))
 
     def _round(self, progress: SearchProgress) -> str:
         last = f" of at most {self.outlook.last_round}" if self.outlook.foresees(progress) else ""

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Final
 
 from latency.documents.shipped import read_latency_table
 from latency.pricing.table import LatencyTable
-from nas.reports.facts import start_of
+from nas.reports.facts import records, start_of
 from nas.reports.style import BLUE, GREY, INK, RED, FigureError, new_figure, note, plain, styled, tidy
 from nas.runs.run import Run
 from search_spaces.files.user_error import UserError
@@ -27,8 +27,8 @@ def calibration(run: Run, /) -> "Figure":
     table, exports = _table(run), run.exports()
     measured = exports[exports["measured_latency_ms"].notna() & exports["predicted_latency_ms"].notna()]
     points: list[tuple[str, float, float, str, str]] = [
-        (plain(f"export, {row.form}"), row.measured_latency_ms, row.predicted_latency_ms, RED, "o")
-        for row in measured.itertuples()
+        (plain(f"export, {row['form']}"), row["measured_latency_ms"], row["predicted_latency_ms"], RED, "o")
+        for row in records(measured)
     ]
     if table is not None and table.end_to_end is not None:
         points.insert(0, ("base model, when the table was made", table.end_to_end.median_ms, _base_ms(run), BLUE, "s"))

@@ -4,7 +4,17 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from nas.reports.facts import SIGNS, action_name, actions_of, block_names, executed, inverse, scaled, score_name
+from nas.reports.facts import (
+    SIGNS,
+    action_name,
+    actions_of,
+    block_names,
+    executed,
+    inverse,
+    records,
+    scaled,
+    score_name,
+)
 from nas.reports.style import (
     GREEN,
     GREY,
@@ -111,7 +121,7 @@ def _dots(axes: "Axes", rows: pd.DataFrame, column: str, label: str) -> None:
     """A mean with its interval in every row; pale where the interval covers 0."""
     factor, power = scaled([*rows[f"{column}_low"], *rows[f"{column}_high"]])
     axes.axvline(0, color=INK, linewidth=0.8, alpha=0.6)
-    for y, row in enumerate(rows.to_dict("records")):
+    for y, row in enumerate(records(rows)):
         mean, low, high = (factor * row[f"{column}{end}"] for end in ("", "_low", "_high"))
         look: dict[str, Any] = {"color": _colour(row["kind"]), "alpha": PALE if low <= 0 <= high else 1.0}
         if abs(low) < float("inf") and abs(high) < float("inf"):

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from nas.reports.facts import actions_of, architectures, base_of, scaled, score_name
+from nas.reports.facts import actions_of, architectures, base_of, records, scaled, score_name
 from nas.reports.figures.cells import large, of_state, put
 from nas.reports.figures.importance import importance_rows
 from nas.reports.layout import Cell, lay_out
@@ -42,7 +42,7 @@ def importance_map(run: Run, /, *, round: int | None = None, what: str = "value"
     number, scored = actions_of(run, round=round)
     base, rows = base_of(run), importance_rows(run, scored, number=number)
     layout = lay_out(base, architecture=architectures(run).get(number))
-    known = {row["action"][1:]: row[what] for row in rows.to_dict("records") if row[what] == row[what]}
+    known = {row["action"][1:]: row[what] for row in records(rows) if row[what] == row[what]}
     factor, power = scaled(list(known.values()))
     largest = max((abs(factor * value) for value in known.values()), default=1.0) or 1.0
     norm, places = CenteredNorm(0, halfrange=largest), 1 if largest >= 10 else 2

@@ -103,7 +103,7 @@ def _role(number: int, found: int | None) -> str:
 
 def _kept(run: Run) -> pd.DataFrame:
     """Pictures of the rounds' own architectures, at least one."""
-    kept: pd.DataFrame = run.pictures()
+    kept: pd.DataFrame = run.pictures(actions=[None])
     kept = kept[kept["action"].isna()]
     if kept.empty:
         raise FigureError(

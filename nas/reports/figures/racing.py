@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from nas.reports.facts import action_name, block_names, executed, inverse, score_name
+from nas.reports.facts import action_name, block_names, executed, inverse, records, score_name
 from nas.reports.figures.importance import REMOVES
 from nas.reports.style import BLUE, FAINT, GREY, INK, RED, FigureError, beside, new_figure, note, styled, tidy
 from nas.runs.run import Run
@@ -83,7 +83,7 @@ def decisions(run: Run, /) -> "Figure":
             "`scores`, or in the folder that its setting `score_store` names: put it back"
         )
     left_out, taken = max(0, len(taken) - MAX_DECISIONS), taken.tail(MAX_DECISIONS)
-    names, rows = block_names(run), taken.to_dict("records")
+    names, rows = block_names(run), records(taken)
     figure = new_figure(height=1.3 + 0.17 * len(rows), title="How likely each decision was right, in their order")
     axes: Axes = figure.subplots()
     axes.axvline(50, color=RED, linewidth=1, linestyle=(0, (4, 2)))

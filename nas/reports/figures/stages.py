@@ -60,7 +60,7 @@ def stages(run: Run, /) -> "Figure":
 
 def _counted(run: Run, base: Architecture, found: Architecture, number: int) -> "Figure":
     """The same with counts of blocks, which every trace holds."""
-    figure = new_figure(height=3.2, title=_title(run, number))
+    figure = new_figure(height=3.2, title=_title(run, number, what="How many blocks each stage has"))
     axes, names = figure.subplots(), stage_names(base)
     order = list(dict.fromkeys(paper for paper, _ in names.values()))
     tables = []
@@ -81,8 +81,8 @@ def _counted(run: Run, base: Architecture, found: Architecture, number: int) -> 
     return figure
 
 
-def _title(run: Run, number: int) -> str:
-    return "Where time and parameters lie, before and after" + ("" if run.is_finished else f" (so far: round {number})")
+def _title(run: Run, number: int, *, what: str = "Where time and parameters lie") -> str:
+    return f"{what}, before and after" + ("" if run.is_finished else f" (so far: round {number})")
 
 
 def _which(run: Run, number: int) -> str:
@@ -93,7 +93,7 @@ def _by_stage(blocks: pd.DataFrame, column: str, order: list[str]) -> pd.DataFra
     """Sums per paper stage and kind."""
     kinds = blocks["kind"].where(blocks["kind"].isin(list(KINDS)), OTHER)
     stage = blocks["paper_stage"].where(blocks["paper_stage"].isin(order), OUTSIDE)
-    sums = blocks.assign(kind=kinds, paper_stage=stage).pivot_table(
+    sums = blocks.assign(kind=kinds, paper_stage=stage, **{column: blocks[column].astype(float)}).pivot_table(
         index="paper_stage", columns="kind", values=column, aggfunc="sum", fill_value=0.0
     )
     return sums.reindex(index=order, columns=list(KINDS), fill_value=0.0)
@@ -104,7 +104,7 @@ def _bars(axes: "Axes", tables: list[pd.DataFrame], *, label: str, form: str) ->
     for side, table in enumerate(tables):
         bottom = pd.Series(0.0, index=table.index)
         places = [x + (-0.21, 0.21)[side] for x in range(len(table))]
-        for kind in KINDS:
+        for kind in (kind for kind in KINDS if any(one[kind].any() for one in tables)):
             axes.bar(
                 places, table[kind], bottom=bottom, width=0.38, color=COLOURS[kind], edgecolor=INK, linewidth=0.3,
                 alpha=FAINT if side == 0 else 1.0, label=KINDS[kind] if side else "_",
@@ -118,7 +118,7 @@ def _bars(axes: "Axes", tables: list[pd.DataFrame], *, label: str, form: str) ->
     axes.set_xticks(range(len(tables[0])), list(tables[0].index))
     tidy(axes, grid="y").set_ylabel(label)
     axes.tick_params(axis="x", length=0)
-    axes.margins(y=0.1)
+    axes.set_ylim(0, 1.12 * max(1e-9, *(table.sum(axis=1).max() for table in tables)))
 
 
 def _legend(axes: "Axes") -> None:

@@ -1,7 +1,8 @@
 """Where the hours went: what every worker did when."""
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from nas.reports.facts import records
 from nas.reports.style import (
     BLUE,
     FAINT,
@@ -40,7 +41,7 @@ def workers(run: Run, /) -> "Figure":
         raise FigureError(
             f"{run.path} keeps no times of its workers: it has no timings.jsonl yet, or is of a version that wrote none"
         )
-    begin, end = times["start"].min(), times["end"].max()
+    begin, end = float(times["start"].min()), float(times["end"].max())
     span, (seconds, unit) = end - begin, _unit(end - begin)
     names = sorted({_worker(name) for name in times["worker"]}, key=lambda name: (len(name), name))
     shown = names[:MAX_WORKERS]
@@ -50,22 +51,22 @@ def workers(run: Run, /) -> "Figure":
     colours = {phase: colour for phase, colour in PHASES.items() if phase in set(times["phase"])}
     for number, phase in enumerate(sorted(set(times["phase"]) - set(PHASES))):
         colours[phase] = OTHERS[number % len(OTHERS)]
-    for (phase, worker), part in times.assign(worker=times["worker"].map(_worker)).groupby(["phase", "worker"]):
-        if worker not in shown:
-            continue
-        pieces = [((row.start - begin) / seconds, (row.end - row.start) / seconds) for row in part.itertuples()]
-        busy[worker] += float((part["end"] - part["start"]).sum())
-        y = shown.index(worker)
-        handles[phase] = axes.broken_barh(
-            pieces, (y - 0.36, 0.72), facecolor=colours[phase], linewidth=0, label=plain(phase)
-        )
-    for number, part in times.groupby("round"):
-        x = (part["start"].min() - begin) / seconds
+    tasks = records(times.sort_values("start"))
+    for phase, colour in colours.items():
+        for y, name in enumerate(shown):
+            own = [task for task in tasks if task["phase"] == phase and _worker(task["worker"]) == name]
+            if own:
+                pieces = [((task["start"] - begin) / seconds, (task["end"] - task["start"]) / seconds) for task in own]
+                busy[name] += sum(task["end"] - task["start"] for task in own)
+                label = plain(phase)
+                handles[phase] = axes.broken_barh(pieces, (y - 0.36, 0.72), facecolor=colour, linewidth=0, label=label)
+    begun: dict[int, float] = {}
+    for task in tasks:
+        begun.setdefault(int(task["round"]), (task["start"] - begin) / seconds)
+    for number, x in begun.items():
         axes.axvline(x, color=INK, linewidth=0.6, linestyle=(0, (4, 2)), alpha=FAINT)
-        axes.annotate(
-            f"{number}", (x, 1), xycoords=("data", "axes fraction"), xytext=(0, 2), textcoords="offset points",
-            fontsize=7, ha="left",
-        )  # fmt: skip
+        at: dict[str, Any] = {"xycoords": ("data", "axes fraction"), "xytext": (0, 2), "textcoords": "offset points"}
+        axes.annotate(str(number), (x, 1), fontsize=7, **at)
     labels = [f"{name}  {busy[name] / span:.0%} busy" if span > 0 else name for name in shown]
     axes.set_yticks(range(len(shown)), labels, parse_math=False)
     axes.set(ylim=(len(shown) - 0.5, -0.5), xlabel=f"Time since the first task ({unit})")

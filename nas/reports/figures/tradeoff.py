@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from nas.reports.facts import found_round, rounds_of, run_names, score_name, start_of
+from nas.reports.facts import found_round, rounds_of, score_name, start_of
 from nas.reports.style import (
     BLUE,
     FAINT,
@@ -21,7 +21,7 @@ from nas.reports.style import (
     styled,
     tidy,
 )
-from nas.runs.run import Run
+from nas.runs.run import Run, Runs
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -90,12 +90,12 @@ def fronts(*runs: Run) -> "Figure":
     figure = new_figure(height=4.0, title=f"The best {score_name(runs[0])} that each search reached at a latency")
     axes = tidy(figure.subplots(), grid="y")
     score, better = runs[0].score, _better(runs[0])
-    for number, (rounds, base, name) in enumerate(zip(every, bases, run_names(runs), strict=True)):
+    for number, (rounds, base, name) in enumerate(zip(every, bases, Runs(runs).names, strict=True)):
         colour, marker = SERIES[number], SERIES_MARKERS[number]
         own = rounds.assign(x=rounds["predicted_latency_ms"] if shared else 100 * rounds["predicted_latency_ms"] / base)
         front = own[undominated(own["x"].tolist(), (better * own[score]).tolist())].sort_values("x")
         axes.scatter(own["x"], own[score], s=10, color=colour, marker=marker, alpha=0.4, linewidths=0)
-        axes.plot(front["x"], front[score], color=colour, marker=marker, markersize=5, label=name)
+        axes.plot(front["x"], front[score], color=colour, marker=marker, markersize=5, label=plain(name, most=40))
     for target in sorted({start_of(run)["target_latency_ms"] for run in runs}) if shared else ():
         axes.axvline(target, color=INK, linewidth=0.8, linestyle=(0, (4, 2)), alpha=FAINT, zorder=0)
     axes.set(

@@ -31,7 +31,8 @@ def training(run: Run, /) -> "Figure":
     every = max(1, len(losses) // MAX_POINTS)
     dots = losses.iloc[::every]
     axes.scatter(dots["global_step"], dots["loss"], s=4, color=BLUE, alpha=0.3, linewidths=0)
-    for (number, _), part in losses.groupby(["round", "job"], dropna=False, sort=True):
+    for _, part in losses.groupby(["round", "job"], dropna=False, sort=True):
+        number = int(part["round"].iloc[0])
         steps, values = part["global_step"].to_numpy(), part["loss"].to_numpy(dtype=float)
         window = round(WINDOW * len(values)) if len(values) >= SMOOTHED else 1
         if len(values) >= 2 * window:
@@ -41,10 +42,10 @@ def training(run: Run, /) -> "Figure":
             axes.plot(middle[thin], smooth[thin], color=BLUE, linewidth=1.3)
         if part["recovering"].any():
             axes.axvspan(steps[0], steps[-1], color=GREEN, alpha=0.12, linewidth=0)
-        num = len(decided.get(int(number) - 1, []))
+        num = len(decided.get(number - 1, []))
         axes.axvline(steps[0], color=INK, linewidth=0.7, linestyle=(0, (4, 2)), alpha=FAINT)
         axes.annotate(
-            f"round {number}\n{num} action{'s' if num != 1 else ''}" if int(number) else "round 0\nthe base",
+            f"round {number}\n{num} action{'s' if num != 1 else ''}" if number else "round 0\nthe base",
             (steps[0], 1),
             xycoords=("data", "axes fraction"),
             xytext=(3, 0),

@@ -27,6 +27,7 @@ def test_it_knows_what_its_folder_says_of_itself(folder: Path) -> None:
     model = ModelFolder(folder)
     assert model.index.pipeline_class is PipelineClass.SD
     assert model.name == "pipeline"
+    assert ModelFolder(PIPELINE_DIR).name == find_model("shapes").name == "shapes"
     assert model.part("vae") == folder / "vae"
     assert model.part_config("vae")["latent_channels"] == model.unet_config()["in_channels"]
     assert model == find_model(folder) == find_model(str(folder))

@@ -19,14 +19,14 @@ CAPTIONS = (
     "a \x1b[31mgreen\x00 square",
 )
 PROMPTS = tuple(Prompt(caption=caption, noise_seed=seed) for seed, caption in enumerate(CAPTIONS))
-NUM_ACTIONS = 4
+NUM_ACTIONS = 6
 BASE_MS, TARGET_MS, SAVED_MS = 100.0, 80.0, 5.0
 
 
-def removals(architecture: Architecture, /) -> list[Action]:
+def removals(architecture: Architecture, num: int, /) -> list[Action]:
     """A few of those that can be executed, of both kinds and every part of the UNet."""
     every = [a for a in SPACE.removals(architecture) if isinstance(a, Action) and a.sign is Sign.REMOVE]
-    return every[:: max(1, len(every) // NUM_ACTIONS)][:NUM_ACTIONS]
+    return every[:: max(1, len(every) // num)][:num]
 
 
 def interval(mean: float, spread: float) -> dict[str, Any]:
@@ -39,7 +39,9 @@ def interval(mean: float, spread: float) -> dict[str, Any]:
     }
 
 
-def story(num_rounds: int = 2, *, score: dict[str, Any] | None = None) -> list[dict[str, Any]]:
+def story(
+    num_rounds: int = 2, *, num_actions: int = NUM_ACTIONS, score: dict[str, Any] | None = None
+) -> list[dict[str, Any]]:
     """Events of a finished search: in each round the two cheapest actions go, and in the last one nothing."""
     rng, architecture, ms = np.random.default_rng(0), SPACE.base, BASE_MS
     started = {"target_latency_ms": TARGET_MS, "base_latency_ms": BASE_MS, "base": SPACE.base.to_dict()}
@@ -55,7 +57,7 @@ def story(num_rounds: int = 2, *, score: dict[str, Any] | None = None) -> list[d
         stages = architecture.to_dict()["stages"]
         events.append({**own, "clip": interval(0.9, 0.02), **costs, "stages": stages})
         scored: list[tuple[float, Action]] = []
-        for action in [] if last else removals(architecture):
+        for action in [] if last else removals(architecture, num_actions):
             loss, saved = float(rng.normal(0.01, 0.02)), SAVED_MS if action.kind is BlockKind.RESNET else 2 * SAVED_MS
             arch_id = action.apply(architecture).arch_id
             numbers = {"d_clip": interval(loss, 0.015), "d_latency_ms": saved, "value": loss / saved}

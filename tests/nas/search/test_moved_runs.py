@@ -29,7 +29,7 @@ def test_it_goes_on_elsewhere(run: Path, experiment: Path, tmp_path: Path, monke
     assert comparable_trace(moved) == comparable_trace(run)
     before, now = (read_json(each / "architecture.json") for each in (run, moved))
     assert now["base"].pop("model") == "model"
-    assert before["base"].pop("model") == "pipeline"
+    assert before["base"].pop("model") == "shapes"
     assert now == before
     kept = yaml.safe_load((moved / "config.yaml").read_text(encoding="utf-8"))
     assert (kept["model"], kept["clip"]["model"]) == (str(there / "model"), str(there / "judge"))

@@ -25,9 +25,8 @@ SPELLED = "a[/x][bold]b[/bold][link=https://e.example]c[/link] :smile: \\x1b]0;t
 def shown(what: Any) -> str:
     """What a screen of 200 columns that is no terminal gets."""
     screen = Screen()
-    screen.width, screen.file = 200, io.StringIO()
-    screen.print(what)
-    return str(screen.file.getvalue())
+    screen.width = 200
+    return shown_by(screen, what)
 
 
 def test_names_are_shown_and_not_obeyed_in_sentences_and_in_every_part_of_a_table() -> None:
@@ -37,6 +36,21 @@ def test_names_are_shown_and_not_obeyed_in_sentences_and_in_every_part_of_a_tabl
         table.add_column(header, no_wrap=True)
         table.add_row(cell)
         assert SPELLED in shown(table)
+
+
+def test_a_file_or_a_pipe_gets_tables_whole_and_a_terminal_its_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    table = Table("name")
+    table.add_row("x" * 300)
+    assert "x" * 300 in shown_by(Screen(), table)
+    monkeypatch.setenv("COLUMNS", "40")
+    assert max(map(len, shown_by(Screen(), table).splitlines())) <= 40
+
+
+def shown_by(screen: Screen, what: Any) -> str:
+    screen.file = io.StringIO()
+    screen.print(what)
+    return str(screen.file.getvalue())
 
 
 @given(text=st.text())
