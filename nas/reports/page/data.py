@@ -44,8 +44,9 @@ def report_data(source: Source, /, *, figures: Sequence[Figure] = (), notices: S
         numbers=numbers,
         decisions=decisions,
         score=source.score,
-        has_export=source.has_export,
+        export=source.export,
         num_prompts=_at(source.config, "validation", "num_prompts"),
+        num_captions=source.num_captions,
     )
     return ReportData(
         title=source.path.resolve().name,

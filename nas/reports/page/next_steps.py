@@ -23,8 +23,9 @@ def next_steps(
     numbers: Numbers,
     decisions: Sequence[Decision],
     score: ScoreLabel,
-    has_export: bool,
+    export: str | None,
     num_prompts: int | None,
+    num_captions: int | None = None,
 ) -> tuple[NextStep, ...]:
     """What to do next, the most useful first.
 
@@ -35,8 +36,9 @@ def next_steps(
         numbers: Of the story.
         decisions: With their chances.
         score: What the search was by.
-        has_export: Whether the run was exported.
+        export: Folder of an export in the run; None where there is none.
         num_prompts: `validation.num_prompts` of its config.
+        num_captions: That its file of captions holds, the most prompts that there can be; None = not known.
     """
     again = f"nas search {run}/config.yaml --out {run}"
     if state == "interrupted":
@@ -49,10 +51,10 @@ def next_steps(
         return (NextStep(title="Wait, and watch", why=why, command=f"nas report {run} --watch"),)
     steps = [
         *_target(run, numbers, stop=stop),
-        *_surer(run, decisions, num_prompts=num_prompts),
-        *_export(run, numbers, has_export=has_export),
+        *_surer(run, decisions, num_prompts=num_prompts, num_captions=num_captions),
+        *_export(run, export=export),
         *_table(numbers),
-        *_held_out(numbers, score=score),
+        *_held_out(run, numbers, score=score, export=export),
         *_tighter(run, numbers, score=score),
     ]
     return tuple(steps)
@@ -71,22 +73,26 @@ def _target(run: str, numbers: Numbers, *, stop: str) -> Iterator[NextStep]:
     )
 
 
-def _surer(run: str, decisions: Sequence[Decision], *, num_prompts: int | None) -> Iterator[NextStep]:
+def _surer(
+    run: str, decisions: Sequence[Decision], *, num_prompts: int | None, num_captions: int | None
+) -> Iterator[NextStep]:
     known = [each for each in decisions if each.chance is not None]
     unsure = [each for each in known if each.chance is not None and each.chance < SURE]
     if not known or len(unsure) < MANY_UNSURE * len(known):
         return
-    more = 4 * num_prompts if num_prompts else 100
+    wanted = 4 * num_prompts if num_prompts else 100
+    more = min(wanted, num_captions or wanted)
+    few = "" if more == wanted else f" The file of captions holds {more}: add some, and four times as many can be had."
     yield NextStep(
         title="Score on more prompts",
         why=f"{counted(len(unsure), 'decision')} of {len(known)} were less than {percent(SURE)} sure to beat the best "
-        f"action left over. Four times the prompts halve the intervals.",
+        f"action left over. Four times the prompts halve the intervals.{few}",
         command=f"nas search {run}/config.yaml validation.num_prompts={more} --out {run}-{more}-prompts",
     )
 
 
-def _export(run: str, numbers: Numbers, *, has_export: bool) -> Iterator[NextStep]:
-    if has_export:
+def _export(run: str, *, export: str | None) -> Iterator[NextStep]:
+    if export is not None:
         return
     yield NextStep(
         title="Export what was found",
@@ -110,14 +116,14 @@ def _table(numbers: Numbers) -> Iterator[NextStep]:
     )
 
 
-def _held_out(numbers: Numbers, *, score: ScoreLabel) -> Iterator[NextStep]:
+def _held_out(run: str, numbers: Numbers, *, score: ScoreLabel, export: str | None) -> Iterator[NextStep]:
     if numbers.held_out is not None or numbers.score is None:
         return
     yield NextStep(
         title="Judge it on captions that took no part",
         why=f"All {score.words} scores here are selection scores: the result is the best of many on these very "
         "prompts, so its own is too high on average. Draw captions of yours with both models and look.",
-        command='nas generate EXPORT "a caption of yours"',
+        command=f'nas generate {run}/{export or "export"} "a caption of yours"',
     )
 
 

@@ -12,6 +12,7 @@ from nas.reports.page.values import Measured, ScoreLabel, State
 from nas.runs.comparison import compared
 from nas.runs.events import STARTS
 from nas.runs.run import Run
+from nas.scores.captions import read_captions
 from nas.scores.intervals import Interval
 from nas.scores.store import ScoreStore
 from search_spaces.files.strict_json import read_json_object
@@ -37,7 +38,8 @@ class Source:
         spec: What it found; None before it ends.
         loss: Paired loss of the result to the start; None where the scores are gone.
         measured: Latency that an export measured.
-        has_export: Whether an export lies in it.
+        export: Folder of the first export that lies in it; None where there is none.
+        num_captions: In the file that its prompts come from; None where that is not here.
     """
 
     path: Path
@@ -57,7 +59,8 @@ class Source:
     blocks: pd.DataFrame
     pictures: pd.DataFrame
     measured: Measured | None
-    has_export: bool
+    export: str | None
+    num_captions: int | None
 
     @property
     def started(self) -> Event:
@@ -106,7 +109,8 @@ def read_source(run: Run, /, *, store: str | PathLike[str] | None = None) -> Sou
         "races": frame(run.races),
         "blocks": frame(run.blocks),
         "measured": tried(lambda: _measured(run), None),
-        "has_export": not frame(run.exports).empty,
+        "export": next(iter(frame(run.exports).get("path", [])), None),
+        "num_captions": _num_captions(run),
         "pictures": frame(lambda: _pictures(run, events, store=store)),
     }
     told = (*run.notices, *(notice for notice in notices if notice not in run.notices))
@@ -132,6 +136,14 @@ def _pictures(run: Run, events: Sequence[Event], *, store: str | PathLike[str] |
             wanted.setdefault(event["round"], set()).update({event["action"]} if is_wanted else set())
     frames = [run.pictures(rounds=[number], actions=actions, store=store) for number, actions in wanted.items()]
     return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+
+
+def _num_captions(run: Run) -> int | None:
+    """How many captions there are to score on; None where the run's file of them is not here, as on another machine."""
+    try:
+        return len(read_captions(Path(run.config["validation"]["captions"])))
+    except (UserError, OSError, KeyError, TypeError):
+        return None
 
 
 def _measured(run: Run) -> Measured | None:

@@ -128,13 +128,19 @@ def _most_important(blocks: Sequence[BlockStory], *, score: ScoreLabel) -> Answe
     )
     surely = sum(block.first is not None and block.first.loss.low > 0 for block in scored)
     near += f" {counted(surely, 'block')} of {len(scored)} surely {'costs' if surely == 1 else 'cost'} something."
+    last = top.last
+    later = (
+        f" In round {last.round}, which scored it last, it is {interval(last.loss)}."
+        if last is not None and last.round != first.round
+        else ""
+    )
     kept = "It stayed." if top.counts and top.counts[-1] > 0 else "It went all the same."
     if top.counts and top.counts[-1] > top.num_base:
         kept = "The search copied it."
     return Answer(
         question="Which block matters most?",
         short=top.label,
-        words=f"Without it {interval(first.loss)} {score.words} is lost in round {first.round}. {near} {kept}",
+        words=f"Without it {interval(first.loss)} {score.words} is lost in round {first.round}. {near}{later} {kept}",
         block=top.name,
     )
 
@@ -194,8 +200,17 @@ def _predicted(numbers: Numbers) -> Answer | None:
         words=f"The exported UNet took {milliseconds(measured.latency_ms)} and the base "
         f"{milliseconds(measured.base_latency_ms)} on the machine that exported it; the latency table says "
         f"{milliseconds(numbers.latency_ms)} and "
-        f"{milliseconds(numbers.base_latency_ms)} for its own device. Compare the savings, not the milliseconds.",
+        f"{milliseconds(numbers.base_latency_ms)} for its own device. {_off(measured.latency_ms, numbers.latency_ms)}"
+        "Of another device compare the savings, not the milliseconds.",
     )
+
+
+def _off(measured_ms: float, predicted_ms: float | None) -> str:
+    """How far a prediction is from what was measured."""
+    if predicted_ms is None:
+        return ""
+    far = predicted_ms / measured_ms - 1
+    return f"So what is predicted for the found UNet lies {percent(abs(far))} {'above' if far > 0 else 'below'}. "
 
 
 def _total(numbers: Numbers, rounds: Sequence[RoundView]) -> Answer | None:

@@ -29,7 +29,7 @@ def steps(numbers: Numbers, **changes: Any) -> tuple[NextStep, ...]:
         "stop": "converged",
         "decisions": (),
         "score": ScoreLabel(),
-        "has_export": True,
+        "export": "export",
         "num_prompts": 20,
     }
     return next_steps(numbers=numbers, **(given | changes))
@@ -59,10 +59,13 @@ def test_decisions_that_could_be_chance_ask_for_more_prompts() -> None:
     assert "Score on more prompts" not in titles(MET, decisions=decided(0.6, 0.95, 0.99, 0.99))
     assert "Score on more prompts" not in titles(MET, decisions=decided(None, None))
     assert "validation.num_prompts=80" in steps(MET, decisions=decided(0.6))[0].command
+    few = steps(MET, decisions=decided(0.6), num_captions=65)[0]
+    assert "validation.num_prompts=65" in few.command, "a command that works"
+    assert "holds 65" in few.why
 
 
 def test_what_was_not_exported_is_and_a_table_that_predicts_another_device_is_measured() -> None:
-    assert "Export what was found" in titles(MET, has_export=False)
+    assert "Export what was found" in titles(MET, export=None)
     far = replace(MET, measured=Measured(form="diffusers", latency_ms=36.0, base_latency_ms=40.0))
     near = replace(MET, measured=Measured(form="diffusers", latency_ms=24.0, base_latency_ms=30.0))
     assert "Measure a table for this device" in titles(far)
@@ -83,7 +86,7 @@ def test_more_speed_is_offered_only_where_nothing_was_surely_lost() -> None:
     assert "Ask for more speed" not in titles(higher, score=ScoreLabel(name="fid", higher_is_better=False))
 
 
-@pytest.mark.parametrize("step", steps(MISSED, has_export=False) + steps(MET, state="interrupted") + steps(MET))
+@pytest.mark.parametrize("step", steps(MISSED, export=None) + steps(MET, state="interrupted") + steps(MET))
 def test_every_command_exists(step: NextStep) -> None:
     program, command, *words = shlex.split(step.command)
     assert program == "nas"
