@@ -16,7 +16,7 @@ from playwright.sync_api import sync_playwright
 from nas.reports.page import write_report
 from nas.runs.run import open_run
 
-WIDTH_PX, HEIGHT_PX, COLOURS = 1180, 1220, 128
+WIDTH_PX, HEIGHT_PX, COLOURS = 1180, 1220, 256
 
 
 def main(argv: list[str]) -> None:
@@ -33,7 +33,8 @@ def main(argv: list[str]) -> None:
         save(page.screenshot(), given.top)
         if given.unet is not None:
             page.get_by_label("Round", exact=True).fill("1")
-            page.evaluate("scrollTo(0, document.querySelector('#unet').offsetTop - 20)")
+            page.get_by_role("button", name="Up-3 ResNet 3:").click()
+            page.evaluate("document.activeElement.blur(); scrollTo(0, document.querySelector('#unet').offsetTop - 20)")
             save(page.screenshot(), given.unet)
         browser.close()
 
