@@ -19,10 +19,10 @@ from nas.cli.init import init
 from nas.cli.latency.app import app as latency_app
 from nas.cli.plot import plot
 from nas.cli.plugins import plugins
-from nas.cli.report import report
 from nas.cli.runs.comparing import compare
 from nas.cli.runs.frames import frames
 from nas.cli.runs.listing import runs
+from nas.cli.runs.report import report
 from nas.cli.screen.console import Screen, open_standard_streams, say
 from nas.cli.screen.errors import TARGET_MISSED, user_errors
 from nas.cli.settings import settings

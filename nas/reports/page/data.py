@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nas.reports.page.facts import blocks_of, decisions_of, evaluations_of, rounds_of, spent_by
-from nas.reports.page.next_steps import next_steps
 from nas.reports.page.pictures import Album
 from nas.reports.page.reading import Source
-from nas.reports.page.story import answers, headline, standfirst
+from nas.reports.page.telling.next_steps import next_steps
+from nas.reports.page.telling.story import answers, headline, standfirst
 from nas.reports.page.values import (
     BlockStory,
     Estimate,

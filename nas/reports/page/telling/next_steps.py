@@ -7,7 +7,7 @@ first: a search that can go on goes on, a missed target is spoken of before what
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from nas.reports.page.story import SURE
+from nas.reports.page.telling.story import SURE
 from nas.reports.page.values import Decision, NextStep, Numbers, ScoreLabel, State
 from nas.reports.page.words import counted, milliseconds, percent
 

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from nas.cli.app import app
-from nas.reports.page.next_steps import next_steps
+from nas.reports.page.telling.next_steps import next_steps
 from nas.reports.page.values import Decision, Estimate, Measured, NextStep, Numbers, ScoreLabel
 
 MET = Numbers(

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from nas.reports.page.story import answers, headline, standfirst
+from nas.reports.page.telling.story import answers, headline, standfirst
 from nas.reports.page.values import BlockStory, Decision, Estimate, Numbers, Scored, ScoreLabel
 
 CLIP = ScoreLabel()
