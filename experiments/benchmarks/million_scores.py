@@ -65,9 +65,8 @@ def answer(run: Path, question: str) -> None:
     frame = QUESTIONS[question](open_run(run))
     seconds = time.perf_counter() - start
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    print(
-        f"{question:34} {len(frame):>9,} rows  {seconds:6.2f} s  peak {peak / 1024:5.0f} MB, {before / 1024:.0f} at rest"
-    )
+    memory = f"peak {peak / 1024:5.0f} MB, {before / 1024:.0f} at rest"
+    print(f"{question:34} {len(frame):>9,} rows  {seconds:6.2f} s  {memory}")
 
 
 def make(run: Path, /, *, chunk_size: int) -> None:
@@ -117,7 +116,7 @@ def make(run: Path, /, *, chunk_size: int) -> None:
 
 def _constant_columns(chunk: tuple[Prompt, ...]) -> tuple[str, dict[str, list[Any]]]:
     """What all files of a chunk share."""
-    columns = {
+    columns: dict[str, list[Any]] = {
         "prompt_id": [prompt.prompt_id for prompt in chunk],
         "caption": [prompt.caption for prompt in chunk],
         "noise_seed": [prompt.noise_seed for prompt in chunk],

@@ -6,8 +6,8 @@ from rich.table import Table
 
 from nas.cli.screen.console import Screen, in_one_line
 from nas.cli.screen.errors import logged_in
-from nas.cli.screen.formats import score_label
-from nas.cli.screen.search_bar import SearchBar, duration, starting
+from nas.cli.screen.formats import duration, score_label
+from nas.cli.screen.search_bar import SearchBar, starting
 from nas.cli.screen.search_summary import conclude
 from nas.config.experiment import Experiment, resolve
 from nas.config.sections import ExperimentConfig

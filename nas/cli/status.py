@@ -1,7 +1,6 @@
 """`nas status`: how far a run is, what every round cost, which is the result, and how sure each decision was."""
 
 import json
-import sys
 import time
 from math import isnan
 from pathlib import Path
@@ -48,7 +47,7 @@ def status(
     if format is TableFormat.JSON:
         say(json.dumps(_summary(opened), indent=2))
     elif format is TableFormat.CSV:
-        opened.rounds().to_csv(sys.stdout, index=False)
+        say(opened.rounds().to_csv(index=False).rstrip())
     elif not watch:
         Screen().print(_shown(opened, run))
     else:
@@ -131,23 +130,14 @@ def _rounds(rounds: "pd.DataFrame", *, name: str, score: str, found: str | None)
 def _executed(decisions: "pd.DataFrame", *, name: str, score: str) -> Table:
     """A row per executed action: what it saved and cost when it was scored, alone; and how sure it was."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
-    for column in ("round", "executed", "saves ms", f"costs {score}", "interval", "sure"):
-        is_name = column == "executed"
-        table.add_column(
-            column,
-            justify="left" if is_name else "right",
-            overflow="fold" if is_name else "ellipsis",
-            no_wrap=not is_name,
-        )
+    for column in ("round", "executed", "saves ms", f"costs {score}", "±", "sure"):
+        table.add_column(column, justify="left" if column == "executed" else "right", no_wrap=column != "executed")
     for row in decisions.to_dict(orient="records"):
         loss, is_copy = f"d_{name}", str(row["action"]).startswith("+")
         numbers = [""] * 3
         if not isnan(row[loss]):
-            numbers = [
-                f"{row['d_latency_ms']:.3f}",
-                f"{row[loss]:+.4f}",
-                f"{row[f'{loss}_low']:+.4f} .. {row[f'{loss}_high']:+.4f}",
-            ]
+            half = (row[f"{loss}_high"] - row[f"{loss}_low"]) / 2
+            numbers = [f"{row['d_latency_ms']:.3f}", f"{row[loss]:+.4f}", f"{half:.4f}"]
         if is_copy:
             numbers = [f"({number})" if number else "" for number in numbers]
         sure = "" if isnan(row["chance"]) else f"{row['chance']:.0%}"

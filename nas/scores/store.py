@@ -27,7 +27,7 @@ import pyarrow as pa
 from PIL import Image
 
 from nas.scores.prompts import Prompt
-from nas.scores.reading import SUFFIX, BulkReader, stored_files
+from nas.scores.reading import SUFFIX, BulkReader, ChunkPrompts, stored_files
 from nas.scores.sealed_table import BrokenSealError, seal, unseal
 from search_spaces.files.digests import digest_of
 from search_spaces.files.durable.writing import is_part, set_aside, whole_once, write_text
@@ -83,6 +83,7 @@ class ScoreStore:
     def __init__(self, folder: str | PathLike[str], /) -> None:
         self._folder = local_path(folder)
         self._before_writing: Callable[[], None] | None = None
+        self._prompts: dict[str, ChunkPrompts] = {}  # of chunks that were read
         _check_schema(self._folder)
 
     @classmethod
@@ -246,7 +247,9 @@ class ScoreStore:
             arch_ids=_several(arch_id),
             protocols=_several(protocol_digest),
         )
-        reader = BulkReader(score, on_damaged=lambda path, error: damaged.append(f"{path} is damaged ({error})"))
+        reader = BulkReader(
+            score, prompts=self._prompts, on_damaged=lambda path, error: damaged.append(f"{path} is damaged ({error})")
+        )
         frame: pd.DataFrame = pa.table(reader.read(files, columns=names)).to_pandas()
         for what in sorted(set(damaged)):
             warnings.warn(f"{what}: left out", ScoreStoreWarning, stacklevel=2)

@@ -1,7 +1,6 @@
 """`nas compare`: several runs side by side."""
 
 import json
-import sys
 import time
 from math import isfinite
 from pathlib import Path
@@ -41,7 +40,7 @@ def compare(
     if format is TableFormat.JSON:
         say(json.dumps(found.to_dict(), indent=2, default=str))
     elif format is TableFormat.CSV:
-        found.frame().to_csv(sys.stdout, index=False)
+        say(found.frame().to_csv(index=False).rstrip())
     else:
         screen = Screen()
         screen.print(_table(found))

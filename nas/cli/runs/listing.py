@@ -1,7 +1,6 @@
 """`nas runs`: the runs in a folder, how far each is and what it reached."""
 
 import json
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -15,8 +14,7 @@ from rich.table import Table
 
 from nas.cli.screen.console import Screen, in_one_line, say, styled
 from nas.cli.screen.errors import user_errors
-from nas.cli.screen.formats import TableFormat
-from nas.cli.screen.search_bar import duration
+from nas.cli.screen.formats import TableFormat, duration
 from search_spaces.files.user_error import UserError
 
 if TYPE_CHECKING:
@@ -54,7 +52,7 @@ def runs(
     elif format is TableFormat.CSV:
         import pandas as pd
 
-        pd.DataFrame([asdict(row) for row in rows]).to_csv(sys.stdout, index=False)
+        say(pd.DataFrame([asdict(row) for row in rows]).to_csv(index=False).rstrip())
     else:
         Screen().print(_table(rows))
     for sentence in damaged:
@@ -89,10 +87,8 @@ def plain(row: "RunSummary", /) -> dict[str, Any]:
 
 
 def _table(rows: "list[RunSummary]") -> Table:
-    from nas.reports.summary import in_words
-
     table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
-    for name in ("run", "state", "target ms", "ms", "score", "rounds", "last event", "hours"):
+    for name in ("run", "state", "target ms", "ms", "score", "rounds", "age", "hours"):
         table.add_column(name, justify="left" if name in ("run", "state", "score") else "right", overflow="fold")
     for row in rows:
         missed = row.target_met is False and row.state == "finished"
@@ -103,12 +99,20 @@ def _table(rows: "list[RunSummary]") -> Table:
             styled(state, style),
             number(row.target_latency_ms),
             number(row.predicted_latency_ms),
-            in_words(row) + ("" if row.score == "clip" or not in_words(row) else f" {row.score}"),
+            _score(row),
             str(row.num_rounds),
-            f"{duration(row.age_s)} ago" if isfinite(row.age_s) else "",
+            duration(row.age_s) if isfinite(row.age_s) else "",
             f"{row.hours:.2f}",
         )
     return table
+
+
+def _score(row: "RunSummary") -> str:
+    """Its mean and half the width of its interval; another score than CLIP's is named."""
+    if not isfinite(row.mean):
+        return ""
+    name = "" if row.score == "clip" else f" {row.score}"
+    return f"{row.mean:.4f} ±{(row.high - row.low) / 2:.4f}{name}"
 
 
 def number(value: float, /) -> str:

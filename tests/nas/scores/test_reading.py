@@ -1,6 +1,7 @@
 """Reading a store at once: every value as it was sealed, whatever is damaged, and nothing that was not asked for."""
 
 import shutil
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 
 from nas.scores.prompts import Prompt
-from nas.scores.sealed_table import BrokenSealError, unseal
+from nas.scores.sealed_table import unseal
 from nas.scores.store import ScoreKey, ScoreStore, ScoreStoreError, ScoreStoreWarning, digest_of_prompts
 
 CHUNKS = [
@@ -85,15 +86,10 @@ def test_a_flipped_bit_is_never_a_score(folder: Path, tmp_path: Path) -> None:
     wanted = whole[(whole["weights_digest"] == "w1") & (whole["arch_id"] == "a39")]["clip"].tolist()
     for at in rng.integers(0, len(content), 60).tolist():
         path.write_bytes(content[:at] + bytes([content[at] ^ 1 << int(rng.integers(8))]) + content[at + 1 :])
-        try:
-            unseal(path.read_bytes(), name=f"w1/{path.name}")
-        except BrokenSealError:
-            with pytest.warns(ScoreStoreWarning, match="is damaged"):
-                found = store.frame(weights_digest="w1", arch_id="a39")["clip"].tolist()
-            assert len(found) == 3
-        else:  # in what no reader looks at
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
             found = store.frame(weights_digest="w1", arch_id="a39")["clip"].tolist()
-        assert set(found) <= set(wanted)
+        assert found == wanted or (found == wanted[3:] and told), "damage in what is not read need not be noticed"
 
 
 def test_a_chunk_whose_first_file_is_damaged_is_read_from_the_others(folder: Path, tmp_path: Path) -> None:
