@@ -1,4 +1,4 @@
-"""The command line: `nas search`, `status`, `plot`, `export`, `generate`, `convert`, `space ...`, `latency ...`.
+"""The command line: `nas search`, `status`, `report`, `plot`, `export`, `generate`, `convert`, `space ...`.
 
 Knows how to talk to a person; every answer comes from the modules that it calls, which are imported only when their
 command runs, so that `nas --help` is quick.
@@ -22,6 +22,7 @@ from nas.cli.plugins import plugins
 from nas.cli.runs.comparing import compare
 from nas.cli.runs.frames import frames
 from nas.cli.runs.listing import runs
+from nas.cli.runs.report import report
 from nas.cli.screen.console import Screen, open_standard_streams, say
 from nas.cli.screen.errors import TARGET_MISSED, user_errors
 from nas.cli.settings import settings
@@ -113,6 +114,7 @@ def search(
 
 
 app.command()(status)
+app.command()(report)
 app.command()(runs)
 app.command()(compare)
 app.command()(frames)

@@ -1,0 +1,87 @@
+"""A run's report as a file, and as a file that is written anew while the run goes on."""
+
+import time
+from collections.abc import Callable, Iterator
+from os import PathLike
+from pathlib import Path
+from typing import Final
+
+from nas.reports.layout import lay_out
+from nas.reports.page.data import report_data
+from nas.reports.page.drawings import figures_of
+from nas.reports.page.facts import base_of
+from nas.reports.page.reading import read_source
+from nas.reports.page.render import render
+from nas.runs.run import Run, open_run
+from search_spaces.files.durable.writing import write_text
+from search_spaces.files.paths import local_path
+
+NAME: Final = "report.html"
+REFRESH_S: Final = 10
+
+
+def write_report(
+    run: Run,
+    path: str | PathLike[str] | None = None,
+    /,
+    *,
+    store: str | PathLike[str] | None = None,
+    is_watched: bool = False,
+) -> Path:
+    """Write the report of a run, finished, running or crashed; what it lacks is said in the page.
+
+    Args:
+        run: As `open_run` gives it; open it anew for a run that went on.
+        path: Of the HTML file; None = `report.html` in the run directory.
+        store: The folder of a `score_store` that the run shares with others; None = it keeps its own.
+        is_watched: Whether the page loads itself again every 10 seconds, which it does while the run goes on.
+
+    Returns:
+        Where it stands.
+
+    Raises:
+        StorageError: The disk refuses; `path` is as it was.
+    """
+    place = run.path / NAME if path is None else local_path(path)
+    source = read_source(run, store=store)
+    figures, notices = figures_of(run)
+    data, base = report_data(source, figures=figures, notices=notices), base_of(source)
+    layout = None if base is None else lay_out(base)
+    refresh_s = REFRESH_S if is_watched and data.state == "running" else None
+    write_text(place, render(data, layout=layout, refresh_s=refresh_s))
+    return place
+
+
+def watched_report(
+    run: str | PathLike[str],
+    path: str | PathLike[str] | None = None,
+    /,
+    *,
+    store: str | PathLike[str] | None = None,
+    wait: Callable[[float], None] = time.sleep,
+) -> Iterator[Path]:
+    """Write the report of a run anew whenever something happened, until it runs no more; its page loads itself again.
+
+    Args:
+        run: The run directory.
+        path: Of the HTML file; None = `report.html` in the run directory.
+        store: As in `write_report`.
+        wait: Lets so many seconds pass.
+
+    Yields:
+        Where it stands, each time that it was written.
+
+    Raises:
+        RunDirectoryError: There is no run.
+        StorageError: The disk refuses.
+    """
+    seen: tuple[int, str] | None = None
+    while True:
+        opened = open_run(run)
+        now = len(opened.events), opened.state
+        if now != seen:
+            yield write_report(opened, path, store=store, is_watched=True)
+            seen = now
+        if opened.state != "running":
+            return
+        wait(REFRESH_S / 2)
