@@ -25,8 +25,8 @@ from nas.training.settings import RobustTrainingSettings
 from nas.workers.settings import WorkerSettings
 from search_spaces.actions import CopyStart
 from search_spaces.files.user_error import UserError
-from search_spaces.stock_space import SpaceForm
-from search_spaces.unet_space import DEFAULT_MAX_COPIES
+from search_spaces.unets.space import DEFAULT_MAX_COPIES
+from search_spaces.unets.stock_space import SpaceForm
 
 EVOLVING: Final = "evolving"  # the algorithm whose settings stand in `search` itself
 

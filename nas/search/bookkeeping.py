@@ -15,7 +15,7 @@ from nas.runs.records.reading import read_records
 from nas.runs.records.writing import write_line
 from nas.workers.worker import EvaluationResult
 from search_spaces.architecture import Architecture
-from search_spaces.unet_space import UNetSpace
+from search_spaces.unets.space import UNetSpace
 
 PHASES = {Recipe.ROBUST: "robust training", Recipe.RECOVERY: "recovery"}
 SCORING = "scoring"

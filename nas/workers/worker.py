@@ -25,8 +25,8 @@ from nas.pipelines.protocol import SamplingProtocol
 from nas.scores.prompts import ValidationSet
 from search_spaces.actions import CopyStart
 from search_spaces.architecture import Architecture
-from search_spaces.diffusers_config import space_from_config
 from search_spaces.supernet import Supernet
+from search_spaces.unets.diffusers_config import space_from_config
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

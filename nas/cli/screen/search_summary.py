@@ -15,7 +15,7 @@ from nas.runs.spec import FoundArchitecture
 from nas.runs.trace import read_trace
 from nas.scores.intervals import Interval
 from nas.scores.store import ScoreStore
-from search_spaces.space_view import counts_by_paper_stage
+from search_spaces.unets.view import counts_by_paper_stage
 
 
 def conclude(screen: Screen, experiment: Experiment, found: FoundArchitecture, out: Path, /) -> None:

@@ -10,7 +10,7 @@ from nas.runs.frames.opened import OpenedRun
 from nas.runs.frames.tidy import tidy
 from nas.runs.records.lines import Breakdown, Losses, Timing
 from nas.runs.trace import RUNTIME
-from search_spaces.space_view import paper_stages
+from search_spaces.unets.view import paper_stages
 
 BASE: Final = -1  # in place of a round
 _BLOCK: Final = ("stage", "paper_stage", "position", "kind", "name", "ms", "num_params")

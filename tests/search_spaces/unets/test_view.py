@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from search_spaces import Action, Architecture, ArchitectureError, Position, UNetSpace, space_from_config
 from search_spaces.known.architectures import bk_sdm_small, bk_sdm_tiny, sd15_space
-from search_spaces.space_view import counts_by_paper_stage, describe_space, paper_stages
+from search_spaces.unets.view import counts_by_paper_stage, describe_space, paper_stages
 from tests.strategies import architectures, unet_configs
 
 SPACE = sd15_space()

@@ -10,8 +10,8 @@ from typing import Any
 from search_spaces.actions import Action, Sign
 from search_spaces.architecture import Architecture, Position, Stage
 from search_spaces.blocks import BlockKind
-from search_spaces.unet_shape import DEFAULT_CONTEXT_TOKENS, Site
-from search_spaces.unet_space import UNetSpace
+from search_spaces.unets.shape import DEFAULT_CONTEXT_TOKENS, Site
+from search_spaces.unets.space import UNetSpace
 
 
 def describe_space(

@@ -1,7 +1,7 @@
 """UNetSpace: what may be removed or copied in a UNet, why not, and what every architecture of it counts.
 
-Made from a diffusers config by `search_spaces.diffusers_config`. Which blocks an architecture consists of says
-`search_spaces.unet_shape`.
+Made from a diffusers config by `search_spaces.unets.diffusers_config`. Which blocks an architecture consists of says
+`search_spaces.unets.shape`.
 """
 
 import hashlib
@@ -14,8 +14,8 @@ import numpy as np
 from search_spaces.actions import GENES, Action, AnyAction, CompoundAction, Sign
 from search_spaces.architecture import Architecture, ArchitectureError
 from search_spaces.blocks import BlockKind, BlockSignature
-from search_spaces.unet_shape import DEFAULT_CONTEXT_TOKENS, Site, UNetShape
-from search_spaces.wiring import (
+from search_spaces.unets.shape import DEFAULT_CONTEXT_TOKENS, Site, UNetShape
+from search_spaces.unets.wiring import (
     own_in_channels,
     resnet_in_channels,
     unpaired_skips,

@@ -9,7 +9,7 @@ from typing import Final
 
 from search_spaces.architecture import Architecture, ArchitectureError, Position
 from search_spaces.blocks import BlockKind, BlockSignature
-from search_spaces.wiring import StageGeometry, base_architecture, last_down, module_prefixes, resnet_in_channels
+from search_spaces.unets.wiring import StageGeometry, base_architecture, last_down, module_prefixes, resnet_in_channels
 
 DEFAULT_CONTEXT_TOKENS: Final = 77  # CLIP's
 

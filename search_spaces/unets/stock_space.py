@@ -12,10 +12,10 @@ from enum import StrEnum
 from search_spaces.actions import Action, AnyAction, PositionAction, Sign, Steps, together
 from search_spaces.architecture import Architecture, ArchitectureError, Position
 from search_spaces.blocks import BlockKind, BlockSignature
-from search_spaces.stock_law import depths_of, innermost_down, mid_stage, stock_reasons
-from search_spaces.unet_shape import DEFAULT_CONTEXT_TOKENS
-from search_spaces.unet_space import UNetSpace
-from search_spaces.wiring import mirrored
+from search_spaces.unets.shape import DEFAULT_CONTEXT_TOKENS
+from search_spaces.unets.space import UNetSpace
+from search_spaces.unets.stock_law import depths_of, innermost_down, mid_stage, stock_reasons
+from search_spaces.unets.wiring import mirrored
 
 
 class SpaceForm(StrEnum):

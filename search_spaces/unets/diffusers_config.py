@@ -10,11 +10,11 @@ from typing import Any, Final
 
 from search_spaces.architecture import Architecture
 from search_spaces.files.user_error import UserError
-from search_spaces.stock_law import depths_of, mid_stage, mid_type, stock_reasons
-from search_spaces.stock_space import SpaceForm, StockSpace
-from search_spaces.unet_keys import unet_faults
-from search_spaces.unet_space import DEFAULT_MAX_COPIES, UNetSpace
-from search_spaces.wiring import StageGeometry
+from search_spaces.unets.keys import unet_faults
+from search_spaces.unets.space import DEFAULT_MAX_COPIES, UNetSpace
+from search_spaces.unets.stock_law import depths_of, mid_stage, mid_type, stock_reasons
+from search_spaces.unets.stock_space import SpaceForm, StockSpace
+from search_spaces.unets.wiring import StageGeometry
 
 DOWN_BLOCKS: Final = {"CrossAttnDownBlock2D": True, "DownBlock2D": False}
 UP_BLOCKS: Final = {"CrossAttnUpBlock2D": True, "UpBlock2D": False}

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from search_spaces import Action, Architecture, ArchitectureError, BlockKind, Position, Sign, Stage, UNetSpace
 from search_spaces.actions import GENES
-from search_spaces.diffusers_config import space_from_config
 from search_spaces.known.architectures import SDXL_CONFIG, bk_sdm_base, bk_sdm_tiny, sd15_space
+from search_spaces.unets.diffusers_config import space_from_config
 from tests.strategies import architectures, possible_actions, unet_configs
 
 SPACE = sd15_space()

@@ -7,7 +7,7 @@ stage has one position more than the down stage it mirrors, and the mid block is
 from dataclasses import replace
 
 from search_spaces.architecture import Architecture, Stage
-from search_spaces.unet_space import UNetSpace
+from search_spaces.unets.space import UNetSpace
 
 
 def stock_reasons(architecture: Architecture, /, *, space: UNetSpace) -> tuple[str, ...]:

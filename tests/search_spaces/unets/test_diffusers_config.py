@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from torch.utils.flop_counter import FlopCounterMode
 
 from search_spaces import Action, Architecture, UnsupportedConfigError, space_from_config, stock_config
-from search_spaces.diffusers_config import FIXED
 from search_spaces.known.architectures import (
     BASE_CONFIGS,
     SD15_CONFIG,
@@ -23,6 +22,7 @@ from search_spaces.known.architectures import (
     snapfusion_nearest_stock,
     snapfusion_table3,
 )
+from search_spaces.unets.diffusers_config import FIXED
 from tests.strategies import architectures, unet_configs
 
 SPACE = sd15_space()

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from search_spaces import Architecture, ArchitectureError, SpaceForm, parse_action, space_from_config, stock_config
 from search_spaces.known.architectures import BASE_CONFIGS, KNOWN_ARCHITECTURES, SD15_CONFIG, snapfusion_table3
-from search_spaces.stock_law import stock_hull, stock_reasons
 from search_spaces.stock_unet import neutral_unet
 from search_spaces.supernet import Supernet
+from search_spaces.unets.stock_law import stock_hull, stock_reasons
 from tests.search_spaces.conftest import CONFIG, Forward
 from tests.strategies import architectures, unet_configs
 
