@@ -34,7 +34,7 @@ def headline(numbers: Numbers, /, *, state: State, score: ScoreLabel) -> str:
     if saved is None:
         return "Nothing is scored yet" if state == "running" else "Nothing was scored"
     share = round(100 * saved)
-    speed = f"{percent(abs(saved))} {'faster' if share > 0 else 'slower'}" if share else "As fast as it was"
+    speed = f"{percent(abs(saved))} {'less' if share > 0 else 'more'} latency" if share else "As fast as it was"
     if state == "finished" and numbers.target_met is False:
         speed = f"Target missed: {speed[0].lower()}{speed[1:]}"
     elif state != "finished":
@@ -196,7 +196,7 @@ def _predicted(numbers: Numbers) -> Answer | None:
     truly = 1 - measured.latency_ms / measured.base_latency_ms
     return Answer(
         question="Is it as fast as predicted?",
-        short=f"{percent(truly)} faster as measured, {percent(saved)} as predicted",
+        short=f"{percent(truly)} less latency as measured, {percent(saved)} as predicted",
         words=f"The exported UNet took {milliseconds(measured.latency_ms)} and the base "
         f"{milliseconds(measured.base_latency_ms)} on the machine that exported it; the latency table says "
         f"{milliseconds(numbers.latency_ms)} and "

@@ -63,7 +63,7 @@ def block(page: Page, label: str, /) -> Locator:
 
 
 def test_it_opens_on_the_result_and_the_block_that_matters_most(page: Page) -> None:
-    expect(page.get_by_role("heading", level=1)).to_contain_text("faster with 4 of 38 blocks gone")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("less latency with 4 of 38 blocks gone")
     expect(page.locator(".round-card:visible")).to_contain_text("Round 2: what was found")
     assert shown_card(page) == "Up-3 cross-attention 1"
 

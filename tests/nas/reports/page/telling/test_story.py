@@ -29,13 +29,13 @@ def scored(action: str, mean: float, *, half: float = 0.001, rank: int = 1) -> S
 
 def test_the_headline_states_the_result_in_words() -> None:
     told = headline(NUMBERS, state="finished", score=CLIP)
-    assert told == "20\xa0% faster with 9 of 38 blocks gone and 0.0120 CLIP lost"
+    assert told == "20\xa0% less latency with 9 of 38 blocks gone and 0.0120 CLIP lost"
 
 
 def test_a_difference_that_may_be_chance_is_called_so() -> None:
     unsure = replace(NUMBERS, difference=Estimate(mean=0.002, low=-0.007, high=0.012), num_copied=1)
     told = headline(unsure, state="finished", score=CLIP)
-    assert told == "20\xa0% faster with 9 of 38 blocks gone, 1 copied and no change of CLIP that 20 prompts can show"
+    assert told == "20\xa0% less latency with 9 of 38 blocks gone, 1 copied and no change of CLIP that 20 prompts can show"
 
 
 def test_where_lower_is_better_a_lower_score_is_gained() -> None:
@@ -45,9 +45,9 @@ def test_where_lower_is_better_a_lower_score_is_gained() -> None:
 
 def test_a_missed_target_comes_first_and_an_open_one_is_no_miss() -> None:
     missed = replace(NUMBERS, latency_ms=38.0, target_met=False)
-    assert headline(missed, state="finished", score=CLIP).startswith("Target missed: 5\xa0% faster")
+    assert headline(missed, state="finished", score=CLIP).startswith("Target missed: 5\xa0% less latency")
     still = replace(NUMBERS, latency_ms=38.0, target_met=None)
-    assert headline(still, state="running", score=CLIP).startswith("5\xa0% faster so far")
+    assert headline(still, state="running", score=CLIP).startswith("5\xa0% less latency so far")
     assert headline(Numbers(), state="running", score=CLIP) == "Nothing is scored yet"
     assert headline(Numbers(), state="interrupted", score=CLIP) == "Nothing was scored"
     assert standfirst(Numbers(), state="running", score=CLIP, num_rounds=0) == ()
