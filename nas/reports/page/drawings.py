@@ -25,6 +25,11 @@ NAMES: Final = (
     "calibration",
 )
 
+_SHAPES: Final = re.compile(
+    r"<(?!svg\b)[^>]*>"
+)  # a tag has coordinates; what is between two, and what is read aloud, words
+_DIGITS: Final = re.compile(r"(\d\.\d\d)\d+")
+
 
 def figures_of(run: Run, /, *, names: Iterable[str] = NAMES) -> tuple[tuple[Figure, ...], tuple[str, ...]]:
     """Figures of a run, and notices of what keeps all of them away.
@@ -58,6 +63,6 @@ def _taken_title(drawn: "Drawn") -> str:
 
 
 def _slim(svg: str) -> str:
-    """The same SVG in fewer characters: a hundredth of a point is finer than any screen."""
-    text = re.sub(r"(\d\.\d\d)\d+", r"\1", svg)
+    """The same SVG in fewer characters: a hundredth of a point is finer than any screen; words keep their digits."""
+    text = _SHAPES.sub(lambda shape: _DIGITS.sub(r"\1", shape[0]), svg)
     return re.sub(r"\n\s*", "\n", text)

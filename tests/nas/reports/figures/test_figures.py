@@ -240,6 +240,14 @@ def test_ink_takes_the_colour_of_the_ground_and_comes_back(drawn: Callable[[str]
     assert svg_of(figure, name="u") == svg, "as it was before"
 
 
+def test_an_svg_leaves_the_figure_as_it_was(drawn: Callable[[str], Any]) -> None:
+    figure = drawn("race")
+    before = figure.get_layout_engine(), figure.canvas, figure.get_dpi()
+    assert before[0] is not None
+    svg_of(figure, name="r")
+    assert (figure.get_layout_engine(), figure.canvas, figure.get_dpi()) == before
+
+
 def test_ids_of_two_figures_on_one_page_differ(drawn: Callable[[str], Any]) -> None:
     figure = drawn("race")
     roots = [ET.fromstring(svg_of(figure, name=name)) for name in ("a", "b")]  # noqa: S314 - our own

@@ -12,6 +12,7 @@ from nas.cli.app import app
 from nas.reports.layout import lay_out
 from nas.reports.page import watched_report, write_report
 from nas.reports.page.data import report_data
+from nas.reports.page.drawings import figures_of
 from nas.reports.page.facts import base_of
 from nas.reports.page.reading import read_source
 from nas.reports.page.render import render
@@ -43,6 +44,16 @@ def page_of(run: Path, /) -> str:
     source = read_source(open_run(run))
     base = base_of(source)
     return render(report_data(source), layout=None if base is None else lay_out(base))
+
+
+def test_numbers_in_a_figure_of_the_page_keep_the_digits_that_the_figure_has(made: MadeRun) -> None:
+    (figure,), notices = figures_of(open_run(made.path), names=["evolution"])
+    assert not notices
+    told = re.findall(r"ms, CLIP score ([\d.]+)<", figure.svg)
+    assert told == [f"{score:.3f}" for score in open_run(made.path).rounds()["clip"]]
+    places = re.findall(r'transform="translate\(([\d.]+) ', figure.svg)
+    assert places
+    assert all(len(place.partition(".")[2]) <= 2 for place in places), "what is finer than a screen only makes it long"
 
 
 def test_a_finished_run_tells_all(made: MadeRun) -> None:
