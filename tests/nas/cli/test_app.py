@@ -163,7 +163,7 @@ def test_a_search_says_where_it_stands_and_what_it_found(experiment: Path, run: 
     assert "lost per prompt, paired: " in result.stdout
     rounds = [line for line in result.stdout.splitlines() if re.match(r"round \d+ done: ", line)]
     assert len(rounds) == len(read_trace_of(run, "decision"))
-    assert f"next: nas status {run}, or nas export {run}" in result.stdout
+    assert f"next: nas report {run} tells it as a page, nas export {run} writes the model" in result.stdout
 
 
 def read_trace_of(run: Path, event: str) -> list[dict[str, Any]]:

@@ -20,7 +20,7 @@ from nas.reports.facts import actions_of, scaled
 from nas.reports.figures import FIGURES, draw
 from nas.reports.figures.importance import importance_rows
 from nas.reports.figures.tradeoff import undominated
-from nas.reports.style import MAX_HEIGHT, PALE, FigureError
+from nas.reports.style import MAX_HEIGHT, PALE, FigureError, digits
 from nas.reports.writing import Ground, picture_of, svg_of, title_of, write_figure
 from nas.runs.run import open_run
 from tests.nas.reports.stories import CAPTIONS, NUM_ACTIONS, PROMPTS, TARGET_MS, keep_scores, story, written
@@ -147,6 +147,23 @@ def test_a_race_has_a_bar_an_action(folder: Path, drawn: Callable[[str], Any]) -
     bars = [[bar.get_height() for bar in axes.patches] for axes in drawn("race").axes if axes.patches]
     assert [len(heights) for heights in bars] == run.evaluations().groupby("round").size().tolist()
     assert sum(map(sum, bars)) == run.evaluations()["num_prompts"].sum()
+
+
+def test_a_race_says_how_many_of_the_actions_it_scored(folder: Path, tmp_path: Path) -> None:
+    two_more = {"num_pictures_exhaustive": len(PROMPTS) * (1 + NUM_ACTIONS + 2)}
+    events = [each | two_more if each["event"] == "race" and each["round"] == 0 else each for each in EVENTS]
+    names = [axes.get_xlabel() for axes in draw("race", [open_run(written(tmp_path / "raced", events))]).axes]
+    assert names[:2] == ["6 of 8 actions", "6 actions"]
+
+
+@pytest.mark.parametrize(("value", "shown"), [(33.0, "33.0"), (2.3, "2.30"), (0.05, "0.05"), (1234.4, "1234")])
+def test_a_number_keeps_its_zeros(value: float, shown: str) -> None:
+    assert digits(value) == shown
+
+
+def test_training_explains_dots_and_recovery_where_there_are_some(drawn: Callable[[str], Any]) -> None:
+    (told,) = [text for text in words(drawn("training")) if "Dashed" in text]
+    assert told.startswith("Line: every step."), "of few steps there is no mean"
 
 
 def test_decisions_are_those_that_were_taken_in_their_order(folder: Path, drawn: Callable[[str], Any]) -> None:

@@ -56,6 +56,17 @@ def test_numbers_in_a_figure_of_the_page_keep_the_digits_that_the_figure_has(mad
     assert all(len(place.partition(".")[2]) <= 2 for place in places), "what is finer than a screen only makes it long"
 
 
+@pytest.mark.parametrize(("iterations", "is_told"), [(0, False), (20, True)])
+def test_losses_are_missed_of_a_run_that_trains_and_of_no_other(
+    iterations: int, is_told: bool, copied: MadeRun
+) -> None:
+    with (copied.path / "config.yaml").open("a", encoding="utf-8") as file:
+        file.write(f"robust_training: {{iterations: {iterations}, recovery_iterations: 0}}\n")
+    notices = open_run(copied.path).notices
+    assert any("no training.jsonl" in notice for notice in notices) is is_told
+    assert any("no timings.jsonl" in notice for notice in notices), "every search writes them"
+
+
 def test_a_finished_run_tells_all(made: MadeRun) -> None:
     data = told(made.path)
     assert (data.state, data.stop) == ("finished", "converged")
