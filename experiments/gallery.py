@@ -44,6 +44,7 @@ up stage counts to Mid, as in the paper's Table 3. `--ground dark` draws with li
 The run is the demo's (`make demo`): the bundled small model, 20 prompts, and a few training steps, so that most
 differences are within their intervals. This page is written by `python -m experiments.gallery runs/demo docs/figures`.
 """
+RUN_BY = "<!-- run by tests/nas/cli/test_plot.py -->"
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -72,7 +73,7 @@ def _section(figure: NamedFigure, runs: Sequence[Run], folder: Path) -> str:
     print(f"{figure.name}: {path.stat().st_size / 1000:.0f} kB")
     run = "runs/demo runs/phone" if figure.takes_several else "runs/demo"
     return (
-        f"\n## {figure.name}\n\n{figure.sentence}\n\n```bash\nnas plot {run} {figure.name}\n```\n\n"
+        f"\n## {figure.name}\n\n{figure.sentence}\n\n{RUN_BY}\n```bash\nnas plot {run} {figure.name}\n```\n\n"
         f"![{title_of(drawn)}]({folder.name}/{path.name})\n"
     )
 

@@ -1,4 +1,4 @@
-"""A run of a million scores: how long it takes to open, to judge its decisions and to read its scores, and what memory.
+"""A run of a million scores: seconds and memory to open it, to read it in parts, and to write its report.
 
     python -m experiments.benchmarks.million_scores FOLDER [CHUNK_SIZE]
 
@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from nas.reports.page import write_report
 from nas.runs.run import Run, open_run
 from nas.scores.intervals import mean_interval
 from nas.scores.prompts import Prompt
@@ -27,7 +28,7 @@ from nas.scores.store import ScoreStore, digest_of_prompts
 from search_spaces.files.digests import digest_of
 from search_spaces.known.architectures import sd15_space
 
-NUM_ROUNDS, NUM_ACTIONS, NUM_PROMPTS = 10, 49, 2000  # and the reference: a million in all
+NUM_ROUNDS, NUM_ACTIONS, NUM_PROMPTS = 13, 38, 2000  # and the reference: a million in all
 QUESTIONS: dict[str, Callable[[Run], Any]] = {
     "open, rounds()": lambda run: run.rounds(),
     "evaluations()": lambda run: run.evaluations(),
@@ -35,6 +36,7 @@ QUESTIONS: dict[str, Callable[[Run], Any]] = {
     "scores(), whole": lambda run: run.scores(),
     "scores(columns=[arch_id, clip])": lambda run: run.scores(columns=["arch_id", "clip"]),
     "scores(rounds=[9])": lambda run: run.scores(rounds=[9]),
+    "nas report": lambda run: [write_report(run, run.path / "report.html")],
     "scores(one architecture)": lambda run: run.scores(arch_ids=[run.rounds()["arch_id"].iloc[3]]),
 }
 
@@ -81,6 +83,8 @@ def make(run: Path, /, *, chunk_size: int) -> None:
     chunks = [prompts[at : at + chunk_size] for at in range(0, NUM_PROMPTS, chunk_size)]
     parts = [_constant_columns(chunk) for chunk in chunks]
     base, events = space.base, list[dict[str, Any]]()
+    removals = [str(action) for action in space.removals(base)]
+    assert len(removals) == NUM_ACTIONS
     events.append(
         {"event": "search_started", "target_latency_ms": 50.0, "base_latency_ms": 100.0, "base": base.to_dict()}
         | {"digests": {"protocol": "p" * 16}}
@@ -97,14 +101,15 @@ def make(run: Path, /, *, chunk_size: int) -> None:
         for index, loss in enumerate(losses):
             arch_id, scores = digest_of({"round": number, "action": index}), before - loss
             _write(run / "scores" / weights, arch_id, scores, parts, chunk_size)
-            action = f"-resnet[up.{index % 4},{index}]" if index else None
+            action = removals[index - 1] if index else None
             event: dict[str, Any] = {"event": "evaluation", "round": number, "action": action, "arch_id": arch_id}
             event["clip"] = _interval(scores)
             if index:
                 ms = float(rng.uniform(0.5, 3))
                 event |= {"d_clip": _interval(loss), "d_latency_ms": ms, "value": float(loss.mean()) / ms}
             else:
-                event |= {"predicted_latency_ms": 100.0 - 5 * number, "num_params": 8 * 10**8, "stages": []}
+                event |= {"predicted_latency_ms": 100.0 - 3 * number, "num_params": 8 * 10**8}
+                event["stages"] = base.to_dict()["stages"]
             events.append(event)
         ranked = sorted((e for e in events if e.get("action") and e["round"] == number), key=lambda e: e["value"])
         events.append(

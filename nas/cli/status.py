@@ -104,7 +104,10 @@ def _shown(run: "Run", path: Path) -> RenderableType:
 
 
 def _line(text: str, *, style: str = "") -> Text:
-    return styled(in_one_line(text), style)
+    """A sentence; the terminal breaks it, so that it can be copied and searched for as a whole."""
+    line = styled(in_one_line(text), style)
+    line.no_wrap, line.overflow = True, "ignore"
+    return line
 
 
 def _rounds(rounds: "pd.DataFrame", *, name: str, score: str, found: str | None) -> Table:

@@ -45,7 +45,7 @@ class Bookkeeper:
             self._write(breakdown_of(architecture, space=self.space, prices=self.prices))
             self._priced.add(architecture.arch_id)
 
-    def scored(self, step: Score, subject: Subject, result: EvaluationResult, /) -> None:
+    def scored(self, result: EvaluationResult, /, *, step: Score, subject: Subject) -> None:
         """A worker answered."""
         self._write(
             Timing(

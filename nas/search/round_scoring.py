@@ -7,6 +7,7 @@ scores stand in the same store.
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from nas.algorithms.steps import Contest, Estimate, Score, Scored, Subject, Verdict
 from nas.racing.race import Direction, Race
@@ -16,7 +17,14 @@ from nas.search.scorer import Scorer
 from nas.workers.worker import EvaluationResult
 
 Scores = tuple[float, ...]
-Answered = Callable[[Score, Subject, EvaluationResult], None]
+
+
+class Answered(Protocol):
+    """Who is told what a worker answered."""
+
+    def __call__(self, result: EvaluationResult, /, *, step: Score, subject: Subject) -> None:
+        """A worker answered about a subject of a step."""
+        ...
 
 
 class StepScorer:
@@ -30,7 +38,7 @@ class StepScorer:
         racing: How contests are raced; None = exhaustively.
         latency_error: Relative error of milliseconds: values that differ by less are ties.
         num_samples: Small pictures that are kept of each scored action.
-        on_answer: Called with the step, the subject and what a worker answered about it, before it is kept.
+        on_answer: Called with what a worker answered, before it is kept.
     """
 
     def __init__(
@@ -44,7 +52,7 @@ class StepScorer:
         racing: RacingSettings | None,
         latency_error: float,
         num_samples: int = 0,
-        on_answer: Answered = lambda step, subject, result: None,
+        on_answer: Answered = lambda result, *, step, subject: None,
     ) -> None:
         self._scorer, self._hold, self._confidence = scorer, hold, confidence
         self._higher_is_better = higher_is_better
@@ -170,6 +178,6 @@ class _Chunks:
             chunks=chunks,
             picture_of=architectures[0] if pictured else None,
             num_samples=self._num_samples if all(subject.action is not None for subject in subjects) else 0,
-            on_answer=lambda result: self._on_answer(self._step, of[result.task.architecture], result),
+            on_answer=lambda result: self._on_answer(result, step=self._step, subject=of[result.task.architecture]),
         )
         return [found[architecture] for architecture in architectures]

@@ -19,18 +19,27 @@ def report(
     store: Annotated[
         Path | None, typer.Option(help="folder of the score_store that it shares with others (default: its own scores)")
     ] = None,
+    compare: Annotated[
+        list[Path] | None, typer.Option(help="another run to put it beside, as `nas compare` does; may be repeated")
+    ] = None,
     open_: Annotated[bool, typer.Option("--open", help="show it in the browser")] = False,
 ) -> None:
     """Tell a run's story in one HTML file: what was removed, what it cost, how sure that is, and what to do next.
 
     The file needs no network and no other file. Every block of the UNet can be pointed at, every round looked at.
 
-    Example: nas report runs/demo --open
+    Examples: nas report runs/demo --open
+              nas report runs/demo --compare runs/faster
     """
     from nas.reports.page import watched_report, write_report
     from nas.runs.run import open_run
 
-    written = watched_report(run, out, store=store) if watch else iter([write_report(open_run(run), out, store=store)])
+    others = compare or []
+    if watch:
+        written = watched_report(run, out, store=store, compare=others)
+    else:
+        beside = [open_run(other) for other in others]
+        written = iter([write_report(open_run(run), out, store=store, compare=beside)])
     is_shown = False
     for place in written:
         say(f"report: {place}")

@@ -25,17 +25,14 @@ NAMES: Final = (
     "calibration",
 )
 
-_SHAPES: Final = re.compile(
-    r"<(?!svg\b)[^>]*>"
-)  # a tag has coordinates; what is between two, and what is read aloud, words
-_DIGITS: Final = re.compile(r"(\d\.\d\d)\d+")
+_PLACES: Final = re.compile(r' (?:d|points|transform|viewBox|x|y|x1|x2|y1|y2|width|height|style)="[^"]*"')
 
 
-def figures_of(run: Run, /, *, names: Iterable[str] = NAMES) -> tuple[tuple[Figure, ...], tuple[str, ...]]:
-    """Figures of a run, and notices of what keeps all of them away.
+def figures_of(*runs: Run, names: Iterable[str] = NAMES) -> tuple[tuple[Figure, ...], tuple[str, ...]]:
+    """Figures of a run, or of several, and notices of what keeps all of them away.
 
     Args:
-        run: The run; what it lacks costs the figures that show it.
+        runs: The run, or several; what they lack costs the figures that show it.
         names: Of `nas.reports.figures.FIGURES`.
     """
     from nas.reports.figures import FIGURES
@@ -44,14 +41,14 @@ def figures_of(run: Run, /, *, names: Iterable[str] = NAMES) -> tuple[tuple[Figu
     figures = []
     for name in names:
         try:
-            drawn = FIGURES[name].draw(run)
+            drawn = FIGURES[name].draw(*runs)
         except MissingExtraError as error:
             return (), (f"There are no figures: {error}",)
         except UserError:  # it says what the run lacks, which `nas plot` tells whoever asks for this one
             continue
         title = _taken_title(drawn) or FIGURES[name].sentence
         svg = svg_of(drawn, name=f"figure-{name}", alt=title)
-        figures.append(Figure(name=name, title=title, svg=_slim(svg)))
+        figures.append(Figure(name=name, title=title, svg=slim(svg)))
     return tuple(figures), ()
 
 
@@ -62,7 +59,7 @@ def _taken_title(drawn: "Drawn") -> str:
     return title
 
 
-def _slim(svg: str) -> str:
-    """The same SVG in fewer characters: a hundredth of a point is finer than any screen; words keep their digits."""
-    text = _SHAPES.sub(lambda shape: _DIGITS.sub(r"\1", shape[0]), svg)
+def slim(svg: str, /) -> str:
+    """The same SVG in fewer characters: places to a hundredth of a point. What is read stays as it is."""
+    text = _PLACES.sub(lambda found: re.sub(r"(\d\.\d\d)\d+", r"\1", found[0]), svg)
     return re.sub(r"\n\s*", "\n", text)

@@ -17,6 +17,7 @@ from jinja2.utils import htmlsafe_json_dumps
 
 from nas.reports.layout import Layout
 from nas.reports.page import words
+from nas.reports.page.beside import Beside
 from nas.reports.page.drawn import axis_of, block_labels, fate, script_data
 from nas.reports.page.tables import tables_of
 from nas.reports.page.values import ReportData
@@ -32,13 +33,16 @@ _FILTERS: Final[dict[str, Callable[..., Any]]] = {
 }
 
 
-def render(data: ReportData, /, *, layout: Layout | None, refresh_s: int | None = None) -> str:
+def render(
+    data: ReportData, /, *, layout: Layout | None, refresh_s: int | None = None, beside: Beside | None = None
+) -> str:
     """The page.
 
     Args:
         data: All that it says.
         layout: The drawing of the base model; its cells are `data.blocks` in order. None = there is no drawing.
         refresh_s: Seconds after which a browser loads the page again; None = it stays as it is.
+        beside: The run beside others; None = it is compared with nothing.
     """
     names = {block.name: block.label for block in data.blocks}
     labels = block_labels(data, layout) if layout is not None and data.rounds else ()
@@ -69,6 +73,7 @@ def render(data: ReportData, /, *, layout: Layout | None, refresh_s: int | None 
         script_hash="sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         script_data=htmlsafe_json_dumps(script_data(data, labels=labels, modes=modes) if labels else {}),
         refresh_s=refresh_s,
+        beside=beside,
         block_ids={name: f"block-{index}" for index, name in enumerate(names)},
         block_labels=labels,
         fates=[fate(block, names=names, num_steps=num_steps) for block in data.blocks],

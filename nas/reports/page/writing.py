@@ -1,12 +1,13 @@
 """A run's report as a file, and as a file that is written anew while the run goes on."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Final
 
 from nas.reports.layout import lay_out
+from nas.reports.page.beside import beside
 from nas.reports.page.data import report_data
 from nas.reports.page.drawings import figures_of
 from nas.reports.page.facts import base_of
@@ -26,6 +27,7 @@ def write_report(
     /,
     *,
     store: str | PathLike[str] | None = None,
+    compare: Sequence[Run] = (),
     is_watched: bool = False,
 ) -> Path:
     """Write the report of a run, finished, running or crashed; what it lacks is said in the page.
@@ -34,6 +36,7 @@ def write_report(
         run: As `open_run` gives it; open it anew for a run that went on.
         path: Of the HTML file; None = `report.html` in the run directory.
         store: The folder of a `score_store` that the run shares with others; None = it keeps its own.
+        compare: Other runs, which it is put beside.
         is_watched: Whether the page loads itself again every 10 seconds, which it does while the run goes on.
 
     Returns:
@@ -48,7 +51,7 @@ def write_report(
     data, base = report_data(source, figures=figures, notices=notices), base_of(source)
     layout = None if base is None else lay_out(base)
     refresh_s = REFRESH_S if is_watched and data.state == "running" else None
-    write_text(place, render(data, layout=layout, refresh_s=refresh_s))
+    write_text(place, render(data, layout=layout, refresh_s=refresh_s, beside=beside(run, compare)))
     return place
 
 
@@ -58,6 +61,7 @@ def watched_report(
     /,
     *,
     store: str | PathLike[str] | None = None,
+    compare: Sequence[str | PathLike[str]] = (),
     wait: Callable[[float], None] = time.sleep,
 ) -> Iterator[Path]:
     """Write the report of a run anew whenever something happened, until it runs no more; its page loads itself again.
@@ -66,6 +70,7 @@ def watched_report(
         run: The run directory.
         path: Of the HTML file; None = `report.html` in the run directory.
         store: As in `write_report`.
+        compare: Directories of other runs, which it is put beside.
         wait: Lets so many seconds pass.
 
     Yields:
@@ -80,7 +85,8 @@ def watched_report(
         opened = open_run(run)
         now = len(opened.events), opened.state
         if now != seen:
-            yield write_report(opened, path, store=store, is_watched=True)
+            others = [open_run(other) for other in compare]
+            yield write_report(opened, path, store=store, compare=others, is_watched=True)
             seen = now
         if opened.state != "running":
             return

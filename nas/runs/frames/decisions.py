@@ -30,7 +30,7 @@ def decision_frame(run: OpenedRun, /, *, store: str | PathLike[str] | None = Non
         if event["event"] != "decision":
             continue
         for order, action in enumerate(event["actions"]):
-            rows.append((event["round"], order, *scored.row(event["round"], action, event["actions"]), None))
+            rows.append((event["round"], order, *scored.row(event["round"], action, executed=event["actions"]), None))
         if event["stop"] is not None:
             rows.append((event["round"], len(event["actions"]), None, *[nan] * 5, None, nan, nan, event["stop"]))
     return tidy(rows, columns, objects=("action", "runner_up", "stop"))
@@ -52,7 +52,7 @@ class _Rounds:
             self._weights[event["round"]] = weights
         self._known: dict[tuple[int, str], Losses] = {}
 
-    def row(self, number: int, action: str, executed: Sequence[str]) -> tuple[Any, ...]:
+    def row(self, number: int, action: str, /, *, executed: Sequence[str]) -> tuple[Any, ...]:
         """action, loss with its interval, ms saved, value, runner-up, margin, chance."""
         scored, is_copy = self._actions.get(number, {}), action not in self._actions.get(number, {})
         event = scored.get(inverse(action) if is_copy else action)  # a copy is chosen by its block's removal

@@ -1,4 +1,4 @@
-"""`nas plot`: every figure of a real search as a file, and words that help where there is none."""
+"""`nas plot`: every figure of docs/figures.md, of a real search as a file, and words that help where there is none."""
 
 import shutil
 from pathlib import Path
