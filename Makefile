@@ -73,7 +73,7 @@ notebooks: venv ## Execute the notebooks into build/notebooks; the site shows wh
 	rm -rf build/notebooks build/docs-cache
 	mkdir -p build/notebooks
 	cp notebooks/*.ipynb build/notebooks
-	"$(VENV)/bin/python" -m pytest --override-ini addopts= --quiet --nbmake --overwrite --numprocesses 2 build/notebooks
+	PYTHONWARNINGS=ignore:IProgress "$(VENV)/bin/python" -m pytest --override-ini addopts= --quiet --nbmake --overwrite --numprocesses 2 build/notebooks
 	"$(VENV)/bin/python" -m tests.notebooks build/notebooks build/docs-cache
 
 docs: venv ## Build the site of the documentation: build/docs/index.html

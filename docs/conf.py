@@ -18,6 +18,7 @@ from nas.cli.app import app
 
 ROOT = Path(__file__).parents[1]
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))  # of kernels
+os.environ["PYTHONWARNINGS"] = "ignore:IProgress"  # tqdm's about widgets, which a page does not have
 
 project = "snapfusion-nas"
 author = "the snapfusion-nas authors"

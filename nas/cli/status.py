@@ -129,6 +129,12 @@ def _rounds(rounds: "pd.DataFrame", *, name: str, score: str, found: str | None)
     return table
 
 
+def _seen(value: float, sign: str = "", /) -> str:
+    """A score to four places; one that is too small for them as a power of ten, since it may be a sure one."""
+    text = f"{value:{sign}.4f}"
+    return f"{value:{sign}.0e}" if value and not float(text) else text
+
+
 def _executed(decisions: "pd.DataFrame", *, name: str, score: str) -> Table:
     """A row per executed action: what it saved and cost when it was scored, alone; and how sure it was."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
@@ -139,7 +145,7 @@ def _executed(decisions: "pd.DataFrame", *, name: str, score: str) -> Table:
         numbers = [""] * 3
         if not isnan(row[loss]):
             half = (row[f"{loss}_high"] - row[f"{loss}_low"]) / 2
-            numbers = [f"{row['d_latency_ms']:.3f}", f"{row[loss]:+.4f}", f"{half:.4f}"]
+            numbers = [f"{row['d_latency_ms']:.3f}", _seen(row[loss], "+"), _seen(half)]
         if is_copy:
             numbers = [f"({number})" if number else "" for number in numbers]
         sure = "" if isnan(row["chance"]) else f"{row['chance']:.0%}"

@@ -123,6 +123,12 @@ def note(figure: "Figure", text: str, /) -> None:
     figure.supxlabel(plain(text, most=400), x=0.006, ha="left", fontsize=7, color=INK, alpha=0.75)
 
 
+def digits(value: float, /) -> str:
+    """A number to three significant digits or so, zeros among them: "35.1", "33.0", "2.30"."""
+    size = abs(value)
+    return f"{value:.{0 if size >= 100 else 1 if size >= 10 else 2}f}"
+
+
 def plain(text: object, /, *, most: int = 60) -> str:
     r"""A text as it is shown: controls are spelled out, such as \x1b, and what is too long ends in an ellipsis."""
     shown = "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in str(text))

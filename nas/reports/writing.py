@@ -40,7 +40,7 @@ def svg_of(figure: "Figure", /, *, name: str, alt: str = "") -> str:
         name: Stands before every id in it, so that a page may hold many; letters, digits and dashes.
         alt: What it shows, for those who do not see it; "" = its title.
     """
-    with settings(), io.StringIO() as file:
+    with settings(), _laid_out(figure), io.StringIO() as file:
         figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None}, transparent=True)
         text = file.getvalue()
     text = text[text.index("<svg") :]
@@ -94,6 +94,25 @@ def write_figure(figure: "Figure", path: Path, /, *, ground: Ground = Ground.WHI
     content = picture_of(figure, form=path.suffix.removeprefix(".").lower(), ground=ground, dpi=dpi)
     with whole(path) as part:
         part.write_bytes(content)
+
+
+@contextmanager
+def _laid_out(figure: "Figure") -> Iterator[None]:
+    """A figure whose parts are placed once, as an SVG has them: saving would otherwise draw all of it for that."""
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+
+    engine, canvas, dpi = figure.get_layout_engine(), figure.canvas, figure.get_dpi()
+    if engine is not None:
+        FigureCanvasSVG(figure)  # measures text as its file will
+        figure.set_dpi(FigureCanvasSVG.fixed_dpi)
+        engine.execute(figure)
+        figure.set_layout_engine(None)
+    try:
+        yield
+    finally:
+        figure.set_layout_engine(engine)
+        figure.set_dpi(dpi)
+        figure.set_canvas(canvas)
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from search_spaces.files.user_error import UserError
 
@@ -51,7 +51,7 @@ def mean_interval(values: Sequence[float], /, *, confidence: float = 0.95) -> In
     if num == 1:
         half = float("inf")
     else:
-        half = float(stats.t.ppf((1 + confidence) / 2, num - 1) * array.std(ddof=1) / np.sqrt(num))
+        half = float(special.stdtrit(num - 1, (1 + confidence) / 2) * array.std(ddof=1) / np.sqrt(num))
     return Interval(mean=mean, low=mean - half, high=mean + half, num_prompts=num, confidence=confidence)
 
 
@@ -86,7 +86,7 @@ def chance_above(differences: Sequence[float], /) -> float:
         return float("nan")
     if error == 0:
         return 0.5 + 0.5 * float(np.sign(mean))
-    return float(stats.t.cdf(mean / error, len(array) - 1))
+    return float(special.stdtr(len(array) - 1, mean / error))
 
 
 def paired_loss(

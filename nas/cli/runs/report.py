@@ -11,7 +11,9 @@ from nas.cli.screen.errors import user_errors
 
 @user_errors
 def report(
-    run: Annotated[Path, typer.Argument(help="run directory; finished, in progress or interrupted")],
+    run: Annotated[
+        Path, typer.Argument(help="run directory; finished, in progress or interrupted; or sample, which is bundled")
+    ],
     out: Annotated[Path | None, typer.Option(help="HTML file (default: report.html in the run directory)")] = None,
     watch: Annotated[
         bool, typer.Option("--watch", help="write it anew while the run goes on; the page loads itself again")

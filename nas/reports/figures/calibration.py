@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Final
 from latency.documents.shipped import read_latency_table
 from latency.pricing.table import LatencyTable
 from nas.reports.facts import records, start_of
-from nas.reports.style import BLUE, GREY, INK, RED, FigureError, new_figure, note, plain, styled, tidy
+from nas.reports.style import BLUE, GREY, INK, RED, FigureError, digits, new_figure, note, plain, styled, tidy
 from nas.runs.run import Run
 from search_spaces.files.user_error import UserError
 
@@ -52,7 +52,7 @@ def calibration(run: Run, /) -> "Figure":
         axes.plot([x], [y], marker=marker, color=colour, linestyle="", markersize=6)
         right = x < sum(ends) / 2
         axes.annotate(
-            f"{name}\n{y:.3g} ms predicted, {_signed(y / x - 1)}", (x, y), xytext=(7 if right else -7, 0),
+            f"{name}\n{digits(y)} ms predicted, {_signed(y / x - 1)}", (x, y), xytext=(7 if right else -7, 0),
             textcoords="offset points", ha="left" if right else "right", va="center", fontsize=7,
         )  # fmt: skip
     axes.set(

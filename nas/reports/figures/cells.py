@@ -64,7 +64,7 @@ def put(axes: "Axes", layout: Layout, *, look: Look, small: bool = False) -> Non
             "mutation_scale": 5 if small else 8,
         }
         ink: dict[str, Any] = {"color": INK, "alpha": 0.5, "linewidth": 0.7, "linestyle": "-" if flows else ":"}
-        axes.add_patch(FancyArrowPatch(line.start, line.end, **shape, **ink))
+        axes.add_artist(FancyArrowPatch(line.start, line.end, **shape, **ink))
     for box in layout.stages:
         _rectangle(axes, box.rectangle, facecolor=INK, alpha=0.06, linewidth=0)
         if not small:
@@ -90,4 +90,4 @@ def put(axes: "Axes", layout: Layout, *, look: Look, small: bool = False) -> Non
 def _rectangle(axes: "Axes", at: Rectangle, **look: Any) -> None:
     from matplotlib.patches import Rectangle as Patch
 
-    axes.add_patch(Patch((at.x, at.y), at.width, at.height, **look))
+    axes.add_artist(Patch((at.x, at.y), at.width, at.height, **look))  # limits are set: none need be found

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Final
 from nas.reports.facts import architectures, base_of, executed, found_round, round_rows, score_name, start_of
 from nas.reports.figures.cells import large, of_round, of_state, put
 from nas.reports.layout import State, lay_out
-from nas.reports.style import WIDTH, new_figure, note, styled
+from nas.reports.style import WIDTH, digits, new_figure, note, styled
 from nas.runs.run import Run
 
 if TYPE_CHECKING:
@@ -65,13 +65,13 @@ def evolution(run: Run, /) -> "Figure":
         put(axes, lay_out(base, architecture=every[number]), look=of_round(decided.get(number, [])), small=True)
         ms, score = (rounds[number][name] for name in ("predicted_latency_ms", run.score))
         name = f"Round {number}" + (", found" if number == found else "")
-        axes.set_title(f"{name}\n{ms:.3g} ms, {score_name(run)} {score:.3f}", fontsize=8, weight="normal")
+        axes.set_title(f"{name}\n{digits(ms)} ms, {score_name(run)} {score:.3f}", fontsize=8, weight="normal")
     for axes in panels[len(shown) :]:
         axes.axis("off")
     skipped = f" {left_out} rounds in the middle are left out." if left_out else ""
     note(
         figure,
         f"Blue: ResNets; orange: cross-attentions; empty: gone before. Red, −: leaves after this round; green, +: is "
-        f"copied.\nLatencies are predicted; the target is {target:.3g} ms.{skipped}",
+        f"copied.\nLatencies are predicted; the target is {digits(target)} ms.{skipped}",
     )
     return figure

@@ -11,7 +11,7 @@ import pandas as pd
 from PIL import Image
 
 from nas.reports.facts import found_round, round_rows, score_name
-from nas.reports.style import WIDTH, FigureError, new_figure, note, plain, styled
+from nas.reports.style import WIDTH, FigureError, digits, new_figure, note, plain, styled
 from nas.runs.run import Run
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def pictures(run: Run, /, *, num_prompts: int = NUM_PROMPTS) -> "Figure":
             _show(axes, kept, number=number, prompt=prompt)
     for axes, number in zip(grid[0][1:], shown, strict=True):
         name = _role(number, found)
-        ms = f"\n{rounds[number]['predicted_latency_ms']:.3g} ms" if number in rounds else ""
+        ms = f"\n{digits(rounds[number]['predicted_latency_ms'])} ms" if number in rounds else ""
         axes.set_title(name + ms, fontsize=7, weight="normal", loc="center")
     left_out = f" {len(every) - len(shown)} rounds are left out." if len(every) > len(shown) else ""
     note(figure, f"Milliseconds are predicted. The noise of a prompt is the same in every round.{left_out}")
@@ -89,10 +89,10 @@ def before_after(run: Run, /, *, num_prompts: int = NUM_PAIRS) -> "Figure":
             _show(axes, kept, number=number, prompt=prompt)
         if number in rounds:
             ms, score = (rounds[number][name] for name in ("predicted_latency_ms", run.score))
-            words = f"{_role(number, found)}\n{ms:.3g} ms\n{score_name(run)}\n{score:.3f}"
+            words = f"{_role(number, found)}\n{digits(ms)} ms\n{score_name(run)}\n{score:.3f}"
             row[0].set_ylabel(words, fontsize=7, rotation=0, ha="right", va="center")
     for axes, caption in zip(grid[0], prompts.values(), strict=True):
-        axes.set_title(_wrapped(caption, 20), fontsize=7, weight="normal", loc="center")
+        axes.set_title(_wrapped(caption, max(8, int(16 * side))), fontsize=7, weight="normal", loc="center")
     note(figure, "Same prompt, same noise. Milliseconds are predicted; scores are means over all prompts of the round.")
     return figure
 

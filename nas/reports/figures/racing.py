@@ -43,7 +43,7 @@ def race(run: Run, /) -> "Figure":
         axes.axhline(every, color=INK, linewidth=0.8, linestyle=(0, (4, 2)), alpha=FAINT)
         axes.set_title(_saved(number, raced), fontsize=8, weight="normal")
         tidy(axes, grid="y").set_xticks([])
-        axes.set_xlabel(f"{len(own)} actions")
+        axes.set_xlabel(_counted(len(own), raced.get(number), num_prompts=every))
         axes.set_ylim(0, 1.12 * every)
     for axes in panels[::num_columns]:
         axes.set_ylabel("Prompts")
@@ -53,7 +53,7 @@ def race(run: Run, /) -> "Figure":
     note(
         figure,
         f"Blue: executed, as a removal or a copy. Dashed: all {every} prompts.\nA race stops scoring an action once it "
-        f"has lost.{more}",
+        f"is sure to win or to lose, and scores none that could not be chosen.{more}",
     )
     return figure
 
@@ -64,6 +64,12 @@ def _saved(number: int, raced: Mapping[int, Mapping[str, Any]]) -> str:
         return f"Round {number}"
     share = 1 - event["num_pictures"] / event["num_pictures_exhaustive"]
     return f"Round {number}: {event['num_pictures']:,} pictures, {share:.0%} saved"
+
+
+def _counted(num: int, race: Mapping[str, Any] | None, *, num_prompts: int) -> str:
+    """How many actions were scored, and of how many that the round had where that is more."""
+    there = race["num_pictures_exhaustive"] // num_prompts - 1 if race else num
+    return f"{num} of {there} actions" if there > num else f"{num} action{'s' if num != 1 else ''}"
 
 
 @styled

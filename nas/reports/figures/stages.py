@@ -6,7 +6,7 @@ import pandas as pd
 
 from nas.reports.facts import architectures, base_of, found_round
 from nas.reports.layout import stage_names
-from nas.reports.style import BLUE, FAINT, GREY, INK, ORANGE, new_figure, note, styled, tidy
+from nas.reports.style import BLUE, FAINT, GREY, INK, ORANGE, digits, new_figure, note, styled, tidy
 from nas.runs.run import Run
 from search_spaces.architecture import Architecture
 from search_spaces.blocks import BlockKind
@@ -50,7 +50,7 @@ def stages(run: Run, /) -> "Figure":
     panels, sums = figure.subplots(len(columns), 1, squeeze=False).ravel(), []
     for axes, (column, (label, factor)) in zip(panels, columns.items(), strict=True):
         tables = [_by_stage(frame, column, order) * factor for frame in (before, after)]
-        sums.append(f"{label}: {' to '.join(f'{table.to_numpy().sum():.3g}' for table in tables)} in all.")
+        sums.append(f"{label}: {' to '.join(digits(table.to_numpy().sum()) for table in tables)} in all.")
         _bars(axes, tables, label=label, form="{:.1f}" if column == "ms" else "{:.2f}")
     _legend(panels[0])
     missing = "" if priced else " Milliseconds are missing: the latency source prices whole models only."

@@ -15,6 +15,7 @@ from nas.reports.style import (
     SERIES,
     SERIES_MARKERS,
     FigureError,
+    digits,
     new_figure,
     note,
     plain,
@@ -58,7 +59,7 @@ def tradeoff(run: Run, /) -> "Figure":
     target = start["target_latency_ms"]
     axes.axvline(target, color=RED, linewidth=1, linestyle=(0, (4, 2)), zorder=0)
     axes.annotate(
-        f"target {target:.3g} ms",
+        f"target {digits(target)} ms",
         (target, 0),
         xycoords=("data", "axes fraction"),
         xytext=(4, 3),
@@ -103,7 +104,7 @@ def fronts(*runs: Run) -> "Figure":
         ylabel=f"{score_name(runs[0])}, mean over prompts",
     )
     axes.legend(loc="best")
-    dashed = " Dashed: the targets." if shared else " Devices differ, so that each counts in its own base model's time."
+    dashed = " Dashed: the targets." if shared else "\nDevices differ: each counts in its own base model's time."
     note(figure, f"Lines: rounds that no other round of the run beats in both. Pale: the other rounds.{dashed}")
     return figure
 

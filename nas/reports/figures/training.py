@@ -57,10 +57,9 @@ def training(run: Run, /) -> "Figure":
     axes.set(xlabel="Training step, over all rounds", ylabel="Loss (mean squared error of the noise)")
     if np.isfinite(high) and high > 0:
         axes.set_ylim(0, 1.35 * high)
+    smoothed = losses.groupby(["round", "job"], dropna=False).size().max() >= SMOOTHED
+    line = f"Dots: steps. Line: mean over {WINDOW:.0%} of a round of many steps." if smoothed else "Line: every step."
+    recovery = "Green: recovery, without skipped blocks." if losses["recovering"].any() else ""
     thinned = f" Every {every}th step is a dot." if every > 1 else ""
-    note(
-        figure,
-        "Dots: steps. Line: mean over 5 % of a round of many steps. Dashed: a round begins, with the actions that "
-        f"led to it.\nGreen: recovery, without skipped blocks.{thinned}",
-    )
+    note(figure, f"{line} Dashed: a round begins, with the actions that led to it.\n{recovery}{thinned}".strip())
     return figure

@@ -10,7 +10,7 @@ from nas.runs.bundled.naming import named_run
 from nas.runs.directory import RunDirectory
 from nas.runs.events import STARTS
 from nas.runs.frames.rounds import score_of
-from nas.runs.records.lines import KINDS, Line
+from nas.runs.records.lines import KINDS, Line, Losses
 from nas.runs.records.reading import Records, read_records
 from nas.runs.trace import read_sound_events, seconds_of, time_of
 from nas.scores.store import ScoreStore
@@ -152,6 +152,15 @@ class OpenedRun:
         times = map(time_of, reversed(self.events))
         return next((time for time in times if time is not None), None)
 
+    @property
+    def _trains(self) -> bool:
+        """Whether its settings have it train; True where they do not say."""
+        try:
+            settings = self.config["robust_training"]
+            return any(settings[name] != 0 for name in ("iterations", "recovery_iterations"))
+        except (UserError, OSError, LookupError, TypeError):
+            return True
+
     @cached_property
     def notices(self) -> tuple[str, ...]:
         """What is missing or damaged, a plain sentence each."""
@@ -161,7 +170,8 @@ class OpenedRun:
         elif self.state == "interrupted":
             notices.append("the search was interrupted; its own command continues it")
         for kind in KINDS:
-            notices += self.records(kind).notices
+            if kind is not Losses or self._trains or (self.path / kind.file).exists():
+                notices += self.records(kind).notices
         store = self.own_store()
         if store is None:
             notices.append(

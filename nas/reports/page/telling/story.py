@@ -140,9 +140,21 @@ def _most_important(blocks: Sequence[BlockStory], *, score: ScoreLabel) -> Answe
     return Answer(
         question="Which block matters most?",
         short=top.label,
-        words=f"Without it {interval(first.loss)} {score.words} is lost in round {first.round}. {near}{later} {kept}",
+        words=f"Without it {interval(first.loss)} {score.words} is lost in round {first.round}. {near}{later} {kept}"
+        f"{_at_the_end(top, scored)}",
         block=top.name,
     )
+
+
+def _at_the_end(top: BlockStory, scored: Sequence[BlockStory], /) -> str:
+    """What mattered most when blocks were last scored, where that is another block than at first."""
+    rounds = [block.last.round for block in scored if block.last]
+    left = [(block, block.last.loss) for block in scored if block.last and block.last.round == max(rounds)]
+    block, loss = max(left, key=lambda each: each[1].mean)
+    if block is top or top.first is None or max(rounds) == top.first.round:
+        return ""
+    copied = "; the search copied it" if block.counts and block.counts[-1] > block.num_base else ""
+    return f" Of what was left in round {max(rounds)}, {block.label} mattered most: {interval(loss)}{copied}."
 
 
 def _first_gone(
@@ -156,8 +168,9 @@ def _first_gone(
     if first.loss is not None:
         rank = next((each.rank for each in rivals if each.action == first.action), None)
         place = "the cheapest" if rank == 1 else f"number {rank}" if rank else "one"
+        gained = " (a minus is a gain)" if first.loss.mean < 0 else ""
         why = (
-            f"Its removal cost {interval(first.loss, signed=True)} {score.words} and saves "
+            f"Its removal cost {interval(first.loss, signed=True)} {score.words}{gained} and saves "
             f"{milliseconds(first.saved_ms)}: {place} of {len(rivals)} scored actions by {score.words} lost per "
             "millisecond saved."
         )

@@ -20,7 +20,7 @@ from nas.reports.facts import actions_of, scaled
 from nas.reports.figures import FIGURES, draw
 from nas.reports.figures.importance import importance_rows
 from nas.reports.figures.tradeoff import undominated
-from nas.reports.style import MAX_HEIGHT, PALE, FigureError
+from nas.reports.style import MAX_HEIGHT, PALE, FigureError, digits
 from nas.reports.writing import Ground, picture_of, svg_of, title_of, write_figure
 from nas.runs.run import open_run
 from tests.nas.reports.stories import CAPTIONS, NUM_ACTIONS, PROMPTS, TARGET_MS, keep_scores, story, written
@@ -149,6 +149,23 @@ def test_a_race_has_a_bar_an_action(folder: Path, drawn: Callable[[str], Any]) -
     assert sum(map(sum, bars)) == run.evaluations()["num_prompts"].sum()
 
 
+def test_a_race_says_how_many_of_the_actions_it_scored(folder: Path, tmp_path: Path) -> None:
+    two_more = {"num_pictures_exhaustive": len(PROMPTS) * (1 + NUM_ACTIONS + 2)}
+    events = [each | two_more if each["event"] == "race" and each["round"] == 0 else each for each in EVENTS]
+    names = [axes.get_xlabel() for axes in draw("race", [open_run(written(tmp_path / "raced", events))]).axes]
+    assert names[:2] == ["6 of 8 actions", "6 actions"]
+
+
+@pytest.mark.parametrize(("value", "shown"), [(33.0, "33.0"), (2.3, "2.30"), (0.05, "0.05"), (1234.4, "1234")])
+def test_a_number_keeps_its_zeros(value: float, shown: str) -> None:
+    assert digits(value) == shown
+
+
+def test_training_explains_dots_and_recovery_where_there_are_some(drawn: Callable[[str], Any]) -> None:
+    (told,) = [text for text in words(drawn("training")) if "Dashed" in text]
+    assert told.startswith("Line: every step."), "of few steps there is no mean"
+
+
 def test_decisions_are_those_that_were_taken_in_their_order(folder: Path, drawn: Callable[[str], Any]) -> None:
     run = open_run(folder)
     taken = run.decisions()
@@ -238,6 +255,14 @@ def test_ink_takes_the_colour_of_the_ground_and_comes_back(drawn: Callable[[str]
     assert "#1b1b1f" not in dark
     assert "#e8e8ea" in dark
     assert svg_of(figure, name="u") == svg, "as it was before"
+
+
+def test_an_svg_leaves_the_figure_as_it_was(drawn: Callable[[str], Any]) -> None:
+    figure = drawn("race")
+    before = figure.get_layout_engine(), figure.canvas, figure.get_dpi()
+    assert before[0] is not None
+    svg_of(figure, name="r")
+    assert (figure.get_layout_engine(), figure.canvas, figure.get_dpi()) == before
 
 
 def test_ids_of_two_figures_on_one_page_differ(drawn: Callable[[str], Any]) -> None:

@@ -12,6 +12,7 @@ from nas.cli.app import app
 from nas.reports.layout import lay_out
 from nas.reports.page import watched_report, write_report
 from nas.reports.page.data import report_data
+from nas.reports.page.drawings import figures_of
 from nas.reports.page.facts import base_of
 from nas.reports.page.reading import read_source
 from nas.reports.page.render import render
@@ -47,6 +48,27 @@ def page_of(run: Path, /) -> str:
     source = read_source(open_run(run))
     base = base_of(source)
     return render(report_data(source), layout=None if base is None else lay_out(base))
+
+
+def test_numbers_in_a_figure_of_the_page_keep_the_digits_that_the_figure_has(made: MadeRun) -> None:
+    (figure,), notices = figures_of(open_run(made.path), names=["evolution"])
+    assert not notices
+    told = re.findall(r"ms, CLIP score ([\d.]+)<", figure.svg)
+    assert told == [f"{score:.3f}" for score in open_run(made.path).rounds()["clip"]]
+    places = re.findall(r'transform="translate\(([\d.]+) ', figure.svg)
+    assert places
+    assert all(len(place.partition(".")[2]) <= 2 for place in places), "what is finer than a screen only makes it long"
+
+
+@pytest.mark.parametrize(("iterations", "is_told"), [(0, False), (20, True)])
+def test_losses_are_missed_of_a_run_that_trains_and_of_no_other(
+    iterations: int, is_told: bool, copied: MadeRun
+) -> None:
+    with (copied.path / "config.yaml").open("a", encoding="utf-8") as file:
+        file.write(f"robust_training: {{iterations: {iterations}, recovery_iterations: 0}}\n")
+    notices = open_run(copied.path).notices
+    assert any("no training.jsonl" in notice for notice in notices) is is_told
+    assert any("no timings.jsonl" in notice for notice in notices), "every search writes them"
 
 
 def test_a_finished_run_tells_all(made: MadeRun) -> None:

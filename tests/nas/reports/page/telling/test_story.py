@@ -108,5 +108,21 @@ def test_readers_questions_are_answered_from_the_run() -> None:
     assert "(remove Up-1 ResNet 1) with probability 97\xa0%" in sure.words
 
 
+def test_a_block_that_came_to_matter_more_is_named_beside_the_one_that_did_at_first() -> None:
+    first, late = block("resnet[mid,0]", "Mid ResNet 1", 0.050), block("resnet[mid,1]", "Mid ResNet 2", 0.010, count=2)
+    first, late = (
+        replace(story, scored=(*story.scored, replace(scored(f"-{story.name}", mean, half=0.001), round=4)))
+        for story, mean in ((first, 0.020), (late, 0.100))
+    )
+    most, *_ = answers(numbers=NUMBERS, blocks=(first, late), decisions=(), evaluations=(), rounds=(), score=CLIP)
+    assert most.short == "Mid ResNet 1"
+    assert "In round 4, which scored it last, it is 0.0200" in most.words
+    told = "Of what was left in round 4, Mid ResNet 2 mattered most: 0.1000 [0.0990, 0.1010]; the search copied it."
+    assert most.words.endswith(told)
+    steady = replace(late, scored=late.scored[:1])
+    most, *_ = answers(numbers=NUMBERS, blocks=(first, steady), decisions=(), evaluations=(), rounds=(), score=CLIP)
+    assert "Of what was left" not in most.words, "it is the same block"
+
+
 def test_what_the_run_does_not_know_is_not_answered() -> None:
     assert answers(numbers=Numbers(), blocks=(), decisions=(), evaluations=(), rounds=(), score=CLIP) == ()
