@@ -74,12 +74,24 @@ class FigureError(UserError):
 
 
 def styled(draw: "Callable[P, Figure]", /) -> "Callable[P, Figure]":
-    """A function that draws, in this style; matplotlib's settings are as before when it returns."""
+    """A function that draws, in this style; matplotlib's settings are as before when it returns.
+
+    Numbers that no axis can hold, as of a side file that somebody edited, are a `FigureError`.
+    """
 
     @wraps(draw)
     def drawn(*args: P.args, **kwargs: P.kwargs) -> "Figure":
-        with settings():
-            return draw(*args, **kwargs)
+        import numpy as np
+
+        try:
+            with settings(), np.errstate(over="ignore", invalid="ignore"):
+                return draw(*args, **kwargs)
+        except ValueError as error:
+            if "Axis limits cannot be NaN or Inf" not in str(error):
+                raise
+            raise FigureError(
+                "the run holds numbers that are too large to be drawn; `nas frames` shows them"
+            ) from error
 
     return drawn
 

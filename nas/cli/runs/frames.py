@@ -26,7 +26,8 @@ def frames(
     """Everything a run holds as tables, or in the formats of others' tools.
 
     csv and parquet: rounds, decisions, evaluations, races, blocks, scores, training, timings, exports, pictures; their
-    columns stand in docs/traces.md. tensorboard, mlflow and optuna are extras of the same names. Nothing goes over a
+    columns stand in docs/traces.md. CSV holds texts as they are: to a spreadsheet, which takes what begins with = + - @
+    for a formula, import them as text. tensorboard, mlflow and optuna are extras of the same names. Nothing goes over a
     network.
 
     Example: nas frames runs/demo --out frames --format parquet

@@ -1,6 +1,7 @@
 """Figures of made-up searches: what they show follows the events, at any moment of a search, and obeys no caption."""
 
 import re
+import shutil
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -22,6 +23,7 @@ from nas.reports.figures.importance import importance_rows
 from nas.reports.figures.tradeoff import undominated
 from nas.reports.style import MAX_HEIGHT, PALE, FigureError, digits
 from nas.reports.writing import Ground, picture_of, svg_of, title_of, write_figure
+from nas.runs.bundled.naming import BUNDLED_RUNS
 from nas.runs.run import open_run
 from tests.nas.reports.stories import CAPTIONS, NUM_ACTIONS, PROMPTS, TARGET_MS, keep_scores, story, written
 
@@ -281,3 +283,11 @@ def test_ids_of_two_figures_on_one_page_differ(drawn: Callable[[str], Any]) -> N
 def test_the_same_figure_makes_the_same_file(form: str, folder: Path) -> None:
     one, other = (picture_of(draw("fronts", [open_run(folder)]), form=form) for _ in range(2))
     assert one == other
+
+
+def test_numbers_that_no_axis_holds_are_said(tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(BUNDLED_RUNS["sample"], tmp_path / "run"))
+    lines = (copy / "breakdown.jsonl").read_text(encoding="utf-8")
+    (copy / "breakdown.jsonl").write_text(re.sub(r'"ms": [\d.e-]+', '"ms": 1e308', lines), encoding="utf-8")
+    with pytest.raises(FigureError, match="numbers that are too large to be drawn"):
+        FIGURES["stages"].draw(open_run(copy))
