@@ -15,7 +15,9 @@ from typing import Final
 
 ROOT: Final = Path(__file__).parents[1]
 PAGES: Final = sorted({*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "notebooks").glob("*.md")})
-RUN: Final = ("bash", "console", "python", "pycon")  # whatever else a fence holds is no example
+RUN: Final = ("bash", "console", "python", "pycon")
+SHOWN: Final = ("json", "text", "toml", "yaml")  # what is no example; a word of neither would be run by nobody
+HIDDEN: Final = re.compile(r"^(?: +`{3,}| *~{3,})", re.MULTILINE)  # fences that `examples` does not see
 _FENCE: Final = re.compile(
     r"^(?:<!-- (?P<mark>[^\n]*?) -->\n+)?^(?P<ticks>`{3,})(?P<language>[^\n]*)\n(?P<text>.*?)^(?P=ticks)$",
     re.MULTILINE | re.DOTALL,

@@ -1,6 +1,5 @@
 """`nas status`: how far a run is, what every round cost, which is the result, and how sure each decision was."""
 
-import json
 import time
 from math import isnan
 from pathlib import Path
@@ -15,6 +14,7 @@ from rich.text import Text
 from nas.cli.screen.console import Group, RenderableType, Screen, in_one_line, say, styled
 from nas.cli.screen.errors import user_errors
 from nas.cli.screen.formats import TableFormat, score_label
+from nas.cli.screen.json_text import json_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,7 +44,7 @@ def status(
 
     opened = open_run(run)
     if format is TableFormat.JSON:
-        say(json.dumps(_summary(opened), indent=2))
+        say(json_text(_summary(opened)))
     elif format is TableFormat.CSV:
         say(opened.rounds().to_csv(index=False).rstrip())
     elif not watch:
@@ -72,8 +72,8 @@ def _summary(run: "Run") -> dict[str, Any]:
         "num_events": len(run.events),
         "hours": run.hours,
         "last_time": run.last_time,
-        "rounds": json.loads(run.rounds().to_json(orient="records")),
-        "decisions": json.loads(run.decisions().to_json(orient="records")),
+        "rounds": run.rounds().to_dict(orient="records"),
+        "decisions": run.decisions().to_dict(orient="records"),
         "notices": list(run.notices),
     }
 

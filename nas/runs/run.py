@@ -156,7 +156,7 @@ class Runs(Frames):
             frames.append(frame)
         filled = [frame for frame in frames if not frame.empty]
         if not frames:
-            return pd.DataFrame(columns=["run"])
+            return pd.DataFrame({"run": pd.Series(dtype="str")})
         return pd.concat(filled, ignore_index=True) if filled else frames[0]
 
 

@@ -9,6 +9,7 @@ import json
 import reprlib
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
+from math import isfinite
 from os import PathLike
 from pathlib import Path
 from typing import Any, Final
@@ -20,6 +21,7 @@ from search_spaces.files.strict_json import JsonError
 from search_spaces.files.user_error import UserError
 
 RUNTIME: Final = "runtime"
+_LAST_TIME: Final = 253_370_764_800  # the year 9999, where calendars of computers end
 
 
 class TraceWarning(UserWarning):
@@ -166,6 +168,28 @@ def read_sound_events(path: Path, /) -> tuple[list[dict[str, Any]], list[str]]:
 def recorded_digests(events: Iterable[Mapping[str, Any]], /) -> list[Mapping[str, str]]:
     """Digests of what a search was made of: those of its start, then those of each extension."""
     return [digests for event in events if isinstance(digests := event.get("digests"), Mapping)]
+
+
+def seconds_of(event: Mapping[str, Any], /) -> float:
+    """Seconds of work that an event's clock says; 0 where it says none."""
+    seconds = event.get(RUNTIME, {}).get("seconds")
+    return float(seconds) if _is_number(seconds) and seconds > 0 else 0.0
+
+
+def time_of(event: Mapping[str, Any], /) -> float | None:
+    """Unix seconds at which an event was written; None where nothing says it, or no calendar has such a day."""
+    time = event.get(RUNTIME, {}).get("time")
+    return float(time) if _is_number(time) and 0 <= time < _LAST_TIME else None
+
+
+def losses_of(event: Mapping[str, Any], /) -> list[float]:
+    """Losses of a training by its steps, where a trace of an older version holds them."""
+    losses = event.get(RUNTIME, {}).get("losses")
+    return [float(loss) for loss in losses] if isinstance(losses, list) and all(map(_is_number, losses)) else []
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and isfinite(value)
 
 
 def _events(path: Path) -> list[dict[str, Any]]:

@@ -74,12 +74,16 @@ def chance_above(differences: Sequence[float], /) -> float:
         differences: Per prompt, such as what one action loses less than another.
 
     Returns:
-        In [0, 1]; NaN for fewer than two values. Values that are all alike leave no doubt: 0, 0.5 or 1.
+        In [0, 1]; NaN for fewer than two values, and for values that are not finite or overflow. Values that are all
+        alike leave no doubt: 0, 0.5 or 1.
     """
     if len(differences) < 2:
         return float("nan")
     array = np.asarray(differences, dtype=np.float64)
-    mean, error = float(array.mean()), float(array.std(ddof=1) / np.sqrt(len(array)))
+    with np.errstate(all="ignore"):
+        mean, error = float(array.mean()), float(array.std(ddof=1) / np.sqrt(len(array)))
+    if not np.isfinite((mean, error)).all():
+        return float("nan")
     if error == 0:
         return 0.5 + 0.5 * float(np.sign(mean))
     return float(special.stdtr(len(array) - 1, mean / error))

@@ -13,6 +13,7 @@ that was damaged nevertheless is set aside with a warning and made again.
 import io
 import json
 import math
+import reprlib
 import warnings
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass
@@ -49,6 +50,12 @@ _KEY_COLUMNS: Final = {
     "caption": pa.string(),
     "noise_seed": pa.int64(),
 }
+
+
+# Names of columns beside a score's own, here and in the frames of a run (`d_latency_ms` of a score `latency_ms`).
+RESERVED: Final = frozenset(_KEY_COLUMNS) | {
+    "round", "predicted_latency_ms", "num_prompts", "num_params", "actions", "latency_ms",
+}  # fmt: skip
 
 
 class ScoreStoreError(UserError):
@@ -236,10 +243,7 @@ class ScoreStore:
         Warns:
             ScoreStoreWarning: A damaged file was left out.
         """
-        known = _columns(score).names
-        names = known if columns is None else list(columns)
-        if strangers := [name for name in names if name not in known]:
-            raise ScoreStoreError(f"scores have the columns {', '.join(known)}, but got {', '.join(strangers)}")
+        names = _names(score, columns)
         damaged: list[str] = []
         files = stored_files(
             self._folder,
@@ -284,9 +288,13 @@ class ScoreStore:
         return []
 
     @staticmethod
-    def empty_frame(*, score: str = CLIP_COLUMN) -> pd.DataFrame:
-        """The frame of a store that holds nothing of a score yet."""
-        frame: pd.DataFrame = _columns(score).empty_table().to_pandas()
+    def empty_frame(*, score: str = CLIP_COLUMN, columns: Sequence[str] | None = None) -> pd.DataFrame:
+        """The frame of a store that holds nothing of a score yet.
+
+        Raises:
+            ScoreStoreError: There is no such column.
+        """
+        frame: pd.DataFrame = _columns(score).empty_table().select(_names(score, columns)).to_pandas()
         return frame
 
     def _path(self, key: ScoreKey, kind: str) -> Path:
@@ -312,14 +320,27 @@ class ScoreStore:
             return None
 
 
+def name_flaw(score: str, /) -> str:
+    """What is wrong with the name of a score, which names a column; "" where nothing is."""
+    if score.isidentifier() and score not in RESERVED:
+        return ""
+    return f"must be an identifier and none of {', '.join(sorted(RESERVED))}, but is {reprlib.repr(score)}"
+
+
 def _columns(score: str) -> pa.Schema:
     """The columns of a file of some score."""
-    if not score.isidentifier() or score in _KEY_COLUMNS:
-        raise ScoreStoreError(
-            f"the name of a score must be an identifier and none of {', '.join(_KEY_COLUMNS)}, but got {score!r}; "
-            "rename the score"
-        )
+    if wrong := name_flaw(score):
+        raise ScoreStoreError(f"the name of a score {wrong}; rename the score")
     return pa.schema(_KEY_COLUMNS | {score: pa.float64()})
+
+
+def _names(score: str, columns: Sequence[str] | None) -> list[str]:
+    """The columns that are asked for; None = all."""
+    known = _columns(score).names
+    names = known if columns is None else list(columns)
+    if strangers := [name for name in names if name not in known]:
+        raise ScoreStoreError(f"scores have the columns {', '.join(known)}, but got {', '.join(strangers)}")
+    return names
 
 
 def _several(wanted: str | Collection[str]) -> Collection[str] | None:

@@ -23,7 +23,8 @@ from nas.runs.bundled.naming import BUNDLED_RUNS
 from search_spaces.known.architectures import SD15_CONFIG
 from search_spaces.shapes import PIPELINE_DIR
 from search_spaces.shapes.__main__ import write_pictures
-from tests.examples import ROOT, examples
+from tests.examples import HIDDEN, ROOT, RUN, SHOWN, examples
+from tests.examples import PAGES as FILES
 
 EXAMPLES: Final = [example for example in examples() if example.is_example]
 UNMARKED: Final = [example for example in EXAMPLES if example.mark is None and example.page != "docs/api.md"]
@@ -51,7 +52,9 @@ def test_there_are_examples() -> None:
 
 
 def test_fences_say_what_they_hold() -> None:
-    assert [str(example) for example in examples() if not example.language] == []
+    strange = [each for each in examples() if each.language not in (*RUN, *SHOWN) and not each.language.startswith("{")]
+    assert [f"{each}: {each.language}" for each in strange] == [], f"say one of {', '.join((*RUN, *SHOWN))}"
+    assert [page.name for page in FILES if HIDDEN.search(page.read_text(encoding="utf-8"))] == []
 
 
 def test_marks_name_a_test_or_a_reason() -> None:

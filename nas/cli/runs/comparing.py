@@ -1,6 +1,5 @@
 """`nas compare`: several runs side by side."""
 
-import json
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,6 +11,7 @@ from rich.table import Table
 from nas.cli.screen.console import Screen, in_one_line, say
 from nas.cli.screen.errors import user_errors
 from nas.cli.screen.formats import TableFormat
+from nas.cli.screen.json_text import json_text
 
 if TYPE_CHECKING:
     from nas.reports.comparison import RunComparison
@@ -37,7 +37,7 @@ def compare(
 
     found = put_side_by_side(open_runs(runs), now=time.time())
     if format is TableFormat.JSON:
-        say(json.dumps(found.to_dict(), indent=2, default=str))
+        say(json_text(found.to_dict()))
     elif format is TableFormat.CSV:
         say(found.frame().to_csv(index=False).rstrip())
     else:

@@ -1,12 +1,11 @@
 """`nas runs`: the runs in a folder, how far each is and what it reached."""
 
-import json
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
 from math import isfinite
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.box import SIMPLE_HEAD
@@ -15,6 +14,7 @@ from rich.table import Table
 from nas.cli.screen.console import Screen, in_one_line, say, styled
 from nas.cli.screen.errors import user_errors
 from nas.cli.screen.formats import TableFormat, duration
+from nas.cli.screen.json_text import json_text
 from search_spaces.files.user_error import UserError
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def runs(
     if not rows and not damaged:
         raise UserError(f"there is no run in {folder}; `nas search` makes them, by default in runs/")
     if format is TableFormat.JSON:
-        say(json.dumps([plain(row) for row in rows], indent=2))
+        say(json_text([asdict(row) for row in rows]))
     elif format is TableFormat.CSV:
         import pandas as pd
 
@@ -77,13 +77,6 @@ def _below(folder: Path, depth: int) -> Iterator[Path]:
         for path in sorted(folder.iterdir()):
             if path.is_dir() and not path.name.startswith("."):
                 yield from _below(path, depth - 1)
-
-
-def plain(row: "RunSummary", /) -> dict[str, Any]:
-    """A row for JSON."""
-    return {
-        key: None if isinstance(value, float) and not isfinite(value) else value for key, value in asdict(row).items()
-    }
 
 
 def _table(rows: "list[RunSummary]") -> Table:

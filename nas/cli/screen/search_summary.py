@@ -2,6 +2,7 @@
 
 from math import isfinite
 from pathlib import Path
+from shlex import quote
 
 from rich.table import Table
 
@@ -44,7 +45,8 @@ def conclude(screen: Screen, experiment: Experiment, found: FoundArchitecture, o
     )
     reached = "target met" if found.target_met else f"TARGET OF {found.target_latency_ms:.3f} ms NOT MET"
     screen.sentence(f"{reached}, search {found.stop}; spec in {out / 'architecture.json'}")
-    screen.sentence(f"next: nas report {out} tells it as a page, nas export {out} writes the model")
+    place = quote(str(out))
+    screen.sentence(f"next: nas report {place} tells it as a page, nas export {place} writes the model")
 
 
 def score_lines(found: FoundArchitecture, comparison: Comparison, /, *, score: str) -> list[str]:

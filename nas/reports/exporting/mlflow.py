@@ -4,6 +4,7 @@ Nothing goes over a network: the store is an SQLite file in the folder, whatever
 """
 
 import logging
+import re
 from collections.abc import Iterator, Mapping
 from math import isfinite
 from pathlib import Path
@@ -15,6 +16,7 @@ from search_spaces.files.durable.writing import storage_errors
 
 EXPERIMENT: Final = "snapfusion-nas"
 _MOST: Final = 500  # characters that MLflow takes of a parameter's value
+_MOST_OF_NAME: Final = 250
 _BATCH: Final = 1000  # metrics that it takes at once
 
 
@@ -44,7 +46,7 @@ def write_mlflow(run: Run, out: Path, /) -> Iterator[tuple[Path, str]]:
         made = client.create_run(experiment, run_name=run.path.name, tags={"state": run.state, "score": run.score})
         run_id = made.info.run_id
         metrics = [Metric(name, value, time, step) for name, value, time, step in _metrics(run)]
-        params = [Param(name, str(value)[:_MOST]) for name, value in _flat(run.config)]
+        params = [Param(_speakable(name), str(value)[:_MOST]) for name, value in _flat(run.config)]
         for at in range(0, max(len(metrics), len(params)), _BATCH):
             client.log_batch(run_id, metrics=metrics[at : at + _BATCH], params=params[at : at + 100] if not at else ())
         for at in range(100, len(params), 100):
@@ -66,6 +68,11 @@ def _metrics(run: Run) -> Iterator[tuple[str, float, int, int]]:
         yield from ((name, float(row[name]), time, int(row["round"])) for name in names if isfinite(row[name]))
     for row in run.training().to_dict(orient="records"):
         yield "training_loss", float(row["loss"]), time, int(row["global_step"])
+
+
+def _speakable(name: str) -> str:
+    """A name of which MLflow takes every character, and no more of them than it takes."""
+    return re.sub(r"[^\w./: -]", "_", name, flags=re.ASCII)[:_MOST_OF_NAME] or "_"
 
 
 def _flat(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -4,7 +4,7 @@ The parameters of a trial are the blocks that each position has; a copy is one m
 """
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from math import isfinite
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Any
 
 from latency.exporters.extras import load_extra
 from nas.runs.run import Run
+from nas.runs.trace import time_of
 from search_spaces.actions import parse_action
 from search_spaces.architecture import Architecture
 from search_spaces.files.durable.writing import storage_errors
@@ -60,7 +61,7 @@ def _trials(run: Run, optuna: Any) -> Iterator[Any]:
         number = event["round"]
         try:
             if event["action"] is None:
-                architecture = Architecture.from_dict({"schema_version": 1, "stages": event["stages"]})
+                architecture = _own_architecture(event)
                 architectures[number], latencies[number] = architecture, event["predicted_latency_ms"]
                 ms = latencies[number]
             else:
@@ -68,7 +69,8 @@ def _trials(run: Run, optuna: Any) -> Iterator[Any]:
                 ms = latencies[number] - event["d_latency_ms"]
         except (KeyError, UserError):  # of another family, or its round is damaged
             continue
-        time = event.get("runtime", {}).get("time")
+        if not (isfinite(ms) and isfinite(event["clip"]["mean"])):  # which Optuna takes for a failed trial
+            continue
         params = counts(architecture)
         trial = optuna.trial.create_trial(
             params=params,
@@ -80,7 +82,7 @@ def _trials(run: Run, optuna: Any) -> Iterator[Any]:
             user_attrs={"round": number, "action": event["action"] or "", "arch_id": event["arch_id"]}
             | {"num_prompts": event["clip"]["num_prompts"]},
         )
-        if isinstance(time, (int, float)) and isfinite(time):
+        if (time := time_of(event)) is not None:
             trial.datetime_start = trial.datetime_complete = datetime.fromtimestamp(time)
         yield trial
 
@@ -98,11 +100,21 @@ def counts(architecture: Architecture, /) -> dict[str, int]:
 def _most(run: Run) -> Mapping[str, int]:
     """The most blocks that any round's architecture has at each position."""
     most: dict[str, int] = {}
-    rounds: Sequence[Mapping[str, Any]] = [e for e in run.events if e["event"] == "evaluation" and e.get("stages")]
-    for event in rounds:
-        for stage in event["stages"]:
-            for position in stage["positions"]:
-                for kind, key in (("resnet", "resnets"), ("cross_attention", "cross_attentions")):
-                    name = f"{kind}[{stage['place']},{position['source']}]"
-                    most[name] = max(most.get(name, 1), position[key])
+    for event in run.events:
+        if event["event"] == "evaluation" and event["action"] is None:
+            try:
+                architecture = _own_architecture(event)
+            except UserError:  # of another family
+                continue
+            for name, num in counts(architecture).items():
+                most[name] = max(most.get(name, 1), num)
     return most
+
+
+def _own_architecture(event: Mapping[str, Any], /) -> Architecture:
+    """The architecture of a round.
+
+    Raises:
+        ArchitectureError: It is no UNet's, or damaged.
+    """
+    return Architecture.from_dict({"schema_version": 1, "stages": event.get("stages")})

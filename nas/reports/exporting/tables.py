@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pandas as pd
 from nas.runs.frames.methods import FRAMES
 from nas.runs.run import Run
 from search_spaces.files.durable.writing import whole
+from search_spaces.files.replacing import check_replaceable
 from search_spaces.files.user_error import UserError
 
 
@@ -25,6 +27,7 @@ def write_tables(run: Run, out: Path, /, *, suffix: str) -> Iterator[tuple[Path,
         Each file and how many rows it has.
 
     Raises:
+        PlaceError: Something else than such a table stands there; it was not touched.
         StorageError: The disk refuses.
     """
     for name in FRAMES:
@@ -36,9 +39,17 @@ def write_tables(run: Run, out: Path, /, *, suffix: str) -> Iterator[tuple[Path,
         path = out / f"{name}.{suffix}"
         if suffix == "csv" and name == "pictures":
             frame = _with_files(frame, out / "pictures")
+        check_replaceable(path, partial(_is_table, first=frame.columns[0]), kind=f"the table of {name}")
         with whole(path) as part:
             part.write_bytes(_bytes(frame, suffix))
         yield path, f"{len(frame):,} rows"
+
+
+def _is_table(path: Path, *, first: str) -> bool:
+    """Whether a file begins as a table with this first column does, whose other columns an older version may lack."""
+    with path.open("rb") as file:
+        head = file.read(len(first) + 1)
+    return head.startswith(b"PAR1") if path.suffix == ".parquet" else head == f"{first},".encode()
 
 
 def _bytes(frame: pd.DataFrame, suffix: str) -> bytes:

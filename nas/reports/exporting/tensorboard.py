@@ -10,6 +10,7 @@ from PIL import Image
 
 from latency.exporters.extras import load_extra
 from nas.runs.run import Run
+from nas.runs.trace import time_of
 from search_spaces.files.durable.writing import storage_errors
 
 NUM_PICTURES: Final = 8  # of a round
@@ -41,9 +42,8 @@ def _times(run: Run) -> dict[int, float]:
     """Unix seconds at which each round was decided, or last heard of."""
     times: dict[int, float] = {}
     for event in run.events:
-        time = event.get("runtime", {}).get("time")
-        if isinstance(time, (int, float)) and isinstance(event.get("round"), int):
-            times[event["round"]] = float(time)
+        if (time := time_of(event)) is not None and isinstance(event.get("round"), int):
+            times[event["round"]] = time
     return times
 
 
@@ -65,8 +65,11 @@ def _values(run: Run, times: dict[int, float], kinds: Any) -> Iterator[tuple[int
         )
     own = run.pictures(actions=[None])
     for row in own[own.groupby("round").cumcount() < NUM_PICTURES].to_dict(orient="records"):
-        with Image.open(BytesIO(row["png"])) as picture:
-            width, height = picture.size
+        try:
+            with Image.open(BytesIO(row["png"]), formats=["PNG"]) as picture:
+                width, height = picture.size
+        except (OSError, SyntaxError):  # a damaged picture is left out, as Pillow says it
+            continue
         image = kinds.Image(height=height, width=width, colorspace=3, encoded_image_string=row["png"])
         tag = f"pictures/{row['prompt_id']} {row['caption']}"
         yield row["round"], times.get(row["round"], last), kinds.Value(tag=tag, image=image)

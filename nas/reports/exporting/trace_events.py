@@ -6,27 +6,38 @@ A row per worker; a scoring task is a slice that is named by its action, a train
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pandas as pd
 
 from nas.runs.run import Run
 from search_spaces.files.durable.writing import write_text
+from search_spaces.files.replacing import check_replaceable
+
+_HEAD: Final = b'{"traceEvents": '
 
 
 def write_trace_events(run: Run, out: Path, /) -> Iterator[tuple[Path, str]]:
     """Write `timeline.json`.
 
     Raises:
+        PlaceError: Something that is no timeline stands there; it was not touched.
         StorageError: The disk refuses.
     """
     events = trace_events(run.timings(), name=run.path.name)
     path = out / "timeline.json"
+    check_replaceable(path, _is_timeline, kind="a timeline")
     write_text(path, json.dumps({"traceEvents": events, "displayTimeUnit": "ms"}) + "\n")
     yield (
         path,
         f"{sum(event['ph'] == 'X' for event in events):,} slices; open it at ui.perfetto.dev or chrome://tracing",
     )
+
+
+def _is_timeline(path: Path) -> bool:
+    """Whether a file begins as a timeline does."""
+    with path.open("rb") as file:
+        return file.read(len(_HEAD)) == _HEAD
 
 
 def trace_events(timings: pd.DataFrame, /, *, name: str) -> list[dict[str, Any]]:

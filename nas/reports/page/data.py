@@ -7,7 +7,7 @@ from typing import Any
 from nas.reports.page.facts import blocks_of, decisions_of, evaluations_of, rounds_of, spent_by
 from nas.reports.page.pictures import Album
 from nas.reports.page.reading import Source
-from nas.reports.page.telling.next_steps import next_steps
+from nas.reports.page.telling.next_steps import next_steps, search_command
 from nas.reports.page.telling.story import answers, headline, standfirst
 from nas.reports.page.values import (
     BlockStory,
@@ -21,6 +21,7 @@ from nas.reports.page.values import (
     Shown,
 )
 from nas.reports.page.words import counted, day, sentence
+from nas.runs.trace import time_of
 
 
 def report_data(source: Source, /, *, figures: Sequence[Figure] = (), notices: Sequence[str] = ()) -> ReportData:
@@ -52,7 +53,7 @@ def report_data(source: Source, /, *, figures: Sequence[Figure] = (), notices: S
         title=source.path.resolve().name,
         state=source.state,
         stop=stop,
-        ended=day(last.get("runtime", {}).get("time")),
+        ended=day(time_of(last)),
         score=source.score,
         headline=headline(numbers, state=source.state, score=source.score),
         standfirst=standfirst(numbers, state=source.state, score=source.score, num_rounds=len(rounds)),
@@ -180,7 +181,7 @@ def _provenance(source: Source) -> Provenance:
     libraries = environment.get("libraries") or {}
     digests = spec.get("digests") or started.get("digests") or {}
     return Provenance(
-        command=f"nas search {source.path}/config.yaml --out {source.path}-again",
+        command=search_command(str(source.path), out=f"{source.path}-again"),
         path=str(source.path),
         rows=tuple((key, _plain(value)) for key, value in rows.items() if value not in (None, "")),
         digests=tuple((str(key), str(value)) for key, value in digests.items()),

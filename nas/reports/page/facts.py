@@ -10,6 +10,7 @@ from nas.reports.layout import lay_out
 from nas.reports.page.pictures import Album
 from nas.reports.page.reading import Event, Source
 from nas.reports.page.values import BlockStory, Decision, Estimate, RoundView, Scored, Spent
+from nas.runs.trace import seconds_of
 from search_spaces.actions import GENES, Action, Sign, parse_action
 from search_spaces.architecture import Architecture, ArchitectureError
 
@@ -149,7 +150,7 @@ def spent_by(events: Iterable[Event], /) -> Spent:
     steps, seconds = 0, 0.0
     seen: set[tuple[int, str]] = set()
     for event in events:
-        seconds += float(event.get("runtime", {}).get("seconds") or 0.0)
+        seconds += seconds_of(event)
         if event["event"] == "trained":
             steps += event["iterations"]
         elif event["event"] == "race":

@@ -155,7 +155,7 @@ def _measured(run: Run) -> Measured | None:
             return Measured(
                 form=str(row["form"]),
                 latency_ms=float(row["measured_latency_ms"]),
-                base_latency_ms=float(base) if isinstance(base, (int, float)) else None,
+                base_latency_ms=float(base) if isinstance(base, (int, float)) and base > 0 else None,
             )
     return None
 
@@ -166,12 +166,12 @@ def _loss(
     """What the result, or as yet the last round, lost to the start, prompt by prompt."""
     trained = [event for event in events if event["event"] == "trained"]
     own = [event for event in events if event["event"] == "evaluation" and event["action"] is None]
-    if not trained or not own or any("job" in event for event in trained):
+    if not trained or not own or any("job" in event for event in trained) or not any("digests" in e for e in events):
         return None
     ended = next((event for event in reversed(events) if event["event"] == "search_finished"), own[-1])
     last = next((e for e in reversed(own) if (e["round"], e["arch_id"]) == (ended["round"], ended["arch_id"])), None)
     weights = {event["round"]: event["weights_digest"] for event in trained}
-    if last is None or last is own[0]:
+    if last is None or last is own[0] or last["round"] not in weights:
         return None
     return compared(
         events,

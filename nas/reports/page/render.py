@@ -22,6 +22,7 @@ from nas.reports.page.drawn import axis_of, block_labels, fate, script_data
 from nas.reports.page.tables import tables_of
 from nas.reports.page.values import ReportData
 
+MARK: Final = '<meta name="generator" content="snapfusion-nas report">'  # by which a report knows its own kind
 _FILTERS: Final[dict[str, Callable[..., Any]]] = {
     "chance": words.chance,
     "digits": lambda value, digits, signed=False: words.number(value, digits=digits, signed=signed),
@@ -67,6 +68,7 @@ def render(
     environment.filters["action"] = partial(_action, names=names)
     return environment.get_template("report.html.j2").render(
         data=data,
+        mark=MARK,
         layout=layout if labels else None,
         css=_text("report.css"),
         script=script,

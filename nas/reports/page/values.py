@@ -120,8 +120,8 @@ class Numbers:
 
     @property
     def saved(self) -> float | None:
-        """Share of the base's predicted milliseconds that is saved."""
-        if self.base_latency_ms is None or self.latency_ms is None:
+        """Share of the base's predicted milliseconds that is saved; None where the base takes no time."""
+        if not self.base_latency_ms or self.latency_ms is None:
             return None
         return 1 - self.latency_ms / self.base_latency_ms
 

@@ -12,10 +12,12 @@ from nas.reports.page.data import report_data
 from nas.reports.page.drawings import figures_of
 from nas.reports.page.facts import base_of
 from nas.reports.page.reading import read_source
-from nas.reports.page.render import render
+from nas.reports.page.render import MARK, render
+from nas.runs.bundled.naming import BUNDLED_RUNS
 from nas.runs.run import Run, open_run
 from search_spaces.files.durable.writing import write_text
 from search_spaces.files.paths import local_path
+from search_spaces.files.replacing import check_replaceable
 
 NAME: Final = "report.html"
 REFRESH_S: Final = 10
@@ -34,7 +36,8 @@ def write_report(
 
     Args:
         run: As `open_run` gives it; open it anew for a run that went on.
-        path: Of the HTML file; None = `report.html` in the run directory.
+        path: Of the HTML file; None = `report.html` in the run directory, of a bundled run `<its name>-report.html` in
+            the working folder.
         store: The folder of a `score_store` that the run shares with others; None = it keeps its own.
         compare: Other runs, which it is put beside.
         is_watched: Whether the page loads itself again every 10 seconds, which it does while the run goes on.
@@ -43,9 +46,10 @@ def write_report(
         Where it stands.
 
     Raises:
+        PlaceError: Something that is no report stands there; it was not touched.
         StorageError: The disk refuses; `path` is as it was.
     """
-    place = run.path / NAME if path is None else local_path(path)
+    place = _place(run, path)
     source = read_source(run, store=store)
     figures, notices = figures_of(run)
     data, base = report_data(source, figures=figures, notices=notices), base_of(source)
@@ -53,6 +57,28 @@ def write_report(
     refresh_s = REFRESH_S if is_watched and data.state == "running" else None
     write_text(place, render(data, layout=layout, refresh_s=refresh_s, beside=beside(run, compare)))
     return place
+
+
+def _place(run: Run, path: str | PathLike[str] | None) -> Path:
+    """Where a report goes: by default into its run, and a bundled run's here, where its reader may write.
+
+    Raises:
+        PlaceError: Something that is no report stands there.
+    """
+    if path is not None:
+        place = local_path(path)
+    elif run.path in BUNDLED_RUNS.values():
+        place = Path(f"{run.path.name}-{NAME}")
+    else:
+        place = run.path / NAME
+    check_replaceable(place, is_report, kind="a report")
+    return place
+
+
+def is_report(path: Path, /) -> bool:
+    """Whether a file begins as a report does."""
+    with path.open("rb") as file:
+        return MARK.encode() in file.read(512)
 
 
 def watched_report(
@@ -78,6 +104,7 @@ def watched_report(
 
     Raises:
         RunDirectoryError: There is no run.
+        PlaceError: Something that is no report stands there; it was not touched.
         StorageError: The disk refuses.
     """
     seen: tuple[int, str] | None = None

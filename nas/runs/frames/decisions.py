@@ -9,7 +9,7 @@ import pandas as pd
 
 from nas.runs.frames.opened import OpenedRun
 from nas.runs.frames.rounds import scored_with_weights
-from nas.runs.frames.tidy import tidy
+from nas.runs.frames.tidy import ANY, WHOLE, numbers, tidy
 from nas.scores.intervals import chance_above, losses
 from nas.scores.store import ScoreStore
 
@@ -20,10 +20,9 @@ Losses = Mapping[str, float]  # by prompt
 def decision_frame(run: OpenedRun, /, *, store: str | PathLike[str] | None = None) -> pd.DataFrame:
     """One row per executed action and per stop. Its columns stand in `Run.decisions`."""
     loss = f"d_{run.score}"
-    columns = [
-        "round", "order", "action", loss, f"{loss}_low", f"{loss}_high", "d_latency_ms", "value", "runner_up",
-        "margin", "chance", "stop",
-    ]  # fmt: skip
+    kinds = {"round": WHOLE, "order": WHOLE, "action": ANY}
+    kinds |= numbers(loss, f"{loss}_low", f"{loss}_high", "d_latency_ms", "value")
+    kinds |= {"runner_up": ANY, **numbers("margin", "chance"), "stop": ANY}
     scored = _Rounds(run, store)
     rows: list[tuple[Any, ...]] = []
     for event in run.events:
@@ -33,7 +32,7 @@ def decision_frame(run: OpenedRun, /, *, store: str | PathLike[str] | None = Non
             rows.append((event["round"], order, *scored.row(event["round"], action, executed=event["actions"]), None))
         if event["stop"] is not None:
             rows.append((event["round"], len(event["actions"]), None, *[nan] * 5, None, nan, nan, event["stop"]))
-    return tidy(rows, columns, objects=("action", "runner_up", "stop"))
+    return tidy(rows, kinds)
 
 
 class _Rounds:
@@ -124,4 +123,4 @@ def inverse(action: str, /) -> str:
 
 def _value(event: Event) -> float:
     """Score lost per ms saved; NaN where no time is saved."""
-    return nan if event["value"] is None else float(event["value"])
+    return nan if event["value"] is None or event["d_latency_ms"] == 0 else float(event["value"])

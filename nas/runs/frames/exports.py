@@ -7,21 +7,26 @@ from typing import Any, Final
 
 import pandas as pd
 
+from nas.runs.event_laws import beyond_64_bits
 from nas.runs.frames.opened import OpenedRun
-from nas.runs.frames.tidy import tidy
+from nas.runs.frames.tidy import ANY, TEXT, WHOLE_OR_NONE, numbers, tidy
 from search_spaces.files.strict_json import JsonError, read_json_object
 
 REPORT: Final = "export.json"
-_COLUMNS: Final = (
-    "form", "path", "arch_id", "num_params", "predicted_latency_ms", "measured_latency_ms", "verified",
-)  # fmt: skip
+_COLUMNS: Final = {
+    "form": TEXT,
+    "path": TEXT,
+    "arch_id": ANY,
+    "num_params": WHOLE_OR_NONE,
+    **numbers("predicted_latency_ms", "measured_latency_ms"),
+    "verified": ANY,
+}
 
 
 def export_frame(run: OpenedRun, /) -> pd.DataFrame:
     """One row per export. Its columns stand in `Run.exports`."""
     rows = [row for path in sorted(run.path.glob(f"*/{REPORT}")) for row in _rows(path)]
-    frame = tidy(rows, _COLUMNS, objects=("arch_id", "verified"))
-    return frame.astype({"predicted_latency_ms": float, "measured_latency_ms": float})
+    return tidy(rows, _COLUMNS)
 
 
 def _rows(path: Path) -> Iterator[tuple[Any, ...]]:
@@ -34,8 +39,8 @@ def _rows(path: Path) -> Iterator[tuple[Any, ...]]:
     yield (
         str(report.get("form", "")),
         path.parent.name,
-        spec.get("arch_id"),
-        report.get("num_params"),
+        arch_id if isinstance(arch_id := spec.get("arch_id"), str) else None,
+        _whole(report.get("num_params")),
         _number(report.get("predicted_ms")),
         _number(report.get("latency_ms")),
         _verified(report),
@@ -47,7 +52,11 @@ def _spec(path: Path) -> Mapping[str, Any]:
 
 
 def _number(value: Any) -> float:
-    return float(value) if isinstance(value, (int, float)) else nan
+    return float(value) if isinstance(value, (int, float)) and not beyond_64_bits(value) else nan
+
+
+def _whole(value: Any) -> int | None:
+    return value if type(value) is int and not beyond_64_bits(value) else None
 
 
 def _verified(report: Mapping[str, Any]) -> bool | None:

@@ -197,7 +197,7 @@ class Frames(ABC):
             form: As it was asked for: "stock", "searched" and so on.
             path: Its folder, in the run.
             arch_id: Digest of the architecture; None where its spec is gone.
-            num_params: Parameters of the written UNet.
+            num_params: Parameters of the written UNet; <NA> where the export does not say it.
             predicted_latency_ms: By the latency table, for the architecture; NaN without one.
             measured_latency_ms: On the machine that exported; NaN where it was not measured.
             verified: Whether its outputs were the supernet's in a clean process; None where nobody compared them.

@@ -12,11 +12,11 @@ from nas.runs.events import STARTS
 from nas.runs.frames.rounds import score_of
 from nas.runs.records.lines import KINDS, Line, Losses
 from nas.runs.records.reading import Records, read_records
-from nas.runs.trace import RUNTIME, read_sound_events
+from nas.runs.trace import read_sound_events, seconds_of, time_of
 from nas.scores.store import ScoreStore
 from search_spaces.architecture import Architecture, ArchitectureError
 from search_spaces.files.durable.locks import is_locked
-from search_spaces.files.strict_yaml import parse_yaml
+from search_spaces.files.strict_yaml import mapping_of
 from search_spaces.files.user_error import UserError
 
 
@@ -45,11 +45,17 @@ class OpenedRun:
         """Its directory."""
         return self._directory.path
 
-    @cached_property
+    @property
     def config(self) -> Mapping[str, Any]:
         """Its settings, as `config.yaml` holds them; a run of an older version lacks those that came later."""
-        config: dict[str, Any] = parse_yaml(self._config, name=str(self.path / "config.yaml"))
-        return config
+        return self._settings[0]
+
+    @cached_property
+    def _settings(self) -> tuple[Mapping[str, Any], list[str]]:
+        try:
+            return mapping_of(self._config, name=str(self.path / "config.yaml")), []
+        except UserError as error:
+            return {}, [f"its settings cannot be read: {error}"]
 
     @cached_property
     def _trace(self) -> tuple[list[dict[str, Any]], list[str]]:
@@ -138,14 +144,13 @@ class OpenedRun:
     @property
     def hours(self) -> float:
         """Hours of wall time that its trainings and scorings took, over all processes that worked on it."""
-        seconds = (event.get(RUNTIME, {}).get("seconds", 0.0) for event in self.events)
-        return sum(each for each in seconds if isinstance(each, (int, float))) / 3600
+        return sum(map(seconds_of, self.events)) / 3600
 
     @property
     def last_time(self) -> float | None:
         """Unix seconds of its last event; None where nothing says it."""
-        times = (event.get(RUNTIME, {}).get("time") for event in reversed(self.events))
-        return next((float(time) for time in times if isinstance(time, (int, float))), None)
+        times = map(time_of, reversed(self.events))
+        return next((time for time in times if time is not None), None)
 
     @property
     def _trains(self) -> bool:
@@ -159,7 +164,7 @@ class OpenedRun:
     @cached_property
     def notices(self) -> tuple[str, ...]:
         """What is missing or damaged, a plain sentence each."""
-        notices = list(self._trace[1])
+        notices = [*self._settings[1], *self._trace[1]]
         if self.state == "running":
             notices.append("the run is being written: this is how far it has come")
         elif self.state == "interrupted":

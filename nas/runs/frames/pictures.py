@@ -8,9 +8,16 @@ import pandas as pd
 
 from nas.runs.frames.opened import OpenedRun
 from nas.runs.frames.rounds import scored_with_weights
-from nas.runs.frames.tidy import tidy
+from nas.runs.frames.tidy import ANY, TEXT, WHOLE, tidy
 
-_COLUMNS: Final = ("round", "arch_id", "action", "prompt_id", "caption", "png")
+_COLUMNS: Final = {
+    "round": WHOLE,
+    "arch_id": TEXT,
+    "action": ANY,
+    "prompt_id": TEXT,
+    "caption": TEXT,
+    "png": ANY,
+}
 
 
 def picture_frame(
@@ -23,7 +30,7 @@ def picture_frame(
 ) -> pd.DataFrame:
     """One row per picture. Its columns stand in `Run.pictures`."""
     rows = list(_rows(run, rounds, actions, store))
-    return tidy(rows, _COLUMNS, objects=("action", "png"))
+    return tidy(rows, _COLUMNS)
 
 
 def _rows(

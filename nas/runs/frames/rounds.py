@@ -9,9 +9,10 @@ from typing import Any, Final
 
 import pandas as pd
 
+from nas.runs.frames.tidy import ANY, NUMBER, TEXT, WHOLE, numbers, tidy
 from nas.scores.store import CLIP_COLUMN
 
-_KEYS: Final = ("round", "arch_id", "weights_digest")
+_DIGESTS: Final = {"arch_id": TEXT, "weights_digest": ANY}
 
 
 def score_of(events: Sequence[Mapping[str, Any]], /) -> str:
@@ -43,9 +44,8 @@ def evaluation_frame(events: Sequence[Mapping[str, Any]], /, *, score: str = CLI
         for event, weights in scored_with_weights(events)
         if event["action"] is not None
     ]
-    loss = f"d_{score}"
-    columns = ["round", "action", *_KEYS[1:], "num_prompts", *_names(loss), "d_latency_ms", "value"]
-    return pd.DataFrame(rows, columns=columns)
+    loss = numbers(*_names(f"d_{score}"), "d_latency_ms", "value")
+    return tidy(rows, {"round": WHOLE, "action": TEXT, **_DIGESTS, "num_prompts": WHOLE, **loss})
 
 
 def round_frame(events: Sequence[Mapping[str, Any]], /, *, score: str = CLIP_COLUMN) -> pd.DataFrame:
@@ -72,8 +72,8 @@ def round_frame(events: Sequence[Mapping[str, Any]], /, *, score: str = CLIP_COL
         for event, weights in scored_with_weights(events)
         if event["action"] is None
     ]
-    columns = [*_KEYS, "predicted_latency_ms", "num_prompts", *_names(score), "num_params", "actions"]
-    return pd.DataFrame(rows, columns=columns)
+    kinds = {"round": WHOLE, **_DIGESTS, "predicted_latency_ms": NUMBER, "num_prompts": WHOLE}
+    return tidy(rows, kinds | numbers(*_names(score)) | {"num_params": WHOLE, "actions": TEXT})
 
 
 def race_frame(events: Sequence[Mapping[str, Any]], /) -> pd.DataFrame:
@@ -89,7 +89,8 @@ def race_frame(events: Sequence[Mapping[str, Any]], /) -> pd.DataFrame:
         for event in events
         if event["event"] == "race"
     ]
-    return pd.DataFrame(rows, columns=["round", "num_pictures", "num_pictures_exhaustive", "chosen", "ties"])
+    counts = dict.fromkeys(("round", "num_pictures", "num_pictures_exhaustive"), WHOLE)
+    return tidy(rows, counts | {"chosen": TEXT, "ties": TEXT})
 
 
 def scored_with_weights(

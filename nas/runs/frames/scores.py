@@ -20,8 +20,7 @@ def score_frame(
 ) -> pd.DataFrame:
     """One row per prompt that an architecture was scored on. Its columns stand in `Run.scores`."""
     if store is None and not any(event["event"] == "trained" for event in run.events):
-        empty = ScoreStore.empty_frame(score=run.score)
-        return empty if columns is None else empty[list(columns)]
+        return ScoreStore.empty_frame(score=run.score, columns=columns)
     kept = run.store(store)
     frames = [
         kept.frame(

@@ -4,19 +4,39 @@ from collections.abc import Iterator, Mapping
 from math import nan
 from typing import Any, Final
 
+import numpy as np
 import pandas as pd
 
 from nas.runs.frames.opened import OpenedRun
-from nas.runs.frames.tidy import tidy
+from nas.runs.frames.tidy import ANY, NUMBER, TEXT, TRUTH, WHOLE, WHOLE_OR_NONE, numbers, tidy
 from nas.runs.records.lines import Breakdown, Losses, Timing
-from nas.runs.trace import RUNTIME
+from nas.runs.trace import losses_of
 from search_spaces.unets.view import paper_stages
 
 BASE: Final = -1  # in place of a round
-_BLOCK: Final = ("stage", "paper_stage", "position", "kind", "name", "ms", "num_params")
-_TIMING: Final = (
-    "phase", "round", "worker", "arch_id", "action", "chunk", "job", "num_pictures", "start", "end", "seconds",
-)  # fmt: skip
+_BLOCK: Final = {
+    "arch_id": TEXT,
+    "round": WHOLE,
+    "stage": TEXT,
+    "paper_stage": TEXT,
+    "position": WHOLE,
+    "kind": TEXT,
+    "name": TEXT,
+    "ms": NUMBER,
+    "num_params": WHOLE,
+}
+_STEP: Final = {"round": WHOLE, "job": WHOLE, "recovering": TRUTH, "step": WHOLE, "loss": NUMBER}
+_TIMING: Final = {
+    "phase": TEXT,
+    "round": WHOLE,
+    "worker": TEXT,
+    "arch_id": TEXT,
+    "action": ANY,
+    "chunk": WHOLE_OR_NONE,
+    "job": WHOLE_OR_NONE,
+    "num_pictures": WHOLE,
+    **numbers("start", "end", "seconds"),
+}
 
 
 def block_frame(run: OpenedRun, /) -> pd.DataFrame:
@@ -29,7 +49,7 @@ def block_frame(run: OpenedRun, /) -> pd.DataFrame:
         if arch_id in known
         for block in known[arch_id]["blocks"]
     ]
-    return pd.DataFrame(rows, columns=["arch_id", "round", *_BLOCK]).astype({"ms": float})
+    return tidy(rows, _BLOCK)
 
 
 def _architectures(run: OpenedRun) -> Iterator[tuple[int, str]]:
@@ -52,7 +72,7 @@ def training_frame(run: OpenedRun, /) -> pd.DataFrame:
     """One row per training step. Its columns stand in `Run.training`."""
     losses: dict[tuple[int, int, bool], dict[int, float]] = {}
     for event in run.events:  # traces of older versions hold them
-        for step, loss in enumerate(event.get(RUNTIME, {}).get("losses", ()) if event["event"] == "trained" else ()):
+        for step, loss in enumerate(losses_of(event) if event["event"] == "trained" else ()):
             key = (event["round"], event.get("job") or 0, event["recovering"])
             losses.setdefault(key, {})[step] = loss
     for line in run.records(Losses).rows:
@@ -61,12 +81,13 @@ def training_frame(run: OpenedRun, /) -> pd.DataFrame:
     rows = [
         (*key, step, loss) for key, steps in sorted(losses.items()) for step, loss in sorted(steps.items())
     ]  # rounds, and the jobs of a round, follow each other
-    frame = pd.DataFrame(rows, columns=["round", "job", "recovering", "step", "loss"])
-    frame.insert(4, "global_step", range(len(frame)))
+    frame = tidy(rows, _STEP)
+    frame.insert(4, "global_step", np.arange(len(frame)))
     return frame
 
 
 def timing_frame(run: OpenedRun, /) -> pd.DataFrame:
     """One row per piece of work. Its columns stand in `Run.timings`."""
-    rows = [(*(row[name] for name in _TIMING[:-1]), row["end"] - row["start"]) for row in run.records(Timing).rows]
-    return tidy(rows, _TIMING, objects=("action",)).astype({"chunk": "Int64", "job": "Int64"})
+    names = list(_TIMING)[:-1]
+    rows = [(*(row[name] for name in names), row["end"] - row["start"]) for row in run.records(Timing).rows]
+    return tidy(rows, _TIMING)

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from pydantic import TypeAdapter, ValidationError
 
+from nas.runs.event_laws import beyond_64_bits
 from nas.runs.records.lines import KINDS, Line
 from search_spaces.files.json_lines import num_torn_bytes, sound_lines
 from search_spaces.files.strict_json import JsonError
@@ -54,6 +55,8 @@ def read_records(folder: Path, kind: type[Line], /) -> Records:
 def _checked(kind: type[Line], document: Any) -> Mapping[str, Any] | None:
     """A line as its kind has it; None where it is none. Keys that a later version adds are left out."""
     adapter = _ADAPTERS[kind]
+    if beyond_64_bits(document):
+        return None
     try:
         checked: Mapping[str, Any] = adapter.dump_python(adapter.validate_python(document))
     except ValidationError:

@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 from collections.abc import Iterator
+from math import isnan
 from pathlib import Path
 from typing import Any
 
@@ -215,3 +216,32 @@ def test_several_runs_stand_below_each_other_and_are_told_apart(old: Path, tmp_p
     assert runs.rounds().groupby("run", sort=False).size().to_dict() == dict(zip(names, (5, 1, 1), strict=True))
     assert open_runs([]).rounds().empty
     assert open_runs([old, old]).names == ("old", "old (2)")
+
+
+@pytest.mark.parametrize("text", ["", "5", "[1]", "a: [", "\ufeff{"])
+def test_damaged_settings_are_said_and_cost_no_more(tmp_path: Path, text: str) -> None:
+    folder = written(tmp_path / "run", events())
+    (folder / "config.yaml").write_text(text, encoding="utf-8")
+    run = open_run(folder)
+    assert run.config == {}
+    assert any(notice.startswith("its settings cannot be read: ") for notice in run.notices)
+    assert len(run.rounds()) == 1
+
+
+@pytest.mark.parametrize(
+    "clock", [{"time": 1e300}, {"time": "noon"}, {"time": True}, {"seconds": "x"}, {"losses": 5}, {}]
+)
+def test_a_clock_that_says_nothing_sensible_is_not_heard(tmp_path: Path, clock: dict[str, Any]) -> None:
+    happened = [event | {"runtime": clock} for event in events()]
+    run = open_run(written(tmp_path / "run", happened))
+    assert (run.last_time, run.hours, len(run.training())) == (None, 0, 0)
+
+
+def test_a_value_of_an_action_that_saves_nothing_is_none(tmp_path: Path) -> None:
+    happened = events()
+    happened[3] |= {"d_latency_ms": 0.0, "value": 0.2}  # as no search writes it
+    rival = happened[3] | {"action": "-resnet[mid,1]", "d_latency_ms": 1.0}
+    decided = {"event": "decision", "round": 0, "actions": ["-resnet[mid,0]"], "stop": None}
+    row = open_run(written(tmp_path / "run", [*happened, rival, decided])).decisions().iloc[0]
+    assert (row["action"], row["runner_up"]) == ("-resnet[mid,0]", None)
+    assert isnan(row["value"])

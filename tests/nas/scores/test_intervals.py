@@ -93,3 +93,4 @@ def test_the_chance_that_a_mean_is_above_nothing() -> None:
     assert chance_above((-values).tolist()) == pytest.approx(1 - chance_above(values.tolist()))
     assert [chance_above([v, v]) for v in (-1.0, 0.0, 2.0)] == [0.0, 0.5, 1.0]
     assert np.isnan([chance_above([]), chance_above([1.0])]).all()
+    assert np.isnan([chance_above([end, 1.0]) for end in (np.inf, np.nan, 1e308)]).all(), "nor where sums overflow"

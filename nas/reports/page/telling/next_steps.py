@@ -4,6 +4,7 @@ Each rule looks at one thing that the run shows and names the command that deals
 first: a search that can go on goes on, a missed target is spoken of before what could be surer.
 """
 
+import shlex
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -40,7 +41,7 @@ def next_steps(
         num_prompts: `validation.num_prompts` of its config.
         num_captions: That its file of captions holds, the most prompts that there can be; None = not known.
     """
-    again = f"nas search {run}/config.yaml --out {run}"
+    again = search_command(run)
     if state == "interrupted":
         why = (
             "The search was interrupted. The same command continues it, to the same result as if it had never stopped."
@@ -48,7 +49,7 @@ def next_steps(
         return (NextStep(title="Continue the search", why=why, command=again),)
     if state == "running":
         why = "The search goes on. `--watch` writes this page anew as it does; `nas status` tells it in a terminal."
-        return (NextStep(title="Wait, and watch", why=why, command=f"nas report {run} --watch"),)
+        return (NextStep(title="Wait, and watch", why=why, command=f"nas report {shlex.quote(run)} --watch"),)
     steps = [
         *_target(run, numbers, stop=stop),
         *_surer(run, decisions, num_prompts=num_prompts, num_captions=num_captions),
@@ -69,7 +70,7 @@ def _target(run: str, numbers: Numbers, *, stop: str) -> Iterator[NextStep]:
         why=f"The search ended ({stop}) at {fastest}, the nearest to its target of "
         f"{milliseconds(numbers.target_latency_ms)} that it found. Allow more rounds, protect fewer blocks, or "
         "take a target that can be reached.",
-        command=f"nas search {run}/config.yaml search.max_rounds=40 --out {run}",
+        command=search_command(run, "search.max_rounds=40"),
     )
 
 
@@ -87,7 +88,7 @@ def _surer(
         title="Score on more prompts",
         why=f"{counted(len(unsure), 'decision')} of {len(known)} were less than {percent(SURE)} sure to beat the best "
         f"action left over. Four times the prompts halve the intervals.{few}",
-        command=f"nas search {run}/config.yaml validation.num_prompts={more} --out {run}-{more}-prompts",
+        command=search_command(run, f"validation.num_prompts={more}", out=f"{run}-{more}-prompts"),
     )
 
 
@@ -97,7 +98,7 @@ def _export(run: str, *, export: str | None) -> Iterator[NextStep]:
     yield NextStep(
         title="Export what was found",
         why="That writes a model that loads, checks it in a clean process, and measures it beside the base model.",
-        command=f"nas export {run}",
+        command=f"nas export {shlex.quote(run)}",
     )
 
 
@@ -119,17 +120,18 @@ def _table(numbers: Numbers) -> Iterator[NextStep]:
 def _held_out(run: str, numbers: Numbers, *, score: ScoreLabel, export: str | None) -> Iterator[NextStep]:
     if numbers.held_out is not None or numbers.score is None:
         return
+    folder = export or "export"
     yield NextStep(
         title="Judge it on captions that took no part",
         why=f"All {score.words} scores here are selection scores: the result is the best of many on these very "
         "prompts, so its own is too high on average. Draw captions of yours with both models and look.",
-        command=f'nas generate {run}/{export or "export"} "a caption of yours"',
+        command=f'nas generate {shlex.quote(f"{run}/{folder}")} "a caption of yours"',
     )
 
 
 def _tighter(run: str, numbers: Numbers, *, score: ScoreLabel) -> Iterator[NextStep]:
     difference, base, target = numbers.difference, numbers.base_latency_ms, numbers.target_latency_ms
-    if not numbers.target_met or difference is None or base is None or target is None:
+    if not numbers.target_met or difference is None or not base or target is None:
         return
     if difference.high < 0 if score.higher_is_better else difference.low > 0:
         return
@@ -137,5 +139,16 @@ def _tighter(run: str, numbers: Numbers, *, score: ScoreLabel) -> Iterator[NextS
     yield NextStep(
         title="Ask for more speed",
         why="The prompts show no loss so far. A finished run goes on with a tighter target, from where it stands.",
-        command=f"nas search {run}/config.yaml search.target_latency_ms=null search.target_ratio={ratio} --out {run}",
+        command=search_command(run, "search.target_latency_ms=null", f"search.target_ratio={ratio}"),
     )
+
+
+def search_command(run: str, /, *settings: str, out: str | None = None) -> str:
+    """The command that searches with a run's config, as a shell takes it whatever the run is called.
+
+    Args:
+        run: The run directory.
+        settings: That are other ones than in the config.
+        out: The run directory to write; None = the same.
+    """
+    return shlex.join(["nas", "search", f"{run}/config.yaml", *settings, "--out", run if out is None else out])

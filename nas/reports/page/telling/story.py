@@ -227,7 +227,7 @@ def _off(measured_ms: float, predicted_ms: float | None) -> str:
 
 
 def _total(numbers: Numbers, rounds: Sequence[RoundView]) -> Answer | None:
-    if numbers.num_params is None or numbers.base_num_params is None or not rounds:
+    if numbers.num_params is None or not numbers.base_num_params or not rounds:
         return None
     share = 1 - numbers.num_params / numbers.base_num_params
     return Answer(

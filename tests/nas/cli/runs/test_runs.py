@@ -127,3 +127,23 @@ def test_status_of_a_damaged_run_shows_what_there_is(folder: Path) -> None:
     result = invoke("status", folder / "whole")
     assert result.exit_code == 0
     assert "note: line 5 of trace.jsonl is not JSON" in result.stdout
+
+
+def test_settings_that_cannot_be_read_are_a_note(folder: Path) -> None:
+    (folder / "whole" / "config.yaml").write_text("- not\n- a mapping\n", encoding="utf-8")
+    result = invoke("compare", folder / "whole", folder / "sweep" / "[bold]half")
+    assert result.exit_code == 0, result.output
+    assert "note: whole: its settings cannot be read: " in result.stdout
+
+
+def test_json_holds_no_number_that_is_none(folder: Path) -> None:
+    trace = folder / "whole" / "trace.jsonl"
+    first, _, others = trace.read_text(encoding="utf-8").partition("\n")
+    start = json.loads(first) | {"target_latency_ms": float("nan"), "base_latency_ms": float("inf")}
+    trace.write_text(json.dumps(start) + "\n" + others, encoding="utf-8")
+    whole, half = folder / "whole", folder / "sweep" / "[bold]half"
+    for command in (["status", whole], ["runs", folder], ["compare", half, whole]):
+        said = invoke(*command, "--format", "json")
+        assert said.exit_code == 0, said.output
+        assert json.loads(said.stdout, parse_constant=pytest.fail)
+        assert "null" in said.stdout

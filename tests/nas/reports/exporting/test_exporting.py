@@ -1,6 +1,7 @@
 """What a run holds in others' formats: read back by their own libraries."""
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from nas.reports.exporting.optuna import counts
 from nas.reports.exporting.writing import write_frames
 from nas.runs.frames.methods import FRAMES
 from nas.runs.run import Run, open_run
+from search_spaces.files.durable.writing import PlaceError
 from search_spaces.files.user_error import UserError
 
 
@@ -121,3 +123,32 @@ def test_the_command_says_what_it_wrote(opened: Run, tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     assert "timeline.json" in result.stdout
     assert CliRunner().invoke(app, ["frames", str(tmp_path), "--out", str(tmp_path)]).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("form", "name"), [("csv", "rounds.csv"), ("parquet", "scores.parquet"), ("trace-events", "timeline.json")]
+)
+def test_what_is_somebody_elses_is_left_alone(opened: Run, tmp_path: Path, form: str, name: str) -> None:
+    (tmp_path / name).write_text('{"mine": 1}\n', encoding="utf-8")
+    with pytest.raises(PlaceError, match=f"{name} is to become .*, but a file that is none stands there"):
+        list(write_frames(opened, tmp_path, form=ExportForm(form)))
+    assert (tmp_path / name).read_text(encoding="utf-8") == '{"mine": 1}\n'
+    (tmp_path / name).unlink()
+    for _ in range(2):
+        list(write_frames(opened, tmp_path, form=ExportForm(form)))
+    assert (tmp_path / name).stat().st_size > 20, "its own are replaced"
+
+
+@pytest.mark.parametrize("form", ["optuna", "tensorboard", "mlflow"])
+def test_what_is_damaged_in_a_run_is_left_out(run: Path, tmp_path: Path, form: str) -> None:
+    for extra in {"optuna": ["optuna"], "tensorboard": ["tensorboard"], "mlflow": ["mlflow"]}[form]:
+        pytest.importorskip(extra)
+    copy = Path(shutil.copytree(run, tmp_path / "run"))
+    (copy / "config.yaml").write_text('"<b>$": 1\n', encoding="utf-8")
+    lines = [json.loads(line) for line in (copy / "trace.jsonl").read_text(encoding="utf-8").splitlines()]
+    own = [line for line in lines if line["event"] == "evaluation" and line["action"] is None]
+    own[0]["stages"] = ["-"]
+    own[1]["predicted_latency_ms"] = float("nan")
+    (copy / "trace.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+    told = list(write_frames(open_run(copy), tmp_path / "out", form=ExportForm(form)))
+    assert all(path.exists() for path, _ in told)

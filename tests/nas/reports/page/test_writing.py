@@ -17,8 +17,12 @@ from nas.reports.page.facts import base_of
 from nas.reports.page.reading import read_source
 from nas.reports.page.render import render
 from nas.reports.page.values import ReportData
+from nas.reports.page.words import milliseconds
+from nas.reports.page.writing import is_report
+from nas.runs.bundled.naming import BUNDLED_RUNS
 from nas.runs.run import open_run
 from search_spaces.files.durable.locks import locked
+from search_spaces.files.durable.writing import PlaceError
 from tests.nas.reports.made_run import ACTIONS, SCRIPT, MadeRun, make_run, write_trace
 
 OLD = Path(__file__).parents[2] / "runs" / "goldens" / "run_0_1_0"
@@ -233,3 +237,91 @@ def test_a_watched_page_loads_itself_again_until_the_run_ends(copied: MadeRun, t
     assert seen == [True, True]
     assert writings == [out, out], "nothing happened, nothing written"
     assert 'http-equiv="refresh"' not in out.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", ["trace.jsonl", "config.yaml", "notes.html"])
+def test_a_report_replaces_reports_alone(copied: MadeRun, name: str) -> None:
+    place = copied.path / name
+    if not place.exists():
+        place.write_text("<!doctype html><title>mine</title>", encoding="utf-8")
+    before = place.read_bytes()
+    with pytest.raises(PlaceError, match="is to become a report, but a file that is none stands there"):
+        write_report(open_run(copied.path), place)
+    with pytest.raises(PlaceError, match="is to become a report"):
+        next(watched_report(copied.path, place))
+    assert place.read_bytes() == before
+    own = copied.path / "own.html"
+    own.write_text(page_of(copied.path), encoding="utf-8")
+    assert is_report(own)
+    assert not is_report(place)
+
+
+def test_the_report_of_a_bundled_run_stands_where_its_reader_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("nas.reports.page.writing.figures_of", lambda run: ((), ()))  # they take their time
+    assert write_report(open_run("sample")) == Path("sample-report.html")
+    assert is_report(tmp_path / "sample-report.html")
+    assert not (BUNDLED_RUNS["sample"] / "report.html").exists()
+
+
+def test_the_page_says_the_numbers_of_the_run() -> None:
+    """Tables of the page beside what `nas status`, the spec and the export say, each number by itself."""
+    page, run = page_of(BUNDLED_RUNS["sample"]), open_run("sample")
+    status = json.loads(CliRunner().invoke(app, ["status", "sample", "--format", "json"]).stdout)
+    rows = {
+        title: [
+            re.findall(r"<td[^>]*?(?:data-v=\"([^\"]*)\")?>(.*?)</td>", row) for row in re.findall("<tr.*?</tr>", part)
+        ]
+        for title, part in re.findall(r"<summary><h3>(\w+)</h3>.*?<tbody>(.*?)</tbody>", page, re.DOTALL)
+    }
+    shown = [[float(row[at][0]) for at in (0, 1, 2, 4, 5)] for row in rows["Rounds"]]
+    names = ("round", "predicted_latency_ms", "clip", "num_prompts", "num_params")
+    assert shown == [[each[name] for name in names] for each in status["rounds"]]
+    decided = [each for each in status["decisions"] if each["action"]]
+    assert [float(row[7][0]) for row in rows["Decisions"]] == [each["chance"] for each in decided]
+    assert [float(row[4][0]) for row in rows["Decisions"]] == [each["d_latency_ms"] for each in decided]
+    scored = run.evaluations()
+    assert [float(row[2][0]) for row in rows["Evaluations"]] == scored["d_clip"].tolist()
+    assert [int(row[6][0]) for row in rows["Evaluations"]] == scored["num_prompts"].tolist()
+    numbers, spec, export = told(run.path).numbers, run.spec, run.exports().iloc[0]
+    assert (numbers.latency_ms, numbers.base_latency_ms, numbers.num_params) == (
+        spec["predicted_latency_ms"],
+        spec["base_latency_ms"],
+        export["num_params"],
+    )
+    assert numbers.score is not None
+    assert numbers.measured is not None
+    assert (numbers.score.mean, numbers.measured.latency_ms) == (spec["clip"], export["measured_latency_ms"])
+    for each in (numbers.latency_ms, numbers.target_latency_ms, numbers.measured.latency_ms):
+        assert milliseconds(each) in page
+    assert numbers.spent is not None
+    assert f"<dd>{numbers.spent.num_pictures:,}</dd>" in page
+
+
+@pytest.mark.parametrize("clock", [{"time": 1e300}, {"time": "noon"}, {"seconds": "x"}, {"losses": 5}])
+def test_a_clock_that_says_nothing_sensible_is_not_heard(copied: MadeRun, clock: dict[str, object]) -> None:
+    write_trace(copied.path, [{**event, "runtime": clock} for event in copied.events])
+    data = told(copied.path)
+    assert data.ended == ""
+    assert data.numbers.spent is not None
+    assert data.numbers.spent.seconds == 0
+
+
+@pytest.mark.parametrize("lost", ["search_started", "trained", "evaluation", "decision", "search_finished"])
+def test_events_that_are_lost_or_out_of_order_cost_what_they_say(copied: MadeRun, lost: str) -> None:
+    all_of, last = list(copied.events), max(i for i, event in enumerate(copied.events) if event["event"] == lost)
+    kept = [event for event in all_of if event["event"] != lost]
+    for events in (kept, kept[::-1], all_of[::-1], [*all_of, *kept], [*all_of[:last], *all_of[last + 1 :]]):
+        write_trace(copied.path, events)
+        data = told(copied.path)
+        assert len(data.rounds) == sum(e["event"] == "evaluation" and e["action"] is None for e in events)
+        assert data.headline
+
+
+def test_a_base_that_takes_no_time_has_no_share(copied: MadeRun) -> None:
+    start, *others = copied.events
+    write_trace(copied.path, [{**start, "base_latency_ms": 0.0}, *others])
+    assert told(copied.path).numbers.saved is None
+    assert "<h1" in page_of(copied.path)

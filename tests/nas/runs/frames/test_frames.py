@@ -8,8 +8,11 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from nas.runs.bundled.naming import BUNDLED_RUNS
+from nas.runs.frames.methods import FRAMES
 from nas.runs.records.lines import Losses
-from nas.runs.run import open_run
+from nas.runs.run import open_run, open_runs
+from nas.scores.store import ScoreStoreError
 from tests.nas.synthetic import shapes_space
 
 
@@ -104,3 +107,25 @@ def _hostile(folder: Path) -> Path:
     )
     (folder / "trace.jsonl").write_text(event, encoding="utf-8")
     return folder
+
+
+@pytest.mark.parametrize("name", FRAMES)
+def test_columns_have_the_same_types_whatever_stands_in_them(name: str, tmp_path: Path) -> None:
+    begun = tmp_path / "begun"
+    begun.mkdir()
+    for file in ("config.yaml", "trace.jsonl"):
+        text = (BUNDLED_RUNS["sample"] / file).read_text(encoding="utf-8")
+        (begun / file).write_text(text if file == "config.yaml" else text.partition("\n")[0] + "\n", encoding="utf-8")
+    full, empty = (getattr(open_run(path), name)() for path in ("sample", begun))
+    assert len(full)
+    assert empty.empty
+    assert empty.dtypes.to_dict() == full.dtypes.to_dict()
+    assert pd.concat([empty, full]).dtypes.to_dict() == full.dtypes.to_dict()
+    several = getattr(open_runs([begun]), name)()
+    assert several.dtypes.to_dict() == getattr(open_runs(["sample"]), name)().dtypes.to_dict()
+
+
+def test_a_column_that_scores_have_not_is_refused_of_a_run_without_scores_too(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text("{}\n", encoding="utf-8")
+    with pytest.raises(ScoreStoreError, match=r"scores have the columns weights_digest, .*, but got nothing_such"):
+        open_run(tmp_path).scores(columns=["nothing_such"])

@@ -71,3 +71,10 @@ def test_losses_come_in_lines_and_the_last_one_at_the_end() -> None:
     lines.end()
     lines.end()
     assert told == [(0, LOSSES_PER_LINE), (LOSSES_PER_LINE, 3)]
+
+
+def test_a_number_that_no_column_can_hold_is_damage(tmp_path: Path) -> None:
+    write_line(tmp_path, Losses(round=0, job=0, recovering=False, first_step=2**63, losses=(1.0,)))
+    read = read_records(tmp_path, Losses)
+    assert read.rows == ()
+    assert "1 line of training.jsonl are damaged" in read.notices[0]

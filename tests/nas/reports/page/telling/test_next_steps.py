@@ -94,3 +94,13 @@ def test_every_command_exists(step: NextStep) -> None:
     told = CliRunner().invoke(app, [command, *(["measure"] if command == "latency" else []), "--help"])
     assert told.exit_code == 0
     assert all(option in told.output for option in options)
+
+
+def test_commands_are_whole_whatever_the_run_is_called() -> None:
+    name = "my runs/it's; rm -rf $HOME"
+    found = steps(MET, run=name, export=None), steps(MISSED, run=name), steps(MET, run=name, state="running")
+    commands = [step.command for each in found for step in each if step.command and "MODEL" not in step.command]
+    assert len(commands) >= 5
+    for command in commands:
+        assert any(word.startswith(name) for word in shlex.split(command)), command
+        assert not {"rm", "runs/it's;"} & set(shlex.split(command)), command
