@@ -40,6 +40,8 @@ draw("tradeoff", [run])
 Blue are ResNets, orange cross-attentions; pale is what could be chance. A name such as "Up-3 ResNet 1" is SnapFusion's
 name of the stage and the position in it, both counted from 1: the action on it is `-resnet[up.3,0]` where the innermost
 up stage counts to Mid, as in the paper's Table 3. `--ground dark` draws with light ink, `--ground none` on no ground.
+A notebook on dark ground gives figures paper by
+`%config InlineBackend.print_figure_kwargs = {"bbox_inches": "tight", "facecolor": "white"}`.
 
 The run is the demo's (`make demo`): the bundled small model, 20 prompts, and a few training steps, so that most
 differences are within their intervals. This page is written by `python -m experiments.gallery runs/demo docs/figures`.
