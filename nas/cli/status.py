@@ -48,13 +48,15 @@ def status(
     elif format is TableFormat.CSV:
         say(opened.rounds().to_csv(index=False).rstrip())
     elif not watch:
-        Screen().print(_shown(opened, run))
+        screen = Screen()
+        for part in _shown(opened, run):  # a sentence is broken by the terminal, so that it can be copied as a whole
+            screen.print(part, soft_wrap=isinstance(part, Text))
     else:
-        with Live(_shown(opened, run), console=Screen(), auto_refresh=False) as live:
+        with Live(Group(*_shown(opened, run)), console=Screen(), auto_refresh=False) as live:
             while opened.state == "running":
                 time.sleep(_PAUSE_S)
                 opened = open_run(run)
-                live.update(_shown(opened, run), refresh=True)
+                live.update(Group(*_shown(opened, run)), refresh=True)
 
 
 def _summary(run: "Run") -> dict[str, Any]:
@@ -78,7 +80,7 @@ def _summary(run: "Run") -> dict[str, Any]:
     }
 
 
-def _shown(run: "Run", path: Path) -> RenderableType:
+def _shown(run: "Run", path: Path) -> list[RenderableType]:
     """All of it, for a terminal."""
     started, finished = run.start, run.events[-1] if run.is_finished else None
     score, rounds, decisions = score_label(run.score), run.rounds(), run.decisions()
@@ -100,14 +102,11 @@ def _shown(run: "Run", path: Path) -> RenderableType:
         if why := started.get("runtime", {}).get("distrust"):
             parts.append(_line(f"the latency table: {why}", style="yellow"))
     parts += [_line(f"note: {notice}", style="yellow") for notice in run.notices]
-    return Group(*parts)
+    return parts
 
 
 def _line(text: str, *, style: str = "") -> Text:
-    """A sentence; the terminal breaks it, so that it can be copied and searched for as a whole."""
-    line = styled(in_one_line(text), style)
-    line.no_wrap, line.overflow = True, "ignore"
-    return line
+    return styled(in_one_line(text), style)
 
 
 def _rounds(rounds: "pd.DataFrame", *, name: str, score: str, found: str | None) -> Table:
