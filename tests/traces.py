@@ -11,17 +11,8 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, Final
 
-from nas.runs.events import (
-    ActionEvaluated,
-    ArchitectureEvaluated,
-    ContestRaced,
-    Decided,
-    Event,
-    SearchExtended,
-    SearchFinished,
-    SearchStarted,
-    WeightsTrained,
-)
+from nas.runs.events import KINDS as EVENTS
+from nas.runs.events import ActionEvaluated, SearchExtended
 from nas.runs.frames.methods import FRAMES, Frames
 from nas.runs.records.lines import KINDS, PricedBlock
 from nas.scores.intervals import Interval
@@ -56,10 +47,6 @@ search that is continued checks that it comes to the same events, `runtime` asid
 
 An *interval* is an object:
 """
-_EVENTS: Final[tuple[type[Event], ...]] = (
-    SearchStarted, SearchExtended, WeightsTrained, ArchitectureEvaluated, ActionEvaluated, ContestRaced, Decided,
-    SearchFinished,
-)  # fmt: skip
 _LATER: Final = """
 ## Side files
 
@@ -77,7 +64,7 @@ first column `run`. A run of an older version has empty frames where it wrote no
 def page() -> str:
     """docs/traces.md."""
     parts = [_HEAD, *_rows(Interval, _attributes(Interval)), ""]
-    for kind in _EVENTS:
+    for kind in EVENTS:
         of = " (of an action)" if kind is ActionEvaluated else ""
         parts += [f"### `{kind.name}`{of}\n", _summary(kind), ""]
         if kind is not SearchExtended:

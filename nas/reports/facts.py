@@ -7,7 +7,6 @@ import pandas as pd
 
 from nas.reports.layout import lay_out
 from nas.reports.style import FigureError, plain
-from nas.runs.events import STARTS
 from nas.runs.run import Run
 from search_spaces.actions import Sign, parse_action
 from search_spaces.architecture import Architecture, ArchitectureError
@@ -22,10 +21,9 @@ def start_of(run: Run, /) -> Mapping[str, Any]:
     Raises:
         FigureError: Nothing has happened yet.
     """
-    starts = [event for event in run.events if event["event"] in STARTS]
-    if not starts:
+    if not run.start:
         raise FigureError(f"{run.path} has no event yet: its search has not begun; draw it again once it has")
-    return starts[-1]
+    return run.start
 
 
 def base_of(run: Run, /) -> Architecture:
@@ -131,14 +129,6 @@ def action_name(action: str, /, *, names: Mapping[str, str]) -> str:
         return plain(action)
     blocks = dict.fromkeys(block.block for block in parsed.blocks)
     return plain(f"{SIGNS[parsed.sign]} {' & '.join(names.get(block, block) for block in blocks)}")
-
-
-def inverse(action: str, /) -> str:
-    """The action that undoes one; "" where that is not known."""
-    try:
-        return str(parse_action(action).inverse)
-    except ArchitectureError:
-        return ""
 
 
 def score_name(run: Run, /) -> str:

@@ -5,23 +5,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from latency.documents.plain_values import validated
-from nas.runs.events import (
-    ActionEvaluated,
-    ArchitectureEvaluated,
-    ContestRaced,
-    Decided,
-    Event,
-    SearchExtended,
-    SearchFinished,
-    SearchStarted,
-    WeightsTrained,
-)
+from nas.runs.events import KINDS, ActionEvaluated, ArchitectureEvaluated, Event
 from nas.scores.intervals import Interval
 from nas.scores.store import name_flaw
 
-_KINDS: Final[dict[str, type[Event]]] = {
-    kind.name: kind for kind in (SearchStarted, SearchExtended, WeightsTrained, ContestRaced, Decided, SearchFinished)
-}
+_KINDS: Final[dict[str, type[Event]]] = {kind.name: kind for kind in KINDS}
 _EVALUATION: Final = ArchitectureEvaluated.name
 
 

@@ -206,6 +206,12 @@ class SearchFinished(Event):
         return cls(round=found.round, arch_id=arch_id, stop=finish.reason, target_met=not found.missed_by)
 
 
+KINDS: Final[tuple[type[Event], ...]] = (
+    SearchStarted, SearchExtended, WeightsTrained, ArchitectureEvaluated, ActionEvaluated, ContestRaced, Decided,
+    SearchFinished,
+)  # fmt: skip
+
+
 def evaluations(step: Score, outcome: Scored, /, *, problem: Problem[Any]) -> Iterator[Event]:
     """The events of a scoring: the reference first, then every subject that was scored."""
     if step.reference is not None and outcome.reference is not None:

@@ -10,7 +10,6 @@ from nas.reports.facts import (
     actions_of,
     block_names,
     executed,
-    inverse,
     records,
     scaled,
     score_name,
@@ -29,6 +28,7 @@ from nas.reports.style import (
     styled,
     tidy,
 )
+from nas.runs.frames.decisions import inverse
 from nas.runs.run import Run
 from search_spaces.actions import Sign
 from search_spaces.blocks import BlockKind

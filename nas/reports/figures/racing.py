@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from nas.reports.facts import action_name, block_names, executed, inverse, records, score_name
+from nas.reports.facts import action_name, block_names, executed, records, score_name
 from nas.reports.figures.importance import REMOVES
 from nas.reports.style import BLUE, FAINT, GREY, INK, RED, FigureError, beside, new_figure, note, styled, tidy
+from nas.runs.frames.decisions import inverse
 from nas.runs.run import Run
 
 if TYPE_CHECKING:

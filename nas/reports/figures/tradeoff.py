@@ -47,7 +47,7 @@ def tradeoff(run: Run, /) -> "Figure":
         of_round = own.reindex(scored["round"])
         axes.scatter(
             of_round["predicted_latency_ms"].to_numpy() - scored["d_latency_ms"],
-            of_round[score].to_numpy() - scored[f"d_{score}"] * _better(run),
+            of_round[score].to_numpy() - scored[f"d_{score}"] * (1 if run.higher_is_better else -1),
             s=9,
             color=GREY,
             alpha=0.55,
@@ -90,7 +90,7 @@ def fronts(*runs: Run) -> "Figure":
     shared = max(bases) <= min(bases) * 1.001
     figure = new_figure(height=4.0, title=f"The best {score_name(runs[0])} that each search reached at a latency")
     axes = tidy(figure.subplots(), grid="y")
-    score, better = runs[0].score, _better(runs[0])
+    score, better = runs[0].score, 1 if runs[0].higher_is_better else -1
     for number, (rounds, base, name) in enumerate(zip(every, bases, Runs(runs).names, strict=True)):
         colour, marker = SERIES[number], SERIES_MARKERS[number]
         own = rounds.assign(x=rounds["predicted_latency_ms"] if shared else 100 * rounds["predicted_latency_ms"] / base)
@@ -107,12 +107,6 @@ def fronts(*runs: Run) -> "Figure":
     dashed = " Dashed: the targets." if shared else "\nDevices differ: each counts in its own base model's time."
     note(figure, f"Lines: rounds that no other round of the run beats in both. Pale: the other rounds.{dashed}")
     return figure
-
-
-def _better(run: Run) -> int:
-    """1 where a higher score is better, else -1."""
-    score = start_of(run).get("score") or {}
-    return 1 if score.get("higher_is_better", True) else -1
 
 
 def undominated(latencies: Sequence[float], goodness: Sequence[float]) -> list[bool]:

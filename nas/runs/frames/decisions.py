@@ -12,6 +12,8 @@ from nas.runs.frames.rounds import scored_with_weights
 from nas.runs.frames.tidy import ANY, WHOLE, numbers, tidy
 from nas.scores.intervals import chance_above, losses
 from nas.scores.store import ScoreStore
+from search_spaces.actions import parse_action
+from search_spaces.architecture import ArchitectureError
 
 Event = Mapping[str, Any]
 Losses = Mapping[str, float]  # by prompt
@@ -117,8 +119,11 @@ def scores_by_prompt(
 
 
 def inverse(action: str, /) -> str:
-    """The copy of a removal, and the removal of a copy."""
-    return {"-": "+", "+": "-"}.get(action[:1], action[:1]) + action[1:]
+    """The action that undoes one: of a removal the copy; of another family's actions the sign alone is known."""
+    try:
+        return str(parse_action(action).inverse)
+    except ArchitectureError:
+        return {"-": "+", "+": "-"}.get(action[:1], action[:1]) + action[1:]
 
 
 def _value(event: Event) -> float:

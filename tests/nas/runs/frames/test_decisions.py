@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from nas.runs.frames.decisions import inverse
 from nas.runs.run import Run, open_run
 from nas.scores.intervals import mean_interval
 from nas.scores.prompts import Prompt
@@ -126,3 +127,12 @@ def test_what_was_never_scored_is_shown_without_numbers(tmp_path: Path) -> None:
     assert row["action"] == "-resnet[down.0,0]"
     assert isnan(row["d_clip"])
     assert row["runner_up"] is None
+
+
+def test_what_undoes_an_action_undoes_all_of_it() -> None:
+    """A compound action's sign stands at every step, and its steps are undone in the other order."""
+    assert inverse("-resnet[mid,0]") == "+resnet[mid,0]"
+    compound = "-cross_attention[mid,0]*2&-resnet[mid,1]"
+    assert inverse(compound) == "+resnet[mid,1]&+cross_attention[mid,0]*2"
+    assert inverse(inverse(compound)) == compound
+    assert inverse("-depth 3") == "+depth 3"
