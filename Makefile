@@ -41,7 +41,6 @@ endif
 demo: venv runs/demo-pictures/metadata.jsonl ## Search the bundled model, export the found UNet, and tell it all in a page: runs/demo/report.html
 	"$(VENV)/bin/nas" search experiments/demo.yaml --out runs/demo
 	"$(VENV)/bin/nas" export runs/demo
-	@echo "pictures before and after: runs/demo/before_after.png"
 	"$(VENV)/bin/nas" report runs/demo
 
 runs/demo-pictures/metadata.jsonl: | venv
