@@ -11,14 +11,15 @@ export RAY_USAGE_STATS_ENABLED := 0
 # Without bytecode every import of torch and diffusers compiles them again and takes two to three times as long.
 unexport PYTHONDONTWRITEBYTECODE
 
-# Two processes share the tests, a module staying with one: it makes what its tests share once.
-BESIDE ?= --numprocesses 2 --dist loadfile
+# Two processes share the tests, a module staying with one: it makes what its tests share once. tests/conftest.py says
+# which modules begin first.
+BESIDE ?= --numprocesses 2 --dist loadfile --no-loadscope-reorder
 VENV ?= .venv
 UV ?= $(shell command -v uv 2>/dev/null)
 PYTHON ?= $(shell for name in python3.11 python3.12 python3.13 python3; do \
 	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
 
-.PHONY: help venv demo test test-fast coverage chaos fuzz mutants check format lint types contracts wheel bench
+.PHONY: help venv demo test test-fast coverage chaos fuzz mutants notebooks docs check format lint types contracts wheel bench
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -37,10 +38,10 @@ else
 endif
 	touch "$@"
 
-demo: venv runs/demo-pictures/metadata.jsonl ## Search the bundled model, export the found UNet and draw before/after pictures: runs/demo
+demo: venv runs/demo-pictures/metadata.jsonl ## Search the bundled model, export the found UNet, and tell it all in a page: runs/demo/report.html
 	"$(VENV)/bin/nas" search experiments/demo.yaml --out runs/demo
 	"$(VENV)/bin/nas" export runs/demo
-	@echo "pictures before and after: runs/demo/before_after.png"
+	"$(VENV)/bin/nas" report runs/demo
 
 runs/demo-pictures/metadata.jsonl: | venv
 	"$(VENV)/bin/python" -m search_spaces.shapes runs/demo-pictures --num 1024
@@ -67,7 +68,18 @@ fuzz: venv ## Read 24,000 damaged inputs, within 15 minutes; finds are kept in r
 mutants: venv ## Plant faults in the code for half an hour, and list those that no test notices
 	"$(VENV)/bin/python" -m experiments.mutants
 
-check: lint contracts types wheel test ## Run everything that a change must pass
+notebooks: venv ## Execute the notebooks into build/notebooks; the site shows what came out
+	rm -rf build/notebooks build/docs-cache
+	mkdir -p build/notebooks
+	cp notebooks/*.ipynb build/notebooks
+	PYTHONWARNINGS=ignore:IProgress "$(VENV)/bin/python" -m pytest --override-ini addopts= --quiet --nbmake --overwrite --numprocesses 2 build/notebooks
+	"$(VENV)/bin/python" -m tests.notebooks build/notebooks build/docs-cache
+
+docs: venv ## Build the site of the documentation: build/docs/index.html
+	"$(VENV)/bin/sphinx-build" --fresh-env --fail-on-warning --keep-going --quiet --conf-dir docs . build/docs
+	@echo "the site: build/docs/index.html"
+
+check: lint contracts types wheel notebooks docs test ## Run everything that a change must pass
 
 format: venv ## Rewrite the code in the house's format
 	"$(VENV)/bin/ruff" format .

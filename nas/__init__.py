@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from nas.export.export_run import export_run
     from nas.export.report import ExportReport
     from nas.references.supernet import load_supernet
-    from nas.runs.run import Run, open_run
+    from nas.runs.run import Run, Runs, open_run, open_runs
     from nas.search.progress import Progress, RoundDone
     from nas.search.run_search import run_search
 
@@ -43,10 +43,12 @@ _MODULES = {
     "ExportReport": "nas.export.report",
     "Progress": "nas.search.progress",
     "Run": "nas.runs.run",
+    "Runs": "nas.runs.run",
     "export_run": "nas.export.export_run",
     "load_config": "nas.config.loading",
     "load_supernet": "nas.references.supernet",
     "open_run": "nas.runs.run",
+    "open_runs": "nas.runs.run",
     "read_latency_table": "latency.documents.shipped",
     "RoundDone": "nas.search.progress",
     "resolve": "nas.config.experiment",
@@ -60,10 +62,12 @@ __all__ = [
     "Progress",
     "RoundDone",
     "Run",
+    "Runs",
     "export_run",
     "load_config",
     "load_supernet",
     "open_run",
+    "open_runs",
     "read_latency_table",
     "resolve",
     "run_search",

@@ -6,11 +6,11 @@ Importing this package does not import torch; the supernet stands in `search_spa
 from search_spaces.actions import Action, AnyAction, CompoundAction, CopyStart, Sign, parse_action
 from search_spaces.architecture import Architecture, ArchitectureError, Position, Stage
 from search_spaces.blocks import BlockKind, BlockSignature
-from search_spaces.diffusers_config import StockConfig, UnsupportedConfigError, space_from_config, stock_config
-from search_spaces.stock_space import SpaceForm, StockSpace
-from search_spaces.unet_shape import Site
-from search_spaces.unet_space import UNetSpace
-from search_spaces.wiring import StageGeometry
+from search_spaces.unets.diffusers_config import StockConfig, UnsupportedConfigError, space_from_config, stock_config
+from search_spaces.unets.shape import Site
+from search_spaces.unets.space import UNetSpace
+from search_spaces.unets.stock_space import SpaceForm, StockSpace
+from search_spaces.unets.wiring import StageGeometry
 
 __all__ = [
     "Action",

@@ -9,8 +9,8 @@ from itertools import combinations
 from typing import Final
 
 from search_spaces.architecture import Architecture, ArchitectureError, Position, Stage
-from search_spaces.unet_space import UNetSpace
-from search_spaces.wiring import StageGeometry, mirrored, own_in_channels
+from search_spaces.unets.space import UNetSpace
+from search_spaces.unets.wiring import StageGeometry, mirrored, own_in_channels
 
 WHOLE: Final = (
     "in_channels",

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from search_spaces.actions import GENES, Action, AnyAction, PositionAction, Sign, Steps, together
 from search_spaces.architecture import Architecture, Position
-from search_spaces.unet_space import KINDS, UNetSpace
-from search_spaces.wiring import mirrored
+from search_spaces.unets.space import KINDS, UNetSpace
+from search_spaces.unets.wiring import mirrored
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

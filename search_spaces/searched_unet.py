@@ -12,8 +12,8 @@ import torch
 from diffusers import ModelMixin, UNet2DConditionModel
 
 from search_spaces.architecture import Architecture
-from search_spaces.diffusers_config import space_from_config
 from search_spaces.supernet import apply_architecture
+from search_spaces.unets.diffusers_config import space_from_config
 
 __all__ = ["ModelMixin", "SearchedUNet"]
 

@@ -13,9 +13,9 @@ from torch import nn
 
 from search_spaces.architecture import Architecture, ArchitectureError
 from search_spaces.difference import PositionChange, changed_positions
-from search_spaces.stock_law import stock_hull, stock_reasons
 from search_spaces.supernet import Supernet, neutralise
-from search_spaces.wiring import module_prefixes
+from search_spaces.unets.stock_law import stock_hull, stock_reasons
+from search_spaces.unets.wiring import module_prefixes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -20,10 +20,10 @@ from torch import Tensor, nn
 
 from search_spaces.actions import CopyStart
 from search_spaces.architecture import Architecture
-from search_spaces.diffusers_config import space_from_config
 from search_spaces.files.user_error import UserError
-from search_spaces.unet_space import UNetSpace
-from search_spaces.wiring import last_down, module_prefix
+from search_spaces.unets.diffusers_config import space_from_config
+from search_spaces.unets.space import UNetSpace
+from search_spaces.unets.wiring import last_down, module_prefix
 
 M = TypeVar("M", bound=nn.Module)
 

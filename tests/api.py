@@ -32,7 +32,9 @@ _FIRST: Final = (
     "resolve",
     "run_search",
     "open_run",
+    "open_runs",
     "Run",
+    "Runs",
     "export_run",
     "ExportReport",
     "load_supernet",
@@ -61,8 +63,10 @@ def signature(thing: Any, /) -> str:
 
 
 def members(kind: type, /) -> Iterator[tuple[str, str, Any]]:
-    """Name, signature and what it is, of the public properties and methods that a class itself has."""
-    for name, member in vars(kind).items():
+    """Name, signature and what it is, of the public properties and methods that a class has, its own first."""
+    ours = [base for base in kind.__mro__ if base.__module__.startswith("nas.")]
+    inherited = {name: member for base in reversed(ours) for name, member in vars(base).items()}
+    for name, member in (vars(kind) | inherited).items():
         if name.startswith("_"):
             continue
         if inspect.isfunction(member):
@@ -84,7 +88,7 @@ def signatures() -> str:
 
 def page() -> str:
     """docs/api.md."""
-    parts = [_HEAD]
+    parts, told = [_HEAD], set[Any]()
     for name in names():
         thing = getattr(nas, name)
         parts.append(f"## `{name}`\n")
@@ -94,7 +98,8 @@ def page() -> str:
         if name in _ELSEWHERE:
             parts.append(f"{_ELSEWHERE[name]}\n")
         if inspect.isclass(thing):
-            parts += [f"**`{shown}`** {_in_markdown(what)}" for _, shown, what in members(thing)]
+            parts += [f"**`{shown}`** {_in_markdown(what)}" for _, shown, what in members(thing) if what not in told]
+            told |= {what for _, _, what in members(thing)}  # what two classes inherit is told once
     return "\n".join(parts)
 
 

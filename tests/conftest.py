@@ -3,6 +3,7 @@
 import gc
 import os
 import re
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -31,7 +32,8 @@ settings.load_profile("house")
 SLOW_WORDS = re.compile(
     r"\b(PIPELINE_DIR|OPEN_CLIP_DIR|write_experiment|experiment: Path|run: Path|parts: PipelineParts|clip: ClipModel"
     r"|subprocess|multiprocessing|import ray|tests\.nas\.searching|from experiments"
-    r"|tests\.folders|from_pretrained|ExportCache|exports|torch_compile|compile_blocks)\b"
+    r"|tests\.warm|from tests import warm|tests\.folders|from_pretrained|ExportCache|exports|torch_compile"
+    r"|compile_blocks)\b"
 )
 
 FAST_WORD = re.compile(r"^# fast: \w", re.MULTILINE)
@@ -51,6 +53,39 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     text = collection_path.read_text(encoding="utf-8")
     is_slow = SLOW_WORDS.search(text) is not None and FAST_WORD.search(text) is None
     return True if is_slow is fast else None
+
+
+# Modules that take longest, the longest first: begun last, one would keep a process busy when the other is done.
+LONGEST = (
+    "nas/export/test_write.py",
+    "nas/workers/test_ray_pool.py",
+    "nas/pipelines/test_families.py",
+    "nas/search/test_chaos.py",
+    "latency/backends/test_backends.py",
+    "nas/search/test_driver.py",
+    "nas/pipelines/test_two_text_encoders.py",
+    "test_device_page.py",
+    "nas/references/test_start.py",
+    "nas/search/test_extended_search.py",
+    "latency/kits/test_kit.py",
+    "nas/test_stopped_writers.py",
+    "nas/cli/test_app.py",
+    "latency/measuring/test_calibrate.py",
+    "nas/plugins/test_score_plugin.py",
+    "nas/plugins/test_algorithm_plugin.py",
+    "latency/test_plugins.py",
+    "experiments/test_mutants.py",
+    "experiments/test_fuzz.py",
+    "nas/search/test_round_scoring.py",
+    "nas/search/test_branches.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let the modules that take longest begin first; the others follow by their number of tests."""
+    ranks = {Path(__file__).parent / name: rank for rank, name in enumerate(LONGEST)}
+    sizes = Counter(item.path for item in items)
+    items.sort(key=lambda item: (ranks.get(item.path, len(ranks)), -sizes[item.path]))
 
 
 def pytest_collection_finish() -> None:

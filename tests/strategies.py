@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from search_spaces.actions import GENES, Action, AnyAction, Sign
 from search_spaces.architecture import Architecture
 from search_spaces.shapes.scenes import BACKGROUNDS, COLOURS, PLACES, RELATIONS, SHAPES, SIZES, Item, Scene
-from search_spaces.unet_space import UNetSpace
+from search_spaces.unets.space import UNetSpace
 
 HEADS = (1, 2, 4)
 CHANNELS = (8, 16, 24)  # each divisible by every number of heads and by the number of groups

@@ -1,8 +1,5 @@
 """The axes of tensors are checked under pytest, and nowhere else."""
 
-import subprocess
-import sys
-
 import pytest
 import torch
 from jaxtyping import TypeCheckError
@@ -10,6 +7,7 @@ from jaxtyping import TypeCheckError
 from nas.pipelines.conditioning import Conditioning
 from nas.training.latent_set import LatentSet
 from nas.training.noise_schedule import NoiseSchedule
+from tests.warm import python
 
 SCHEDULE = NoiseSchedule(alphas_cumprod=torch.linspace(0.9, 0.1, 5), prediction_type="epsilon")
 UNCHECKED = """
@@ -54,4 +52,5 @@ def test_a_value_of_wrong_tensors_cannot_be_made() -> None:
 
 
 def test_users_are_not_checked() -> None:
-    subprocess.run([sys.executable, "-c", UNCHECKED], check=True)
+    done = python(UNCHECKED)
+    assert done.returncode == 0, done.stderr

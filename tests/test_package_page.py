@@ -25,7 +25,7 @@ def test_it_has_no_link_that_is_dead_elsewhere() -> None:
 
 
 def test_its_commands_exist_and_name_what_a_wheel_holds() -> None:
-    (block,) = re.findall(r"^```\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+    (block,) = re.findall(r"^```bash\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
     for line in block.splitlines():
         nas, *words = line.partition("#")[0].split()
         assert nas == "nas"

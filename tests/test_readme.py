@@ -11,7 +11,7 @@ from nas.cli.app import app
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-BLOCKS = "\n".join(re.findall(r"^```\n(.*?)^```", README, re.MULTILINE | re.DOTALL))
+BLOCKS = "\n".join(re.findall(r"^```bash\n(.*?)^```", README, re.MULTILINE | re.DOTALL))
 NAS_COMMANDS = re.findall(r"^nas ((?:space |latency )?[a-z]+) ", BLOCKS, re.MULTILINE)
 TARGETS = re.findall(r"^make ([a-z-]+)", BLOCKS, re.MULTILINE)
 

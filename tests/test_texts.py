@@ -7,7 +7,14 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parents[1]
-OTHERS = {"goldens", "samples", "open_clip", "pipeline"}  # written by other programs, byte for byte
+OTHERS = {
+    "goldens",
+    "sample",
+    "sample_onnxruntime",
+    "samples",
+    "open_clip",
+    "pipeline",
+}  # written by other programs, byte for byte
 
 
 def texts() -> list[Path]:

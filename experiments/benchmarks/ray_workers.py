@@ -30,9 +30,9 @@ from nas.workers.ray_pool import RayPool
 from nas.workers.settings import WorkerSettings
 from nas.workers.worker import EvaluationTask, EvaluationWorker, WorkerSpec
 from search_spaces.actions import CopyStart
-from search_spaces.diffusers_config import space_from_config
 from search_spaces.folders.loading import read_unet_config
 from search_spaces.shapes import OPEN_CLIP_DIR, PIPELINE_DIR
+from search_spaces.unets.diffusers_config import space_from_config
 
 POOL_SIZES = (1, 8, 64)
 NUM_SINGLE_TASKS, NUM_EMPTY_TASKS = 50, 2000

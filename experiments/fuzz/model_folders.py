@@ -21,9 +21,9 @@ from experiments.fuzz.case import Case
 from nas.evaluation.clip.model import ClipModel
 from nas.pipelines.folder import PipelineParts
 from nas.pipelines.model_folder import ModelFolder
-from search_spaces.diffusers_config import space_from_config
 from search_spaces.files.user_error import UserError
 from search_spaces.shapes import OPEN_CLIP_DIR, PIPELINE_DIR
+from search_spaces.unets.diffusers_config import space_from_config
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # were anything asked for, it would be an error that is none of ours
 

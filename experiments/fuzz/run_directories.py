@@ -34,9 +34,9 @@ from nas.runs.spec import read_spec
 from nas.runs.trace import Trace, read_trace
 from nas.scores.store import ScoreStore
 from search_spaces.architecture import Architecture
-from search_spaces.diffusers_config import space_from_config
 from search_spaces.files.user_error import UserError
 from search_spaces.shapes import PIPELINE_DIR
+from search_spaces.unets.diffusers_config import space_from_config
 
 _ROOT: Final = Path(__file__).parents[2]
 _GOLDENS: Final = _ROOT / "tests" / "nas" / "runs" / "goldens"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from latency.pricing.scenario import Dtype
 from search_spaces.files.user_error import UserError
-from search_spaces.unet_shape import DEFAULT_CONTEXT_TOKENS
+from search_spaces.unets.shape import DEFAULT_CONTEXT_TOKENS
 
 if TYPE_CHECKING:
     from search_spaces.supernet import Supernet

@@ -1,7 +1,7 @@
 """What a space that comes from a file must obey before anything is computed from it.
 
-`search_spaces.diffusers_config` only makes spaces of UNets; a file may hold anything, such as no stages, or so many
-layers that listing the blocks never ends. Pure.
+`search_spaces.unets.diffusers_config` only makes spaces of UNets; a file may hold anything, such as no stages, or so
+many layers that listing the blocks never ends. Pure.
 """
 
 from typing import Final

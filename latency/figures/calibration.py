@@ -9,8 +9,8 @@ from latency.trust.calibration import TRUSTED_MAPE, Calibration
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-BLUE: Final = "#30638e"
-RED: Final = "#d1495b"
+BLUE: Final = "#0072b2"
+RED: Final = "#d55e00"
 GREY: Final = "#b8b8b8"
 MARGIN: Final = 0.04
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 SHOWN: Final = {BlockKind.CROSS_ATTENTION: "Cross-attention", BlockKind.RESNET: "ResNet"}
 OTHER: Final = "Samplers, stem, tail, rest"
-COLOURS: Final = {"Cross-attention": "#d1495b", "ResNet": "#30638e", OTHER: "#b8b8b8"}
+COLOURS: Final = {"Cross-attention": "#de8f05", "ResNet": "#0072b2", OTHER: "#b8b8b8"}  # as in all figures of a run
 OUTSIDE: Final = "Other"
 
 
@@ -70,7 +70,8 @@ def block_figure(prediction: LatencyPrediction, /, *, space: UNetSpace, device: 
     labels = [SHOWN.get(block.kind, OTHER) for block in blocks]
     spread = (
         [0.0 if block.p10_ms is None else block.ms - block.p10_ms for block in blocks],
-        [0.0 if block.p90_ms is None else block.p90_ms - block.ms for block in blocks],
+        # What the whole takes beyond its blocks may be nothing, and its spread is that of the whole: no bar, no line.
+        [0.0 if block.p90_ms is None or not block.ms else block.p90_ms - block.ms for block in blocks],
     )
     axes.bar(
         range(len(blocks)),

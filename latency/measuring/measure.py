@@ -32,7 +32,7 @@ from latency.timing.interleaving import MeasureSettings, RoundReport, interleave
 from search_spaces import Architecture, UNetSpace
 from search_spaces.files.user_error import UserError
 from search_spaces.supernet import Supernet
-from search_spaces.unet_shape import DEFAULT_CONTEXT_TOKENS
+from search_spaces.unets.shape import DEFAULT_CONTEXT_TOKENS
 
 OnRound: TypeAlias = Callable[[RoundReport[Task]], None]
 LENGTH_SETTINGS = ("min_rounds", "max_rounds", "target_cv")  # may change when a measurement goes on

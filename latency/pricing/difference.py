@@ -6,8 +6,8 @@ from typing import Any
 from latency.pricing.table import LatencyTable
 from search_spaces.architecture import Architecture, Position
 from search_spaces.difference import actions_between, changed_positions
-from search_spaces.unet_shape import DEFAULT_CONTEXT_TOKENS, Site
-from search_spaces.unet_space import UNetSpace
+from search_spaces.unets.shape import DEFAULT_CONTEXT_TOKENS, Site
+from search_spaces.unets.space import UNetSpace
 
 
 def architecture_diff(

@@ -10,7 +10,7 @@ from latency.pricing.prediction import LatencyPrediction
 from latency.pricing.source import BlockPrices, Latency
 from latency.timing.estimator import Array
 from search_spaces.architecture import Architecture
-from search_spaces.unet_space import UNetSpace
+from search_spaces.unets.space import UNetSpace
 
 
 class Pricer:

@@ -10,7 +10,8 @@ laws from `nas.testing.algorithms.AlgorithmLaws`. Pure.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any, Final, Generic, Protocol, TypeVar
@@ -228,3 +229,15 @@ def _wrong_scores(step: Score, outcome: Scored) -> list[str]:
         if foreign:
             wrong.append(f"only contestants can be chosen, but {foreign} are none")
     return wrong
+
+
+@contextmanager
+def blamed(algorithm: Algorithm[Any], number: int, /) -> Iterator[None]:
+    """Turn whatever an algorithm raises into an error that names it."""
+    try:
+        yield
+    except OSError:  # a disk, or a device that is measured
+        raise
+    except Exception as error:
+        name, kind = algorithm.declaration.name, type(error).__name__
+        raise AlgorithmError(f"the search algorithm {name!r} failed at step {number}: {kind}: {error}") from error

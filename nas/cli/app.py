@@ -1,4 +1,4 @@
-"""The command line: `nas search`, `status`, `export`, `generate`, `convert`, `settings`, `space ...`, `latency ...`.
+"""The command line: `nas search`, `status`, `report`, `plot`, `export`, `generate`, `convert`, `space ...`.
 
 Knows how to talk to a person; every answer comes from the modules that it calls, which are imported only when their
 command runs, so that `nas --help` is quick.
@@ -17,7 +17,12 @@ from nas.cli.export import export
 from nas.cli.generate import generate
 from nas.cli.init import init
 from nas.cli.latency.app import app as latency_app
+from nas.cli.plot import plot
 from nas.cli.plugins import plugins
+from nas.cli.runs.comparing import compare
+from nas.cli.runs.frames import frames
+from nas.cli.runs.listing import runs
+from nas.cli.runs.report import report
 from nas.cli.screen.console import Screen, open_standard_streams, say
 from nas.cli.screen.errors import TARGET_MISSED, user_errors
 from nas.cli.settings import settings
@@ -60,6 +65,7 @@ app.add_typer(space_app, name="space")
 app.command()(export)
 app.command()(generate)
 app.command()(convert)
+app.command()(plot)
 app.command()(plugins)
 app.command()(settings)
 app.add_typer(latency_app, name="latency")
@@ -108,6 +114,10 @@ def search(
 
 
 app.command()(status)
+app.command()(report)
+app.command()(runs)
+app.command()(compare)
+app.command()(frames)
 
 
 def main() -> None:

@@ -6,16 +6,17 @@ from rich.table import Table
 
 from nas.cli.screen.console import Screen, in_one_line
 from nas.cli.screen.errors import logged_in
-from nas.cli.screen.formats import score_label
-from nas.cli.screen.search_bar import SearchBar, duration, starting
+from nas.cli.screen.formats import duration, score_label
+from nas.cli.screen.search_bar import SearchBar, starting
 from nas.cli.screen.search_summary import conclude
 from nas.config.experiment import Experiment, resolve
 from nas.config.sections import ExperimentConfig
 from nas.runs.directory import RunDirectory
 from nas.search.cost import CostEstimate
-from nas.search.driver import Listeners, search
+from nas.search.driver import search
 from nas.search.estimate import estimate_cost, expected_work
 from nas.search.outlook import Outlook
+from nas.search.progress import Listeners
 
 
 def estimate_search(config: ExperimentConfig, /) -> None:

@@ -14,8 +14,8 @@ from nas.cli.latency.options import MaxCopiesOption
 from nas.cli.screen.console import Screen, say
 from nas.cli.screen.errors import user_errors
 from nas.cli.screen.formats import Format, FormatOption
-from search_spaces.stock_space import SpaceForm
-from search_spaces.unet_space import DEFAULT_MAX_COPIES
+from search_spaces.unets.space import DEFAULT_MAX_COPIES
+from search_spaces.unets.stock_space import SpaceForm
 
 if TYPE_CHECKING:
     from search_spaces import Architecture, UNetSpace
@@ -43,8 +43,8 @@ def show(
     """Stages and positions of a model: what may be removed or copied, what it costs, and why not."""
     from nas.references.architecture import own_architecture, read_architecture
     from nas.references.base_model import base_of
-    from search_spaces.diffusers_config import space_from_config
-    from search_spaces.space_view import describe_space
+    from search_spaces.unets.diffusers_config import space_from_config
+    from search_spaces.unets.view import describe_space
 
     base = base_of(model)
     architecture = read_architecture(spec, base=base) if spec is not None else own_architecture(model, base=base)

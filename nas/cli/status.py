@@ -1,81 +1,126 @@
-"""`nas status`: how far a run is, what every round cost, and which of them is the result."""
+"""`nas status`: how far a run is, what every round cost, which is the result, and how sure each decision was."""
 
-import json
-from collections.abc import Mapping, Sequence
+import time
+from math import isnan
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 from rich.box import SIMPLE_HEAD
+from rich.live import Live
 from rich.table import Table
+from rich.text import Text
 
-from nas.cli.screen.console import Screen, say, styled
+from nas.cli.screen.console import Group, RenderableType, Screen, in_one_line, say, styled
 from nas.cli.screen.errors import user_errors
-from nas.cli.screen.formats import Format, FormatOption, score_label
+from nas.cli.screen.formats import TableFormat, score_label
+from nas.cli.screen.json_text import json_text
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from nas.runs.run import Run
+
+_PAUSE_S: Final = 2.0
+_STYLES: Final = {"finished": "bold green", "running": "bold cyan", "interrupted": "bold yellow"}
+
 
 @user_errors
 def status(
-    run: Annotated[Path, typer.Argument(help="run directory; may be in progress")], format: FormatOption = Format.TABLE
+    run: Annotated[Path, typer.Argument(help="run directory, which may be in progress, or sample, which is bundled")],
+    format: Annotated[
+        TableFormat, typer.Option("--format", help="tables to read, JSON with stable keys, or CSV, a row per round")
+    ] = TableFormat.TABLE,
+    watch: Annotated[bool, typer.Option("--watch", help="show it anew every 2 s while the search runs")] = False,
 ) -> None:
-    """How far a run is: rounds and their scores, what each executed action saved and cost, which round was chosen."""
-    from nas.runs.directory import RunDirectory
-    from nas.runs.events import STARTS
-    from nas.runs.frames import evaluation_frame, round_frame
-    from nas.runs.trace import read_trace
+    """How far a run is: rounds and their scores, what each executed action saved and cost, how sure it was.
 
-    directory = RunDirectory(run)
-    directory.read_config()
-    events = read_trace(directory.trace_path)
-    starts = [e for e in events if e["event"] in STARTS]
-    started = starts[-1] if starts else {}
-    finished = events[-1] if events and events[-1]["event"] == "search_finished" else None
-    rounds = round_frame(events)
-    if format is Format.JSON:
-        summary = {
-            "state": "finished" if finished else "unfinished",
-            "stop": finished and finished["stop"],
-            "target_met": finished and finished["target_met"],
-            "found_round": finished and finished["round"],
-            "target_latency_ms": started.get("target_latency_ms"),
-            "base_latency_ms": started.get("base_latency_ms"),
-            **({"score": started["score"]} if "score" in started else {}),
-            "table_distrust": started.get("runtime", {}).get("distrust"),
-            "num_events": len(events),
-            "rounds": json.loads(rounds.to_json(orient="records")),
-        }
-        say(json.dumps(summary, indent=2))
-        return
-    screen = Screen()
-    state = f"finished, {finished['stop']}" if finished else "unfinished"
-    screen.sentence(f"{run}: {state}", style="bold")
-    score = score_label(started.get("score", {}).get("name", "clip"))
-    screen.print(_rounds(rounds, score=score, found=finished["arch_id"] if finished else None))
-    if (executed := _executed(events, evaluation_frame(events), score=score)).row_count:
-        screen.print(executed)
+    "sure" is the chance that an executed action's true value is better than that of the best one that was left, which
+    would have been next, from the paired scores of the prompts: 50 % is a toss.
+
+    Example: nas status runs/demo --watch
+    """
+    from nas.runs.run import open_run
+
+    opened = open_run(run)
+    if format is TableFormat.JSON:
+        say(json_text(_summary(opened)))
+    elif format is TableFormat.CSV:
+        say(opened.rounds().to_csv(index=False).rstrip())
+    elif not watch:
+        screen = Screen()
+        for part in _shown(opened, run):  # a sentence is broken by the terminal, so that it can be copied as a whole
+            screen.print(part, soft_wrap=isinstance(part, Text))
+    else:
+        with Live(Group(*_shown(opened, run)), console=Screen(), auto_refresh=False) as live:
+            while opened.state == "running":
+                time.sleep(_PAUSE_S)
+                opened = open_run(run)
+                live.update(Group(*_shown(opened, run)), refresh=True)
+
+
+def _summary(run: "Run") -> dict[str, Any]:
+    """What JSON says; keys are added, never renamed or removed."""
+    started, finished = run.start, run.events[-1] if run.is_finished else None
+    return {
+        "state": run.state,
+        "stop": finished and finished["stop"],
+        "target_met": finished and finished["target_met"],
+        "found_round": finished and finished["round"],
+        "target_latency_ms": started.get("target_latency_ms"),
+        "base_latency_ms": started.get("base_latency_ms"),
+        **({"score": started["score"]} if "score" in started else {}),
+        "table_distrust": started.get("runtime", {}).get("distrust"),
+        "num_events": len(run.events),
+        "hours": run.hours,
+        "last_time": run.last_time,
+        "rounds": run.rounds().to_dict(orient="records"),
+        "decisions": run.decisions().to_dict(orient="records"),
+        "notices": list(run.notices),
+    }
+
+
+def _shown(run: "Run", path: Path) -> list[RenderableType]:
+    """All of it, for a terminal."""
+    started, finished = run.start, run.events[-1] if run.is_finished else None
+    score, rounds, decisions = score_label(run.score), run.rounds(), run.decisions()
+    state = f"finished, {finished['stop']}" if finished else run.state
+    parts: list[RenderableType] = [_line(f"{path}: {state}", style=_STYLES[run.state])]
+    parts.append(_rounds(rounds, name=run.score, score=score, found=finished["arch_id"] if finished else None))
+    executed = decisions[decisions["action"].notna()]
+    if len(executed):
+        parts.append(_executed(executed, name=run.score, score=score))
+        if executed["action"].str.startswith("+").any():
+            parts.append(_line("(...): a copy has the numbers of its block's removal, by which it was chosen"))
+        for number, rival in executed.groupby("round")["runner_up"].last().items():
+            if rival is not None:
+                parts.append(_line(f"next in round {number} would have been {rival}"))
     if started:
-        screen.sentence(f"base {started['base_latency_ms']:.3f} ms, target {started['target_latency_ms']:.3f} ms")
+        parts.append(_line(f"base {started['base_latency_ms']:.3f} ms, target {started['target_latency_ms']:.3f} ms"))
         if finished is not None and not finished["target_met"]:
-            screen.sentence("TARGET NOT MET: the nearest architecture is marked", style="yellow")
+            parts.append(_line("TARGET NOT MET: the nearest architecture is marked", style="yellow"))
         if why := started.get("runtime", {}).get("distrust"):
-            screen.sentence(f"the latency table: {why}", style="yellow")
+            parts.append(_line(f"the latency table: {why}", style="yellow"))
+    parts += [_line(f"note: {notice}", style="yellow") for notice in run.notices]
+    return parts
 
 
-def _rounds(rounds: "pd.DataFrame", *, score: str, found: str | None) -> Table:
+def _line(text: str, *, style: str = "") -> Text:
+    return styled(in_one_line(text), style)
+
+
+def _rounds(rounds: "pd.DataFrame", *, name: str, score: str, found: str | None) -> Table:
     """A row per round; the one that was found is marked."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
-    for name in ("round", "ms", score, "interval", "params", "then", ""):
-        table.add_column(name, justify="left" if name in ("then", "") else "right", no_wrap=True)
+    for column in ("round", "ms", score, "interval", "params", "then", ""):
+        table.add_column(column, justify="left" if column in ("then", "") else "right", no_wrap=True)
     for row in rounds.to_dict(orient="records"):
         num = len(str(row["actions"]).split())
         table.add_row(
             str(row["round"]),
             f"{row['predicted_latency_ms']:.3f}",
-            f"{row['clip']:.4f}",
-            f"{row['clip_low']:.4f} .. {row['clip_high']:.4f}",
+            f"{row[name]:.4f}",
+            f"{row[f'{name}_low']:.4f} .. {row[f'{name}_high']:.4f}",
             f"{row['num_params'] / 1e6:.2f} M",
             f"{num} action{'s'[: num > 1]}" if num else "",
             styled("<- found", "bold green") if row["arch_id"] == found else "",
@@ -83,23 +128,25 @@ def _rounds(rounds: "pd.DataFrame", *, score: str, found: str | None) -> Table:
     return table
 
 
-def _executed(events: Sequence[Mapping[str, Any]], scored: "pd.DataFrame", *, score: str) -> Table:
-    """A row per action that was executed: what it saved and cost when it was scored, alone."""
+def _seen(value: float, sign: str = "", /) -> str:
+    """A score to four places; one that is too small for them as a power of ten, since it may be a sure one."""
+    text = f"{value:{sign}.4f}"
+    return f"{value:{sign}.0e}" if value and not float(text) else text
+
+
+def _executed(decisions: "pd.DataFrame", *, name: str, score: str) -> Table:
+    """A row per executed action: what it saved and cost when it was scored, alone; and how sure it was."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
-    for name in ("round", "executed", "saves ms", f"costs {score}", "interval"):
-        table.add_column(name, justify="left" if name == "executed" else "right", no_wrap=name != "executed")
-    costs = {(row["round"], row["action"]): row for row in scored.to_dict(orient="records")}
-    for event in events:
-        for action in event["actions"] if event["event"] == "decision" else ():
-            row = costs.get((event["round"], action))
-            numbers = (
-                ("", "", "")
-                if row is None
-                else (
-                    f"{row['d_latency_ms']:.3f}",
-                    f"{row['d_clip']:+.4f}",
-                    f"{row['d_clip_low']:+.4f} .. {row['d_clip_high']:+.4f}",
-                )
-            )
-            table.add_row(str(event["round"]), action, *numbers)
+    for column in ("round", "executed", "saves ms", f"costs {score}", "±", "sure"):
+        table.add_column(column, justify="left" if column == "executed" else "right", no_wrap=column != "executed")
+    for row in decisions.to_dict(orient="records"):
+        loss, is_copy = f"d_{name}", str(row["action"]).startswith("+")
+        numbers = [""] * 3
+        if not isnan(row[loss]):
+            half = (row[f"{loss}_high"] - row[f"{loss}_low"]) / 2
+            numbers = [f"{row['d_latency_ms']:.3f}", _seen(row[loss], "+"), _seen(half)]
+        if is_copy:
+            numbers = [f"({number})" if number else "" for number in numbers]
+        sure = "" if isnan(row["chance"]) else f"{row['chance']:.0%}"
+        table.add_row(str(row["round"]), str(row["action"]), *numbers, sure)
     return table

@@ -39,11 +39,11 @@ from nas.training.picture_files import check_pictures
 from nas.workers.pool import check_pool
 from nas.workers.worker import WorkerSpec
 from search_spaces.architecture import Architecture
-from search_spaces.diffusers_config import space_from_config
 from search_spaces.files.user_error import UserError
 from search_spaces.folders.loading import SEARCHED, read_context_tokens
-from search_spaces.stock_space import SpaceForm
-from search_spaces.unet_space import UNetSpace
+from search_spaces.unets.diffusers_config import space_from_config
+from search_spaces.unets.space import UNetSpace
+from search_spaces.unets.stock_space import SpaceForm
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,7 @@ from pydantic_core import PydanticCustomError
 
 from nas.algorithms.settings import EvolvingSettings
 from nas.config.places.identity import without_places
+from nas.drawing.settings import PictureSettings
 from nas.evaluation.settings import CLIP, ClipSettings, ScoreSettings
 from nas.pipelines.computing.execution import Execution
 from nas.pipelines.protocol import SamplingProtocol
@@ -24,13 +25,13 @@ from nas.training.settings import RobustTrainingSettings
 from nas.workers.settings import WorkerSettings
 from search_spaces.actions import CopyStart
 from search_spaces.files.user_error import UserError
-from search_spaces.stock_space import SpaceForm
-from search_spaces.unet_space import DEFAULT_MAX_COPIES
+from search_spaces.unets.space import DEFAULT_MAX_COPIES
+from search_spaces.unets.stock_space import SpaceForm
 
 EVOLVING: Final = "evolving"  # the algorithm whose settings stand in `search` itself
 
 # Never change a result: no run's config.yaml holds them.
-RESULT_FREE: Final = ("workers", "score_store")
+RESULT_FREE: Final = ("workers", "score_store", "pictures")
 
 MAX_TRAINING_SEED: Final = 2**32 - 1  # every step of every round has a seed made of it, which must fit 63 bits
 
@@ -136,6 +137,7 @@ class ExperimentConfig:
     racing: RacingSettings = RacingSettings()
     execution: Execution = Execution()
     workers: WorkerSettings = WorkerSettings()
+    pictures: PictureSettings = PictureSettings()
     score_store: Annotated[Path | None, Field(description="folder shared by runs; null = the run's own")] = None
     num_threads: Annotated[int, Field(ge=1, description="threads per worker; part of the protocol")] = 1
     model_variant: Annotated[

@@ -15,6 +15,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from nas.scores.store import name_flaw
 from search_spaces.files.user_error import PluginError
 
 
@@ -190,8 +191,8 @@ def check_numbers(numbers: Sequence[float], /, *, score: str, num_prompts: int, 
 def _against_laws(score: Score) -> list[str]:
     """Declarations of the right types that cannot be meant."""
     wrong = []
-    if not score.name.isidentifier():
-        wrong.append(f"`name` must be an identifier, such as output_change, but is {score.name!r}")
+    if flaw := name_flaw(score.name):
+        wrong.append(f"`name` {flaw}")
     if score.passes_per_prompt < 0:
         wrong.append(f"`passes_per_prompt` must be at least 0, but is {score.passes_per_prompt}")
     if score.is_distance and score.higher_is_better:

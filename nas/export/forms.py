@@ -17,13 +17,13 @@ from nas.export.form import ExportForm
 from nas.export.source import ExportSource, context_tokens_of
 from nas.pipelines.model_folder import ModelFolder
 from search_spaces.architecture import Architecture
-from search_spaces.diffusers_config import stock_config
 from search_spaces.files.durable.writing import write_text
 from search_spaces.files.strict_json import read_json_object
 from search_spaces.folders.loading import SEARCHED
 from search_spaces.searched_unet import SearchedUNet
 from search_spaces.stock_unet import neutral_unet
-from search_spaces.unet_space import UNetSpace
+from search_spaces.unets.diffusers_config import stock_config
+from search_spaces.unets.space import UNetSpace
 
 PICKLES: Final = ("*.bin", "*.ckpt", "*.pt", "*.pth", "*.pkl", "*.msgpack", "*.h5", "*.py")
 MOST_PROBED: Final = 16  # latent pixels of a probe's side: the check is about weights and structure, not about size

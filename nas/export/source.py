@@ -20,13 +20,13 @@ from nas.runs.found_spec import check_found, read_found
 from nas.runs.spec import SpecError, check_base, describe
 from nas.runs.trace import read_trace
 from search_spaces.architecture import Architecture
-from search_spaces.diffusers_config import space_from_config
 from search_spaces.files.digests import folder_digest
 from search_spaces.files.user_error import UserError
 from search_spaces.folders.loading import SEARCHED, read_context_tokens
 from search_spaces.supernet import Supernet
-from search_spaces.unet_shape import DEFAULT_CONTEXT_TOKENS
-from search_spaces.unet_space import UNetSpace
+from search_spaces.unets.diffusers_config import space_from_config
+from search_spaces.unets.shape import DEFAULT_CONTEXT_TOKENS
+from search_spaces.unets.space import UNetSpace
 
 
 class ExportError(UserError):

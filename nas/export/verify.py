@@ -27,10 +27,10 @@ from nas.export.forms import MOST_PROBED, flat_unet
 from nas.pipelines.folder import load_pipeline
 from nas.pipelines.model_folder import ModelFolder
 from nas.references.base_model import ROOM_FOR_COPIES
-from search_spaces.diffusers_config import space_from_config
 from search_spaces.folders.loading import read_context_tokens, read_unet_config, unet_class
-from search_spaces.unet_shape import DEFAULT_CONTEXT_TOKENS
-from search_spaces.unet_space import UNetSpace
+from search_spaces.unets.diffusers_config import space_from_config
+from search_spaces.unets.shape import DEFAULT_CONTEXT_TOKENS
+from search_spaces.unets.space import UNetSpace
 
 PROBE: Final = "verification.safetensors"  # seeded inputs and the output that the reloaded UNet must give
 PROBED_TOKENS: Final = 8

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy import special
 
 # Weight, in prompts, of the undecided contestants' common spread in the variance of each comparison (the moderated t
 # of Smyth 2004). Without it a rival that lost nothing on the prompts so far is certain to lose nothing on the others.
@@ -85,7 +85,7 @@ def surely_no_worse(
         variance = _shrunk_variance(losses, chosen=chosen, displaced=displaced)
         third_moment = _third_moment(losses, chosen=chosen, displaced=displaced)
         skewness = third_moment / np.where(variance > 0, variance, 1.0) ** 1.5
-        quantile = _skewed_quantile(float(stats.t.isf(error, num - 1)), skewness, num=num)
+        quantile = _skewed_quantile(float(-special.stdtrit(num - 1, error)), skewness, num=num)
         margin = quantile * np.sqrt(variance * (1 / num - 1 / num_prompts))
     sure: Bools = lead > margin
     np.fill_diagonal(sure, False)

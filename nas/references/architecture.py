@@ -13,12 +13,12 @@ from nas.runs.directory import is_run
 from nas.runs.spec import SPEC_NAME, check_base, read_spec
 from search_spaces.alignment import aligned
 from search_spaces.architecture import Architecture, ArchitectureError
-from search_spaces.diffusers_config import space_from_config
 from search_spaces.files.paths import local_path
 from search_spaces.files.user_error import UserError
 from search_spaces.folders.loading import SEARCHED, read_unet_config, unet_folder
 from search_spaces.known.architectures import BASE_CONFIGS, KNOWN_ARCHITECTURES, base_space, known_config
 from search_spaces.known.bundled import BUNDLED_MODELS, named_folder
+from search_spaces.unets.diffusers_config import space_from_config
 
 
 def read_architecture(reference: str | Path, /, *, base: BaseModel) -> Architecture:

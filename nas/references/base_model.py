@@ -6,15 +6,15 @@ from typing import Any, Final
 
 from nas.pipelines.source import HUB, is_hub_reference, local_folder, model_name
 from nas.runs.directory import is_run
-from search_spaces.diffusers_config import space_from_config
 from search_spaces.files.paths import local_path
 from search_spaces.files.strict_yaml import read_yaml
 from search_spaces.files.user_error import UserError
 from search_spaces.folders.loading import read_context_tokens, read_unet_config
 from search_spaces.known.architectures import BASE_CONFIGS, KNOWN_ARCHITECTURES, known_config
 from search_spaces.known.bundled import BUNDLED_MODELS, named_folder
-from search_spaces.unet_shape import DEFAULT_CONTEXT_TOKENS
-from search_spaces.unet_space import UNetSpace
+from search_spaces.unets.diffusers_config import space_from_config
+from search_spaces.unets.shape import DEFAULT_CONTEXT_TOKENS
+from search_spaces.unets.space import UNetSpace
 
 ROOM_FOR_COPIES: Final = 64  # per block: any architecture that somebody may have made
 

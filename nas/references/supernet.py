@@ -5,12 +5,12 @@ from os import PathLike
 from nas.pipelines.source import local_folder
 from search_spaces.actions import CopyStart
 from search_spaces.choices import chosen
-from search_spaces.diffusers_config import space_from_config
 from search_spaces.files.user_error import UserError
 from search_spaces.folders.loading import load_unet, read_unet_config
-from search_spaces.stock_space import SpaceForm
 from search_spaces.supernet import Supernet
-from search_spaces.unet_space import DEFAULT_MAX_COPIES
+from search_spaces.unets.diffusers_config import space_from_config
+from search_spaces.unets.space import DEFAULT_MAX_COPIES
+from search_spaces.unets.stock_space import SpaceForm
 
 
 def load_supernet(

@@ -52,7 +52,7 @@ class SearchStarted(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchExtended(SearchStarted):
-    """A finished search goes on with another config; the fields are those of `SearchStarted`."""
+    """A finished search goes on with another config; the fields are those of `search_started`."""
 
     name: ClassVar[str] = "search_extended"
 
@@ -160,7 +160,13 @@ class ContestRaced(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decided(Event):
-    """What a round's scores led to: actions to execute, or the reason to stop."""
+    """What a round's scores led to: actions to execute, or the reason to stop.
+
+    Attributes:
+        round: The round.
+        actions: What is executed, in this order; none where the search stops.
+        stop: "converged", "infeasible", "budget_spent"; None while the search goes on.
+    """
 
     name: ClassVar[str] = "decision"
 
@@ -176,7 +182,14 @@ class Decided(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchFinished(Event):
-    """A search is over: the round and architecture that it found, why it ended, whether the target is met."""
+    """A search is over.
+
+    Attributes:
+        round: The round whose architecture it found, with the weights of that round.
+        arch_id: Digest of that architecture.
+        stop: Why it ended.
+        target_met: Whether it meets the target.
+    """
 
     name: ClassVar[str] = "search_finished"
 
@@ -191,6 +204,12 @@ class SearchFinished(Event):
         found = finish.results[0]
         arch_id = found.subject.architecture.arch_id
         return cls(round=found.round, arch_id=arch_id, stop=finish.reason, target_met=not found.missed_by)
+
+
+KINDS: Final[tuple[type[Event], ...]] = (
+    SearchStarted, SearchExtended, WeightsTrained, ArchitectureEvaluated, ActionEvaluated, ContestRaced, Decided,
+    SearchFinished,
+)  # fmt: skip
 
 
 def evaluations(step: Score, outcome: Scored, /, *, problem: Problem[Any]) -> Iterator[Event]:

@@ -17,9 +17,9 @@ from search_spaces.files.durable.writing import write_text
 from search_spaces.files.strict_json import JsonError, parse_json
 from search_spaces.files.user_error import UserError
 from search_spaces.folders.loading import read_context_tokens
-from search_spaces.space_view import counts_by_paper_stage
-from search_spaces.unet_shape import DEFAULT_CONTEXT_TOKENS
-from search_spaces.unet_space import UNetSpace
+from search_spaces.unets.shape import DEFAULT_CONTEXT_TOKENS
+from search_spaces.unets.space import UNetSpace
+from search_spaces.unets.view import counts_by_paper_stage
 
 SPEC_NAME: Final = "architecture.json"  # in runs and exports
 

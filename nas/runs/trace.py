@@ -9,17 +9,19 @@ import json
 import reprlib
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
+from math import isfinite
 from os import PathLike
 from pathlib import Path
 from typing import Any, Final
 
 from nas.runs.event_laws import flaws
-from search_spaces.files.json_lines import append_lines, num_torn_bytes, read_lines
+from search_spaces.files.json_lines import append_lines, num_torn_bytes, read_lines, sound_lines
 from search_spaces.files.paths import local_path
 from search_spaces.files.strict_json import JsonError
 from search_spaces.files.user_error import UserError
 
 RUNTIME: Final = "runtime"
+_LAST_TIME: Final = 253_370_764_800  # the year 9999, where calendars of computers end
 
 
 class TraceWarning(UserWarning):
@@ -129,9 +131,65 @@ def read_trace(path: str | PathLike[str], /) -> list[dict[str, Any]]:
     return events
 
 
+def read_sound_events(path: Path, /) -> tuple[list[dict[str, Any]], list[str]]:
+    """The events of a trace up to the first that is damaged, and a sentence for each thing that is wrong with it."""
+    if not path.is_file():
+        return [], ["there is no trace.jsonl yet: the search was stopped before its first event, or the file is lost"]
+    try:
+        documents, damaged = sound_lines(path)
+        torn = num_torn_bytes(path)
+    except (JsonError, OSError) as error:
+        return [], [f"trace.jsonl cannot be read: {error}"]
+    first_damaged = damaged[0] if damaged else len(documents) + 1
+    events: list[dict[str, Any]] = []
+    wrong = "is not JSON" if damaged else ""
+    for number, event in enumerate(documents[: first_damaged - 1], start=1):
+        if not isinstance(event, dict) or "event" not in event:
+            wrong = "is no event"
+        elif found := flaws(event):
+            wrong = f"is no event {reprlib.repr(event['event'])} of a search: {'; '.join(found)}"
+        else:
+            events.append(event)
+            continue
+        first_damaged = number
+        break
+    notices = []
+    if wrong:
+        num = len(documents) + len(damaged) - first_damaged
+        notices.append(f"line {first_damaged} of trace.jsonl {wrong}: it and the {num} lines after it are left out")
+    if torn:
+        why = "it is being written, or its writer was killed"
+        notices.append(f"the last line of trace.jsonl is torn and left out: {why}")
+    if not documents and not torn:
+        notices.append("trace.jsonl holds no event yet")
+    return events, notices
+
+
 def recorded_digests(events: Iterable[Mapping[str, Any]], /) -> list[Mapping[str, str]]:
     """Digests of what a search was made of: those of its start, then those of each extension."""
     return [digests for event in events if isinstance(digests := event.get("digests"), Mapping)]
+
+
+def seconds_of(event: Mapping[str, Any], /) -> float:
+    """Seconds of work that an event's clock says; 0 where it says none."""
+    seconds = event.get(RUNTIME, {}).get("seconds")
+    return float(seconds) if _is_number(seconds) and seconds > 0 else 0.0
+
+
+def time_of(event: Mapping[str, Any], /) -> float | None:
+    """Unix seconds at which an event was written; None where nothing says it, or no calendar has such a day."""
+    time = event.get(RUNTIME, {}).get("time")
+    return float(time) if _is_number(time) and 0 <= time < _LAST_TIME else None
+
+
+def losses_of(event: Mapping[str, Any], /) -> list[float]:
+    """Losses of a training by its steps, where a trace of an older version holds them."""
+    losses = event.get(RUNTIME, {}).get("losses")
+    return [float(loss) for loss in losses] if isinstance(losses, list) and all(map(_is_number, losses)) else []
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and isfinite(value)
 
 
 def _events(path: Path) -> list[dict[str, Any]]:

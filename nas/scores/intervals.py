@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from search_spaces.files.user_error import UserError
 
@@ -51,7 +51,7 @@ def mean_interval(values: Sequence[float], /, *, confidence: float = 0.95) -> In
     if num == 1:
         half = float("inf")
     else:
-        half = float(stats.t.ppf((1 + confidence) / 2, num - 1) * array.std(ddof=1) / np.sqrt(num))
+        half = float(special.stdtrit(num - 1, (1 + confidence) / 2) * array.std(ddof=1) / np.sqrt(num))
     return Interval(mean=mean, low=mean - half, high=mean + half, num_prompts=num, confidence=confidence)
 
 
@@ -65,6 +65,28 @@ def losses(before: Sequence[float], after: Sequence[float], /, *, higher_is_bett
         raise UserError(f"paired scores need the same prompts, but got {len(before)} and {len(after)}")
     sign = 1 if higher_is_better else -1
     return [sign * (b - a) for b, a in zip(before, after, strict=True)]
+
+
+def chance_above(differences: Sequence[float], /) -> float:
+    """How likely the true mean is above 0, given some values of it: Student's t with a flat prior.
+
+    Args:
+        differences: Per prompt, such as what one action loses less than another.
+
+    Returns:
+        In [0, 1]; NaN for fewer than two values, and for values that are not finite or overflow. Values that are all
+        alike leave no doubt: 0, 0.5 or 1.
+    """
+    if len(differences) < 2:
+        return float("nan")
+    array = np.asarray(differences, dtype=np.float64)
+    with np.errstate(all="ignore"):
+        mean, error = float(array.mean()), float(array.std(ddof=1) / np.sqrt(len(array)))
+    if not np.isfinite((mean, error)).all():
+        return float("nan")
+    if error == 0:
+        return 0.5 + 0.5 * float(np.sign(mean))
+    return float(special.stdtr(len(array) - 1, mean / error))
 
 
 def paired_loss(

@@ -6,13 +6,15 @@ covers every value that is read, and the name it was written under.
 
 import hashlib
 import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from search_spaces.files.user_error import UserError
 
-_SEAL = b"seal"
+SEAL: Final = b"seal"  # key in the metadata of the file
 
 
 class BrokenSealError(UserError):
@@ -27,7 +29,11 @@ def seal(table: pa.Table, /, *, name: str) -> bytes:
         name: What it is sealed as; a table under another name is broken.
     """
     sink = pa.BufferOutputStream()
-    pq.write_table(table.replace_schema_metadata({_SEAL: _digest(table, name)}), sink)
+    # A chunk is a few rows: statistics, dictionaries and Arrow's own copy of the schema would be most of its file.
+    small = {"compression": "zstd", "use_dictionary": False, "write_statistics": False, "store_schema": False}
+    with pq.ParquetWriter(sink, table.schema.remove_metadata(), **small) as writer:
+        writer.write_table(table.replace_schema_metadata(None))
+        writer.add_key_value_metadata({SEAL: _digest(table, name)})
     return bytes(sink.getvalue())
 
 
@@ -39,7 +45,7 @@ def unseal(data: bytes, /, *, name: str) -> pa.Table:
     """
     try:
         table = pq.ParquetFile(pa.BufferReader(data)).read(use_threads=False)
-        sound = (table.schema.metadata or {}).get(_SEAL) == _digest(table, name)
+        sound = (table.schema.metadata or {}).get(SEAL) == _digest(table, name)
     except Exception as error:  # nothing but these bytes is read, so whatever fails is their fault
         raise BrokenSealError(f"not a table: {error}") from error
     if not sound:
@@ -48,5 +54,15 @@ def unseal(data: bytes, /, *, name: str) -> pa.Table:
 
 
 def _digest(table: pa.Table, name: str) -> bytes:
-    text = json.dumps([name, table.to_pydict()], default=bytes.hex)
-    return hashlib.sha256(text.encode()).hexdigest().encode()
+    return digest_of_columns(name, {column: column_text(values) for column, values in table.to_pydict().items()})
+
+
+def column_text(values: Sequence[Any], /) -> str:
+    """A column as the seal covers it."""
+    return json.dumps(values, default=bytes.hex)
+
+
+def digest_of_columns(name: str, columns: Mapping[str, str], /) -> bytes:
+    """The seal of a table: a digest of its name and of its columns' texts, which together are one JSON document."""
+    texts = ", ".join(f"{json.dumps(column)}: {text}" for column, text in columns.items())
+    return hashlib.sha256(f"[{json.dumps(name)}, {{{texts}}}]".encode()).hexdigest().encode()

@@ -4,7 +4,7 @@ The key is what the scores depend on: weights, architecture, protocol (how pictu
 chunk's prompts in their order. Nothing else counts: a search of the same prompts for another device finds every chunk,
 and many searches may use one store at once. The first value written for a key stays.
 
-    store.json <weights>/<architecture>-<protocol>-<prompts>.scores.parquet (and .pictures.parquet)
+    store.json <weights>/<architecture>-<protocol>-<prompts>.scores.parquet (and .pictures.parquet, .samples.parquet)
 
 The numbers stand in a column that is named after their score. Each file is sealed and stands whole or not at all; one
 that was damaged nevertheless is set aside with a warning and made again.
@@ -13,8 +13,9 @@ that was damaged nevertheless is set aside with a warning and made again.
 import io
 import json
 import math
+import reprlib
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass
 from os import PathLike
 from pathlib import Path
@@ -27,6 +28,7 @@ import pyarrow as pa
 from PIL import Image
 
 from nas.scores.prompts import Prompt
+from nas.scores.reading import SUFFIX, BulkReader, ChunkPrompts, stored_files
 from nas.scores.sealed_table import BrokenSealError, seal, unseal
 from search_spaces.files.digests import digest_of
 from search_spaces.files.durable.writing import is_part, set_aside, whole_once, write_text
@@ -37,7 +39,7 @@ from search_spaces.files.user_error import UserError
 SCHEMA_VERSION: Final = 1
 _MARKER: Final = "store.json"
 _MARK: Final = {"schema_version": SCHEMA_VERSION}
-_SCORES, _PICTURES = "scores", "pictures"
+_SCORES, _PICTURES, _SAMPLES = "scores", "pictures", "samples"
 CLIP_COLUMN: Final = "clip"  # of the scores of every run that names no other
 _KEY_COLUMNS: Final = {
     "weights_digest": pa.string(),
@@ -48,6 +50,12 @@ _KEY_COLUMNS: Final = {
     "caption": pa.string(),
     "noise_seed": pa.int64(),
 }
+
+
+# Names of columns beside a score's own, here and in the frames of a run (`d_latency_ms` of a score `latency_ms`).
+RESERVED: Final = frozenset(_KEY_COLUMNS) | {
+    "round", "predicted_latency_ms", "num_prompts", "num_params", "actions", "latency_ms",
+}  # fmt: skip
 
 
 class ScoreStoreError(UserError):
@@ -82,6 +90,7 @@ class ScoreStore:
     def __init__(self, folder: str | PathLike[str], /) -> None:
         self._folder = local_path(folder)
         self._before_writing: Callable[[], None] | None = None
+        self._prompts: dict[str, ChunkPrompts] = {}  # of chunks that were read
         _check_schema(self._folder)
 
     @classmethod
@@ -150,7 +159,7 @@ class ScoreStore:
         table = self._read(self._path(key, _PICTURES))
         if table is None:
             return None
-        return np.stack([np.asarray(Image.open(io.BytesIO(png))) for png in table["png"].to_pylist()])
+        return np.stack([np.asarray(Image.open(io.BytesIO(png)).convert("RGB")) for png in table["png"].to_pylist()])
 
     def put(
         self,
@@ -160,6 +169,7 @@ class ScoreStore:
         prompts: Sequence[Prompt],
         scores: Sequence[float],
         pictures: npt.NDArray[np.uint8] | None = None,
+        samples: npt.NDArray[np.uint8] | None = None,
         score: str = CLIP_COLUMN,
     ) -> tuple[float, ...]:
         """Keep scores, and pictures beside them.
@@ -168,7 +178,8 @@ class ScoreStore:
             key: What they depend on.
             prompts: The chunk; `key` holds its digest.
             scores: One per prompt.
-            pictures: uint8 (n, h, w, 3), or None.
+            pictures: Of all prompts, uint8 (n, h, w, 3), or None.
+            samples: Of the first prompts, made small, to look at: uint8 (n, h, w, 3), or None.
             score: Name of the score, which names the column.
 
         Returns:
@@ -185,8 +196,9 @@ class ScoreStore:
                 f"scores must be finite, but {broken} of {len(scores)} of architecture {key.arch_id} are not; "
                 "the model overflows: use a wider dtype, or protect the block whose removal does it"
             )
-        if pictures is not None:
-            self._write(self._path(key, _PICTURES), pa.table({"png": [_png(picture) for picture in pictures]}))
+        for kind, kept in ((_PICTURES, pictures), (_SAMPLES, samples)):
+            if kept is not None:
+                self._write(self._path(key, kind), pa.table({"png": [_png(picture) for picture in kept]}))
         if (known := self.get(key, score=score)) is None:
             rows = [
                 {
@@ -209,36 +221,80 @@ class ScoreStore:
         self,
         *,
         score: str = CLIP_COLUMN,
-        weights_digest: str = "*",
-        protocol_digest: str = "*",
-        arch_id: str = "*",
+        weights_digest: str | Collection[str] = "*",
+        protocol_digest: str | Collection[str] = "*",
+        arch_id: str | Collection[str] = "*",
+        columns: Sequence[str] | None = None,
     ) -> pd.DataFrame:
         """The numbers of one score for notebooks, one row per prompt with all that it was scored under.
 
-        Nothing is written, so a folder that may only be read will do.
+        Nothing is written, so a folder that may only be read will do. What is left out by the arguments is not read.
 
         Args:
             score: Which score; the last column has its name.
-            weights_digest: Only those of these weights.
-            protocol_digest: Only those of this protocol.
-            arch_id: Only those of this architecture.
+            weights_digest: Only those of these weights; "*" = of all.
+            protocol_digest: Only those of these protocols.
+            arch_id: Only those of these architectures.
+            columns: Which columns, in this order; None = all.
+
+        Raises:
+            ScoreStoreError: There is no such column.
 
         Warns:
             ScoreStoreWarning: A damaged file was left out.
         """
-        paths = sorted(self._folder.glob(f"{weights_digest}/{arch_id}-{protocol_digest}-*.{_SCORES}.parquet"))
-        tables = [
-            table.replace_schema_metadata(None)
-            for path in paths
-            if (table := self._read(path, sets_aside=False)) is not None and score in table.column_names
-        ]
-        frame: pd.DataFrame = pa.concat_tables([_columns(score).empty_table(), *tables]).to_pandas()
+        names = _names(score, columns)
+        damaged: list[str] = []
+        files = stored_files(
+            self._folder,
+            weights=_several(weights_digest),
+            arch_ids=_several(arch_id),
+            protocols=_several(protocol_digest),
+        )
+        reader = BulkReader(
+            score, prompts=self._prompts, on_damaged=lambda path, error: damaged.append(f"{path} is damaged ({error})")
+        )
+        frame: pd.DataFrame = pa.table(reader.read(files, columns=names)).to_pandas()
+        for what in sorted(set(damaged)):
+            warnings.warn(f"{what}: left out", ScoreStoreWarning, stacklevel=2)
         return frame
 
+    def samples(
+        self, *, weights_digest: str, protocol_digest: str | Collection[str], arch_id: str, whole: bool = False
+    ) -> list[tuple[Prompt, bytes]]:
+        """Pictures that were kept of an architecture, each with its prompt, as PNG; damaged files are left out.
+
+        Args:
+            weights_digest: Of the weights.
+            protocol_digest: Of the protocol, or of several.
+            arch_id: Of the architecture.
+            whole: Whether all pictures of the first chunk are preferred to the few small ones.
+        """
+        for kind in (_PICTURES, _SAMPLES) if whole else (_SAMPLES, _PICTURES):
+            files = stored_files(
+                self._folder,
+                suffix=f".{kind}.parquet",
+                weights=[weights_digest],
+                arch_ids=[arch_id],
+                protocols=_several(protocol_digest),
+            )
+            for file in files:
+                scores = file.path.with_name(file.path.name.removesuffix(f".{kind}.parquet") + SUFFIX)
+                tables = [self._read(path, sets_aside=False) for path in (scores, file.path)]
+                if tables[0] is not None and tables[1] is not None:
+                    captions, seeds = (tables[0][name].to_pylist() for name in ("caption", "noise_seed"))
+                    prompts = [Prompt(caption=c, noise_seed=s) for c, s in zip(captions, seeds, strict=True)]
+                    return list(zip(prompts, tables[1]["png"].to_pylist(), strict=False))
+        return []
+
     @staticmethod
-    def empty_frame(*, score: str = CLIP_COLUMN) -> pd.DataFrame:
-        """The frame of a store that holds nothing of a score yet."""
-        frame: pd.DataFrame = _columns(score).empty_table().to_pandas()
+    def empty_frame(*, score: str = CLIP_COLUMN, columns: Sequence[str] | None = None) -> pd.DataFrame:
+        """The frame of a store that holds nothing of a score yet.
+
+        Raises:
+            ScoreStoreError: There is no such column.
+        """
+        frame: pd.DataFrame = _columns(score).empty_table().select(_names(score, columns)).to_pandas()
         return frame
 
     def _path(self, key: ScoreKey, kind: str) -> Path:
@@ -264,14 +320,34 @@ class ScoreStore:
             return None
 
 
+def name_flaw(score: str, /) -> str:
+    """What is wrong with the name of a score, which names a column; "" where nothing is."""
+    if score.isidentifier() and score not in RESERVED:
+        return ""
+    return f"must be an identifier and none of {', '.join(sorted(RESERVED))}, but is {reprlib.repr(score)}"
+
+
 def _columns(score: str) -> pa.Schema:
     """The columns of a file of some score."""
-    if not score.isidentifier() or score in _KEY_COLUMNS:
-        raise ScoreStoreError(
-            f"the name of a score must be an identifier and none of {', '.join(_KEY_COLUMNS)}, but got {score!r}; "
-            "rename the score"
-        )
+    if wrong := name_flaw(score):
+        raise ScoreStoreError(f"the name of a score {wrong}; rename the score")
     return pa.schema(_KEY_COLUMNS | {score: pa.float64()})
+
+
+def _names(score: str, columns: Sequence[str] | None) -> list[str]:
+    """The columns that are asked for; None = all."""
+    known = _columns(score).names
+    names = known if columns is None else list(columns)
+    if strangers := [name for name in names if name not in known]:
+        raise ScoreStoreError(f"scores have the columns {', '.join(known)}, but got {', '.join(strangers)}")
+    return names
+
+
+def _several(wanted: str | Collection[str]) -> Collection[str] | None:
+    """Several values of a key; None = all."""
+    if isinstance(wanted, str):
+        return None if wanted == "*" else {wanted}
+    return set(wanted)
 
 
 def _name(path: Path) -> str:

@@ -7,13 +7,12 @@ was extended replays its first config to the end and goes on from there with the
 
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from contextlib import closing
 from itertools import groupby
 from typing import Any
 
-from nas.algorithms.algorithm import Algorithm, AlgorithmError, check, check_step
+from nas.algorithms.algorithm import Algorithm, AlgorithmError, blamed, check, check_step
 from nas.algorithms.problem import Problem
 from nas.algorithms.steps import Decision, Extended, Finish, Outcome, Recipe, Score, Step, Train, Trained
 from nas.config.digests import config_digest
@@ -21,8 +20,6 @@ from nas.config.experiment import Experiment
 from nas.config.loading import stored_values
 from nas.config.sections import identity
 from nas.drawing.grid import is_whole, write_grid
-from nas.evaluation.door import Declaration
-from nas.evaluation.settings import CLIP
 from nas.runs.directory import RunDirectory, RunWarning
 from nas.runs.environment import environment
 from nas.runs.events import (
@@ -35,43 +32,21 @@ from nas.runs.events import (
     contest_raced,
     evaluations,
 )
-from nas.runs.spec import FoundArchitecture, write_spec
+from nas.runs.spec import FoundArchitecture
 from nas.runs.trace import Trace, read_trace, recorded_digests
 from nas.scores.intervals import Interval
-from nas.search.cost import CostEstimate
+from nas.search.bookkeeping import PHASES, SCORING, Bookkeeper, loss_summary
 from nas.search.estimate import estimated
-from nas.search.progress import Progress, RoundDone
+from nas.search.progress import NOBODY, Listeners, Progress, RoundDone
+from nas.search.results import named, write_results
 from nas.search.round_scoring import StepScorer
 from nas.search.round_training import JobTrainer
 from nas.search.scorer import Scorer
 from nas.search.staff import shared_store, staffed
 from nas.workers.pool import WorkerPool
 
-Started = Callable[[int, int], None]
 
-
-def _silent(*args: object) -> None:
-    """Nobody listens."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Listeners:
-    """Who is told how a search goes; each must be quick.
-
-    Attributes:
-        on_progress: Called often.
-        on_round: Called when a round is over; a run that is continued tells its earlier rounds again.
-        on_start: Called with (workers ready, workers in all) while they are waited for.
-        on_estimate: Called once with what a new search is going to cost; None = do without the warm-up.
-    """
-
-    on_progress: Callable[[Progress], None] = _silent
-    on_round: Callable[[RoundDone], None] = _silent
-    on_start: Started = _silent
-    on_estimate: Callable[[CostEstimate], None] | None = None
-
-
-def search(experiment: Experiment, run: RunDirectory, /, *, listeners: Listeners = Listeners()) -> FoundArchitecture:
+def search(experiment: Experiment, run: RunDirectory, /, *, listeners: Listeners = NOBODY) -> FoundArchitecture:
     """Search to the end, or continue to it.
 
     Args:
@@ -110,25 +85,6 @@ def search(experiment: Experiment, run: RunDirectory, /, *, listeners: Listeners
             return session.search([*earlier, config.plain()])
 
 
-@contextmanager
-def _blamed(algorithm: Algorithm[Any], number: int) -> Iterator[None]:
-    """Turn whatever an algorithm raises into an error that names it."""
-    try:
-        yield
-    except OSError:  # a disk, or a device that is measured
-        raise
-    except Exception as error:
-        name, kind = algorithm.declaration.name, type(error).__name__
-        raise AlgorithmError(f"the search algorithm {name!r} failed at step {number}: {kind}: {error}") from error
-
-
-def _named(score: Declaration) -> dict[str, object] | None:
-    """What a trace says of a score that is not CLIP; traces of CLIP are as they were before there were others."""
-    if score.name == CLIP:
-        return None
-    return {"name": score.name, "unit": score.unit, "higher_is_better": score.higher_is_better}
-
-
 class _Session:
     """One process's part of a search: executes steps with its staff."""
 
@@ -145,6 +101,7 @@ class _Session:
     ) -> None:
         self._experiment, self._run, self._trace = experiment, run, trace
         self._pool, self._trainer, self._scorer, self._listeners = pool, trainer, scorer, listeners
+        self._books = Bookkeeper(run, experiment.space, experiment.price_ms)
         self._step_scorer = StepScorer(
             scorer,
             hold=self._hold,
@@ -152,6 +109,8 @@ class _Session:
             higher_is_better=experiment.problem.higher_is_better,
             racing=experiment.racing,
             latency_error=experiment.problem.latency_error,
+            num_samples=experiment.config.pictures.per_action,
+            on_answer=self._books.scored,
         )
         self._recorded = {digests.get("config") for digests in recorded_digests(trace.past)}
         self._held: str | None = None  # digest of the weights that the workers hold
@@ -177,7 +136,16 @@ class _Session:
             outcome = Extended(problem=problem)
             check(finish, outcome)
             state, finish = self._until_finished(algorithm, algorithm.told(state, finish, outcome), problem)
-        return self._write(finish, problem, digests)
+        for result in finish.results:
+            self._books.priced(result.subject.architecture)
+        return write_results(
+            finish,
+            problem=problem,
+            digests=digests,
+            experiment=self._experiment,
+            trainer=self._trainer,
+            run=self._run,
+        )
 
     def _announce(
         self, kind: type[SearchStarted], problem: Problem[Any], alike: list[dict[str, Any]]
@@ -191,14 +159,15 @@ class _Session:
             base=base.to_dict(),
             digests=digests,
             start=None if problem.start is None else problem.start.to_dict(),
-            score=_named(self._experiment.score),
+            score=named(self._experiment.score),
         )
         self._emit(event, distrust=self._experiment.source.distrust)
+        self._books.priced(base)
         return digests
 
     def _until_finished(self, algorithm: Algorithm[Any], state: Any, problem: Problem[Any]) -> tuple[Any, Finish]:
         for number in range(algorithm.max_steps(problem)):
-            with _blamed(algorithm, number):
+            with blamed(algorithm, number):
                 step: Step = algorithm.step(state)
                 check_step(step, problem=problem)
             if step.decision is not None:
@@ -209,7 +178,7 @@ class _Session:
                 return state, step
             outcome = self._train(step, problem) if isinstance(step, Train) else self._score(step, problem)
             check(step, outcome)
-            with _blamed(algorithm, number):
+            with blamed(algorithm, number):
                 state = algorithm.told(state, step, outcome)
         raise AlgorithmError(
             f"the search algorithm {algorithm.declaration.name!r} must finish within {algorithm.max_steps(problem)} "
@@ -231,18 +200,25 @@ class _Session:
     def _train(self, step: Train, problem: Problem[Any]) -> Outcome:
         digests: list[str] = []
         for index, job in enumerate(step.jobs):
-            is_recovery = job.recipe is Recipe.RECOVERY
-            report = self._reporter("recovery" if is_recovery else "robust training", step, job.architecture, problem)
-            start = time.perf_counter()
-            trained = self._trainer.train(job, round_number=step.round, index=index, on_step=report)
+            start, began = time.time(), time.perf_counter()
+            trained = self._trainer.train(
+                job,
+                round_number=step.round,
+                index=index,
+                on_step=self._reporter(PHASES[job.recipe], step, job.architecture, problem),
+                on_losses=self._books.losses(job, round_number=step.round, index=index),
+            )
+            seconds = time.perf_counter() - began
+            if trained.losses:
+                self._books.trained(job, round_number=step.round, index=index, start=start, end=start + seconds)
             event = WeightsTrained(
                 round=step.round,
                 iterations=trained.iterations,
-                recovering=is_recovery,
+                recovering=job.recipe is Recipe.RECOVERY,
                 weights_digest=trained.weights_digest,
                 job=index if len(step.jobs) > 1 else None,
             )
-            self._emit(event, seconds=time.perf_counter() - start, losses=trained.losses)
+            self._emit(event, seconds=seconds, **loss_summary(trained.losses))
             self._num_training_steps += trained.iterations
             digests.append(trained.weights_digest)
         return Trained(digests=tuple(digests))
@@ -257,13 +233,14 @@ class _Session:
     def _score(self, step: Score, problem: Problem[Any]) -> Outcome:
         start = time.perf_counter()
         shown = (step.reference or step.subjects[0]).architecture
-        outcome = self._step_scorer.score(step, on_chunk=self._reporter("scoring", step, shown, problem))
+        outcome = self._step_scorer.score(step, on_chunk=self._reporter(SCORING, step, shown, problem))
         seconds = time.perf_counter() - start
         for number, event in enumerate(evaluations(step, outcome, problem=problem)):
             self._emit(event, **({} if number else {"seconds": seconds}))
         if outcome.verdict is not None:
             self._emit(contest_raced(step, outcome, num_prompts=self._scorer.num_prompts))
         if outcome.reference is not None:
+            self._books.priced(shown)
             self._latest, self._latest_ms = outcome.reference.score, problem.price_ms(shown)
             self._num_pictures += outcome.reference.score.num_prompts
             self._paint(step)
@@ -281,35 +258,6 @@ class _Session:
             pictures = self._scorer.pictures(step.reference.architecture, weights_digest=step.reference.weights)
             captions = [prompt.caption for prompt in self._experiment.worker.validation.chunk(0)]
             write_grid(path, pictures, captions=captions)
-
-    def _write(self, finish: Finish, problem: Problem[Any], digests: Mapping[str, str]) -> FoundArchitecture:
-        """Write the spec of every result; the first one's is the run's own."""
-        specs = []
-        for result in finish.results:
-            architecture = result.subject.architecture
-            specs.append(
-                FoundArchitecture(
-                    architecture=architecture,
-                    round=result.round,
-                    job=self._trainer.job_of(result.subject.weights, round_number=result.round),
-                    stop=finish.reason,
-                    target_met=not result.missed_by,
-                    actions=result.actions,
-                    start=problem.start,
-                    base_latency_ms=problem.price_ms(problem.space.base),
-                    predicted_latency_ms=problem.price_ms(architecture),
-                    target_latency_ms=problem.target_latency_ms,
-                    base_clip=finish.base,
-                    clip=result.score,
-                    digests={**digests, "weights": result.subject.weights},
-                    scenario=self._experiment.source.scenario.name,
-                    scored_by=_named(self._experiment.score),
-                )
-            )
-            self._run.check_stands()
-            path = self._run.spec_path if len(specs) == 1 else self._run.result_path(result.label)
-            write_spec(path, specs[-1], space=self._experiment.space, model=self._experiment.worker.model)
-        return specs[0]
 
     def _reporter(
         self, phase: str, step: Train | Score, architecture: Any, problem: Problem[Any]

@@ -1,8 +1,11 @@
-"""Where a search stands, for those who watch it."""
+"""Where a search stands, for those who watch it, and who does."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from nas.scores.intervals import Interval
+from nas.search.cost import CostEstimate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,3 +62,30 @@ class RoundDone:
         scored = "" if self.score is None else f", {score} {self.score.mean:.4f}"
         what = f"then {' '.join(self.actions)}" if self.actions else f"the end: {self.stop or 'nothing more to do'}"
         return f"round {self.round} done: {self.latency_ms:.2f} ms{scored}; {what}"
+
+
+Started = Callable[[int, int], None]
+
+
+def _silent(*args: object) -> None:
+    """Nobody listens."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listeners:
+    """Who is told how a search goes; each must be quick.
+
+    Attributes:
+        on_progress: Called often.
+        on_round: Called when a round is over; a run that is continued tells its earlier rounds again.
+        on_start: Called with (workers ready, workers in all) while they are waited for.
+        on_estimate: Called once with what a new search is going to cost; None = do without the warm-up.
+    """
+
+    on_progress: Callable[[Progress], None] = _silent
+    on_round: Callable[[RoundDone], None] = _silent
+    on_start: Started = _silent
+    on_estimate: Callable[[CostEstimate], None] | None = None
+
+
+NOBODY: Final = Listeners()

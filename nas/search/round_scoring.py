@@ -7,14 +7,24 @@ scores stand in the same store.
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from nas.algorithms.steps import Contest, Estimate, Score, Scored, Subject, Verdict
 from nas.racing.race import Direction, Race
 from nas.racing.settings import RacingSettings
 from nas.scores.intervals import Interval, losses, mean_interval
 from nas.search.scorer import Scorer
+from nas.workers.worker import EvaluationResult
 
 Scores = tuple[float, ...]
+
+
+class Answered(Protocol):
+    """Who is told what a worker answered."""
+
+    def __call__(self, result: EvaluationResult, /, *, step: Score, subject: Subject) -> None:
+        """A worker answered about a subject of a step."""
+        ...
 
 
 class StepScorer:
@@ -27,6 +37,8 @@ class StepScorer:
         higher_is_better: Whether a higher score is a better one.
         racing: How contests are raced; None = exhaustively.
         latency_error: Relative error of milliseconds: values that differ by less are ties.
+        num_samples: Small pictures that are kept of each scored action.
+        on_answer: Called with what a worker answered, before it is kept.
     """
 
     def __init__(
@@ -39,10 +51,13 @@ class StepScorer:
         higher_is_better: bool,
         racing: RacingSettings | None,
         latency_error: float,
+        num_samples: int = 0,
+        on_answer: Answered = lambda result, *, step, subject: None,
     ) -> None:
         self._scorer, self._hold, self._confidence = scorer, hold, confidence
         self._higher_is_better = higher_is_better
         self._racing, self._latency_error = racing, latency_error
+        self._num_samples, self._on_answer = num_samples, on_answer
 
     def score(self, step: Score, /, *, on_chunk: Callable[[int, int], None]) -> Scored:
         """Score the subjects of a step.
@@ -51,7 +66,9 @@ class StepScorer:
             step: The step.
             on_chunk: Called with (chunks scored, chunks that there are still going to be at most).
         """
-        chunks = _Chunks(self._scorer, step, self._hold, on_chunk)
+        chunks = _Chunks(
+            self._scorer, step, self._hold, on_chunk, num_samples=self._num_samples, on_answer=self._on_answer
+        )
         before = None if step.reference is None else chunks.reference(step.reference)
         if step.contest is None or self._racing is None or before is None:
             verdict, after = None, chunks.extend(range(len(step.subjects)), self._scorer.num_chunks)
@@ -104,9 +121,17 @@ class _Chunks:
     """Scores of one step's architectures, chunk after chunk."""
 
     def __init__(
-        self, scorer: Scorer, step: Score, hold: Callable[[str], None], on_chunk: Callable[[int, int], None]
+        self,
+        scorer: Scorer,
+        step: Score,
+        hold: Callable[[str], None],
+        on_chunk: Callable[[int, int], None],
+        *,
+        num_samples: int,
+        on_answer: Answered,
     ) -> None:
         self._scorer, self._step, self._hold, self._on_chunk = scorer, step, hold, on_chunk
+        self._num_samples, self._on_answer = num_samples, on_answer
         self._scores: dict[int, Scores] = {}
         self._num_chunks: dict[int, int] = {}
         self._num_done = 0
@@ -144,6 +169,7 @@ class _Chunks:
             self._num_done = before + done
             self._on_chunk(self._num_done, before + total + remaining)
 
+        of = {subject.architecture: subject for subject in reversed(subjects)}
         architectures = [subject.architecture for subject in subjects]
         found = self._scorer.score(
             architectures,
@@ -151,5 +177,7 @@ class _Chunks:
             on_chunk=on_chunk,
             chunks=chunks,
             picture_of=architectures[0] if pictured else None,
+            num_samples=self._num_samples if all(subject.action is not None for subject in subjects) else 0,
+            on_answer=lambda result: self._on_answer(result, step=self._step, subject=of[result.task.architecture]),
         )
         return [found[architecture] for architecture in architectures]

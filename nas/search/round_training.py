@@ -15,6 +15,7 @@ from nas.pipelines.model_folder import ModelFolder
 from nas.pipelines.schedulers import make_scheduler
 from nas.runs.checkpoint import weights_digest
 from nas.runs.directory import RunDirectory
+from nas.runs.records.writing import LossLines
 from nas.training.captioned_pictures import encode_pictures
 from nas.training.latent_set import LatentSet
 from nas.training.metadata import read_metadata
@@ -73,7 +74,14 @@ class JobTrainer:
         self._places = defaultdict[str, list[tuple[int, int]]](list)  # (round, job) by the digest of what it gave
 
     def train(
-        self, job: Job, /, *, round_number: int, index: int = 0, on_step: Callable[[int, int], None]
+        self,
+        job: Job,
+        /,
+        *,
+        round_number: int,
+        index: int = 0,
+        on_step: Callable[[int, int], None],
+        on_losses: Callable[[int, tuple[float, ...]], None] = lambda first, losses: None,
     ) -> TrainedJob:
         """Do a job, or find that it was done, and write its checkpoint; the supernet holds its weights afterwards.
 
@@ -82,6 +90,8 @@ class JobTrainer:
             round_number: Of its step; part of the seed, which all jobs of a step share.
             index: Of the job in its step.
             on_step: Called with (training steps done, training steps in all).
+            on_losses: Called now and then with (index of a step, losses of it and of those after it), with the last
+                before the checkpoint is written.
         """
         assert isinstance(job.architecture, Architecture), "a supernet of a UNet trains architectures of one"
         training, recovering = self._config.robust_training, job.recipe is Recipe.RECOVERY
@@ -97,9 +107,16 @@ class JobTrainer:
             self._supernet.switch(job.architecture)
             if iterations:
                 settings = _without_dropping(training) if recovering else training
+                lines = LossLines(on_losses)
+
+                def on_loss(step: int, loss: float) -> None:
+                    lines.add(loss)
+                    on_step(step, iterations)
+
                 losses = self._steps(
-                    settings, iterations, seed=1000 * self._config.seed + round_number, on_step=on_step
+                    settings, iterations, seed=1000 * self._config.seed + round_number, on_loss=on_loss
                 )
+                lines.end()
             self._run.write_checkpoint(
                 round_number,
                 architecture=job.architecture,
@@ -185,7 +202,7 @@ class JobTrainer:
             )
 
     def _steps(
-        self, settings: RobustTrainingSettings, iterations: int, *, seed: int, on_step: Callable[[int, int], None]
+        self, settings: RobustTrainingSettings, iterations: int, *, seed: int, on_loss: Callable[[int, float], None]
     ) -> list[float]:
         torch.set_num_threads(self._config.num_threads)
         with torch.compiler.set_stance("force_eager"):  # blocks may be compiled, for scoring
@@ -197,7 +214,7 @@ class JobTrainer:
                 protected=self._protected,
                 num_iterations=iterations,
                 seed=seed,
-                on_step=lambda step, loss: on_step(step, iterations),
+                on_step=on_loss,
             )
 
     @cached_property

@@ -10,8 +10,8 @@ from nas.config.loading import load_config
 from nas.config.sections import ExperimentConfig
 from nas.runs.directory import RunDirectory
 from nas.runs.run import Run, open_run
-from nas.search.driver import Listeners, search
-from nas.search.progress import Progress, RoundDone
+from nas.search.driver import search
+from nas.search.progress import Listeners, Progress, RoundDone
 from search_spaces.files.paths import local_path
 from search_spaces.files.user_error import UserError
 

@@ -68,6 +68,8 @@ class Scorer:
         on_chunk: Callable[[int, int], None],
         chunks: Sequence[int] | None = None,
         picture_of: Architecture | None = None,
+        num_samples: int = 0,
+        on_answer: Callable[[EvaluationResult], None] = lambda result: None,
     ) -> dict[Architecture, tuple[float, ...]]:
         """Scores of every prompt of some chunks, in the order given.
 
@@ -77,6 +79,8 @@ class Scorer:
             on_chunk: Called with (chunks done, chunks in all).
             chunks: Which chunks of the validation set; None = all.
             picture_of: Keep this one's pictures too when its first chunk is scored, for `pictures`.
+            num_samples: Keep so many small pictures of each other one when its first chunk is scored.
+            on_answer: Called with what a worker answered, before it is kept.
         """
         chunks = range(self._prompts.num_chunks) if chunks is None else chunks
         tasks = {
@@ -84,6 +88,7 @@ class Scorer:
                 architecture=architecture,
                 chunk=chunk,
                 with_pictures=architecture == picture_of and chunk == PICTURED_CHUNK,
+                num_samples=num_samples if architecture != picture_of and chunk == PICTURED_CHUNK else 0,
             )
             for architecture in architectures
             for chunk in chunks
@@ -94,6 +99,7 @@ class Scorer:
                 found[task] = known
         on_chunk(len(found), len(tasks))
         for result in self._pool.evaluate([task for task in tasks.values() if task not in found]):
+            on_answer(result)
             found[result.task] = self._keep(result, weights_digest)
             on_chunk(len(found), len(tasks))
         return {a: tuple(score for chunk in chunks for score in found[tasks[a, chunk]]) for a in architectures}
@@ -127,7 +133,8 @@ class Scorer:
             self._key(result.task, weights_digest),
             prompts=self._prompts.chunk(result.task.chunk),
             scores=result.scores,
-            pictures=result.pictures,
+            pictures=result.pictures if result.task.with_pictures else None,
+            samples=None if result.task.with_pictures else result.pictures,
             score=self._score_name,
         )
 

@@ -11,7 +11,7 @@ from search_spaces.actions import GENES
 from search_spaces.architecture import Architecture
 from search_spaces.blocks import BlockKind
 from search_spaces.files.user_error import UserError
-from search_spaces.unet_space import UNetSpace
+from search_spaces.unets.space import UNetSpace
 
 NO_EXCEPTIONS: Final[Mapping[str, float]] = MappingProxyType({})
 

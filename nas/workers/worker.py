@@ -15,6 +15,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from nas.drawing.thumbnails import thumbnails
 from nas.evaluation.evaluator import Evaluator
 from nas.evaluation.registry import ScoreSpec, make_score
 from nas.evaluation.setting import ScoreSetting
@@ -24,8 +25,8 @@ from nas.pipelines.protocol import SamplingProtocol
 from nas.scores.prompts import ValidationSet
 from search_spaces.actions import CopyStart
 from search_spaces.architecture import Architecture
-from search_spaces.diffusers_config import space_from_config
 from search_spaces.supernet import Supernet
+from search_spaces.unets.diffusers_config import space_from_config
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,11 +58,19 @@ class WorkerSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluationTask:
-    """Score one architecture on one chunk of the validation set, and hand back the pictures if wanted."""
+    """Score one architecture on one chunk of the validation set, and hand back pictures if wanted.
+
+    Attributes:
+        architecture: What to score.
+        chunk: Index of the prompts.
+        with_pictures: Whether to hand back all pictures, and to draw them even where the score needs none.
+        num_samples: Where the score looks at pictures anyway: how many of the first to hand back, made small.
+    """
 
     architecture: Architecture
     chunk: int
     with_pictures: bool = False
+    num_samples: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -73,7 +82,8 @@ class EvaluationResult:
         scores: One per prompt.
         seconds: Wall time of the task.
         worker: Who answered.
-        pictures: uint8 (n, h, w, 3), or None.
+        pictures: uint8 (n, h, w, 3), or None; all of the task's, or as many as `task.num_samples` says.
+        start: Unix seconds when it began, by the worker's clock.
     """
 
     task: EvaluationTask
@@ -81,6 +91,7 @@ class EvaluationResult:
     seconds: float
     worker: str
     pictures: npt.NDArray[np.uint8] | None = None
+    start: float = 0.0
 
 
 def load_supernet(spec: WorkerSpec, /, *, device: str | None = None) -> Supernet:
@@ -125,7 +136,7 @@ class EvaluationWorker:
 
     def evaluate(self, task: EvaluationTask, /) -> EvaluationResult:
         """Score one task."""
-        start, is_base = time.perf_counter(), task.architecture == self._supernet.space.base
+        began, start, is_base = time.time(), time.perf_counter(), task.architecture == self._supernet.space.base
         with self._supernet.switched(task.architecture) as unet:
             found = self._evaluator.evaluate(
                 unet,
@@ -139,8 +150,16 @@ class EvaluationWorker:
             scores=found.scores,
             seconds=time.perf_counter() - start,
             worker=self._name,
-            pictures=_as_bytes(found.pictures) if task.with_pictures and found.pictures is not None else None,
+            pictures=_wanted(found.pictures, task),
+            start=began,
         )
+
+
+def _wanted(pictures: Float[Tensor, "n 3 h_px w_px"] | None, task: EvaluationTask) -> npt.NDArray[np.uint8] | None:
+    """Those of a task's pictures that it asks for."""
+    if pictures is None or not (task.with_pictures or task.num_samples):
+        return None
+    return _as_bytes(pictures) if task.with_pictures else thumbnails(_as_bytes(pictures[: task.num_samples]))
 
 
 def _as_bytes(pictures: Float[Tensor, "n 3 h_px w_px"]) -> npt.NDArray[np.uint8]:

@@ -48,9 +48,22 @@ def read_yaml(path: Path, /) -> dict[str, Any]:
         text = read_text(path, max_bytes=MAX_BYTES)
     except TextError as error:
         raise YamlError(str(error)) from error
-    values = parse_yaml(text, name=str(path))
+    return mapping_of(text, name=str(path))
+
+
+def mapping_of(text: str, /, *, name: str) -> dict[str, Any]:
+    """The mapping that a YAML text stands for.
+
+    Args:
+        text: The document.
+        name: Of the file, for messages.
+
+    Raises:
+        YamlError: It cannot be read, or holds something else.
+    """
+    values = parse_yaml(text, name=name)
     if not isinstance(values, dict):
-        raise YamlError(f"{path} must hold a mapping of settings, but holds {type(values).__name__}")
+        raise YamlError(f"{name} must hold a mapping of settings, but holds {type(values).__name__}")
     return values
 
 

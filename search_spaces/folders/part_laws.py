@@ -26,7 +26,7 @@ from search_spaces.files.config_laws import (
 )
 from search_spaces.files.strict_json import JsonError, read_json_object
 from search_spaces.folders.weight_files import ModelFolderError
-from search_spaces.unet_keys import ACTIVATIONS, AVERAGES, CHANNELS, METADATA, UNET_LAWS
+from search_spaces.unets.keys import ACTIVATIONS, AVERAGES, CHANNELS, METADATA, UNET_LAWS
 
 _STAGES: Final = 16
 _FLAG: Final = FLAG | NULL

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from search_spaces.architecture import Architecture, Position, Stage
-from search_spaces.diffusers_config import space_from_config, stock_config
-from search_spaces.unet_space import UNetSpace
+from search_spaces.unets.diffusers_config import space_from_config, stock_config
+from search_spaces.unets.space import UNetSpace
 
 SD15_CONFIG: Final[dict[str, Any]] = {
     "sample_size": 64,

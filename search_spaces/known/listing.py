@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from search_spaces.diffusers_config import space_from_config
 from search_spaces.known.architectures import BASE_CONFIGS, KNOWN_ARCHITECTURES, base_space, known_config
-from search_spaces.unet_shape import DEFAULT_CONTEXT_TOKENS
+from search_spaces.unets.diffusers_config import space_from_config
+from search_spaces.unets.shape import DEFAULT_CONTEXT_TOKENS
 
 COLUMNS: Final = {
     "name": "name",

@@ -10,6 +10,7 @@ import pytest
 
 from tests.latency.conftest import ONE_STAGE
 from tests.latency.strategies import CONFIG, TOKENS
+from tests.warm import nas, python
 
 ROOT = Path(__file__).parents[2]
 PLUGINS = ROOT / "tests" / "plugins"
@@ -29,15 +30,10 @@ def installed(tmp_path_factory):
     return target
 
 
-def python(code, *, site, arguments=()):
-    """Run code in a process that sees the plugins; its result."""
+def afresh(code, *, site):
+    """Run code in a fresh interpreter that sees the plugins; its result."""
     environment = os.environ | {"PYTHONPATH": os.pathsep.join((str(site), str(ROOT)))}
-    command = [sys.executable, "-c", code, *map(str, arguments)]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-
-
-def nas(*arguments, site):
-    return python("from nas.cli import main; main()", site=site, arguments=arguments)
+    return subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
 
 
 def test_a_source_of_a_plugin_is_made_by_name(installed):
@@ -55,7 +51,7 @@ for settings in ({{"ms_per_mparam": "2", "colour": 1}}, {{"model": "m", "device"
     except ValueError as error:
         print(error)
 """
-    done = python(code, site=installed)
+    done = afresh(code, site=installed)
     assert done.returncode == 0, done.stderr
     all_at_once, law = done.stdout.splitlines()
     for problem in ("colour: is no key", "device: must be there", "model: must be there", "ms_per_mparam: must be a"):
@@ -73,7 +69,7 @@ doors = (source_door(), backend_door(), importer_door())
 print(json.dumps([[(one.name, one.origin, one.about, one.problem) for one in door.listed()] for door in doors]))
 print(json.dumps([list(door.working()) for door in doors]))
 """
-    done = python(code, site=installed)
+    done = python(code, path=[installed])
     assert done.returncode == 0, done.stderr
     listed, working = (json.loads(line) for line in done.stdout.splitlines())
     assert working[0] == ["table", "formula", "live", "by-parameters"]
@@ -106,7 +102,7 @@ for name in ("raises", "nothing"):
 settings = {"model": "m", "device": "d", "relative_error": 0.1, "ms_per_gmac": 1.0}
 print(type(make_source("formula", settings=settings, folder=Path())).__name__)
 """
-    done = python(code, site=installed)
+    done = python(code, path=[installed])
     assert done.returncode == 0, done.stderr
     raises, nothing, ours = done.stdout.splitlines()
     assert "'raises' (entry point broken_plugin.raises:KIND of broken-plugin 0.0.1) must be importable" in raises
@@ -129,16 +125,13 @@ main()
 """
     out = tmp_path / "table.json"
     done = python(
-        code,
-        site=installed,
-        arguments=(
-            "latency", "measure", tmp_path / "unet", "--backend", "copying", "--out", out, "--min-rounds", 2,
-            "--max-rounds", 2, "--max-copies", 0, "--subnetworks", 0, "--context-tokens", TOKENS, "--allow-mismatch",
-        ),
+        code, "latency", "measure", tmp_path / "unet", "--backend", "copying", "--out", out, "--min-rounds", 2,
+        "--max-rounds", 2, "--max-copies", 0, "--subnetworks", 0, "--context-tokens", TOKENS, "--allow-mismatch",
+        path=[installed],
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert json.loads(out.read_text())["runtime"]["name"] == "copying"
-    unknown = nas("latency", "measure", tmp_path / "unet", "--backend", "abacus", "--out", out, site=installed)
+    unknown = nas("latency", "measure", tmp_path / "unet", "--backend", "abacus", "--out", out, path=[installed])
     assert unknown.returncode == 2
     assert "of the plugins' copying, nowhere, but got 'abacus'" in unknown.stderr.replace("\n", " ")
 
@@ -154,7 +147,7 @@ for importer in (None, importer_door().find("stopwatch")):
     chosen, (reading,) = read_report(*read_files([Path(sys.argv[1])]), importer=importer)
     print(chosen.name, reading.key, reading.median_ms, reading.num_samples)
 """
-    done = python(code, site=installed, arguments=(report,))
+    done = python(code, report, path=[installed])
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == ["stopwatch a.onnx 13.0 2"] * 2
     assert "must be a `latency.importers.Importer`" in done.stderr, "the broken one is named, once"
@@ -193,7 +186,7 @@ class TestImporter(ImporterLaws):
         return Report(name="a.txt", data=b"stopwatch\\na.onnx: 12.5 ms\\na.onnx: 13.5 ms\\n")
 """)
     code = "import os, sys, pytest; os.chdir(sys.argv[1]); sys.exit(pytest.main(['-q', '-p', 'no:cacheprovider']))"
-    done = python(code, site=installed, arguments=(tmp_path,))
+    done = python(code, tmp_path, path=[installed])
     assert done.returncode == 0, done.stdout + done.stderr
     assert " passed" in done.stdout
     assert "failed" not in done.stdout

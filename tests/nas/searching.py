@@ -1,11 +1,9 @@
 """Searches in processes of their own, which can be killed at any durable write, as a power cut would."""
 
 import json
-import multiprocessing
 import os
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from multiprocessing.forkserver import set_forkserver_preload
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +13,14 @@ from safetensors.torch import load_file
 from nas.config.experiment import resolve
 from nas.config.loading import load_config
 from nas.runs.directory import RunDirectory
+from nas.runs.records.lines import KINDS
+from nas.runs.records.reading import read_records
 from nas.runs.spec import FoundArchitecture
 from nas.runs.trace import read_trace
 from nas.search import driver
-from nas.search.driver import Listeners
-from nas.search.progress import Progress
+from nas.search.progress import Listeners, Progress
 from nas.workers.worker import EvaluationResult, EvaluationTask
-
-# One process imports torch and diffusers, all others are forked from it.
-set_forkserver_preload([__name__])
-PROCESSES = multiprocessing.get_context("forkserver")
+from tests.warm import exit_code as exit_code
 
 
 def search(
@@ -69,17 +65,6 @@ def search_until_training(config: Path, out: Path, round_number: int, *, overrid
     search(config, out, overrides=overrides, on_progress=on_progress)
 
 
-def exit_code(target: Callable[..., Any], *args: Any, **kwargs: Any) -> int | None:
-    """Run a function in a process of its own."""
-    process = PROCESSES.Process(target=target, args=args, kwargs=kwargs)
-    process.start()
-    process.join(300)
-    if process.is_alive():
-        process.kill()
-        raise AssertionError(f"{target.__name__} hangs")
-    return process.exitcode
-
-
 class IdlePool:
     """A pool that must not be asked for anything."""
 
@@ -111,6 +96,24 @@ def same_result(one: Path, other: Path, /) -> None:
         weights = load_file(checkpoint / "weights.safetensors")
         others = load_file(other / "checkpoints" / checkpoint.name / "weights.safetensors")
         assert all(torch.equal(weight, others[name]) for name, weight in weights.items())
+
+
+def same_records(one: Path, other: Path, /) -> None:
+    """Two runs of one search must have noted the same work, whoever did it whenever, and kept the same small pictures.
+
+    They are compared without the order, in which workers answer as they can.
+    """
+    for kind in KINDS:
+        clocks = {"worker", "start", "end"}
+        mine, theirs = (
+            {json.dumps({key: row[key] for key in row if key not in clocks}) for row in read_records(run, kind).rows}
+            for run in (one, other)
+        )
+        assert mine == theirs, kind.file
+    samples, others = (
+        {path.name: path.read_bytes() for path in (run / "scores").rglob("*.samples.parquet")} for run in (one, other)
+    )
+    assert samples == others
 
 
 def read_json(path: Path, /) -> Any:

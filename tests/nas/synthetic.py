@@ -106,7 +106,7 @@ def small_config(**search: Any) -> dict[str, Any]:
         "clip": {"model": str(OPEN_CLIP_DIR)},
         "latency_table": "table.json",
         "validation": {"captions": "captions.txt", "num_prompts": 3, "chunk_size": 2},
-        "sampling": {"num_steps": 2, "guidance_scale": 2.0},
+        "sampling": {"num_steps": 1, "guidance_scale": 2.0},
         "robust_training": {
             "pictures": "pictures",
             "iterations": 2,

@@ -16,8 +16,8 @@ from latency.figures.canvas import new_figure, write_figure
 from nas.drawing.grid import write_grid
 from search_spaces.files.durable.writing import sweep_beside
 from search_spaces.shapes.__main__ import write_pictures
-from tests.nas.searching import exit_code
 from tests.nas.synthetic import shapes_space, synthetic_table
+from tests.warm import exit_code
 
 OUT_OF_DISK, DONE = 7, 0
 STEPS = ("os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.link")

@@ -4,7 +4,7 @@ import os
 import signal
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,13 +22,17 @@ class BrokenResultError(Exception):
 class TinySpec:
     """`broken` workers raise when made, `unfit` ones an error of the user's.
 
-    Each of `slow_starts` delays one start by so many seconds.
+    Each of `slow_starts` delays one start by so many seconds; `held` holds the first start until `release`.
     """
 
     markers: Path
     broken: bool = False
     unfit: bool = False
     slow_starts: tuple[float, ...] = ()
+    held: bool = False
+
+    def release(self) -> None:
+        (self.markers / "released").touch()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +67,8 @@ class TinyWorker:
             if _first(spec.markers / f"slow-{index}"):
                 time.sleep(seconds)
                 break
+        if spec.held and _first(spec.markers / "held"):
+            _wait_for((spec.markers / "released").exists)
         self._spec, self._name = spec, name
         self._weights: dict[str, float] = {}
         self._updates: list[frozenset[str]] = []
@@ -94,12 +100,22 @@ class TinyWorker:
                 raise MemoryError(f"{task.number} is too large")
             case "wait":
                 time.sleep(0.3)
+            case "meet":  # another worker, which does the same
+                (self._spec.markers / f"met-{self._name}").touch()
+                _wait_for(lambda: len(list(self._spec.markers.glob("met-*"))) == 2)
             case "hang":
                 time.sleep(3600)
             case "speak":
                 print("a printed line", flush=True)
                 os.write(2, b"a line from C\n")
                 warnings.warn("a warning", stacklevel=1)
+
+
+def _wait_for(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.02)
 
 
 def _first(marker: Path) -> bool:

@@ -23,9 +23,9 @@ from search_spaces import (
     parse_action,
 )
 from search_spaces.actions import CopyStart
-from search_spaces.diffusers_config import space_from_config, stock_config
 from search_spaces.supernet import ResnetChain, Supernet, neutralise
-from search_spaces.wiring import module_prefix
+from search_spaces.unets.diffusers_config import space_from_config, stock_config
+from search_spaces.unets.wiring import module_prefix
 from tests.search_spaces.conftest import CONFIG, Forward
 from tests.strategies import architectures
 

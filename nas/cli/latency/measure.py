@@ -27,7 +27,7 @@ from nas.cli.screen.console import say
 from nas.cli.screen.errors import user_errors
 from nas.cli.screen.formats import MAX_SEED
 from search_spaces.files.durable.writing import check_writable
-from search_spaces.unet_space import DEFAULT_MAX_COPIES
+from search_spaces.unets.space import DEFAULT_MAX_COPIES
 
 
 @user_errors

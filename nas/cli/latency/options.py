@@ -33,7 +33,7 @@ AttentionOption = Annotated[
     Attention, typer.Option(help="Attention implementation: scaled dot product, or written out in products.")
 ]
 MaxCopiesOption = Annotated[
-    int, typer.Option(min=0, help="Copies per block that a search may make: its `search.max_copies_per_block`.")
+    int, typer.Option(min=0, help="Copies per block that a search may make, as its max_copies_per_block.")
 ]
 CacheOption = Annotated[
     Path | None, typer.Option(help="Folder of exported blocks; default: in the user's cache folder.")

@@ -12,7 +12,7 @@ from nas.cli.latency.options import MaxCopiesOption
 from nas.cli.screen.console import say
 from nas.cli.screen.errors import user_errors
 from nas.cli.screen.formats import FindingsFormat
-from search_spaces.unet_space import DEFAULT_MAX_COPIES
+from search_spaces.unets.space import DEFAULT_MAX_COPIES
 
 if TYPE_CHECKING:
     from latency.trust.validation import Validation

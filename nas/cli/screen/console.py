@@ -13,8 +13,13 @@ from pathlib import Path
 from typing import Any, Final, TextIO
 
 import typer
-from rich.console import Console
+from rich.console import Console, Group, RenderableType
 from rich.text import Text
+
+__all__ = [
+    "CheckedOutput", "Group", "OutputError", "RenderableType", "Screen", "in_one_line", "open_standard_streams", "say",
+    "speakable", "styled",
+]  # fmt: skip
 
 # C0 and C1 controls but for line ends and tabs, halves of surrogate pairs, and what turns the direction of writing.
 _COMMANDS: Final = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069]")

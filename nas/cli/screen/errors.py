@@ -21,6 +21,7 @@ from typing import Any, Final, ParamSpec, TypeVar, get_args
 import typer
 
 from nas.cli.screen.console import CheckedOutput, say, speakable
+from nas.cli.screen.help_text import filled
 from search_spaces.files.paths import local_path
 from search_spaces.files.user_error import PluginError, UserError
 
@@ -69,6 +70,7 @@ def user_errors(command: Callable[P, R], /) -> Callable[P, R]:
 
     for annotation in command.__annotations__.values():
         _refuse_empty_paths(annotation)
+    reported.__doc__ = filled(command.__doc__)
     return reported
 
 

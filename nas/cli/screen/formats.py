@@ -38,3 +38,12 @@ FormatOption = Annotated[Format, typer.Option("--format", help="a table to read,
 def score_label(name: str, /) -> str:
     """A score's name as people write it."""
     return "CLIP" if name == "clip" else name
+
+
+def duration(seconds: float, /) -> str:
+    """A time as people say it."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    if seconds < 6000:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h" if seconds < 360_000 else f"{seconds / 86_400:.0f} days"

@@ -11,6 +11,7 @@ from typing import Final, Self
 from rich.progress import BarColumn, Progress, TextColumn
 
 from nas.cli.screen.console import Screen, in_one_line
+from nas.cli.screen.formats import duration
 from nas.search.outlook import Outlook
 from nas.search.progress import Progress as SearchProgress
 from nas.search.progress import RoundDone
@@ -118,15 +119,6 @@ class SearchBar:
 def starting(num_ready: int, num_workers: int, /) -> str:
     """How many workers have loaded."""
     return f"workers are loading their models: {num_ready} of {num_workers} ready"
-
-
-def duration(seconds: float, /) -> str:
-    """A time as people say it."""
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    if seconds < 6000:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h" if seconds < 360_000 else f"{seconds / 86_400:.0f} days"
 
 
 def _count(number: int) -> str:

@@ -2,6 +2,7 @@
 
 from math import isfinite
 from pathlib import Path
+from shlex import quote
 
 from rich.table import Table
 
@@ -15,7 +16,7 @@ from nas.runs.spec import FoundArchitecture
 from nas.runs.trace import read_trace
 from nas.scores.intervals import Interval
 from nas.scores.store import ScoreStore
-from search_spaces.space_view import counts_by_paper_stage
+from search_spaces.unets.view import counts_by_paper_stage
 
 
 def conclude(screen: Screen, experiment: Experiment, found: FoundArchitecture, out: Path, /) -> None:
@@ -44,7 +45,8 @@ def conclude(screen: Screen, experiment: Experiment, found: FoundArchitecture, o
     )
     reached = "target met" if found.target_met else f"TARGET OF {found.target_latency_ms:.3f} ms NOT MET"
     screen.sentence(f"{reached}, search {found.stop}; spec in {out / 'architecture.json'}")
-    screen.sentence(f"next: nas status {out}, or nas export {out}")
+    place = quote(str(out))
+    screen.sentence(f"next: nas report {place} tells it as a page, nas export {place} writes the model")
 
 
 def score_lines(found: FoundArchitecture, comparison: Comparison, /, *, score: str) -> list[str]:

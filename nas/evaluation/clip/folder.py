@@ -30,7 +30,7 @@ from search_spaces.folders.checked_loading import faults_told
 from search_spaces.folders.part_laws import read_config
 from search_spaces.folders.tokenizer_files import CLIP_TOKENIZERS, TOKENIZER_FILES, check_tokenizer
 from search_spaces.folders.weight_files import ModelFolderError, read_header
-from search_spaces.unet_keys import CHANNELS
+from search_spaces.unets.keys import CHANNELS
 
 CONFIG: Final = "open_clip_config.json"
 WEIGHTS: Final = "open_clip_model.safetensors"

@@ -255,13 +255,14 @@ def check_writable(path: Path, /) -> None:
         part.touch()
 
 
-def append(descriptor: int, line: bytes, /, *, path: Path) -> None:
+def append(descriptor: int, line: bytes, /, *, path: Path, synced: bool = True) -> None:
     """Append to a file that is open for appending, and bring it to the disk; a failure takes back what was written.
 
     Args:
         descriptor: The open file.
         line: What to append.
         path: Its path, for the error's message.
+        synced: Whether to bring it to the disk now; else the system does so in its own time.
 
     Raises:
         StorageError: The disk refuses.
@@ -271,7 +272,8 @@ def append(descriptor: int, line: bytes, /, *, path: Path) -> None:
         try:
             while line:
                 line = line[os.write(descriptor, line) :]
-            os.fsync(descriptor)
+            if synced:
+                os.fsync(descriptor)
         except BaseException:
             with suppress(OSError):
                 os.ftruncate(descriptor, end)

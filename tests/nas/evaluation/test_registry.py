@@ -106,7 +106,7 @@ class Changed:
 @pytest.mark.parametrize(
     ("declared", "law"),
     [
-        ({"name": "two words"}, r"`name` must be an identifier, such as output_change, but is 'two words'"),
+        ({"name": "two words"}, r"`name` must be an identifier and none of .*, but is 'two words'"),
         ({"unit": None}, "`unit` must be str, but is None"),
         ({"higher_is_better": 1}, "`higher_is_better` must be bool, but is 1"),
         ({"higher_is_better": True}, "a distance to the reference is better when it is lower"),

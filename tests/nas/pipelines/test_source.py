@@ -1,6 +1,7 @@
 """The door for models: folders as they are, repositories from a cache laid out like the hub's; else plain words."""
 
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -51,25 +52,37 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return base / "cache"
 
 
+ASKED = [
+    *((f"hub:someone/half{suffix}", "fp16", True) for suffix in ("", "@main", f"@{COMMIT}")),
+    ("hub:someone/half", None, False),
+    *((reference, "fp16", True) for reference in ("hub:someone/absent", "hub:someone/half@v9")),
+]
 OFFLINE = """
-import sys
-from nas.cli.screen.errors import user_errors
+import json, sys
 from nas.pipelines.source import local_folder
-variant = sys.argv[2] or None
-user_errors(lambda: print(local_folder(sys.argv[1], variant=variant, weights=sys.argv[3] == "weights")))()
+from search_spaces.files.user_error import UserError
+told = []
+for reference, variant, weights in json.loads(sys.argv[1]):
+    try:
+        told.append(str(local_folder(reference, variant=variant, weights=weights)))
+    except UserError as error:
+        told.append(f"error: {error}")
+print(json.dumps(told))
 """
 
 
-def offline(cache: Path, reference: str, *, variant: str = "", weights: bool = True) -> str:
-    """The folder, or the error, of a process without a network."""
+@pytest.fixture(scope="module")
+def offline(cache: Path) -> dict[tuple[str, str | None, bool], str]:
+    """The folders, or the errors, of a process without a network: what is cached is read from variables once."""
     done = subprocess.run(
-        [sys.executable, "-c", OFFLINE, reference, variant, "weights" if weights else "configs"],
+        [sys.executable, "-c", OFFLINE, json.dumps(ASKED)],
         env=os.environ | {"HF_HUB_CACHE": str(cache), "HF_HUB_OFFLINE": "1"},
         capture_output=True,
         text=True,
         check=False,
     )
-    return done.stdout.strip() or done.stderr.splitlines()[0]
+    assert done.returncode == 0, done.stderr
+    return dict(zip(ASKED, json.loads(done.stdout), strict=True))
 
 
 def test_a_folder_is_itself(tmp_path: Path) -> None:
@@ -95,19 +108,23 @@ def test_references_are_spelled_one_way(reference: str) -> None:
 
 
 @pytest.mark.parametrize("suffix", ["", "@main", f"@{COMMIT}"])
-def test_a_cached_repository_is_found_without_a_network(suffix: str, cache: Path) -> None:
-    folder = Path(offline(cache, f"hub:someone/half{suffix}", variant="fp16"))
+def test_a_cached_repository_is_found_without_a_network(
+    suffix: str, offline: dict[tuple[str, str | None, bool], str]
+) -> None:
+    folder = Path(offline[f"hub:someone/half{suffix}", "fp16", True])
     assert folder.name == COMMIT
     check_pipeline_folder(folder, variant="fp16")
 
 
-def test_configs_alone_are_enough_for_some(cache: Path) -> None:
-    assert Path(offline(cache, "hub:someone/half", weights=False)).name == COMMIT
+def test_configs_alone_are_enough_for_some(offline: dict[tuple[str, str | None, bool], str]) -> None:
+    assert Path(offline["hub:someone/half", None, False]).name == COMMIT
 
 
 @pytest.mark.parametrize("reference", ["hub:someone/absent", "hub:someone/half@v9"])
-def test_what_is_neither_cached_nor_reachable_is_said(reference: str, cache: Path) -> None:
-    said = offline(cache, reference, variant="fp16")
+def test_what_is_neither_cached_nor_reachable_is_said(
+    reference: str, offline: dict[tuple[str, str | None, bool], str]
+) -> None:
+    said = offline[reference, "fp16", True]
     assert said.startswith(f"error: {reference} is not in the local cache and cannot be fetched ("), said
     assert said.endswith("connect to the network, or copy its folder here and give the folder")
 

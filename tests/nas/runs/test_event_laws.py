@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from nas.runs.event_laws import flaws
-from nas.runs.frames import evaluation_frame, round_frame, score_of
+from nas.runs.frames.rounds import evaluation_frame, round_frame, score_of
 from nas.runs.trace import TraceError, read_trace
 
 TRACE = Path(__file__).parent / "goldens" / "run_0_1_0" / "trace.jsonl"
@@ -35,6 +35,9 @@ def test_every_field_must_be_there_and_of_its_type(name: str) -> None:
         ({"clip": None}, "clip: must be an object"),
         ({"round": "0"}, "round: must be a valid integer, but got '0'"),
         ({"runtime": 5}, "runtime: must be an object"),
+        ({"runtime": None}, "runtime: must be an object"),
+        ({"round": 2**63}, r"9223372036854775808: must be a whole number of at most 64 bits"),
+        ({"score": {"name": "round"}}, r"score\.name: must be an identifier and none of .*, but is 'round'"),
     ],
 )
 def test_a_broken_event_is_named_by_its_line(change: dict[str, Any], law: str, tmp_path: Path) -> None:

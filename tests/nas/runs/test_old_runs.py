@@ -18,7 +18,7 @@ from nas.config.loading import load_config
 from nas.config.sections import placed_identity
 from nas.runs.checkpoint import read_checkpoint
 from nas.runs.directory import RunDirectory
-from nas.runs.frames import evaluation_frame, round_frame
+from nas.runs.frames.rounds import evaluation_frame, round_frame
 from nas.runs.spec import read_spec
 from nas.runs.trace import read_trace
 from nas.scores.store import ScoreStore

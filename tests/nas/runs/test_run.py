@@ -5,15 +5,16 @@ import json
 import re
 import shutil
 from collections.abc import Iterator
+from math import isnan
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from nas.runs.directory import RunDirectoryError
-from nas.runs.run import Run, open_run
+from nas.runs.directory import RunDirectory, RunDirectoryError
+from nas.runs.frames.methods import FRAMES
+from nas.runs.run import Run, open_run, open_runs
 from nas.runs.spec import SpecError
-from nas.runs.trace import TraceError
 from nas.scores.prompts import Prompt
 from nas.scores.store import ScoreKey, ScoreStore, ScoreStoreError, ScoreStoreWarning, digest_of_prompts
 
@@ -90,7 +91,7 @@ def test_one_merge_says_which_action_a_score_is_of(old: Path) -> None:
             assert merged.groupby("round")["clip_mean"].first().tolist() == frame[mean].tolist()
 
 
-@pytest.mark.parametrize("name", ["rounds", "evaluations", "scores"])
+@pytest.mark.parametrize("name", FRAMES)
 def test_the_columns_are_those_that_are_written_down(name: str, old: Path) -> None:
     text = inspect.getdoc(getattr(Run, name))
     assert text
@@ -106,7 +107,8 @@ def test_a_run_that_is_being_written_is_read_without_its_torn_last_line(tmp_path
     before = content(folder)
     run = open_run(folder)
     assert not run.is_finished
-    assert repr(run) == f"<Run {str(folder)!r}: unfinished, 1 rounds>"
+    assert repr(run) == f"<Run {str(folder)!r}: interrupted, 1 rounds>"
+    assert "the last line of trace.jsonl is torn and left out" in run.notices[0]
     assert run.rounds()["weights_digest"].tolist() == ["w0"]
     assert run.rounds()["actions"].tolist() == [""]
     assert run.scores()["clip"].tolist() == [0.8, 1.0]
@@ -122,20 +124,23 @@ def test_a_run_that_was_killed_at_its_birth_is_empty_and_has_its_columns(tmp_pat
     (folder / "trace.jsonl").unlink()
     run, other = open_run(folder), open_run(old)
     assert not run.is_finished
-    for name in ("rounds", "evaluations", "scores"):
+    assert "there is no trace.jsonl yet" in run.notices[0]
+    for name in FRAMES:
         frame = getattr(run, name)()
         assert frame.empty
         assert list(frame) == list(getattr(other, name)())
     assert [path.name for path in folder.iterdir()] == ["config.yaml"]
 
 
-def test_a_broken_trace_is_an_error_that_can_still_be_shown(tmp_path: Path) -> None:
+@pytest.mark.parametrize("damage", ["{", "[]", '{"event": "trained", "round": "one"}'])
+def test_a_damaged_trace_is_shown_as_far_as_it_goes(damage: str, tmp_path: Path) -> None:
     folder = written(tmp_path / "run", events())
-    (folder / "trace.jsonl").write_text("{\n{}\n", encoding="utf-8")
+    lines = (folder / "trace.jsonl").read_text(encoding="utf-8").splitlines()
+    (folder / "trace.jsonl").write_text("\n".join([*lines[:3], damage, *lines[3:]]) + "\n", encoding="utf-8")
     run = open_run(folder)
-    assert repr(run) == f"<Run {str(folder)!r}: with a broken trace>"
-    with pytest.raises(TraceError, match=r"line 1 of .*trace\.jsonl must be JSON"):
-        run.rounds()
+    assert len(run.rounds()) == 1
+    assert run.evaluations().empty
+    assert re.match(r"line 4 of trace\.jsonl is .*: it and the 1 lines after it are left out", run.notices[0])
 
 
 def test_frames_call_another_score_by_its_name(tmp_path: Path) -> None:
@@ -181,3 +186,62 @@ def test_what_is_no_run_says_so(tmp_path: Path) -> None:
         open_run(tmp_path)
     with pytest.raises(RunDirectoryError, match=r"there is no run .*; give the directory that a search was told"):
         open_run(tmp_path / "none")
+
+
+def test_a_run_is_running_while_a_living_process_holds_it(tmp_path: Path) -> None:
+    folder = written(tmp_path / "run", events())
+    directory = RunDirectory(folder)
+    with directory.opened({"robust_training": {"learning_rate": 1e-4}}):
+        run = open_run(folder)
+        assert run.state == "running"
+        assert "the run is being written: this is how far it has come" in run.notices
+    assert run.state == "running", "as it was when it was looked at"
+    again = open_run(folder)
+    assert again.state == "interrupted"
+    assert "the search was interrupted; its own command continues it" in again.notices
+
+
+def test_several_runs_stand_below_each_other_and_are_told_apart(old: Path, tmp_path: Path) -> None:
+    new, other = written(tmp_path / "new", events()), tmp_path / "elsewhere" / "old"
+    shutil.copytree(new, other)
+    runs = open_runs([old, other, str(new)])
+    assert [run.path for run in runs] == [old, other, new]
+    names = runs.names
+    assert names[1:] == ("elsewhere/old", f"{tmp_path.name}/new")
+    assert runs[names[1]].path == other
+    for name in FRAMES:
+        if name != "scores":
+            frame = getattr(runs, name)()
+            assert list(frame) == ["run", *getattr(open_run(old), name)()]
+    assert runs.rounds().groupby("run", sort=False).size().to_dict() == dict(zip(names, (5, 1, 1), strict=True))
+    assert open_runs([]).rounds().empty
+    assert open_runs([old, old]).names == ("old", "old (2)")
+
+
+@pytest.mark.parametrize("text", ["", "5", "[1]", "a: [", "\ufeff{"])
+def test_damaged_settings_are_said_and_cost_no_more(tmp_path: Path, text: str) -> None:
+    folder = written(tmp_path / "run", events())
+    (folder / "config.yaml").write_text(text, encoding="utf-8")
+    run = open_run(folder)
+    assert run.config == {}
+    assert any(notice.startswith("its settings cannot be read: ") for notice in run.notices)
+    assert len(run.rounds()) == 1
+
+
+@pytest.mark.parametrize(
+    "clock", [{"time": 1e300}, {"time": "noon"}, {"time": True}, {"seconds": "x"}, {"losses": 5}, {}]
+)
+def test_a_clock_that_says_nothing_sensible_is_not_heard(tmp_path: Path, clock: dict[str, Any]) -> None:
+    happened = [event | {"runtime": clock} for event in events()]
+    run = open_run(written(tmp_path / "run", happened))
+    assert (run.last_time, run.hours, len(run.training())) == (None, 0, 0)
+
+
+def test_a_value_of_an_action_that_saves_nothing_is_none(tmp_path: Path) -> None:
+    happened = events()
+    happened[3] |= {"d_latency_ms": 0.0, "value": 0.2}  # as no search writes it
+    rival = happened[3] | {"action": "-resnet[mid,1]", "d_latency_ms": 1.0}
+    decided = {"event": "decision", "round": 0, "actions": ["-resnet[mid,0]"], "stop": None}
+    row = open_run(written(tmp_path / "run", [*happened, rival, decided])).decisions().iloc[0]
+    assert (row["action"], row["runner_up"]) == ("-resnet[mid,0]", None)
+    assert isnan(row["value"])

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from nas.runs.frames import evaluation_frame, round_frame
+from nas.runs.frames.rounds import evaluation_frame, round_frame
 from nas.runs.trace import Trace, TraceError, TraceWarning, read_trace
 from search_spaces.files.durable.writing import StorageError
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from nas.scores.intervals import mean_interval, paired_loss
+from nas.scores.intervals import chance_above, mean_interval, paired_loss
 
 SCORES = st.lists(st.floats(-1, 1), min_size=2, max_size=30)
 
@@ -83,3 +83,14 @@ def test_confidence_is_a_probability(confidence: float) -> None:
 def test_scores_are_finite(broken: float) -> None:
     with pytest.raises(ValueError, match="1 of 3 are not"):
         mean_interval([1, broken, 2])
+
+
+def test_the_chance_that_a_mean_is_above_nothing() -> None:
+    rng = np.random.default_rng(0)
+    values = rng.normal(0.2, 1.0, 30)
+    draws = values[rng.integers(0, 30, (20_000, 30))].mean(axis=1)
+    assert chance_above(values.tolist()) == pytest.approx((draws > 0).mean(), abs=0.02)
+    assert chance_above((-values).tolist()) == pytest.approx(1 - chance_above(values.tolist()))
+    assert [chance_above([v, v]) for v in (-1.0, 0.0, 2.0)] == [0.0, 0.5, 1.0]
+    assert np.isnan([chance_above([]), chance_above([1.0])]).all()
+    assert np.isnan([chance_above([end, 1.0]) for end in (np.inf, np.nan, 1e308)]).all(), "nor where sums overflow"

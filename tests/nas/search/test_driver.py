@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from scipy.stats import ttest_rel
 
@@ -17,6 +18,8 @@ from nas.config.experiment import resolve
 from nas.config.loading import load_config
 from nas.runs.checkpoint import CheckpointWarning
 from nas.runs.directory import RunDirectoryError, RunWarning
+from nas.runs.records.lines import KINDS
+from nas.runs.records.reading import read_records
 from nas.runs.spec import read_spec
 from nas.runs.trace import TraceError, read_trace
 from nas.scores.store import ScoreStore, ScoreStoreWarning
@@ -26,6 +29,7 @@ from tests.nas.searching import (
     IdlePool,
     exit_code,
     read_json,
+    same_records,
     same_result,
     search,
     search_until_killed,
@@ -145,6 +149,33 @@ def test_a_run_killed_again_and_again_ends_like_an_undisturbed_one(run: Path, ex
     assert not (out / "architecture.json").exists(), "the run was killed before its end"
     assert exit_code(search, experiment, out) == 0
     same_result(run, out)
+    same_records(run, out)
+
+
+def test_what_a_search_writes_beside_its_trace_covers_all_its_work(run: Path) -> None:
+    breakdown, timings, training = (read_records(run, kind) for kind in KINDS)
+    assert breakdown.notices == timings.notices == training.notices == ()
+    events = read_trace(run / "trace.jsonl")
+    rounds = [event for event in events if event["event"] == "evaluation" and event["action"] is None]
+    assert {row["arch_id"] for row in breakdown.rows} == {event["arch_id"] for event in rounds}
+    params = {event["arch_id"]: event["num_params"] for event in rounds}
+    for row in breakdown.rows:
+        assert sum(block["ms"] for block in row["blocks"]) == pytest.approx(row["predicted_latency_ms"])
+        assert sum(block["num_params"] for block in row["blocks"]) == params[row["arch_id"]]
+    scored = [event["clip"]["num_prompts"] for event in events if event["event"] == "evaluation"]
+    assert sum(row["num_pictures"] for row in timings.rows) == sum(scored), "each picture was drawn once"
+    assert all(row["end"] > row["start"] > 1e9 for row in timings.rows)
+    trained = [event for event in events if event["event"] == "trained"]
+    assert [len(row["losses"]) for row in training.rows] == [event["iterations"] for event in trained]
+    assert all(event["runtime"]["loss"]["first"] > 0 and "losses" not in event["runtime"] for event in trained)
+
+
+def test_each_scored_action_leaves_a_few_small_pictures(run: Path) -> None:
+    events = read_trace(run / "trace.jsonl")
+    num_actions = sum(event["event"] == "evaluation" and event["action"] is not None for event in events)
+    samples = sorted((run / "scores").rglob("*.samples.parquet"))
+    assert len(samples) == num_actions
+    assert {pq.read_table(path).num_rows for path in samples} == {2}, "no more than a chunk has"
 
 
 def test_damaged_weights_and_scores_are_made_again_loudly(run: Path, experiment: Path, tmp_path: Path) -> None:

@@ -3,20 +3,26 @@
 import signal
 from pathlib import Path
 
+import pytest
+
 from nas.runs.trace import read_trace
 from nas.scores.store import ScoreStore
-from tests.nas.searching import exit_code, same_result, search, search_until_training
+from tests.nas.searching import same_result, search, search_until_training
+from tests.nas.spread import spread
 from tests.nas.synthetic import small_config, write_experiment
+from tests.warm import exit_code
 
 
-def test_it_goes_on_after_a_kill_and_on_other_workers_as_if_nothing_had_happened(tmp_path: Path) -> None:
+def test_it_goes_on_after_a_kill_and_on_other_workers_as_if_nothing_had_happened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     settings = small_config() | {"score": {"name": "output_change", "settings": {"num_timesteps": 2}}}
     del settings["clip"]
     config = write_experiment(tmp_path, settings)
     found = search(config, tmp_path / "undisturbed")
     assert exit_code(search_until_training, config, tmp_path / "killed", 1) == -signal.SIGKILL
-    # In a process of its own: Ray keeps its token for as long as one lives.
-    assert exit_code(search, config, tmp_path / "killed", num_workers=2) == 0
+    spread(monkeypatch)
+    search(config, tmp_path / "killed", num_workers=2)
     same_result(tmp_path / "undisturbed", tmp_path / "killed")
 
     events = read_trace(tmp_path / "undisturbed" / "trace.jsonl")

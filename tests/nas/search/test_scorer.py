@@ -162,3 +162,25 @@ def test_pictures_of_what_was_scored_without_them_are_made_when_asked_for(pool: 
     assert len(one.pictures(ONE, weights_digest="w")) == 2
     assert pool.asked == [EvaluationTask(architecture=ONE, chunk=0, with_pictures=True)]
     assert one.score([ONE], weights_digest="w", on_chunk=lambda *_: None) == before
+
+
+def test_small_pictures_of_the_others_are_kept_and_never_taken_for_whole_ones(pool: FakePool, tmp_path: Path) -> None:
+    class Sampling(FakePool):
+        def evaluate(self, tasks: Sequence[EvaluationTask], /) -> Iterator[EvaluationResult]:
+            for result in super().evaluate(tasks):
+                num = result.task.num_samples
+                yield replace(result, pictures=pictures_of(result.task)[:num]) if num else result
+
+    answered: list[EvaluationResult] = []
+    one = scorer(Sampling(), tmp_path)
+    one.score(
+        [ONE, TWO], weights_digest="w", on_chunk=lambda *_: None, picture_of=ONE, num_samples=1,
+        on_answer=answered.append,
+    )  # fmt: skip
+    assert [(r.task.architecture, r.task.chunk) for r in answered if r.task.num_samples] == [(TWO, 0)]
+    assert len(answered) == 6
+    assert {path.name.split("-")[0] for path in tmp_path.rglob("*.samples.parquet")} == {TWO.arch_id}
+    assert len(one.pictures(TWO, weights_digest="w")) == 2, "drawn now, all of them"
+    before = scorer(pool, tmp_path).score([TWO], weights_digest="w", on_chunk=lambda *_: None, num_samples=1)
+    assert len(before[TWO]) == 5
+    assert pool.asked == [], "what was scored without small pictures stays without them"

@@ -67,10 +67,17 @@ def make_pool(cluster: Cluster, tmp_path: Path) -> Iterator[MakePool]:
     """Pools of tiny workers that end with the test."""
     pools = []
 
-    def make(*, broken: bool = False, unfit: bool = False, slow_starts: tuple[float, ...] = (), **kwargs: Any) -> Any:
+    def make(
+        *,
+        broken: bool = False,
+        unfit: bool = False,
+        slow_starts: tuple[float, ...] = (),
+        held: bool = False,
+        **kwargs: Any,
+    ) -> Any:
         options = {key: kwargs.pop(key) for key in ("base_weights", "log_folder", "on_start") if key in kwargs}
         settings = WorkerSettings(**{"num_workers": 2, "cpus_per_worker": 0.5, "start_timeout_s": 60} | kwargs)
-        spec = TinySpec(markers=tmp_path, broken=broken, unfit=unfit, slow_starts=slow_starts)
+        spec = TinySpec(markers=tmp_path, broken=broken, unfit=unfit, slow_starts=slow_starts, held=held)
         pools.append(RayPool(spec, worker_class=TinyWorker, settings=settings, **options))
         return pools[-1]
 
@@ -94,6 +101,11 @@ def tasks(num: int, /, **acts: int) -> list[TinyTask]:
         TinyTask(number=n, act=by_number[n].replace("_", " "), times=1) if n in by_number else TinyTask(number=n)
         for n in range(num)
     ]
+
+
+def meeting() -> list[TinyTask]:
+    """Two tasks, numbered 3 and 4, each of which is done once another worker does the other."""
+    return [TinyTask(number=number, act="meet", times=1) for number in (3, 4)]
 
 
 def squares(results: Sequence[TinyResult], /) -> list[tuple[int, int]]:
@@ -286,12 +298,15 @@ def test_workers_that_cannot_be_made_end_with_their_error(make_pool: MakePool, t
     assert (tmp_path / "logs" / "worker-0.log").read_text().count("worker-0 could not start\nTraceback") == 2
 
 
-def test_work_begins_before_the_last_worker_is_ready(make_pool: MakePool) -> None:
-    pool = make_pool(slow_starts=(1.5,))
-    results = list(pool.evaluate([TinyTask(number=n, act="wait", times=1) for n in range(12)]))
-    assert squares(results) == expected(12)
-    assert len({result.worker for result in results[:3]}) == 1
-    assert len({result.worker for result in results}) == 2
+def test_work_begins_before_the_last_worker_is_ready(make_pool: MakePool, tmp_path: Path) -> None:
+    """One worker cannot get ready until the other has worked; then they meet."""
+    stream = make_pool(held=True).evaluate([*tasks(3), *meeting()])
+    alone = [next(stream) for _ in range(3)]
+    TinySpec(markers=tmp_path).release()
+    together = list(stream)
+    assert squares([*alone, *together]) == expected(5)
+    assert len({result.worker for result in alone}) == 1
+    assert len({result.worker for result in together}) == 2
 
 
 def test_a_stopped_worker_is_named_and_replaced(make_pool: MakePool, caplog: Any, monkeypatch: Any) -> None:
@@ -382,12 +397,16 @@ def test_only_what_changed_travels_and_a_fresh_worker_holds_all_of_it(make_pool:
     assert fresh.weights == result.weights
 
 
-def test_a_worker_that_lags_catches_up(make_pool: MakePool) -> None:
-    pool = make_pool(slow_starts=(1.0,))
-    for value in range(3):
+def test_a_worker_that_lags_catches_up(make_pool: MakePool, tmp_path: Path) -> None:
+    """One worker gets ready when the other has seen two versions of the weights."""
+    pool = make_pool(held=True)
+    for value in range(2):
         pool.load_weights({"a": torch.full((2,), float(value))})
-        results = list(pool.evaluate([TinyTask(number=10 * value + n, act="wait", times=1) for n in range(4)]))
-        assert {result.weights["a"] for result in results} == {2.0 * value}
+        assert {result.weights["a"] for result in pool.evaluate(tasks(4))} == {2.0 * value}
+    TinySpec(markers=tmp_path).release()
+    pool.load_weights({"a": torch.full((2,), 2.0)})
+    results = list(pool.evaluate(meeting()))
+    assert {result.weights["a"] for result in results} == {4.0}
     assert {result.worker for result in results} == {"worker-0", "worker-1"}
 
 

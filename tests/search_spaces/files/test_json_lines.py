@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from search_spaces.files.durable.writing import StorageError
-from search_spaces.files.json_lines import append_lines, has_lines, held, num_torn_bytes, read_lines
+from search_spaces.files.json_lines import append_lines, has_lines, held, num_torn_bytes, read_lines, sound_lines
 from search_spaces.files.strict_json import JsonError
 
 LINES: list[Any] = [{"number": 1}, {"text": "é\u2028\n"}, {"nested": {"a": [1, None]}}]
@@ -91,3 +91,20 @@ def test_who_wants_a_log_that_is_held_waits(path: Path) -> None:
         first.stdin.close()
         second.join()
     assert [line["of"] for line in read_lines(path)] == ["the first", "the second"]
+
+
+def test_a_long_torn_line_is_measured_from_the_end(path: Path) -> None:
+    append_lines(path, LINES)
+    with path.open("ab") as file:
+        file.write(b"x" * 200_000)
+    assert num_torn_bytes(path) == 200_000
+    append_lines(path, LINES[:1], synced=False)
+    assert read_lines(path) == [*LINES, LINES[0]]
+
+
+def test_what_nothing_depends_on_is_read_as_far_as_it_is_sound(path: Path) -> None:
+    assert sound_lines(path) == ([], [])
+    append_lines(path, LINES)
+    first, *others = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(first + b"{rotten\n" + b"".join(others) + b"{torn")
+    assert sound_lines(path) == (LINES, [2])

@@ -2,8 +2,6 @@
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +16,7 @@ from search_spaces.folders.checked_loading import load_model
 from search_spaces.folders.loading import ModelFolderError, load_unet
 from search_spaces.folders.weight_files import read_header, stored_dtype, stored_tensors, weight_files
 from tests.folders import write_pipeline
+from tests.warm import python
 
 WEIGHTS = "diffusion_pytorch_model.safetensors"
 
@@ -206,9 +205,8 @@ print((peak_mib() - before) / (sum(p.nbytes for p in unet.parameters()) / 2**20)
 @pytest.mark.skipif(not Path("/proc/self/status").is_file(), reason="reads Linux's account of memory")
 def test_loading_holds_one_copy_of_the_weights(folder: Path, tmp_path: Path) -> None:
     large = write_pipeline(tmp_path / "large", width=80)  # 200 MB
-    done = subprocess.run(
-        [sys.executable, "-c", PEAK, folder, large], capture_output=True, text=True, check=True, cwd=Path.cwd()
-    )
+    done = python(PEAK, folder, large)
+    assert done.returncode == 0, done.stderr
     assert 0.8 < float(done.stdout) < 1.3, "seen: 0.98"
 
 

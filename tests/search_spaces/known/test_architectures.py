@@ -22,7 +22,7 @@ from search_spaces.known.architectures import (
     snapfusion_table3,
 )
 from search_spaces.known.listing import known_models, markdown_table
-from search_spaces.space_view import counts_by_paper_stage
+from search_spaces.unets.view import counts_by_paper_stage
 
 SPACE = sd15_space()
 PLACES = ("Down-1", "Down-2", "Down-3", "Mid", "Up-1", "Up-2", "Up-3")

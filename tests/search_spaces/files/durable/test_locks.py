@@ -1,12 +1,14 @@
 """Locks on files and folders: one holder, gone with its process, and known to be elsewhere when they were moved."""
 
+import fcntl
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
-from search_spaces.files.durable.locks import locked
+from search_spaces.files.durable.locks import is_locked, locked
 
 HOLDS = """
 import sys
@@ -54,3 +56,16 @@ def test_nothing_is_made_to_be_locked_unless_asked(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         locked(tmp_path / "file")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_who_only_asks_keeps_nobody_from_locking(tmp_path: Path) -> None:
+    place = tmp_path / "file"
+    place.touch()
+    with place.open() as asking:
+        fcntl.flock(asking, fcntl.LOCK_SH)  # what `is_locked` has for an instant
+        threading.Timer(0.05, asking.close).start()
+        lock = locked(place)
+        assert lock is not None, "`nas status --watch` would make a search say that another one runs"
+        assert is_locked(place)
+        lock.release()
+    assert not is_locked(place)

@@ -1,0 +1,1 @@
+"""Commands about runs that are there: listing, comparing, and their frames in others' formats."""

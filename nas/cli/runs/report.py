@@ -1,0 +1,53 @@
+"""The command `nas report`: a run as one HTML file, that needs no network."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nas.cli.screen.console import say
+from nas.cli.screen.errors import user_errors
+
+
+@user_errors
+def report(
+    run: Annotated[
+        Path, typer.Argument(help="run directory; finished, in progress or interrupted; or sample, which is bundled")
+    ],
+    out: Annotated[Path | None, typer.Option(help="HTML file (default: report.html in the run directory)")] = None,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="write it anew while the run goes on; the page loads itself again")
+    ] = False,
+    store: Annotated[
+        Path | None, typer.Option(help="folder of the score_store that it shares with others (default: its own scores)")
+    ] = None,
+    compare: Annotated[
+        list[Path] | None, typer.Option(help="another run to put it beside, as `nas compare` does; may be repeated")
+    ] = None,
+    open_: Annotated[bool, typer.Option("--open", help="show it in the browser")] = False,
+) -> None:
+    """Tell a run's story in one HTML file: what was removed, what it cost, how sure that is, and what to do next.
+
+    The file needs no network and no other file. Every block of the UNet can be pointed at, every round looked at.
+
+    Examples: nas report runs/demo --open
+              nas report runs/demo --compare runs/faster
+    """
+    from nas.reports.page import watched_report, write_report
+    from nas.runs.run import open_run
+
+    others = compare or []
+    if watch:
+        written = watched_report(run, out, store=store, compare=others)
+    else:
+        beside = [open_run(other) for other in others]
+        written = iter([write_report(open_run(run), out, store=store, compare=beside)])
+    is_shown = False
+    for place in written:
+        say(f"report: {place}")
+        if open_ and not is_shown:
+            import webbrowser
+
+            is_shown = True
+            if not webbrowser.open(place.resolve().as_uri()):
+                say("no browser was found here; open the file in one", err=True)

@@ -1,0 +1,130 @@
+"""Which blocks matter: what a round's actions cost and saved, one row each, with how sure that is."""
+
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from nas.reports.facts import (
+    SIGNS,
+    action_name,
+    actions_of,
+    block_names,
+    executed,
+    records,
+    scaled,
+    score_name,
+)
+from nas.reports.style import (
+    GREEN,
+    GREY,
+    INK,
+    KIND_COLOURS,
+    KIND_MARKERS,
+    PALE,
+    RED,
+    beside,
+    new_figure,
+    note,
+    styled,
+    tidy,
+)
+from nas.runs.frames.decisions import inverse
+from nas.runs.run import Run
+from search_spaces.actions import Sign
+from search_spaces.blocks import BlockKind
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+MAX_ROWS = 60
+REMOVES = f"{SIGNS[Sign.REMOVE]} "  # what almost every row would begin with
+
+
+@styled
+def importance(run: Run, /, *, round: int | None = None) -> "Figure":
+    """Which blocks matter? Score lost, ms saved and their ratio for every scored action of a round, with intervals.
+
+    Args:
+        run: A run.
+        round: Which round; None = the first.
+
+    Raises:
+        FigureError: The round has no scored action.
+    """
+    number, scored = actions_of(run, round=round)
+    rows = importance_rows(run, scored, number=number)
+    cut = rows if len(rows) <= MAX_ROWS else pd.concat([rows.head(MAX_ROWS // 2), rows.tail(MAX_ROWS // 2)])
+    figure = new_figure(
+        height=1.3 + 0.155 * len(cut),
+        title=f"Which blocks matter: what each action would cost and save, round {number}",
+    )
+    left, middle, right = figure.subplots(1, 3, sharey=True, width_ratios=(1.25, 0.7, 1.25))
+    unit = score_name(run)
+    _dots(left, cut, "loss", f"{unit} lost")
+    middle.barh(range(len(cut)), cut["saved"], color=[_colour(kind) for kind in cut["kind"]], height=0.6)
+    tidy(middle, grid="x").set_xlabel("Saved (ms)")
+    _dots(right, cut, "value", f"{unit} lost per ms saved")
+    left.set_yticks(range(len(cut)), [str(name) for name in cut["name"]], parse_math=False)
+    left.set_ylim(len(cut) - 0.4, -0.6)
+    for axes in (middle, right):
+        axes.tick_params(labelleft=False, left=False)
+    for y, fate in enumerate(cut["fate"]):
+        if fate:
+            beside(right, fate, y=y, colour=RED if fate == "removed" else GREEN)
+    num = int(scored["num_prompts"].max())
+    left_out = "" if cut is rows else f" {len(rows) - len(cut)} actions in the middle are left out."
+    note(
+        figure,
+        f"Best to remove at the top. Bars: 95 % intervals over up to {num} prompts; pale where they cover 0: that "
+        f"loss could be chance.\nSquares, blue: ResNets; circles, orange: cross-attentions.{left_out}",
+    )
+    return figure
+
+
+def importance_rows(run: Run, scored: pd.DataFrame, /, *, number: int) -> pd.DataFrame:
+    """A row per scored action, best to remove first: name, kind, fate, loss, saved, value, each with low and high."""
+    names, decided, score = block_names(run), executed(run).get(number, []), run.score
+    order = scored.sort_values("value", kind="stable")
+    saved = order["d_latency_ms"]
+    lost = {end: order[f"d_{score}{end}"] for end in ("", "_low", "_high")}
+    per_ms = {end: ms.where(saved > 0) / saved for end, ms in lost.items()}
+    return pd.DataFrame(
+        {
+            "action": order["action"],
+            "name": [action_name(action, names=names).removeprefix(REMOVES) for action in order["action"]],
+            "kind": [kind_of(action) for action in order["action"]],
+            "fate": [_fate(action, decided) for action in order["action"]],
+            "saved": saved,
+            **{f"loss{end}": values for end, values in lost.items()},
+            **{f"value{end}": values for end, values in per_ms.items()},
+        }
+    ).reset_index(drop=True)
+
+
+def kind_of(action: str, /) -> BlockKind | None:
+    """The kind of block that an action is about, where it is one of a UNet."""
+    return next((kind for kind in KIND_COLOURS if action[1:].startswith(f"{kind}[")), None)
+
+
+def _fate(action: str, decided: list[str]) -> str:
+    if action in decided:
+        return "removed" if action.startswith("-") else "copied"
+    return "copied" if action.startswith("-") and inverse(action) in decided else ""
+
+
+def _colour(kind: BlockKind | None) -> str:
+    return KIND_COLOURS[kind] if kind else GREY
+
+
+def _dots(axes: "Axes", rows: pd.DataFrame, column: str, label: str) -> None:
+    """A mean with its interval in every row; pale where the interval covers 0."""
+    factor, power = scaled([*rows[f"{column}_low"], *rows[f"{column}_high"]])
+    axes.axvline(0, color=INK, linewidth=0.8, alpha=0.6)
+    for y, row in enumerate(records(rows)):
+        mean, low, high = (factor * row[f"{column}{end}"] for end in ("", "_low", "_high"))
+        look: dict[str, Any] = {"color": _colour(row["kind"]), "alpha": PALE if low <= 0 <= high else 1.0}
+        if abs(low) < float("inf") and abs(high) < float("inf"):
+            axes.plot([low, high], [y, y], linewidth=1.2, solid_capstyle="butt", **look)
+        axes.plot([mean], [y], marker=KIND_MARKERS.get(row["kind"], "D"), markersize=3.6, linestyle="", **look)
+    tidy(axes, grid="x").set_xlabel(f"{label} ({power.strip()})" if power else label)

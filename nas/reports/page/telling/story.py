@@ -1,0 +1,245 @@
+"""The story of a run in sentences: a headline that states the result, and answers to what readers ask. Pure."""
+
+from collections.abc import Mapping, Sequence
+
+from nas.reports.page.values import (
+    Answer,
+    BlockStory,
+    Decision,
+    Estimate,
+    NextStep,
+    Numbers,
+    RoundView,
+    Scored,
+    ScoreLabel,
+    State,
+)
+from nas.reports.page.words import (
+    action_label,
+    chance,
+    counted,
+    digits_of,
+    interval,
+    milliseconds,
+    number,
+    percent,
+)
+
+SURE = 0.9  # a decision this likely to be right is called sure
+
+
+def headline(numbers: Numbers, /, *, state: State, score: ScoreLabel) -> str:
+    """The result in one sentence."""
+    saved = numbers.saved
+    if saved is None:
+        return "Nothing is scored yet" if state == "running" else "Nothing was scored"
+    share = round(100 * saved)
+    speed = f"{percent(abs(saved))} {'less' if share > 0 else 'more'} latency" if share else "As fast as it was"
+    if state == "finished" and numbers.target_met is False:
+        speed = f"Target missed: {speed[0].lower()}{speed[1:]}"
+    elif state != "finished":
+        speed += " so far"
+    parts = [f"{speed} with {numbers.num_gone} of {numbers.num_blocks} blocks gone" if numbers.num_blocks else speed]
+    if numbers.num_copied:
+        parts.append(f"{number(numbers.num_copied, digits=0)} copied")
+    if (difference := numbers.difference) is not None:
+        parts.append(_verdict(difference, numbers, score=score))
+    return f"{', '.join(parts[:-1])} and {parts[-1]}" if len(parts) > 1 else parts[0]
+
+
+def _verdict(difference: Estimate, numbers: Numbers, *, score: ScoreLabel) -> str:
+    """What became of the score, in words."""
+    is_worse = (difference.mean < 0) is score.higher_is_better
+    if not difference.excludes_zero:
+        return f"no change of {score.words} that {counted(numbers.num_prompts or 0, 'prompt')} can show"
+    size = number(abs(difference.mean), digits=digits_of(difference))
+    return f"{size} {score.words} {'lost' if is_worse else 'gained'}"
+
+
+def standfirst(numbers: Numbers, /, *, state: State, score: ScoreLabel, num_rounds: int) -> tuple[str, ...]:
+    """What the headline rests on."""
+    if numbers.latency_ms is None or numbers.base_latency_ms is None:
+        return ()
+    now, base, target = (
+        milliseconds(each) for each in (numbers.latency_ms, numbers.base_latency_ms, numbers.target_latency_ms)
+    )
+    met = numbers.target_latency_ms is not None and numbers.latency_ms <= numbers.target_latency_ms
+    sentences = [
+        f"One pass of the UNet is predicted to take {now} instead of {base}, "
+        + (f"within the target of {target}" if met else f"and the target is {target}")
+        + (f"; {counted(num_rounds, 'round')} so far." if state != "finished" else ".")
+    ]
+    if numbers.score is not None and numbers.base_score is not None:
+        sentences.append(_scores(numbers, score=score))
+    return tuple(sentences)
+
+
+def _scores(numbers: Numbers, *, score: ScoreLabel) -> str:
+    assert numbers.score is not None
+    assert numbers.base_score is not None
+    digits = max(3, digits_of(numbers.score))
+    base, now = (number(each.mean, digits=digits) for each in (numbers.base_score, numbers.score))
+    went = f"{base} \N{RIGHTWARDS ARROW} {now}"
+    text = f"{score.words} selection score {went}"
+    if not score.higher_is_better:
+        text += " (lower is better)"
+    if (difference := numbers.difference) is None:
+        return f"{text}; the paired difference is not known, since per-prompt scores are gone."
+    prompts = f"over {counted(numbers.num_prompts, 'prompt')}" if numbers.num_prompts else "prompt by prompt"
+    verdict = (
+        "the prompts tell the two apart" if difference.excludes_zero else "too close for these prompts to tell apart"
+    )
+    return f"{text}; paired difference {interval(difference, signed=True)} {prompts}: {verdict}."
+
+
+def answers(
+    *,
+    numbers: Numbers,
+    blocks: Sequence[BlockStory],
+    decisions: Sequence[Decision],
+    evaluations: Sequence[Scored],
+    rounds: Sequence[RoundView],
+    score: ScoreLabel,
+    steps: Sequence[NextStep] = (),
+) -> tuple[Answer, ...]:
+    """What readers ask first, answered from the run alone; questions that it cannot answer are left out."""
+    names = {block.name: block.label for block in blocks}
+    found = (
+        _most_important(blocks, score=score),
+        _first_gone(decisions, evaluations, score=score, names=names),
+        _how_sure(decisions, names=names),
+        _predicted(numbers),
+        _total(numbers, rounds),
+        _next(steps),
+    )
+    return tuple(answer for answer in found if answer is not None)
+
+
+def _most_important(blocks: Sequence[BlockStory], *, score: ScoreLabel) -> Answer | None:
+    scored = sorted((block for block in blocks if block.first), key=lambda block: -block.first.loss.mean)  # type: ignore[union-attr]
+    if not scored or (first := scored[0].first) is None:
+        return None
+    top = scored[0]
+    rivals = [block for block in scored[1:] if block.first and block.first.loss.high > first.loss.low]
+    near = (
+        "No other block's interval reaches its own."
+        if not rivals
+        else f"Its interval overlaps those of {counted(len(rivals), 'other block')}, {rivals[0].label} first."
+    )
+    surely = sum(block.first is not None and block.first.loss.low > 0 for block in scored)
+    near += f" {counted(surely, 'block')} of {len(scored)} surely {'costs' if surely == 1 else 'cost'} something."
+    last = top.last
+    later = (
+        f" In round {last.round}, which scored it last, it is {interval(last.loss)}."
+        if last is not None and last.round != first.round
+        else ""
+    )
+    kept = "It stayed." if top.counts and top.counts[-1] > 0 else "It went all the same."
+    if top.counts and top.counts[-1] > top.num_base:
+        kept = "The search copied it."
+    return Answer(
+        question="Which block matters most?",
+        short=top.label,
+        words=f"Without it {interval(first.loss)} {score.words} is lost in round {first.round}. {near}{later} {kept}"
+        f"{_at_the_end(top, scored)}",
+        block=top.name,
+    )
+
+
+def _at_the_end(top: BlockStory, scored: Sequence[BlockStory], /) -> str:
+    """What mattered most when blocks were last scored, where that is another block than at first."""
+    rounds = [block.last.round for block in scored if block.last]
+    left = [(block, block.last.loss) for block in scored if block.last and block.last.round == max(rounds)]
+    block, loss = max(left, key=lambda each: each[1].mean)
+    if block is top or top.first is None or max(rounds) == top.first.round:
+        return ""
+    copied = "; the search copied it" if block.counts and block.counts[-1] > block.num_base else ""
+    return f" Of what was left in round {max(rounds)}, {block.label} mattered most: {interval(loss)}{copied}."
+
+
+def _first_gone(
+    decisions: Sequence[Decision], evaluations: Sequence[Scored], *, score: ScoreLabel, names: Mapping[str, str]
+) -> Answer | None:
+    first = next((each for each in decisions if each.action.startswith("-")), None)
+    if first is None:
+        return None
+    rivals = [each for each in evaluations if each.round == first.round]
+    why = "It was taken without a score of its own."
+    if first.loss is not None:
+        rank = next((each.rank for each in rivals if each.action == first.action), None)
+        place = "the cheapest" if rank == 1 else f"number {rank}" if rank else "one"
+        gained = " (a minus is a gain)" if first.loss.mean < 0 else ""
+        why = (
+            f"Its removal cost {interval(first.loss, signed=True)} {score.words}{gained} and saves "
+            f"{milliseconds(first.saved_ms)}: {place} of {len(rivals)} scored actions by {score.words} lost per "
+            "millisecond saved."
+        )
+    return Answer(
+        question="Which went first, and why?",
+        short=names.get(first.action[1:], first.action),
+        words=why,
+        block=first.action[1:],
+    )
+
+
+def _how_sure(decisions: Sequence[Decision], *, names: Mapping[str, str]) -> Answer | None:
+    known = [each for each in decisions if each.chance is not None]
+    if not known:
+        return None
+    sure = sum(each.chance is not None and each.chance >= SURE for each in known)
+    first = known[0]
+    about = (
+        f"The first, to {action_label(first.action, names)}, beats the best action left over"
+        + (f" ({action_label(first.runner_up, names)})" if first.runner_up else "")
+        + f" with probability {chance(first.chance)}. "
+    )
+    least = min(known, key=lambda each: each.chance or 0.0)
+    return Answer(
+        question="How sure is that?",
+        short=f"{sure} of {len(known)} decisions surer than {percent(SURE)}",
+        words=f"{about}The least sure was to {action_label(least.action, names)} in round {least.round}: "
+        f"{chance(least.chance)}.",
+    )
+
+
+def _predicted(numbers: Numbers) -> Answer | None:
+    measured, saved = numbers.measured, numbers.saved
+    if measured is None or measured.base_latency_ms is None or saved is None:
+        return None
+    truly = 1 - measured.latency_ms / measured.base_latency_ms
+    return Answer(
+        question="Is it as fast as predicted?",
+        short=f"{percent(truly)} less latency as measured, {percent(saved)} as predicted",
+        words=f"The exported UNet took {milliseconds(measured.latency_ms)} and the base "
+        f"{milliseconds(measured.base_latency_ms)} on the machine that exported it; the latency table says "
+        f"{milliseconds(numbers.latency_ms)} and "
+        f"{milliseconds(numbers.base_latency_ms)} for its own device. {_off(measured.latency_ms, numbers.latency_ms)}"
+        "Of another device compare the savings, not the milliseconds.",
+    )
+
+
+def _off(measured_ms: float, predicted_ms: float | None) -> str:
+    """How far a prediction is from what was measured."""
+    if predicted_ms is None:
+        return ""
+    far = predicted_ms / measured_ms - 1
+    return f"So what is predicted for the found UNet lies {percent(abs(far))} {'above' if far > 0 else 'below'}. "
+
+
+def _total(numbers: Numbers, rounds: Sequence[RoundView]) -> Answer | None:
+    if numbers.num_params is None or not numbers.base_num_params or not rounds:
+        return None
+    share = 1 - numbers.num_params / numbers.base_num_params
+    return Answer(
+        question="What became of its size?",
+        short=f"{percent(share)} of its parameters are gone",
+        words=f"{numbers.base_num_params / 1e6:,.2f} M became {numbers.num_params / 1e6:,.2f} M in "
+        f"{counted(len(rounds) - 1, 'step')} of evolution.",
+    )
+
+
+def _next(steps: Sequence[NextStep]) -> Answer | None:
+    if not steps:
+        return None
+    more = f" {counted(len(steps) - 1, 'more suggestion')} below." if len(steps) > 1 else ""
+    return Answer(question="What would one do next?", short=steps[0].title, words=steps[0].why + more)

@@ -1,0 +1,24 @@
+"""The bundled runs by name: `sample` means one wherever a run may be named, unless such a folder is there.
+
+`sample` is the demo's, `sample_onnxruntime` the same search for another device, without its scores;
+`python -m experiments.sample` makes them.
+"""
+
+from os import PathLike
+from pathlib import Path
+from typing import Final
+
+from search_spaces.files.paths import local_path
+
+SAMPLE: Final = "sample"
+BUNDLED_RUNS: Final = {name: Path(__file__).parent / name for name in (SAMPLE, "sample_onnxruntime")}
+
+
+def named_run(reference: str | PathLike[str], /) -> Path:
+    """The directory that a reference means: what is there, else the bundled run of that name, else the path as given.
+
+    Args:
+        reference: A path, or the name of a bundled run.
+    """
+    path = local_path(reference)
+    return path if path.exists() else BUNDLED_RUNS.get(str(reference), path)

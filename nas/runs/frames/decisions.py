@@ -1,0 +1,131 @@
+"""What was executed and how sure that was: each action beside the best one that was not taken, prompt by prompt."""
+
+from collections.abc import Mapping, Sequence
+from math import isnan, nan
+from os import PathLike
+from typing import Any
+
+import pandas as pd
+
+from nas.runs.frames.opened import OpenedRun
+from nas.runs.frames.rounds import scored_with_weights
+from nas.runs.frames.tidy import ANY, WHOLE, numbers, tidy
+from nas.scores.intervals import chance_above, losses
+from nas.scores.store import ScoreStore
+from search_spaces.actions import parse_action
+from search_spaces.architecture import ArchitectureError
+
+Event = Mapping[str, Any]
+Losses = Mapping[str, float]  # by prompt
+
+
+def decision_frame(run: OpenedRun, /, *, store: str | PathLike[str] | None = None) -> pd.DataFrame:
+    """One row per executed action and per stop. Its columns stand in `Run.decisions`."""
+    loss = f"d_{run.score}"
+    kinds = {"round": WHOLE, "order": WHOLE, "action": ANY}
+    kinds |= numbers(loss, f"{loss}_low", f"{loss}_high", "d_latency_ms", "value")
+    kinds |= {"runner_up": ANY, **numbers("margin", "chance"), "stop": ANY}
+    scored = _Rounds(run, store)
+    rows: list[tuple[Any, ...]] = []
+    for event in run.events:
+        if event["event"] != "decision":
+            continue
+        for order, action in enumerate(event["actions"]):
+            rows.append((event["round"], order, *scored.row(event["round"], action, executed=event["actions"]), None))
+        if event["stop"] is not None:
+            rows.append((event["round"], len(event["actions"]), None, *[nan] * 5, None, nan, nan, event["stop"]))
+    return tidy(rows, kinds)
+
+
+class _Rounds:
+    """The scored actions of every round, with their losses by prompt."""
+
+    def __init__(self, run: OpenedRun, store: str | PathLike[str] | None) -> None:
+        self._run, self._store = run, run.own_store(store)
+        self._actions: dict[int, dict[str, Event]] = {}
+        self._references: dict[int, str] = {}
+        self._weights: dict[int, str | None] = {}
+        for event, weights in scored_with_weights(run.events):
+            if event["action"] is None:
+                self._references.setdefault(event["round"], event["arch_id"])
+            else:
+                self._actions.setdefault(event["round"], {})[event["action"]] = event
+            self._weights[event["round"]] = weights
+        self._known: dict[tuple[int, str], Losses] = {}
+
+    def row(self, number: int, action: str, /, *, executed: Sequence[str]) -> tuple[Any, ...]:
+        """action, loss with its interval, ms saved, value, runner-up, margin, chance."""
+        scored, is_copy = self._actions.get(number, {}), action not in self._actions.get(number, {})
+        event = scored.get(inverse(action) if is_copy else action)  # a copy is chosen by its block's removal
+        if event is None:  # an algorithm that executes what it has not scored
+            return (action, *[nan] * 5, None, nan, nan)
+        loss = event["d_clip"]
+        taken = (action, loss["mean"], loss["low"], loss["high"], event["d_latency_ms"], _value(event))
+        others = [
+            other
+            for name, other in scored.items()
+            if (inverse(name) if is_copy else name) not in executed and not isnan(_value(other))
+        ]
+        if not others or isnan(_value(event)):
+            return (*taken, None, nan, nan)
+        rival = max(others, key=_value) if is_copy else min(others, key=_value)
+        sign = -1 if is_copy else 1
+        return (
+            *taken,
+            inverse(rival["action"]) if is_copy else rival["action"],
+            sign * (_value(rival) - _value(event)),
+            chance_above([sign * each for each in self._leads(number, event, rival)]),
+        )
+
+    def _leads(self, number: int, event: Event, rival: Event) -> list[float]:
+        """By how much the rival's value is above the action's, on each prompt that both have."""
+        one, other = self._losses(number, event["arch_id"]), self._losses(number, rival["arch_id"])
+        return [
+            other[prompt] / rival["d_latency_ms"] - one[prompt] / event["d_latency_ms"]
+            for prompt in one
+            if prompt in other
+        ]
+
+    def _losses(self, number: int, arch_id: str) -> Losses:
+        """What each prompt loses, as far as its scores are there."""
+        if (number, arch_id) not in self._known:
+            before, after = (self._scores(number, each) for each in (self._references.get(number), arch_id))
+            both = [prompt for prompt in after if prompt in before]
+            lost = losses(
+                [before[prompt] for prompt in both],
+                [after[prompt] for prompt in both],
+                higher_is_better=self._run.higher_is_better,
+            )
+            self._known[number, arch_id] = dict(zip(both, lost, strict=True))
+        return self._known[number, arch_id]
+
+    def _scores(self, number: int, arch_id: str | None) -> dict[str, float]:
+        weights = self._weights.get(number)
+        if self._store is None or arch_id is None or weights is None:
+            return {}
+        return scores_by_prompt(
+            self._store, score=self._run.score, weights=weights, arch_id=arch_id, protocols=self._run.protocols
+        )
+
+
+def scores_by_prompt(
+    store: ScoreStore, /, *, score: str, weights: str, arch_id: str, protocols: set[str]
+) -> dict[str, float]:
+    """An architecture's scores by prompt; none where the store has none."""
+    frame = store.frame(
+        score=score, weights_digest=weights, protocol_digest=protocols, arch_id=arch_id, columns=["prompt_id", score]
+    )
+    return dict(frame.itertuples(index=False, name=None))
+
+
+def inverse(action: str, /) -> str:
+    """The action that undoes one: of a removal the copy; of another family's actions the sign alone is known."""
+    try:
+        return str(parse_action(action).inverse)
+    except ArchitectureError:
+        return {"-": "+", "+": "-"}.get(action[:1], action[:1]) + action[1:]
+
+
+def _value(event: Event) -> float:
+    """Score lost per ms saved; NaN where no time is saved."""
+    return nan if event["value"] is None or event["d_latency_ms"] == 0 else float(event["value"])

@@ -1,0 +1,113 @@
+"""Rounds, scored actions and races of a trace as pandas frames.
+
+`weights_digest` and `arch_id` are those of the score store, so that one merge on both joins its rows to rounds and
+actions. A column named `clip` or `d_clip` has another score's name in its place where the search was by another score.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+import pandas as pd
+
+from nas.runs.frames.tidy import ANY, NUMBER, TEXT, WHOLE, numbers, tidy
+from nas.scores.store import CLIP_COLUMN
+
+_DIGESTS: Final = {"arch_id": TEXT, "weights_digest": ANY}
+
+
+def score_of(events: Sequence[Mapping[str, Any]], /) -> str:
+    """The name of the score that a search was by."""
+    named = (event["score"]["name"] for event in events if event.get("score"))
+    return next(named, CLIP_COLUMN)  # traces of CLIP do not name it
+
+
+def evaluation_frame(events: Sequence[Mapping[str, Any]], /, *, score: str = CLIP_COLUMN) -> pd.DataFrame:
+    """One row per scored action, such as a removal, in the order of scoring.
+
+    Its columns stand in `Run.evaluations`.
+
+    Args:
+        events: Of a trace.
+        score: Name of the score, which names the columns.
+    """
+    rows = [
+        (
+            event["round"],
+            event["action"],
+            event["arch_id"],
+            weights,
+            event["d_clip"]["num_prompts"],
+            *_interval(event["d_clip"]),
+            event["d_latency_ms"],
+            event["value"],
+        )
+        for event, weights in scored_with_weights(events)
+        if event["action"] is not None
+    ]
+    loss = numbers(*_names(f"d_{score}"), "d_latency_ms", "value")
+    return tidy(rows, {"round": WHOLE, "action": TEXT, **_DIGESTS, "num_prompts": WHOLE, **loss})
+
+
+def round_frame(events: Sequence[Mapping[str, Any]], /, *, score: str = CLIP_COLUMN) -> pd.DataFrame:
+    """One row per round, and what was then decided; an algorithm without actions has a row per scored architecture.
+
+    Its columns stand in `Run.rounds`.
+
+    Args:
+        events: Of a trace.
+        score: Name of the score, which names the columns.
+    """
+    decisions = {event["round"]: event["actions"] for event in events if event["event"] == "decision"}
+    rows = [
+        (
+            event["round"],
+            event["arch_id"],
+            weights,
+            event["predicted_latency_ms"],
+            event["clip"]["num_prompts"],
+            *_interval(event["clip"]),
+            event["num_params"],
+            " ".join(decisions.get(event["round"], [])),
+        )
+        for event, weights in scored_with_weights(events)
+        if event["action"] is None
+    ]
+    kinds = {"round": WHOLE, **_DIGESTS, "predicted_latency_ms": NUMBER, "num_prompts": WHOLE}
+    return tidy(rows, kinds | numbers(*_names(score)) | {"num_params": WHOLE, "actions": TEXT})
+
+
+def race_frame(events: Sequence[Mapping[str, Any]], /) -> pd.DataFrame:
+    """One row per round that was raced. Its columns stand in `Run.races`."""
+    rows = [
+        (
+            event["round"],
+            event["num_pictures"],
+            event["num_pictures_exhaustive"],
+            " ".join(event["chosen"]),
+            "; ".join(" ~ ".join(pair) for pair in event["ties"]),
+        )
+        for event in events
+        if event["event"] == "race"
+    ]
+    counts = dict.fromkeys(("round", "num_pictures", "num_pictures_exhaustive"), WHOLE)
+    return tidy(rows, counts | {"chosen": TEXT, "ties": TEXT})
+
+
+def scored_with_weights(
+    events: Sequence[Mapping[str, Any]],
+) -> Iterator[tuple[Mapping[str, Any], str | None]]:
+    """What was scored, each with the digest of the weights that the training before it gave."""
+    weights: str | None = None
+    for event in events:
+        if event["event"] == "trained":
+            weights = None if event.get("job") is not None else event["weights_digest"]
+        elif event["event"] == "evaluation":
+            yield event, weights
+
+
+def _interval(interval: Mapping[str, float]) -> tuple[float, float, float]:
+    return interval["mean"], interval["low"], interval["high"]
+
+
+def _names(mean: str) -> tuple[str, str, str]:
+    return mean, f"{mean}_low", f"{mean}_high"
