@@ -19,6 +19,15 @@ from transformers import CLIPTextConfig, CLIPTextModel
 
 TOKENIZER_FILES = ("vocab.json", "merges.txt", "special_tokens_map.json", "tokenizer_config.json")
 
+SCHEDULES = {  # as Stable Diffusion 1.5 has it, and as Lin and others (2023) mend it
+    "stable-diffusion": {"prediction_type": "epsilon"},
+    "zero-snr": {
+        "prediction_type": "v_prediction",
+        "rescale_betas_zero_snr": True,
+        "timestep_spacing": "trailing",
+    },
+}
+
 
 def convert_text_tower(state: dict[str, torch.Tensor], *, num_layers: int) -> dict[str, torch.Tensor]:
     """OpenCLIP names to transformers names, the joint q/k/v projection split in three."""
@@ -67,12 +76,12 @@ def write_text_encoder(open_clip_dir: Path, out: Path) -> None:
     hf_config.architectures = ["CLIPTextModel"]
     out.mkdir(parents=True, exist_ok=True)
     hf_config.save_pretrained(out)
-    save_file(state, out / "model.safetensors", metadata={"format": "pt"})
+    save_file({k: v.half() for k, v in state.items()}, out / "model.safetensors", metadata={"format": "pt"})
     tokens = open_clip.get_tokenizer(f"local-dir:{open_clip_dir}")(
-        ["a red circle", "an orange ring above a blue cross"]
+        ["a red circle", "two striped orange stars above a blue fish"]
     )
     with torch.inference_mode():
-        theirs = CLIPTextModel.from_pretrained(out).eval()(tokens).last_hidden_state
+        theirs = CLIPTextModel.from_pretrained(out, torch_dtype=torch.float32).eval()(tokens).last_hidden_state
         x = model.token_embedding(tokens) + model.positional_embedding
         ours = model.ln_final(model.transformer(x, attn_mask=model.attn_mask))
     difference = (theirs - ours).abs().max().item()
@@ -85,6 +94,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--open-clip", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--schedule", choices=SCHEDULES, default="zero-snr")
     args = parser.parse_args()
     write_text_encoder(args.open_clip, args.out / "text_encoder")
     (args.out / "tokenizer").mkdir(parents=True, exist_ok=True)
@@ -97,9 +107,7 @@ def main() -> None:
         clip_sample=False,
         set_alpha_to_one=False,
         steps_offset=1,
-        prediction_type="v_prediction",
-        rescale_betas_zero_snr=True,
-        timestep_spacing="trailing",
+        **SCHEDULES[args.schedule],
     ).save_pretrained(args.out / "scheduler")
     index = {
         "_class_name": "StableDiffusionPipeline",

@@ -3,17 +3,20 @@
     python -m experiments.shapes.rendered --out runs/shapes/pictures.npy --num 81920
 
 Scenes come in pairs, every second one a near miss of the one before. Captions of the held-out tenth are left out.
-Cost: about 3 ms of one core a picture.
+Cost: about 3 ms of one core a picture; every core draws.
 """
 
 import argparse
+import multiprocessing
 import os
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from rich.progress import track
 
 from search_spaces.shapes.renderer import PICTURE_PX, render
 from search_spaces.shapes.scenes import Scene, caption_of, is_held_out, near_miss, sample_scene
@@ -28,9 +31,20 @@ class Rendered:
     pictures: npt.NDArray[np.uint8]
     captions: list[str]
 
-    def batch(self, rows: npt.NDArray[np.int64]) -> torch.Tensor:
+    def on(self, device: str) -> "Shown":
+        """All of them on a device."""
+        return Shown(pictures=torch.from_numpy(np.asarray(self.pictures)).to(device))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """Pictures uint8 (n, h, w, 3) on a device."""
+
+    pictures: torch.Tensor
+
+    def batch(self, rows: torch.Tensor) -> torch.Tensor:
         """Some of them as float32 (len(rows), 3, h, w) in [-1, 1]."""
-        return as_tensor(self.pictures[rows])
+        return self.pictures[rows].permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
 def as_tensor(pictures: npt.NDArray[np.uint8]) -> torch.Tensor:
@@ -64,27 +78,32 @@ def pictures(scenes: list[Scene], rng: np.random.Generator) -> torch.Tensor:
 
 
 def rendered(path: Path, *, num: int, seed: int = 5) -> Rendered:
-    """The first `num` scenes of a seed; drawn where the file is not there yet, and continued where it is half done."""
-    portions = [train_scenes(np.random.default_rng([seed, portion]), PORTION) for portion in range(num // PORTION)]
-    captions = [caption_of(scene) for scenes in portions for scene in scenes]
+    """The first `num` scenes of a seed; drawn where the file is not there yet, by one process a core."""
+    portions = range(num // PORTION)
+    lines = path.with_suffix(".txt")
     if not path.exists():
+        captions = [caption_of(scene) for portion in portions for scene in _portion(seed, portion)]
         path.parent.mkdir(parents=True, exist_ok=True)
-        part, done = path.with_suffix(".part.npy"), path.with_suffix(".done")
-        first = int(done.read_text()) if done.exists() else 0
+        part = path.with_suffix(".part.npy")
         shape = (len(captions), PICTURE_PX, PICTURE_PX, 3)
-        array = np.lib.format.open_memmap(part, mode="r+" if first else "w+", dtype=np.uint8, shape=shape)
-        for portion in range(first, len(portions)):
-            rng = np.random.default_rng([seed, portion, 1])
-            for row, scene in enumerate(portions[portion], start=portion * PORTION):
-                array[row] = render(scene, rng=rng)
-            if portion % 16 == 15:
-                array.flush()
-                done.write_text(str(portion + 1))
-                print(f"{(portion + 1) * PORTION} of {len(captions)} pictures", flush=True)
+        array = np.lib.format.open_memmap(part, mode="w+", dtype=np.uint8, shape=shape)
+        with multiprocessing.Pool() as pool:
+            drawn = pool.imap(partial(_draw, seed), portions)
+            for portion, pictures in enumerate(track(drawn, total=len(portions), description="drawing")):
+                array[portion * PORTION : (portion + 1) * PORTION] = pictures
         array.flush()
+        lines.write_text("\n".join(captions) + "\n", encoding="utf-8")
         os.replace(part, path)
-        done.unlink(missing_ok=True)
-    return Rendered(pictures=np.load(path, mmap_mode="r"), captions=captions)
+    return Rendered(pictures=np.load(path, mmap_mode="r"), captions=lines.read_text(encoding="utf-8").splitlines())
+
+
+def _portion(seed: int, portion: int) -> list[Scene]:
+    return train_scenes(np.random.default_rng([seed, portion]), PORTION)
+
+
+def _draw(seed: int, portion: int) -> npt.NDArray[np.uint8]:
+    rng = np.random.default_rng([seed, portion, 1])
+    return np.stack([render(scene, rng=rng) for scene in _portion(seed, portion)])
 
 
 def main() -> None:

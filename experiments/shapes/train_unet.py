@@ -1,144 +1,193 @@
-r"""Recipe 4 of 4: the small model's UNet, with SD-1.5's topology, trained with or without robust training.
+r"""Recipe 4 of 4: the small model's UNet, with SD-1.5's topology, trained plainly and then robustly.
 
-The shipped weights came from three phases; the result of the second is the UNet without robust training that they
-are compared with:
+    python -m experiments.shapes.train_unet --pipeline search_spaces/shapes/pipeline \
+        --pictures runs/shapes/pictures.npy --num 163840 --plain runs/shapes/unet-plain \
+        --out search_spaces/shapes/pipeline/unet
 
-    recipe="-m experiments.shapes.train_unet --pipeline search_spaces/shapes/pipeline"
-    torchrun --nproc-per-node 2 $recipe --work runs/shapes/unet-plain --steps 3000 --decay-share 0.2
-    python $recipe --work runs/shapes/unet-plain-long --start-from runs/shapes/unet-plain --steps 3500 \
-        --learning-rate 8e-4
-    python $recipe --work runs/shapes/unet-robust --start-from runs/shapes/unet-plain-long --steps 1300 \
-        --learning-rate 6e-4 --decay-share 0.5 --drop-probability 0.05 --out search_spaces/shapes/pipeline/unet
-
-v-prediction with zero terminal signal (the scheduler's own setting), 10 % empty captions for guidance, an
-exponential average of the weights. Robust training skips each block with the given probability in every step
-(SnapFusion, section 3.1). One process per core; gradients are averaged. Resumes from --work.
+The scheduler's own prediction, 10 % empty captions for guidance, an exponential average of the weights. Robust training
+skips each block with the given probability in every step (SnapFusion, section 3.1); `--plain` is the UNet before it,
+with which the robust one is compared. On a GPU the plain phase replays one captured step, since launching the kernels
+of so small a UNet takes longer than computing them.
 """
 
 import argparse
-import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import torch
-import torch.distributed as dist
 from diffusers import DDIMScheduler, UNet2DConditionModel
-from diffusers.models.attention_processor import AttnProcessor
+from torch.nn import functional as F
 
-from experiments.shapes import checkpoint, latents
+from experiments.shapes.latents import Encoded, encode
+from experiments.shapes.pace import paced
+from experiments.shapes.rendered import rendered
 from nas.training.dropping import drop_blocks
+from nas.training.noise_schedule import NoiseSchedule
 from search_spaces.supernet import Supernet
 
 CONFIG = {
-    "sample_size": 12,
+    "sample_size": 16,
     "in_channels": 4,
     "out_channels": 4,
     "layers_per_block": 2,
     "block_out_channels": (24, 48, 96, 96),
-    "cross_attention_dim": 64,
+    "cross_attention_dim": 128,
     "attention_head_dim": 2,
     "norm_num_groups": 8,
     "down_block_types": ("CrossAttnDownBlock2D",) * 3 + ("DownBlock2D",),
     "up_block_types": ("UpBlock2D",) + ("CrossAttnUpBlock2D",) * 3,
 }
+REPORT_EVERY = 500
 
 
-def learning_rate(step: int, *, peak: float, steps: int, decay_share: float = 0.3) -> float:
-    """Warm-up of 200 steps, a plateau, and a linear decay to nothing over the last `decay_share` of the steps."""
-    return peak * min(1.0, (step + 1) / 200, (steps - step) / (decay_share * steps))
+class Training:
+    """A UNet, its data, its optimizer and the average of its weights."""
+
+    def __init__(self, data: Encoded, *, pipeline: Path, batch: int, average: float) -> None:
+        self.device = data.latents.device
+        self._data, self._batch, self._decay = data, batch, average
+        scheduler = DDIMScheduler.from_pretrained(pipeline / "scheduler")
+        self._schedule = NoiseSchedule(
+            alphas_cumprod=scheduler.alphas_cumprod.to(self.device),
+            prediction_type=scheduler.config.prediction_type,
+        )
+        self.unet = UNet2DConditionModel(**CONFIG).to(self.device, memory_format=torch.channels_last)
+        self._parameters = list(self.unet.parameters())
+        self.average = [p.detach().clone() for p in self._parameters]
+        self.rate = torch.tensor(0.0, device=self.device)
+        self._start_optimizer()
+
+    def _start_optimizer(self) -> None:
+        self._optimizer = torch.optim.AdamW(
+            self._parameters, lr=self.rate, weight_decay=0.01, betas=(0.9, 0.99), capturable=self.device.type == "cuda"
+        )
+
+    def step(self) -> torch.Tensor:
+        """One step; the loss."""
+        latents, text = self._data.batch(self._batch, caption_dropout=0.1)
+        noise = torch.randn_like(latents)
+        timesteps = torch.randint(len(self._schedule.alphas_cumprod), (len(latents),), device=self.device)
+        noisy, target = self._schedule.diffuse(latents, noise, timesteps)
+        noisy = noisy.contiguous(memory_format=torch.channels_last)
+        loss = F.mse_loss(self.unet(noisy, timesteps, text).sample, target)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self._parameters, 1.0)
+        self._optimizer.step()
+        with torch.no_grad():
+            torch._foreach_lerp_(self.average, self._parameters, 1 - self._decay)
+        self._optimizer.zero_grad()
+        return loss.detach()
+
+    def captured(self) -> Callable[[], torch.Tensor]:
+        """The step as one graph of kernels; the first steps are done on the way."""
+        side = torch.cuda.Stream()
+        side.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(side):
+            for _ in range(5):
+                self.step()
+        torch.cuda.current_stream().wait_stream(side)
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
+            loss = self.step()
+
+        def replay() -> torch.Tensor:
+            graph.replay()
+            return loss
+
+        return replay
+
+    def restart(self) -> None:
+        """Go on from the average, with a fresh optimizer."""
+        with torch.no_grad():
+            torch._foreach_copy_(self._parameters, self.average)
+        self._start_optimizer()
+
+    def write(self, folder: Path) -> None:
+        """The averaged weights as a folder of diffusers, in half precision."""
+        unet = UNet2DConditionModel(**CONFIG)
+        names = [name for name, _ in unet.named_parameters()]
+        unet.load_state_dict({name: value.cpu() for name, value in zip(names, self.average, strict=True)})
+        unet.half().save_pretrained(folder)
 
 
-def average_gradients(model: torch.nn.Module) -> None:
-    parameters = [p for p in model.parameters() if p.requires_grad]
-    flat = torch.cat([(torch.zeros_like(p) if p.grad is None else p.grad).flatten() for p in parameters])
-    dist.all_reduce(flat)
-    flat /= dist.get_world_size()
-    for p, part in zip(parameters, flat.split([p.numel() for p in parameters]), strict=True):
-        p.grad = part.view_as(p)
+def run(
+    name: str,
+    training: Training,
+    step: Callable[[], torch.Tensor],
+    *,
+    steps: int,
+    seconds: float | None,
+    peak: float,
+) -> None:
+    """Steps with a warm-up of 200, a plateau, and a linear decay over the last 0.4."""
+    clock, running = time.monotonic(), torch.zeros((), device=training.device)
+    for index, total in paced(name, steps=steps, seconds=seconds, settle=running.item):
+        training.rate.fill_(peak * min(1.0, (index + 1) / 200, (total - index) / (0.4 * total)))
+        running += step()
+        if (index + 1) % REPORT_EVERY == 0:
+            mean, took = running.item() / REPORT_EVERY, time.monotonic() - clock
+            print(f"{name}: step {index + 1} of {total} loss {mean:.4f} {took:.0f} s", flush=True)
+            running.zero_()
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
-        "--pipeline", type=Path, required=True, help="pipeline folder with VAE, text encoder, tokenizer, scheduler"
+        "--pipeline", type=Path, required=True, help="folder with VAE, text encoder, tokenizer, scheduler"
     )
-    parser.add_argument("--work", type=Path, required=True, help="folder of the resumable checkpoint")
-    parser.add_argument("--out", type=Path, help="folder that receives the averaged UNet")
-    parser.add_argument(
-        "--start-from", type=Path, help="work folder of a finished run whose averaged weights to start from"
-    )
-    parser.add_argument("--steps", type=int, required=True)
-    parser.add_argument("--batch", type=int, default=32, help="pictures per step, over all processes")
-    parser.add_argument("--learning-rate", type=float, default=1e-3)
-    parser.add_argument("--decay-share", type=float, default=0.3)
-    parser.add_argument("--drop-probability", type=float, default=0.0)
+    parser.add_argument("--pictures", type=Path, required=True, help="the file of `experiments.shapes.rendered`")
+    parser.add_argument("--num", type=int, required=True, help="how many they are")
+    parser.add_argument("--plain", type=Path, required=True, help="folder that receives the UNet of the plain phase")
+    parser.add_argument("--out", type=Path, required=True, help="folder that receives the robust UNet")
+    parser.add_argument("--steps", type=int, default=8000, help="of the plain phase")
+    parser.add_argument("--robust-steps", type=int, default=3000)
+    parser.add_argument("--seconds", type=float, help="of the plain phase, instead of steps")
+    parser.add_argument("--robust-seconds", type=float)
+    parser.add_argument("--batch", type=int, default=256)
+    parser.add_argument("--learning-rate", type=float, default=1.2e-3)
+    parser.add_argument("--robust-learning-rate", type=float, default=8e-4)
+    parser.add_argument("--drop-probability", type=float, default=0.05)
     parser.add_argument("--average", type=float, default=0.998, help="decay of the exponential average of the weights")
-    parser.add_argument("--pictures", type=int, default=32768)
+    parser.add_argument("--device", default="cpu")
     parser.add_argument("--seed", type=int, default=2)
+    parser.add_argument("--name", default="unet")
     args = parser.parse_args()
-    if "RANK" in os.environ:
-        dist.init_process_group("gloo")
-    rank, world = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
-    torch.set_num_threads(1)
     torch.manual_seed(args.seed)
-    cache = args.work.parent / f"latents-{args.pictures}.safetensors"
-    if rank == 0:
-        latents.make(pipeline=args.pipeline, cache=cache, num=args.pictures, seed=5)
-    if world > 1:
-        dist.barrier()
-    data = latents.make(pipeline=args.pipeline, cache=cache, num=args.pictures, seed=5)
-    model = UNet2DConditionModel(**CONFIG).to(memory_format=torch.channels_last)
-    model.set_attn_processor(AttnProcessor())  # faster than fused attention with so few channels per head
-    optimizer = torch.optim.AdamW(model.parameters(), lr=args.learning_rate, weight_decay=0.01, betas=(0.9, 0.99))
-    average = {k: v.clone() for k, v in model.state_dict().items()}
-    path = args.work / "checkpoint.safetensors"
-    if args.start_from is not None and not path.exists():
-        if checkpoint.restore(args.start_from / "checkpoint.safetensors", model=model, average=average) == 0:
-            parser.error(f"--start-from {args.start_from} holds no checkpoint")
-        model.load_state_dict(average)
-    start = checkpoint.restore(path, model=model, average=average, optimizer=optimizer)
-    scheduler = DDIMScheduler.from_pretrained(args.pipeline / "scheduler")
-    supernet = None
-    if args.drop_probability > 0:
-        supernet = Supernet(model)
-    state = model.state_dict()
-    clock, running = time.monotonic(), 0.0
-    batches = data.batches(seed=args.seed + 100 * rank, size=args.batch // world, caption_dropout=0.1, start=start)
-    for step in range(start, args.steps):
-        sample, context, generator = next(batches)
-        noise = torch.randn(sample.shape, generator=generator)
-        timesteps = torch.randint(scheduler.config.num_train_timesteps, (len(sample),), generator=generator)
-        noisy = scheduler.add_noise(sample, noise, timesteps).contiguous(memory_format=torch.channels_last)
-        target = scheduler.get_velocity(sample, noise, timesteps)
-        if supernet is not None:
-            rng = np.random.default_rng([args.seed, step])
-            dropped = drop_blocks(supernet.space.base, probability=args.drop_probability, rng=rng)
-            supernet.switch(dropped)
-        loss = (model(noisy, timesteps, context).sample - target).square().mean()
-        optimizer.zero_grad()
-        loss.backward()
-        if supernet is not None:
-            supernet.switch(supernet.space.base)
-        if world > 1:
-            average_gradients(model)
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate(step, peak=args.learning_rate, steps=args.steps, decay_share=args.decay_share)
-        optimizer.step()
-        decay = min(args.average, (step + 1) / (step + 10))
-        with torch.no_grad():
-            torch._foreach_lerp_(list(average.values()), [state[k] for k in average], 1 - decay)
-        running += loss.item()
-        if rank == 0 and ((step + 1) % 100 == 0 or step + 1 == args.steps):
-            checkpoint.save(path, step=step + 1, model=model, average=average, optimizer=optimizer)
-            print(f"step {step + 1} loss {running / 100:.4f} {time.monotonic() - clock:.0f} s", flush=True)
-            running = 0.0
-    if rank == 0 and args.out is not None:
-        model.load_state_dict(average)
-        model.to(memory_format=torch.contiguous_format).half().save_pretrained(args.out)
-    if dist.is_initialized():
-        dist.destroy_process_group()
+    torch.set_float32_matmul_precision("high")
+    torch.backends.cudnn.allow_tf32 = torch.backends.cudnn.benchmark = True
+    data = encode(rendered(args.pictures, num=args.num), pipeline=args.pipeline, device=args.device)
+    print(f"{args.name}: {len(data.latents)} pictures, {len(data.embeddings)} captions encoded", flush=True)
+    training = Training(data, pipeline=args.pipeline, batch=args.batch, average=args.average)
+    step = training.step
+    if args.device != "cpu":
+        try:
+            step = training.captured()
+        except RuntimeError as error:
+            print(f"{args.name}: not captured ({error}); launched kernel by kernel", flush=True)
+            training = Training(data, pipeline=args.pipeline, batch=args.batch, average=args.average)
+            step = training.step
+    run(f"{args.name} plain", training, step, steps=args.steps, seconds=args.seconds, peak=args.learning_rate)
+    training.write(args.plain)
+    del step
+    training.restart()
+    supernet, count = Supernet(training.unet), iter(range(10**9))
+
+    def robust() -> torch.Tensor:
+        rng = np.random.default_rng([args.seed, next(count)])
+        supernet.switch(drop_blocks(supernet.space.base, probability=args.drop_probability, rng=rng))
+        return training.step()
+
+    run(
+        f"{args.name} robust",
+        training,
+        robust,
+        steps=args.robust_steps,
+        seconds=args.robust_seconds,
+        peak=args.robust_learning_rate,
+    )
+    training.write(args.out)
 
 
 if __name__ == "__main__":

@@ -109,7 +109,9 @@ def caption_of(scene: Scene, /) -> str:
         text += f" {'in' if scene.place == 'centre' else 'at'} the {scene.place}"
     if scene.fades_to is not None:
         return f"{text} on a background from {scene.background} to {scene.fades_to}"
-    return text if scene.background == "white" else f"{text} on {_article(scene.background)} {scene.background} background"
+    return (
+        text if scene.background == "white" else f"{text} on {_article(scene.background)} {scene.background} background"
+    )
 
 
 def _article(word: str) -> str:
@@ -171,7 +173,11 @@ def near_miss(scene: Scene, rng: np.random.Generator, /) -> Scene:
     if choice == "count" and scene.num_things > 1:
         rest = scene.num_things - group.count
         counts = [n for n in COUNTS if n != group.count and 1 < rest + n <= MAX_THINGS]
-        changed = replace(group, count=int(rng.choice(counts))) if counts else replace(group, thing=other(THINGS, group.thing))
+        changed = (
+            replace(group, count=int(rng.choice(counts)))
+            if counts
+            else replace(group, thing=other(THINGS, group.thing))
+        )
     elif choice in ("order", "count", "thing"):
         changed = replace(group, thing=other(THINGS, group.thing))
     elif choice == "colour":
