@@ -7,7 +7,18 @@ from hypothesis import strategies as st
 
 from search_spaces.actions import GENES, Action, AnyAction, Sign
 from search_spaces.architecture import Architecture
-from search_spaces.shapes.scenes import BACKGROUNDS, COLOURS, PLACES, RELATIONS, SHAPES, SIZES, Item, Scene
+from search_spaces.shapes.scenes import (
+    AND,
+    BACKGROUNDS,
+    COLOURS,
+    PLACES,
+    RELATIONS,
+    SIZES,
+    TEXTURES,
+    THINGS,
+    Group,
+    Scene,
+)
 from search_spaces.unets.space import UNetSpace
 
 HEADS = (1, 2, 4)
@@ -91,12 +102,25 @@ def actions(space: UNetSpace) -> st.SearchStrategy[Action]:
     )
 
 
-def scenes() -> st.SearchStrategy[Scene]:
+@st.composite
+def scenes(draw: st.DrawFn) -> Scene:
     """Every scene that the small model's pictures may show."""
-    background = st.sampled_from(BACKGROUNDS)
-    pair = st.builds(Item, shape=st.sampled_from(SHAPES), colour=st.sampled_from(COLOURS))
-    alone = st.builds(Item, shape=st.sampled_from(SHAPES), colour=st.sampled_from(COLOURS), size=st.sampled_from(SIZES))
-    return st.one_of(
-        st.builds(Scene, items=st.tuples(alone), background=background, place=st.sampled_from(PLACES)),
-        st.builds(Scene, items=st.tuples(pair, pair), background=background, relation=st.sampled_from(RELATIONS)),
+    look = {
+        "thing": st.sampled_from(THINGS),
+        "colour": st.sampled_from(COLOURS),
+        "texture": st.sampled_from(TEXTURES),
+    }
+    background = draw(st.sampled_from(BACKGROUNDS))
+    fades_to = draw(st.sampled_from([None, *(colour for colour in BACKGROUNDS if colour != background)]))
+    behind = {"background": background, "fades_to": fades_to}
+    match draw(st.sampled_from(["alone", "alike", "related"])):
+        case "alone":
+            one = draw(st.builds(Group, **look, size=st.sampled_from(SIZES)))
+            return Scene(groups=(one,), place=draw(st.sampled_from(PLACES)), **behind)
+        case "alike":
+            return Scene(groups=(draw(st.builds(Group, **look, count=st.integers(2, 4))),), **behind)
+    first = draw(st.builds(Group, **look, count=st.integers(1, 3)))
+    second = draw(
+        st.builds(Group, **look, count=st.integers(1, 4 - first.count)).filter(lambda other: other.look != first.look)
     )
+    return Scene(groups=(first, second), relation=draw(st.sampled_from([AND, *RELATIONS])), **behind)

@@ -36,7 +36,7 @@ def main(device: str) -> None:
         unets[name] = execution.place(load_unet(PIPELINE_DIR).requires_grad_(False))
         execution.compile(unets[name])
     width = unets["float32"].config.cross_attention_dim
-    latents = torch.randn(NUM_PICTURES, 4, 12, 12, device=device)
+    latents = torch.randn(NUM_PICTURES, 4, 16, 16, device=device)
     context = torch.randn(NUM_PICTURES, CONTEXT_TOKENS, width, device=device)
     seconds: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(NUM_ROUNDS):

@@ -34,7 +34,7 @@ from search_spaces.shapes import OPEN_CLIP_DIR, PIPELINE_DIR
 from search_spaces.supernet import SkippedResnet, SkippedTransformer, Supernet
 
 NUM_CAPTIONS, NUM_ROUNDS = 8, 5
-LATENT_SHAPE = (4, 12, 12)
+LATENT_SHAPE = (4, 16, 16)
 PROTOCOL = SamplingProtocol(num_steps=5, guidance_scale=2.0)
 ACTIONS = tuple(map(Action.parse, ("-cross_attention[up.3,0]", "-resnet[up.3,1]", "-cross_attention[down.0,0]")))
 VALIDATION = ValidationSet.from_captions(

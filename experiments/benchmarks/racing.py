@@ -98,7 +98,7 @@ def worker_spec(seed: int) -> WorkerSpec:
         score=ScoreSpec(name="clip", settings={"model": str(OPEN_CLIP_DIR)}),
         validation=ValidationSet.from_captions(captions, seed=seed, chunk_size=CHUNK_SIZE),
         protocol=PROTOCOL,
-        latent_size=(12, 12),
+        latent_size=(16, 16),
         max_copies=2,
         copy_start=CopyStart.NEUTRAL,
         num_threads=1,

@@ -24,7 +24,7 @@ from search_spaces.folders.loading import load_unet
 from search_spaces.shapes import OPEN_CLIP_DIR, PIPELINE_DIR
 
 NUM_PICTURES, NUM_ROUNDS = 8, 9
-LATENT_SHAPE = (4, 12, 12)
+LATENT_SHAPE = (4, 16, 16)
 
 
 def main() -> None:
@@ -47,7 +47,7 @@ def measure(protocol: SamplingProtocol) -> None:
     clip = ClipJudge(setting, model=str(OPEN_CLIP_DIR))
     evaluator = Evaluator(setting, score=clip, reference=unet)
     latents = torch.randn(2 * NUM_PICTURES, *LATENT_SHAPE)
-    context = parts.embed(captions, size_px=(48, 48)).embeddings.repeat(2, 1, 1)
+    context = parts.embed(captions, size_px=(64, 64)).embeddings.repeat(2, 1, 1)
     pictures = evaluator.pictures(unet, chunk=0)
 
     @torch.inference_mode()

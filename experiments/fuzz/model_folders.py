@@ -108,7 +108,7 @@ def _read_clip(folder: Path) -> None:
     """Load CLIP, and have it look at a caption and a picture."""
     clip = ClipModel(str(folder))
     clip.embed_captions(_CAPTION)
-    clip.embed_pictures(torch.zeros(1, 3, 48, 48))
+    clip.embed_pictures(torch.zeros(1, 3, 64, 64))
 
 
 _READERS: Final[dict[Path, Callable[[Path], None]]] = {PIPELINE_DIR: _read_pipeline, OPEN_CLIP_DIR: _read_clip}

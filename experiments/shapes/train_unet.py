@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from diffusers import DDIMScheduler, UNet2DConditionModel
+from safetensors.torch import load_file
 from torch.nn import functional as F
 
 from experiments.shapes.latents import Encoded, encode
@@ -80,6 +81,14 @@ class Training:
         self._optimizer.zero_grad()
         return loss.detach()
 
+    def load(self, folder: Path) -> None:
+        """Start from the weights of a folder."""
+        weights = load_file(folder / "diffusion_pytorch_model.safetensors")
+        with torch.no_grad():
+            for (name, parameter), average in zip(self.unet.named_parameters(), self.average, strict=True):
+                parameter.copy_(weights[name])
+                average.copy_(parameter)
+
     def captured(self) -> Callable[[], torch.Tensor]:
         """The step as one graph of kernels; the first steps are done on the way."""
         side = torch.cuda.Stream()
@@ -141,6 +150,7 @@ def main() -> None:
     parser.add_argument("--num", type=int, required=True, help="how many they are")
     parser.add_argument("--plain", type=Path, required=True, help="folder that receives the UNet of the plain phase")
     parser.add_argument("--out", type=Path, required=True, help="folder that receives the robust UNet")
+    parser.add_argument("--start", type=Path, help="folder of a UNet whose weights to start from")
     parser.add_argument("--steps", type=int, default=8000, help="of the plain phase")
     parser.add_argument("--robust-steps", type=int, default=3000)
     parser.add_argument("--seconds", type=float, help="of the plain phase, instead of steps")
@@ -160,6 +170,8 @@ def main() -> None:
     data = encode(rendered(args.pictures, num=args.num), pipeline=args.pipeline, device=args.device)
     print(f"{args.name}: {len(data.latents)} pictures, {len(data.embeddings)} captions encoded", flush=True)
     training = Training(data, pipeline=args.pipeline, batch=args.batch, average=args.average)
+    if args.start is not None:
+        training.load(args.start)
     step = training.step
     if args.device != "cpu":
         try:
@@ -167,6 +179,8 @@ def main() -> None:
         except RuntimeError as error:
             print(f"{args.name}: not captured ({error}); launched kernel by kernel", flush=True)
             training = Training(data, pipeline=args.pipeline, batch=args.batch, average=args.average)
+            if args.start is not None:
+                training.load(args.start)
             step = training.step
     run(f"{args.name} plain", training, step, steps=args.steps, seconds=args.seconds, peak=args.learning_rate)
     training.write(args.plain)

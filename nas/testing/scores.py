@@ -52,7 +52,7 @@ class ScoreLaws:
             model=ModelFolder(PIPELINE_DIR),
             validation=ValidationSet.from_captions(list(CAPTIONS), seed=0, chunk_size=2),
             protocol=SamplingProtocol(num_steps=2, guidance_scale=2.0),
-            latent_shape=(4, 12, 12),
+            latent_shape=(4, 16, 16),
         )
 
     @pytest.fixture

@@ -12,7 +12,13 @@ RADIUS_OF: Final = {2: 0.18, 3: 0.155, 4: 0.145}  # by the number of things
 RADIUS_JITTER: Final = 0.12
 TURN: Final = 0.45  # radians to either side
 MARGIN: Final = 0.015
-PLACE_CENTRE: Final = {"centre": (0.5, 0.5), "top": (0.5, 0.0), "bottom": (0.5, 1.0), "left": (0.0, 0.5), "right": (1.0, 0.5)}  # fmt: skip
+PLACE_CENTRE: Final = {
+    "centre": (0.5, 0.5),
+    "top": (0.5, 0.0),
+    "bottom": (0.5, 1.0),
+    "left": (0.0, 0.5),
+    "right": (1.0, 0.5),
+}
 PLACE_JITTER: Final = 0.04
 _MIRRORED: Final = ("fish", "moon", "cup")
 _TRIES: Final = 400

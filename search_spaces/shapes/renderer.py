@@ -1,4 +1,4 @@
-"""Scenes to pictures: anti-aliased signed distances in numpy; what a caption leaves open comes from a seeded generator."""
+"""Scenes to pictures: anti-aliased signed distances in numpy; what a caption leaves open is drawn by a generator."""
 
 from typing import Final
 

@@ -51,6 +51,11 @@ class Group:
                 raise UserError(f"`{field}` must be one of {', '.join(map(str, allowed))}, but got {value!r}")
 
     @property
+    def look(self) -> tuple[str, str]:
+        """By which two groups of a scene are told apart."""
+        return self.thing, self.colour
+
+    @property
     def noun(self) -> str:
         """Such as "three striped red stars"."""
         words = [word for word in (self.size, self.texture) if word not in ("medium", "plain")]
@@ -87,6 +92,8 @@ class Scene:
             raise UserError(f"`place` must be one of {', '.join(PLACES)}, but got {self.place!r}")
         if not 1 <= len(self.groups) <= 2:
             raise UserError(f"`groups` must hold one or two groups, but got {len(self.groups)}")
+        if len({group.look for group in self.groups}) < len(self.groups):
+            raise UserError("two groups of a scene must differ in thing or colour")
         if self.num_things > MAX_THINGS:
             raise UserError(f"a scene must hold at most {MAX_THINGS} things, but got {self.num_things}")
         if (self.relation is not None) is not (len(self.groups) == 2):
@@ -148,14 +155,21 @@ def sample_scene(rng: np.random.Generator, /) -> Scene:
     relation = AND if kind < 0.65 else pick(RELATIONS)
     first, second = ((1, 1), (1, 1), (2, 1), (1, 2), (3, 1), (1, 3))[int(rng.integers(6))]
     groups = (group(first), group(second))
-    if (groups[0].thing, groups[0].colour) == (groups[1].thing, groups[1].colour):
+    if groups[0].look == groups[1].look:
         groups = (groups[0], replace(groups[1], thing=pick(tuple(t for t in THINGS if t != groups[0].thing))))
     return Scene(groups=groups, background=background, fades_to=fades_to, relation=relation)
 
 
 def near_miss(scene: Scene, rng: np.random.Generator, /) -> Scene:
     """The same scene with one thing changed: the negatives that teach a CLIP model to look closely."""
+    while True:
+        try:
+            return _changed(scene, rng)
+        except UserError:  # two groups that would look alike
+            continue
 
+
+def _changed(scene: Scene, rng: np.random.Generator) -> Scene:
     def other(options: tuple[str, ...], than: str) -> str:
         rest = tuple(option for option in options if option != than)
         return rest[int(rng.integers(len(rest)))]

@@ -109,7 +109,7 @@ def test_space_show_reads_folders_and_specs(run: Path) -> None:
     table = invoke("space", "show", PIPELINE_DIR)
     assert table.exit_code == 0
     assert "38 removals" in table.stdout
-    assert "(12x12 latents, 16 text tokens)" in table.stdout
+    assert "(16x16 latents, 24 text tokens)" in table.stdout
 
 
 def test_macs_are_those_of_the_pipelines_own_text_tokens_in_every_command(run: Path, experiment: Path) -> None:
@@ -125,7 +125,7 @@ def test_macs_are_those_of_the_pipelines_own_text_tokens_in_every_command(run: P
         told = json.loads(invoke("space", "diff", PIPELINE_DIR, run, *more, "--format", "json").stdout)
         assert (told["before"]["num_macs"], told["after"]["num_macs"]) == (base, found)
         assert told["context_tokens"] == tokens
-    assert "MACs at 12x12 latents, 16 text tokens" in invoke("space", "diff", PIPELINE_DIR, run).stdout
+    assert "MACs at 16x16 latents, 24 text tokens" in invoke("space", "diff", PIPELINE_DIR, run).stdout
     assert "MACs at 77 text tokens" in invoke("space", "known").stdout
 
 

@@ -24,7 +24,7 @@ SETTING = ScoreSetting(
     model=ModelFolder(PIPELINE_DIR),
     validation=ValidationSet.from_captions(list(CAPTIONS), seed=0, chunk_size=2),
     protocol=SamplingProtocol(num_steps=2, guidance_scale=1),
-    latent_shape=(4, 12, 12),
+    latent_shape=(4, 16, 16),
 )
 
 
@@ -62,7 +62,7 @@ def test_no_picture_is_drawn_unless_it_is_wanted(unet: UNet2DConditionModel) -> 
     assert counted.num_rows == 2
     pictures = evaluator.evaluate(counted, chunk=0, with_pictures=True).pictures
     assert pictures is not None
-    assert pictures.shape == (2, 3, 48, 48)
+    assert pictures.shape == (2, 3, 64, 64)
 
 
 def test_the_reference_is_the_one_of_the_start_whatever_is_trained_afterwards(unet: UNet2DConditionModel) -> None:

@@ -18,13 +18,13 @@ SETTING = ScoreSetting(
     model=ModelFolder(PIPELINE_DIR),
     validation=ValidationSet.from_captions(["a red circle", "a green ring", "a ring"], seed=0, chunk_size=2),
     protocol=SamplingProtocol(num_steps=5, guidance_scale=2),
-    latent_shape=(4, 12, 12),
+    latent_shape=(4, 16, 16),
 )
 
 
 def test_pictures_are_colours(unet: UNet2DConditionModel) -> None:
     pictures = Drawer(SETTING).pictures(unet, chunk=1)
-    assert pictures.shape == (1, 3, 48, 48)
+    assert pictures.shape == (1, 3, 64, 64)
     assert pictures.dtype == torch.float32
     assert pictures.min() >= 0
     assert pictures.max() <= 1

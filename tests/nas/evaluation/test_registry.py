@@ -24,7 +24,7 @@ SETTING = ScoreSetting(
     model=ModelFolder(PIPELINE_DIR),
     validation=ValidationSet.from_captions(["a red circle", "a ring"], seed=0, chunk_size=2),
     protocol=SamplingProtocol(num_steps=2, guidance_scale=2),
-    latent_shape=(4, 12, 12),
+    latent_shape=(4, 16, 16),
 )
 
 

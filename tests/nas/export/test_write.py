@@ -145,7 +145,7 @@ def test_the_card_in_the_folder_says_how_it_loads_and_that_works(exported: tuple
     names: dict[str, Any] = {}
     exec(code.replace('"a prompt"', '"a red circle", num_inference_steps=1'), names)
     assert type(names["pipeline"].unet).__name__ == report.loads_as == "SearchedUNet"
-    assert names["picture"].size == (48, 48)
+    assert names["picture"].size == (64, 64)
 
 
 def found_unet(run: Path) -> UNet2DConditionModel:
@@ -218,7 +218,7 @@ def test_pictures_come_out_of_an_export(exported: tuple[Path, ExportReport]) -> 
         return draw(ModelFolder(exported[0]), settings=settings).pictures
 
     pictures = drawn(PROMPTS, 3)
-    assert pictures.shape == (2, 48, 48, 3)
+    assert pictures.shape == (2, 64, 64, 3)
     assert pictures.dtype == np.uint8
     alone = drawn(PROMPTS[1:], 4)
     assert np.abs(pictures[1].astype(float) - alone[0]).max() <= 255 * SAME_PICTURE, "picture i is drawn by seed + i"

@@ -12,7 +12,7 @@ from nas.pipelines.model_folder import ModelFolder
 from search_spaces.files.digests import folder_digest
 from search_spaces.shapes import PIPELINE_DIR
 
-SIZE_PX = (48, 48)
+SIZE_PX = (64, 64)
 
 
 @pytest.fixture

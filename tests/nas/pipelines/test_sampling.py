@@ -14,7 +14,7 @@ from nas.pipelines.schedulers import make_scheduler
 from search_spaces.shapes import PIPELINE_DIR
 
 CAPTIONS = ("a red circle", "a small blue square on a black background")
-LATENT_SHAPE = (4, 12, 12)
+LATENT_SHAPE = (4, 16, 16)
 # Largest difference of a colour in [0, 1]; both run the same arithmetic in the same batches, so it is rounding only.
 SAME_PICTURE = 1e-4
 
@@ -34,8 +34,8 @@ def denoised(
         scheduler=make_scheduler(protocol.scheduler, config=parts.scheduler_config),
         protocol=protocol,
         noise=noise,
-        text=parts.embed(CAPTIONS, size_px=(48, 48)),
-        empty=parts.embed([""], size_px=(48, 48)),
+        text=parts.embed(CAPTIONS, size_px=(64, 64)),
+        empty=parts.embed([""], size_px=(64, 64)),
     )
 
 
@@ -55,7 +55,7 @@ def test_pictures_equal_those_of_diffusers_pipeline(
         list(CAPTIONS), num_inference_steps=3, guidance_scale=guidance_scale, latents=noise, output_type="pt"
     ).images
     ours = parts.decode(denoised(unet, parts, protocol, noise=noise))
-    assert ours.shape == (2, 3, 48, 48)
+    assert ours.shape == (2, 3, 64, 64)
     assert (ours - theirs).abs().max() < SAME_PICTURE
 
 

@@ -43,7 +43,7 @@ def test_the_colour_counts_and_the_caption_says_which() -> None:
             model=ModelFolder(PIPELINE_DIR),
             validation=ValidationSet.from_captions([caption], seed=0, chunk_size=1),
             protocol=SamplingProtocol(num_steps=1),
-            latent_shape=(4, 12, 12),
+            latent_shape=(4, 16, 16),
         )
         pictures = torch.from_numpy(picture).permute(2, 0, 1)[None].float() / 255
         (number,) = ColourShare(setting).judge(pictures, chunk=0)

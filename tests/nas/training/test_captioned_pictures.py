@@ -19,28 +19,28 @@ from tests.nas.synthetic import write_pictures
 def test_latents_bring_the_pictures_back(tmp_path: Path, parts: PipelineParts) -> None:
     write_pictures(tmp_path / "pictures", num=6)
     pictures = read_metadata(tmp_path / "pictures")
-    encoded = encode_pictures(pictures, parts=parts, size_px=(48, 48))
-    assert encoded.latents.shape == (6, 4, 12, 12)
+    encoded = encode_pictures(pictures, parts=parts, size_px=(64, 64))
+    assert encoded.latents.shape == (6, 4, 16, 16)
     shown = np.stack([np.asarray(Image.open(picture.path)) for picture in pictures])
     original = torch.from_numpy(shown).permute(0, 3, 1, 2).float() / 255
     assert torch.equal(encoded.latents, parts.encode(original)), "what has the right shape is read as it is"
     assert (parts.decode(encoded.latents) - original).abs().mean() < 0.05
     captions = ["", *dict.fromkeys(picture.caption for picture in pictures)]
-    assert torch.allclose(encoded.captions.embeddings, parts.embed(captions, size_px=(48, 48)).embeddings)
+    assert torch.allclose(encoded.captions.embeddings, parts.embed(captions, size_px=(64, 64)).embeddings)
     assert [captions[index] for index in encoded.caption_ids] == [picture.caption for picture in pictures]
 
 
 def test_pictures_of_another_shape_keep_their_proportions(tmp_path: Path, parts: PipelineParts) -> None:
     """Three stripes, of which the middle one is as high as the picture is wide."""
-    picture = Image.new("RGB", (48, 144), "red")
-    picture.paste("lime", (0, 48, 48, 96))
+    picture = Image.new("RGB", (64, 192), "red")
+    picture.paste("lime", (0, 64, 64, 128))
     picture.save(tmp_path / "stripes.png")
     (tmp_path / "metadata.jsonl").write_text('{"file_name": "stripes.png", "text": "stripes"}\n', encoding="utf-8")
-    encoded = encode_pictures(read_metadata(tmp_path), parts=parts, size_px=(48, 48))
-    green = torch.tensor([0.0, 1, 0]).repeat(1, 48, 48, 1).permute(0, 3, 1, 2)
+    encoded = encode_pictures(read_metadata(tmp_path), parts=parts, size_px=(64, 64))
+    green = torch.tensor([0.0, 1, 0]).repeat(1, 64, 64, 1).permute(0, 3, 1, 2)
     assert torch.equal(encoded.latents, parts.encode(green))
     assert encoded.crops is not None
-    assert encoded.crops.tolist() == [[48, 0]], "from above, from the left"
+    assert encoded.crops.tolist() == [[64, 0]], "from above, from the left"
 
 
 def test_a_unet_that_is_told_sizes_is_told_the_crop_whatever_the_caption() -> None:
@@ -61,4 +61,4 @@ def test_a_unet_that_is_told_sizes_is_told_the_crop_whatever_the_caption() -> No
 
 def test_captions_with_half_of_a_letter_are_refused(parts: PipelineParts) -> None:
     with pytest.raises(UserError, match=r"a caption must be text, but 'caf\\udce9' holds half of a UTF-16 pair"):
-        parts.embed(["a ring", "caf\udce9"], size_px=(48, 48))
+        parts.embed(["a ring", "caf\udce9"], size_px=(64, 64))

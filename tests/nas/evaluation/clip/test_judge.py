@@ -35,7 +35,7 @@ def setting_of(*, chunk_size: int, num_steps: int = 2) -> ScoreSetting:
         model=ModelFolder(PIPELINE_DIR),
         validation=ValidationSet.from_captions(list(CAPTIONS), seed=0, chunk_size=chunk_size),
         protocol=SamplingProtocol(num_steps=num_steps, guidance_scale=2),
-        latent_shape=(4, 12, 12),
+        latent_shape=(4, 16, 16),
     )
 
 
@@ -56,7 +56,7 @@ def test_pictures_are_scored_with_their_own_captions(clip: ClipModel, unet: UNet
     setting = setting_of(chunk_size=2)
     judge = ClipJudge(setting, model=BUNDLED)
     judge.start(unet)
-    pictures = torch.rand(2, 3, 48, 48, generator=torch.Generator().manual_seed(0))
+    pictures = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
     captions = [prompt.caption for prompt in setting.prompts(1)]
     expected = (clip.embed_pictures(pictures) * clip.embed_captions(captions)).sum(1)
     assert judge.judge(pictures, chunk=1) == pytest.approx(expected.tolist(), abs=1e-6)

@@ -39,7 +39,7 @@ def scores(unet: UNet2DConditionModel, execution: Execution) -> list[float]:
         model=ModelFolder(PIPELINE_DIR),
         validation=ValidationSet.from_captions(["a red circle", "a small blue square"], seed=0, chunk_size=2),
         protocol=SamplingProtocol(num_steps=2, guidance_scale=1),
-        latent_shape=(4, 12, 12),
+        latent_shape=(4, 16, 16),
         execution=execution,
     )
     placed = execution.place(copy.deepcopy(unet))
