@@ -76,7 +76,7 @@ def write_text_encoder(open_clip_dir: Path, out: Path) -> None:
     hf_config.architectures = ["CLIPTextModel"]
     out.mkdir(parents=True, exist_ok=True)
     hf_config.save_pretrained(out)
-    save_file({k: v.half() for k, v in state.items()}, out / "model.safetensors", metadata={"format": "pt"})
+    save_file({k: v.float() for k, v in state.items()}, out / "model.safetensors", metadata={"format": "pt"})
     tokens = open_clip.get_tokenizer(f"local-dir:{open_clip_dir}")(
         ["a red circle", "two striped orange stars above a blue fish"]
     )

@@ -93,7 +93,7 @@ def main() -> None:
         latents = model.encode(image).latent_dist.mean
         psnr = -10 * torch.log10((model.decode(latents).sample.clamp(-1, 1) - image).square().mean() / 4)
     model.register_to_config(scaling_factor=round(1 / latents.std().item(), 5))
-    model.to("cpu", memory_format=torch.contiguous_format).half().save_pretrained(args.out)
+    model.to("cpu", memory_format=torch.contiguous_format).save_pretrained(args.out)
     print(f"vae: held-out PSNR {psnr.item():.2f} dB, scaling_factor {model.config.scaling_factor}", flush=True)
 
 

@@ -44,7 +44,7 @@ def test_embeddings_do_not_depend_on_the_batch(parts: PipelineParts) -> None:
     captions = [f"a red ring {number}" for number in range(5)]
     together, apart = (parts.embed(captions, size_px=SIZE_PX, batch_size=size).embeddings for size in (64, 2))
     assert torch.allclose(together, apart, atol=1e-5)
-    assert parts.embed([""], size_px=SIZE_PX).embeddings.shape == (1, parts.text_encoders.context_tokens, 64)
+    assert parts.embed([""], size_px=SIZE_PX).embeddings.shape == (1, parts.text_encoders.context_tokens, 128)
 
 
 def test_a_digest_sees_every_file_its_name_and_its_content(folder: Path) -> None:

@@ -42,7 +42,7 @@ def open_clip_parts() -> tuple[Any, Any, Any]:
     return model.eval().requires_grad_(False), preprocess, open_clip.get_tokenizer(source)
 
 
-def renderings(num: int, *, size_px: int = 48, seed: int = 0) -> tuple[Pictures, list[str], list[str]]:
+def renderings(num: int, *, size_px: int = 64, seed: int = 0) -> tuple[Pictures, list[str], list[str]]:
     """Pictures (n, h, w, 3), their captions, and captions that are wrong in one thing."""
     rng = np.random.default_rng(seed)
     scenes = [sample_scene(rng) for _ in range(num)]
@@ -56,7 +56,7 @@ def as_tensor(pictures: Pictures) -> torch.Tensor:
 
 @pytest.mark.parametrize(
     ("size_px", "tolerance"),
-    [(48, 1e-5), (96, 2e-2)],  # PIL rounds a resized picture to 8 bits, we do not
+    [(64, 1e-5), (128, 2e-2)],  # PIL rounds a resized picture to 8 bits, we do not
     ids=["as it is", "resized"],
 )
 def test_pictures_are_seen_as_open_clip_sees_them(
@@ -229,14 +229,14 @@ def test_a_file_of_weights_is_loaded_into_a_model_that_open_clip_knows(
     config["text_cfg"]["vocab_size"] = 49408
     monkeypatch.setitem(open_clip.factory._MODEL_CONFIGS, "Bundled", config)
     weights = load_file(OPEN_CLIP_DIR / "open_clip_model.safetensors")
-    weights["token_embedding.weight"] = torch.zeros(49408, 64)
+    weights["token_embedding.weight"] = torch.zeros(49408, 128)
     path = tmp_path / "clip.safetensors"
     save_file(weights, path)
     model = ClipModel("Bundled", pretrained=str(path))
-    assert model.embed_captions(["a red ring"]).shape == (1, 64)
+    assert model.embed_captions(["a red ring"]).shape == (1, 128)
     assert torch.equal(model.model.visual.proj, clip.model.visual.proj)
     before = clip_digest("Bundled", pretrained=str(path))
-    weights["token_embedding.weight"] = torch.ones(49408, 64)
+    weights["token_embedding.weight"] = torch.ones(49408, 128)
     save_file(weights, path)
     assert clip_digest("Bundled", pretrained=str(path)) != before
     path.write_bytes(path.read_bytes()[:-4])
