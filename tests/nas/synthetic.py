@@ -17,7 +17,7 @@ from search_spaces.folders.loading import read_unet_config
 from search_spaces.shapes import OPEN_CLIP_DIR, PIPELINE_DIR, caption_of, sample_scene
 from search_spaces.shapes.renderer import render
 
-CONTEXT_TOKENS = 16
+CONTEXT_TOKENS = 24
 FIXED_MS, MS_PER_MAC = 0.01, 1e-7
 
 # Scored in the small search; everything else is protected.

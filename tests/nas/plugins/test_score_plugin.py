@@ -19,7 +19,7 @@ from nas.scores.store import ScoreStore
 from nas.testing.scores import ScoreLaws
 from search_spaces.shapes import PIPELINE_DIR
 from search_spaces.shapes.renderer import render
-from search_spaces.shapes.scenes import Item, Scene
+from search_spaces.shapes.scenes import Group, Scene
 from tests.nas.plugins.installing import nas
 from tests.nas.searching import read_json
 from tests.nas.synthetic import small_config, write_experiment
@@ -37,7 +37,7 @@ class TestColourShare(ScoreLaws):
 
 def test_the_colour_counts_and_the_caption_says_which() -> None:
     def share(colour: str, caption: str) -> float:
-        scene = Scene(items=(Item(shape="square", colour=colour, size="large"),))
+        scene = Scene(groups=(Group(thing="square", colour=colour, size="large"),))
         picture = render(scene, rng=np.random.default_rng(0))
         setting = ScoreSetting(
             model=ModelFolder(PIPELINE_DIR),

@@ -35,7 +35,14 @@ from tests.nas.searching import (
     search_until_killed,
     search_until_training,
 )
-from tests.nas.synthetic import FREE_BLOCKS, shapes_space, small_config, synthetic_ms, write_experiment
+from tests.nas.synthetic import (
+    CONTEXT_TOKENS,
+    FREE_BLOCKS,
+    shapes_space,
+    small_config,
+    synthetic_ms,
+    write_experiment,
+)
 
 SPACE = shapes_space()
 
@@ -53,7 +60,7 @@ def test_the_spec_says_what_was_found_and_how(run: Path) -> None:
     assert rebuilt == architecture == Architecture.from_dict(spec)
     assert spec["num_params"] == SPACE.num_params(architecture) < spec["base"]["num_params"]
     for key, value in (("base_latency_ms", SPACE.base), ("predicted_latency_ms", architecture)):
-        assert spec[key] == pytest.approx(sum(synthetic_ms(s.signature) for s in SPACE.sites(value, context_tokens=16)))
+        assert spec[key] == pytest.approx(sum(synthetic_ms(s.signature) for s in SPACE.sites(value, context_tokens=CONTEXT_TOKENS)))
     assert spec["predicted_latency_ms"] <= spec["target_latency_ms"] < spec["base_latency_ms"]
     assert spec["target_met"] is True
     assert spec["stop"] == "converged"
@@ -257,7 +264,7 @@ def test_a_checkpoint_of_another_round_is_trained_again(run: Path, experiment: P
 
 def test_a_copy_is_born_trained_and_resumed(tmp_path: Path) -> None:
     """A target above the base model's latency leaves room for an A+ at once."""
-    base_ms = sum(synthetic_ms(site.signature) for site in SPACE.sites(SPACE.base, context_tokens=16))
+    base_ms = sum(synthetic_ms(site.signature) for site in SPACE.sites(SPACE.base, context_tokens=CONTEXT_TOKENS))
     settings = small_config(target_ratio=None, target_latency_ms=1.2 * base_ms, max_copies=1)
     path = write_experiment(tmp_path / "copying", settings)
     undisturbed, killed = tmp_path / "copying" / "undisturbed", tmp_path / "copying" / "killed"
