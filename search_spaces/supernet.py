@@ -178,6 +178,18 @@ class Supernet:
         with self.switched(self._fullest()) as unet:
             return list(unet.parameters())
 
+    def named_parameters(self, architecture: Architecture, /) -> dict[str, nn.Parameter]:
+        """The parameters that an architecture has, a skipped ResNet's shortcut included, named as in `weights`."""
+        with self.switched(architecture) as unet:
+            present = {id(parameter) for parameter in unet.parameters()}
+        with self.switched(self._fullest()) as unet:
+            return {name: each for name, each in unet.named_parameters() if id(each) in present}
+
+    @property
+    def stages(self) -> dict[str, nn.Module]:
+        """The modules of the current architecture's stages, by place."""
+        return {stage.place: self._stages[stage.place] for stage in self.architecture.stages}
+
     def weights(self) -> dict[str, torch.Tensor]:
         """Every weight by name, of the base model and of every copy born so far, sharing memory with the UNet.
 

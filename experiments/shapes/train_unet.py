@@ -106,7 +106,8 @@ def main() -> None:
     clock, running = time.monotonic(), 0.0
     batches = data.batches(seed=args.seed + 100 * rank, size=args.batch // world, caption_dropout=0.1, start=start)
     for step in range(start, args.steps):
-        sample, context, generator = next(batches)
+        batch = next(batches)
+        sample, context, generator = batch.latents, batch.text.embeddings, batch.generator
         noise = torch.randn(sample.shape, generator=generator)
         timesteps = torch.randint(scheduler.config.num_train_timesteps, (len(sample),), generator=generator)
         noisy = scheduler.add_noise(sample, noise, timesteps).contiguous(memory_format=torch.channels_last)

@@ -31,7 +31,7 @@ from search_spaces.unets.stock_space import SpaceForm
 EVOLVING: Final = "evolving"  # the algorithm whose settings stand in `search` itself
 
 # Never change a result: no run's config.yaml holds them.
-RESULT_FREE: Final = ("workers", "score_store", "pictures")
+RESULT_FREE: Final = ("workers", "score_store", "pictures", "robust_training.save_every")
 
 MAX_TRAINING_SEED: Final = 2**32 - 1  # every step of every round has a seed made of it, which must fit 63 bits
 
@@ -44,9 +44,24 @@ BEFORE: Final[Mapping[str, Any]] = {
     "score.name": CLIP,
     "score.settings": {},
     "racing.growth": 1.3,
+    "robust_training.adam_beta1": 0.9,
+    "robust_training.adam_beta2": 0.999,
+    "robust_training.adam_epsilon": 1e-8,
     "robust_training.caption_dropout": 0.1,
+    "robust_training.channels_last": False,
+    "robust_training.decay_share": 1.0,
     "robust_training.device": None,
+    "robust_training.distill_features": 0.0,
+    "robust_training.distill_outputs": 0.0,
+    "robust_training.ema_decay": None,
+    "robust_training.gradient_accumulation": 1,
+    "robust_training.gradient_checkpointing": False,
     "robust_training.max_grad_norm": 1.0,
+    "robust_training.max_loss": 1e4,
+    "robust_training.min_snr_gamma": None,
+    "robust_training.precision": "float32",
+    "robust_training.rate_schedule": "constant",
+    "robust_training.warm_up_share": 0.1,
     "robust_training.weight_decay": 0.01,
     "search.algorithm": EVOLVING,
     "search.settings": {},
@@ -175,7 +190,7 @@ class ExperimentConfig:
 
     def plain(self) -> dict[str, Any]:
         """Every setting that can change a result, as plain values: what a run's config.yaml holds."""
-        return {name: value for name, value in plain(self).items() if name not in RESULT_FREE}
+        return without_result_free(plain(self))
 
     @field_validator("clip", mode="before")
     @classmethod
@@ -188,6 +203,17 @@ class ExperimentConfig:
     def identity(self) -> dict[str, Any]:
         """What the config's digest is made of."""
         return identity(self.plain())
+
+
+def without_result_free(config: Mapping[str, Any], /) -> dict[str, Any]:
+    """A config's plain values without the sections, and the settings of sections, that never change a result."""
+    return {
+        section: {name: each for name, each in part.items() if f"{section}.{name}" not in RESULT_FREE}
+        if isinstance(part, Mapping)
+        else part
+        for section, part in config.items()
+        if section not in RESULT_FREE
+    }
 
 
 def identity(config: Mapping[str, Any], /) -> dict[str, Any]:

@@ -273,6 +273,10 @@ class RunDirectory:
         origin = {**made_from, **_place_of(round_number, job)}
         return read_checkpoint(self._checkpoint(round_number, job), origin=origin, digest=digest)
 
+    def training_state(self, round_number: int, /, *, job: int = 0) -> Path:
+        """Where the state of a round's training stands while it goes on."""
+        return self.path / "training" / f"{self._checkpoint(round_number, job).name}.safetensors"
+
     def _checkpoint(self, round_number: int, job: int) -> Path:
         return self.path / "checkpoints" / (f"round-{round_number:03d}" + (f"-{job}" if job else ""))
 

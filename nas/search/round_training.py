@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 
 import torch
 
@@ -17,23 +18,19 @@ from nas.runs.checkpoint import weights_digest
 from nas.runs.directory import RunDirectory
 from nas.runs.records.writing import LossLines
 from nas.training.captioned_pictures import encode_pictures
-from nas.training.latent_set import LatentSet
+from nas.training.data.batches import TrainingData
+from nas.training.distillation import Distillation
+from nas.training.dropping import Dropping
+from nas.training.loop import StepDone, Training
 from nas.training.metadata import read_metadata
 from nas.training.noise_schedule import NoiseSchedule
-from nas.training.robust import time_step, train
+from nas.training.objective import Objective
 from nas.training.settings import RobustTrainingSettings
+from nas.training.step import time_step
 from search_spaces.architecture import Architecture
 from search_spaces.files.digests import digest_of
 from search_spaces.files.user_error import UserError
 from search_spaces.supernet import Supernet
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrainingData:
-    """What robust training reads."""
-
-    pictures: LatentSet
-    schedule: NoiseSchedule
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,12 +106,17 @@ class JobTrainer:
                 settings = _without_dropping(training) if recovering else training
                 lines = LossLines(on_losses)
 
-                def on_loss(step: int, loss: float) -> None:
-                    lines.add(loss)
-                    on_step(step, iterations)
+                def tell(done: StepDone) -> None:
+                    lines.add(done.loss)
+                    on_step(done.step, iterations)
 
                 losses = self._steps(
-                    settings, iterations, seed=1000 * self._config.seed + round_number, on_loss=on_loss
+                    settings,
+                    iterations,
+                    seed=1000 * self._config.seed + round_number,
+                    state=self._run.training_state(round_number, job=index),
+                    origin=made_from,
+                    on_step=tell,
                 )
                 lines.end()
             self._run.write_checkpoint(
@@ -195,41 +197,67 @@ class JobTrainer:
         with torch.compiler.set_stance("force_eager"):
             return time_step(
                 self._supernet,
-                data=self._data.pictures,
-                schedule=self._data.schedule,
+                data=self._data,
+                objective=self._objective,
+                strategy=self._strategy(training),
                 settings=training,
-                protected=self._protected,
             )
 
     def _steps(
-        self, settings: RobustTrainingSettings, iterations: int, *, seed: int, on_loss: Callable[[int, float], None]
+        self,
+        settings: RobustTrainingSettings,
+        iterations: int,
+        *,
+        seed: int,
+        state: Path,
+        origin: Mapping[str, str],
+        on_step: Callable[[StepDone], None],
     ) -> list[float]:
         torch.set_num_threads(self._config.num_threads)
         with torch.compiler.set_stance("force_eager"):  # blocks may be compiled, for scoring
-            return train(
+            training = Training(
                 self._supernet,
-                data=self._data.pictures,
-                schedule=self._data.schedule,
+                data=self._data,
+                objective=self._objective,
+                strategy=self._strategy(settings),
                 settings=settings,
-                protected=self._protected,
-                num_iterations=iterations,
+                num_steps=iterations,
                 seed=seed,
-                on_step=on_loss,
+                state=state,
+                origin=origin,
             )
+            return training.run(on_step=on_step)
+
+    def _strategy(self, settings: RobustTrainingSettings) -> Dropping:
+        return Dropping(architecture=self._supernet.architecture, settings=settings, protected=self._protected)
+
+    @cached_property
+    def _parts(self) -> PipelineParts:
+        return PipelineParts.load(self._model)
 
     @cached_property
     def _data(self) -> TrainingData:
-        folder = self._config.robust_training.pictures
+        folder, parts = self._config.robust_training.pictures, self._parts
         assert folder is not None, "the config asks for pictures when there are iterations"
-        parts = PipelineParts.load(self._model)
         height, width = self._supernet.space.sample_size
         size_px = (height * parts.autoencoder.scale, width * parts.autoencoder.scale)
-        pictures = encode_pictures(read_metadata(folder), parts=parts, size_px=size_px)
-        scheduler = make_scheduler(self._config.sampling.scheduler, config=parts.scheduler_config)
-        schedule = NoiseSchedule(
-            alphas_cumprod=scheduler.alphas_cumprod, prediction_type=scheduler.config.prediction_type
+        return encode_pictures(read_metadata(folder), parts=parts, size_px=size_px)
+
+    @cached_property
+    def _objective(self) -> Objective:
+        training = self._config.robust_training
+        scheduler = make_scheduler(self._config.sampling.scheduler, config=self._parts.scheduler_config)
+        distillation = None
+        if training.distill_outputs or training.distill_features:
+            teacher = self._model.load_unet().to(self._supernet.unet.device).requires_grad_(False)
+            distillation = Distillation(
+                teacher=Supernet(teacher, space=self._supernet.space),
+                outputs=training.distill_outputs,
+                features=training.distill_features,
+            )
+        return Objective(
+            schedule=NoiseSchedule.of(scheduler), min_snr_gamma=training.min_snr_gamma, distillation=distillation
         )
-        return TrainingData(pictures=pictures, schedule=schedule)
 
 
 def _without_dropping(settings: RobustTrainingSettings) -> RobustTrainingSettings:

@@ -1,12 +1,13 @@
 """Which blocks a training step leaves out."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final
 
 import numpy as np
 
+from nas.training.settings import RobustTrainingSettings
 from search_spaces.actions import GENES
 from search_spaces.architecture import Architecture
 from search_spaces.blocks import BlockKind
@@ -43,6 +44,32 @@ def drop_blocks(
             genes[GENES[kind]] = count if f"{kind}[{place},{position.source}]" in protected else kept
         dropped = dropped.with_position(place, replace(position, **genes))
     return dropped
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dropping:
+    """Leaves each block out by itself, as often as settings say.
+
+    Attributes:
+        architecture: Where the blocks come from.
+        settings: How often.
+        protected: Blocks that always run.
+    """
+
+    architecture: Architecture
+    settings: RobustTrainingSettings
+    protected: frozenset[str] = frozenset()
+
+    def subnetworks(self, *, step: int, num_steps: int, seed: int) -> tuple[Architecture, ...]:
+        """What a step trains: one sub-network; see `nas.training.skipping.strategy`."""
+        dropped = drop_blocks(
+            self.architecture,
+            probability=self.settings.drop_probability,
+            rng=np.random.default_rng([seed, step]),
+            by_stage=self.settings.drop_probability_by_stage,
+            protected=self.protected,
+        )
+        return (dropped,)
 
 
 def check_stages(space: UNetSpace, by_stage: Mapping[str, float], /) -> None:

@@ -18,9 +18,11 @@ from nas.pipelines.schedulers import make_scheduler
 from nas.runs.spec import read_spec
 from nas.runs.trace import read_trace
 from nas.training.captioned_pictures import encode_pictures
+from nas.training.dropping import Dropping
+from nas.training.loop import Training
 from nas.training.metadata import read_metadata
 from nas.training.noise_schedule import NoiseSchedule
-from nas.training.robust import train
+from nas.training.objective import Objective
 from nas.training.settings import RobustTrainingSettings
 from search_spaces import space_from_config
 from search_spaces.folders.loading import ModelFolderError, load_unet, read_unet_config
@@ -113,9 +115,15 @@ def test_robust_training_teaches_a_unet_that_is_told_sizes(model: Path, experime
 
     def losses(num_iterations: int) -> list[float]:
         supernet = Supernet(load_unet(model))
-        return train(
-            supernet, data=pictures, schedule=schedule, settings=settings, num_iterations=num_iterations, seed=0
-        )
+        return Training(
+            supernet,
+            data=pictures,
+            objective=Objective(schedule=schedule),
+            strategy=Dropping(architecture=supernet.architecture, settings=settings),
+            settings=settings,
+            num_steps=num_iterations,
+            seed=0,
+        ).run()
 
     long = losses(24)
     assert losses(2) == losses(2)

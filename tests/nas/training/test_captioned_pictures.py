@@ -52,7 +52,8 @@ def test_a_unet_that_is_told_sizes_is_told_the_crop_whatever_the_caption() -> No
         crops=torch.tensor([[0, 8], [16, 0]]),
     )
     for dropout in (0.0, 1.0):
-        latents, text, _ = next(data.batches(seed=0, size=8, caption_dropout=dropout))
+        batch = next(data.batches(seed=0, size=8, caption_dropout=dropout))
+        latents, text = batch.latents, batch.text
         told = {0.0: [64, 64, 0, 8, 64, 64], 1.0: [64, 64, 16, 0, 64, 64]}
         assert text.time_ids is not None
         assert text.time_ids.tolist() == [told[float(latent)] for latent in latents.flatten()]

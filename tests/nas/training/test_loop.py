@@ -11,10 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nas.pipelines.conditioning import Conditioning
-from nas.training.dropping import check_stages, drop_blocks
+from nas.training.dropping import Dropping, check_stages, drop_blocks
 from nas.training.latent_set import LatentSet
+from nas.training.loop import StepDone, Training
 from nas.training.noise_schedule import NoiseSchedule
-from nas.training.robust import train
+from nas.training.objective import Objective
 from nas.training.settings import RobustTrainingSettings
 from search_spaces import Action, Architecture, space_from_config
 from search_spaces.supernet import Supernet
@@ -137,12 +138,32 @@ SCHEDULE = NoiseSchedule(alphas_cumprod=DDIMScheduler().alphas_cumprod, predicti
 SETTINGS = RobustTrainingSettings(drop_probability=0.3, batch_size=4, learning_rate=2e-3)
 
 
+def training(
+    supernet: Supernet,
+    pictures: LatentSet,
+    settings: RobustTrainingSettings = SETTINGS,
+    *,
+    num: int,
+    seed: int,
+    schedule: NoiseSchedule = SCHEDULE,
+    protected: frozenset[str] = frozenset(),
+) -> Training:
+    return Training(
+        supernet,
+        data=pictures,
+        objective=Objective(schedule=schedule),
+        strategy=Dropping(architecture=supernet.architecture, settings=settings, protected=protected),
+        settings=settings,
+        num_steps=num,
+        seed=seed,
+    )
+
+
 def trained(
     tiny: UNet2DConditionModel, pictures: LatentSet, settings: RobustTrainingSettings = SETTINGS, *, num: int, seed: int
 ) -> tuple[Supernet, list[float]]:
     supernet = Supernet(copy.deepcopy(tiny), space=space_from_config(TINY))
-    losses = train(supernet, data=pictures, schedule=SCHEDULE, settings=settings, num_iterations=num, seed=seed)
-    return supernet, losses
+    return supernet, training(supernet, pictures, settings, num=num, seed=seed).run()
 
 
 def test_the_same_call_gives_the_same_bits(tiny: UNet2DConditionModel, pictures: LatentSet) -> None:
@@ -167,14 +188,9 @@ def test_the_loss_falls(tiny: UNet2DConditionModel) -> None:
         captions=Conditioning(embeddings=torch.zeros(1, 5, 8)),
     )
     schedule = replace(SCHEDULE, prediction_type="sample")
-    losses = train(
-        Supernet(copy.deepcopy(tiny), space=space_from_config(TINY)),
-        data=one,
-        schedule=schedule,
-        settings=replace(SETTINGS, drop_probability=0.1),
-        num_iterations=30,
-        seed=0,
-    )
+    supernet = Supernet(copy.deepcopy(tiny), space=space_from_config(TINY))
+    settings = replace(SETTINGS, drop_probability=0.1)
+    losses = training(supernet, one, settings, num=30, seed=0, schedule=schedule).run()
     assert np.mean(losses[-5:]) < 0.3 * np.mean(losses[:5])
 
 
@@ -188,25 +204,18 @@ def test_training_leaves_the_architecture_current_and_the_unet_ready(
 
 
 def test_every_step_is_told(tiny: UNet2DConditionModel, pictures: LatentSet) -> None:
-    told: list[tuple[int, float]] = []
+    told: list[StepDone] = []
     supernet = Supernet(copy.deepcopy(tiny), space=space_from_config(TINY))
-    losses = train(
-        supernet,
-        data=pictures,
-        schedule=SCHEDULE,
-        settings=SETTINGS,
-        num_iterations=2,
-        seed=0,
-        on_step=lambda step, loss: told.append((step, loss)),
-    )
-    assert told == [(1, losses[0]), (2, losses[1])]
+    losses = training(supernet, pictures, num=2, seed=0).run(on_step=told.append)
+    assert [(done.step, done.num_steps, done.loss) for done in told] == [(1, 2, losses[0]), (2, 2, losses[1])]
+    assert told[0].learning_rate == SETTINGS.learning_rate
 
 
 def test_a_removed_block_is_not_trained(tiny: UNet2DConditionModel, pictures: LatentSet) -> None:
     supernet = Supernet(copy.deepcopy(tiny), space=space_from_config(TINY))
     before = {name: weight.clone() for name, weight in supernet.weights().items()}
     supernet.switch(Action.parse("-resnet[mid,1]").apply(supernet.space.base))
-    train(supernet, data=pictures, schedule=SCHEDULE, settings=SETTINGS, num_iterations=3, seed=0)
+    training(supernet, pictures, num=3, seed=0).run()
     changed = {name for name, weight in supernet.weights().items() if not torch.equal(weight, before[name])}
     assert changed
     assert not any(name.startswith("mid_block.resnets.1.") for name in changed)
@@ -225,5 +234,5 @@ def test_training_never_skips_a_protected_block(tiny: UNet2DConditionModel, pict
     base = supernet.space.base
     first, *others = supernet.space.removals(base)
     settings, protected = replace(SETTINGS, drop_probability=0.9), frozenset(str(action)[1:] for action in others)
-    train(supernet, data=pictures, schedule=SCHEDULE, settings=settings, protected=protected, num_iterations=8, seed=0)
+    training(supernet, pictures, settings, num=8, seed=0, protected=protected).run()
     assert set(supernet.seen) == {base, first.apply(base)}, "only the block that nobody protects is skipped"
