@@ -5,7 +5,7 @@ original followed by copies. No diffusers block is re-implemented, and the full 
 """
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -224,13 +224,31 @@ class Supernet:
             for name, tensor in changed.items():
                 own[name].copy_(tensor)
 
-    def forget_copies(self) -> None:
-        """Drop every copy born so far, and compute the base model: copies to come are born from it again."""
+    def forget_copies(self, *, but: Collection[str] = ()) -> None:
+        """Drop copies born so far, and compute the base model: copies to come are born anew.
+
+        Args:
+            but: Names of weights, as in `weights`, whose copies stay.
+        """
         self.switch(self.space.base)
+        kept = {prefix for name in but for prefix in _prefixes(name)}
         for key, resnets in self._resnets.items():
-            del resnets[1:]
-            if key in self._layers:
-                del self._layers[key][self.space.base.position(*key).cross_attentions :]
+            while len(resnets) > 1 and self._resnet_name(key, len(resnets) - 1) not in kept:
+                resnets.pop()
+            layers = self._layers.get(key, [])
+            while (
+                len(layers) > self.space.base.position(*key).cross_attentions
+                and self._layer_name(key, len(layers) - 1) not in kept
+            ):
+                layers.pop()
+
+    @staticmethod
+    def _resnet_name(key: tuple[str, int], index: int) -> str:
+        return f"{module_prefix(key[0])}.resnets.{key[1]}.{index}"
+
+    @staticmethod
+    def _layer_name(key: tuple[str, int], index: int) -> str:
+        return f"{module_prefix(key[0])}.attentions.{key[1]}.transformer_blocks.{index}"
 
     def _fullest(self) -> Architecture:
         architecture = self.space.base
@@ -244,15 +262,11 @@ class Supernet:
         self, weights: Mapping[str, torch.Tensor]
     ) -> list[tuple[tuple[str, int], dict[tuple[str, int], list[nn.Module]]]]:
         """Copies that the names speak of and this supernet does not have yet, one of each block at most."""
-        births = []
-        for key in self._resnets:
-            prefix = f"{module_prefix(key[0])}.resnets.{key[1]}.{len(self._resnets[key])}."
-            if any(name.startswith(prefix) for name in weights):
-                births.append((key, self._resnets))
-        for key in self._layers:
-            prefix = f"{module_prefix(key[0])}.attentions.{key[1]}.transformer_blocks.{len(self._layers[key])}."
-            if any(name.startswith(prefix) for name in weights):
-                births.append((key, self._layers))
+        spoken_of = {prefix for name in weights for prefix in _prefixes(name)}
+        births = [(key, self._resnets) for key, each in self._resnets.items()
+                  if self._resnet_name(key, len(each)) in spoken_of]  # fmt: skip
+        births += [(key, self._layers) for key, each in self._layers.items()
+                   if self._layer_name(key, len(each)) in spoken_of]  # fmt: skip
         return births
 
     def materialise(self, architecture: Architecture, /) -> UNet2DConditionModel:
@@ -262,6 +276,12 @@ class Supernet:
         """
         with self.switched(architecture) as unet:
             return twin(unet)
+
+
+def _prefixes(name: str) -> Iterator[str]:
+    """The modules that a weight lies in, from the outside."""
+    parts = name.split(".")
+    return (".".join(parts[:end]) for end in range(1, len(parts)))
 
 
 def apply_architecture(unet: UNet2DConditionModel, architecture: Architecture, /, *, space: UNetSpace) -> None:

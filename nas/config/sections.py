@@ -232,7 +232,8 @@ def placed_identity(config: Mapping[str, Any], /) -> dict[str, Any]:
 
 def part_identity(section: str, value: Any, /) -> dict[str, Any]:
     """The same of one section, by its name."""
-    return _without_before(plain(value), f"{section}.")
+    kept: Mapping[str, Any] = without_result_free({section: plain(value)})[section]
+    return _without_before(kept, f"{section}.")
 
 
 def _without_before(values: Mapping[str, Any], prefix: str) -> dict[str, Any]:

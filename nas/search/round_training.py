@@ -1,7 +1,7 @@
 """Executing a `Train` step: from a checkpoint when an earlier process wrote one, by training otherwise."""
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -14,9 +14,9 @@ from nas.config.sections import ExperimentConfig, part_identity
 from nas.pipelines.folder import PipelineParts
 from nas.pipelines.model_folder import ModelFolder
 from nas.pipelines.schedulers import make_scheduler
-from nas.runs.checkpoint import weights_digest
 from nas.runs.directory import RunDirectory
 from nas.runs.records.writing import LossLines
+from nas.runs.weights import put_aside, weights_digest
 from nas.training.captioned_pictures import encode_pictures
 from nas.training.data.batches import TrainingData
 from nas.training.distillation import Distillation
@@ -26,6 +26,7 @@ from nas.training.metadata import read_metadata
 from nas.training.noise_schedule import NoiseSchedule
 from nas.training.objective import Objective
 from nas.training.settings import RobustTrainingSettings
+from nas.training.state import StateError
 from nas.training.step import time_step
 from search_spaces.architecture import Architecture
 from search_spaces.files.digests import digest_of
@@ -68,6 +69,8 @@ class JobTrainer:
         self._config, self._protected, self._supernet, self._run = config, protected, supernet, run
         self._model, self._start = model, start
         self._held = FIRST  # digest of the weights that the supernet holds
+        self._names: Collection[str] = supernet.weights().keys()  # of these weights
+        self._untrained: dict[str, Job] = {}  # what gave weights by bearing copies alone, by their digest
         self._places = defaultdict[str, list[tuple[int, int]]](list)  # (round, job) by the digest of what it gave
 
     def train(
@@ -95,40 +98,49 @@ class JobTrainer:
         iterations = round(job.share * (training.recovery_iterations if recovering else training.iterations))
         losses: list[float] = []
         made_from = self._origin(job, iterations)
-        weights = self._run.read_weights(round_number, job=index, made_from=made_from)
-        if weights is not None:
-            self._take(weights)
+        found = self._run.checkpoint(round_number, job=index, made_from=made_from)
+        stored = None if found is None or not iterations else self._run.read_weights(round_number, job=index)
+        if found is not None and stored is not None:
+            self._take(stored, found.digest)
             self._supernet.switch(job.architecture)
         else:
             self.hold(job.parent)
             self._supernet.switch(job.architecture)
             if iterations:
                 settings = _without_dropping(training) if recovering else training
-                lines = LossLines(on_losses)
+                state = self._run.training_state(round_number, job=index)
+                seed = 1000 * self._config.seed + round_number
+                work = self._training(settings, iterations, seed=seed, state=state, origin=made_from)
+                lines = LossLines(on_losses, done=work.losses)
 
                 def tell(done: StepDone) -> None:
                     lines.add(done.loss)
                     on_step(done.step, iterations)
 
-                losses = self._steps(
-                    settings,
-                    iterations,
-                    seed=1000 * self._config.seed + round_number,
-                    state=self._run.training_state(round_number, job=index),
-                    origin=made_from,
-                    on_step=tell,
-                )
+                losses = self._trained(work, on_step=tell)
                 lines.end()
-            self._run.write_checkpoint(
-                round_number,
-                architecture=job.architecture,
-                weights=self._supernet.weights(),
-                job=index,
-                made_from=made_from,
-            )
-        self._held = weights_digest(self._supernet.weights())
+            self._weigh(job, is_trained=bool(iterations))
+            if iterations or found is None or found.digest != self._held:
+                self._run.write_checkpoint(
+                    round_number,
+                    architecture=job.architecture,
+                    weights=self._supernet.weights() if iterations else None,
+                    digest=self._held,
+                    job=index,
+                    made_from=made_from,
+                )
+        if iterations:
+            self._run.training_state(round_number, job=index).unlink(missing_ok=True)
         self._places[self._held].append((round_number, index))
         return TrainedJob(iterations=iterations, losses=losses, weights_digest=self._held)
+
+    def _weigh(self, job: Job, *, is_trained: bool) -> None:
+        """Learn the digest of the weights that the supernet holds after a job."""
+        weights = self._supernet.weights()
+        if is_trained or self._held == FIRST or weights.keys() != self._names:  # else they are as they were
+            self._names, self._held = weights.keys(), weights_digest(weights)
+        if not is_trained:
+            self._untrained.setdefault(self._held, job)
 
     def _origin(self, job: Job, iterations: int) -> dict[str, str]:
         """What the weights that a job gives are made from, by name."""
@@ -140,35 +152,46 @@ class JobTrainer:
     def hold(self, digest: str, /) -> None:
         """Bring the supernet's weights to those of a digest that a training of this search gave, or to the first ones.
 
+        Copies that were born meanwhile, by whoever scored architectures, are forgotten.
+
         Raises:
             ValueError: The checkpoint that holds them is gone.
         """
         if digest == self._held:
-            return
-        if digest == FIRST:
+            self._supernet.forget_copies(but=self._names)
+        elif digest == FIRST:
             base = self._model.load_unet()
-            self._take(base.state_dict())
+            self._take(base.state_dict(), FIRST)
             self._start(self._supernet)
+            self._names = self._supernet.weights().keys()
+        elif digest in self._untrained:
+            job = self._untrained[digest]
+            self.hold(job.parent)
+            self._supernet.switch(job.architecture)
+            self._names, self._held = self._supernet.weights().keys(), digest
         else:
-            if digest not in self._places:
-                raise AlgorithmError(
-                    f"weights must be those that a training of this search gave, but nobody gave {digest!r}: a fault "
-                    "of the search algorithm"
-                )
-            number, index = self._places[digest][0]
-            weights = self._run.read_weights(number, job=index, digest=digest)
-            if weights is None:
-                raise UserError(
-                    f"the weights {digest} of round {number} must stand in {self._run.path / 'checkpoints'}, but are "
-                    "gone; run the same command again, which trains them again"
-                )
-            self._take(weights)
-        self._held = digest
+            self._take(self._stored(digest), digest)
 
-    def _take(self, weights: Mapping[str, torch.Tensor]) -> None:
+    def _stored(self, digest: str) -> Mapping[str, torch.Tensor]:
+        if digest not in self._places:
+            raise AlgorithmError(
+                f"weights must be those that a training of this search gave, but nobody gave {digest!r}: a fault "
+                "of the search algorithm"
+            )
+        number, index = self._places[digest][0]
+        weights = self._run.read_weights(number, job=index, digest=digest)
+        if weights is None:
+            raise UserError(
+                f"the weights {digest} of round {number} must stand in {self._run.path / 'weights'}, but are gone; run "
+                "the same command again, which trains them again"
+            )
+        return weights
+
+    def _take(self, weights: Mapping[str, torch.Tensor], digest: str) -> None:
         """Weights of another branch of the search, with the copies that it made and no others."""
         self._supernet.forget_copies()
         self._supernet.load_weights(weights)
+        self._names, self._held = weights.keys(), digest
 
     def job_of(self, digest: str, /, *, round_number: int) -> int:
         """Index of the job of a round whose checkpoint holds the weights of a digest.
@@ -203,19 +226,13 @@ class JobTrainer:
                 settings=training,
             )
 
-    def _steps(
-        self,
-        settings: RobustTrainingSettings,
-        iterations: int,
-        *,
-        seed: int,
-        state: Path,
-        origin: Mapping[str, str],
-        on_step: Callable[[StepDone], None],
-    ) -> list[float]:
-        torch.set_num_threads(self._config.num_threads)
-        with torch.compiler.set_stance("force_eager"):  # blocks may be compiled, for scoring
-            training = Training(
+    def _training(
+        self, settings: RobustTrainingSettings, iterations: int, *, seed: int, state: Path, origin: Mapping[str, str]
+    ) -> Training:
+        """A training of what the supernet holds, at the step where its state on disk stands."""
+
+        def begun() -> Training:
+            return Training(
                 self._supernet,
                 data=self._data,
                 objective=self._objective,
@@ -226,6 +243,16 @@ class JobTrainer:
                 state=state,
                 origin=origin,
             )
+
+        try:
+            return begun()
+        except StateError as error:
+            put_aside(state, str(error))
+            return begun()
+
+    def _trained(self, training: Training, *, on_step: Callable[[StepDone], None]) -> list[float]:
+        torch.set_num_threads(self._config.num_threads)
+        with torch.compiler.set_stance("force_eager"):  # blocks may be compiled, for scoring
             return training.run(on_step=on_step)
 
     def _strategy(self, settings: RobustTrainingSettings) -> Dropping:
