@@ -159,8 +159,8 @@ class Supernet:
 
     def _copy(self, block: nn.Module) -> nn.Module:
         twin = copy.deepcopy(block)
-        if self.copy_start is CopyStart.NEUTRAL:
-            neutralise(twin)
+        if self.copy_start is not CopyStart.SAME:
+            _damp(twin, self.copy_start.gate)
         return twin
 
     @contextmanager
@@ -295,13 +295,18 @@ def twin(module: M, /) -> M:
     return copy.deepcopy(module, shared)
 
 
-@torch.no_grad()
 def neutralise(block: nn.Module, /) -> None:
     """Zero the output projections of a block, so that only its shortcut speaks.
 
     Raises:
         TypeError: Not a ResNet, a transformer or one of its layers.
     """
+    _damp(block, 0.0)
+
+
+@torch.no_grad()
+def _damp(block: nn.Module, gate: float) -> None:
+    """Multiply the output projections of a block."""
     if isinstance(block, ResnetBlock2D):
         outputs: list[nn.Module] = [block.conv2]
     elif isinstance(block, Transformer2DModel):
@@ -318,4 +323,4 @@ def neutralise(block: nn.Module, /) -> None:
         )
     for module in outputs:
         for parameter in module.parameters():
-            parameter.zero_()
+            parameter.mul_(gate) if gate else parameter.zero_()

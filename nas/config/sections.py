@@ -94,7 +94,9 @@ class SearchConfig(EvolvingSettings):
         float | None, Field(gt=0, lt=1, description="or: as a share of the base model's latency")
     ] = None
     max_copies_per_block: Annotated[int, Field(ge=0, description="copies that one block may get")] = DEFAULT_MAX_COPIES
-    copy_start: Annotated[CopyStart, Field(description="how a copy's weights start")] = CopyStart.NEUTRAL
+    copy_start: Annotated[
+        CopyStart, Field(description="how much a copy says at birth: nothing, a tenth, or what its original says")
+    ] = CopyStart.NEUTRAL
     protected: Annotated[tuple[str, ...], Field(description='blocks that stay, such as "resnet[mid,0]"')] = ()
 
     @model_validator(mode="after")

@@ -81,7 +81,7 @@ def test_every_problem_is_named_with_its_place_and_value_at_once(tmp_path: Path)
     assert "validation.chunks: there is no such setting; choose among captions, num_prompts, chunk_size, conf" in found
     assert "sampling.guidance_scale: must be greater than or equal to 1, but got 0.5" in found
     assert "search.target_ratio: must be less than 1, but got 1.5" in found
-    assert "search.copy_start: must be 'neutral' or 'same', but got 'random'" in found
+    assert "search.copy_start: must be 'neutral', 'same' or 'gated', but got 'random'" in found
 
 
 @pytest.mark.parametrize(
