@@ -108,7 +108,7 @@ class _Rates:
 
     def __init__(self, settings: RobustTrainingSettings, num_steps: int) -> None:
         warm_up = max(1, int(settings.warm_up_share * num_steps))
-        fall = min(num_steps - warm_up, round(settings.decay_share * num_steps))
+        fall = max(1, min(num_steps - warm_up, round(settings.decay_share * num_steps)))
         self._peak, self._fall_begins = settings.learning_rate, num_steps - fall
         self._up = _factors("constant_with_warmup", num_warmup_steps=warm_up)
         self._down = _factors(str(settings.rate_schedule), num_warmup_steps=0, num_training_steps=fall)

@@ -180,9 +180,8 @@ def test_each_scored_action_leaves_a_few_small_pictures(run: Path) -> None:
 
 def weights_of(run: Path, number: int) -> str:
     """The digest of a round's weights."""
-    return next(
-        e["weights_digest"] for e in read_trace(run / "trace.jsonl") if (e["event"], e["round"]) == ("trained", number)
-    )
+    trained = [event for event in read_trace(run / "trace.jsonl") if event["event"] == "trained"]
+    return str(next(event["weights_digest"] for event in trained if event["round"] == number))
 
 
 def test_damaged_weights_and_scores_are_made_again_loudly(run: Path, experiment: Path, tmp_path: Path) -> None:

@@ -1,184 +1,246 @@
-"""Robust training: the law of the draws, the forward process, and weights that a seed determines."""
+"""The loop: weights that a seed determines, states to go on from bit for bit, and an end at nonsense."""
 
 import copy
+from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from diffusers import DDIMScheduler, UNet2DConditionModel
-from hypothesis import given
-from hypothesis import strategies as st
+from diffusers import UNet2DConditionModel
 
+from latency.pricing.scenario import Dtype
 from nas.pipelines.conditioning import Conditioning
-from nas.training.dropping import Dropping, check_stages, drop_blocks
+from nas.training.data.batches import Batch, TrainingData
+from nas.training.distillation import Distillation
+from nas.training.dropping import Dropping
 from nas.training.latent_set import LatentSet
-from nas.training.loop import StepDone, Training
+from nas.training.loop import StepDone, Training, TrainingError
 from nas.training.noise_schedule import NoiseSchedule
 from nas.training.objective import Objective
-from nas.training.settings import RobustTrainingSettings
-from search_spaces import Action, Architecture, space_from_config
+from nas.training.settings import RateSchedule, RobustTrainingSettings
+from nas.training.state import StateError
+from search_spaces import Action, Architecture
 from search_spaces.supernet import Supernet
-from tests.nas.synthetic import shapes_space
-from tests.strategies import architectures
+from tests.nas.training.tiny import SCHEDULE, SETTINGS, Stream, supernet_of, tiny_pictures, tiny_unet
 
-SPACE = shapes_space()
-TINY = {
-    "sample_size": 8,
-    "block_out_channels": [8, 16],
-    "layers_per_block": 1,
-    "down_block_types": ["CrossAttnDownBlock2D", "DownBlock2D"],
-    "up_block_types": ["UpBlock2D", "CrossAttnUpBlock2D"],
-    "attention_head_dim": 2,
-    "cross_attention_dim": 8,
-    "norm_num_groups": 4,
-}
-
-
-def blocks(architecture: Architecture) -> list[int]:
-    """Both genes of every position."""
-    return [count for _, p in architecture.positions() for count in (p.resnets, p.cross_attentions)]
-
-
-@given(architectures(SPACE), st.integers(0, 1000))
-def test_with_probability_zero_every_block_runs(architecture: Architecture, seed: int) -> None:
-    assert drop_blocks(architecture, probability=0, rng=np.random.default_rng(seed)) == architecture
-
-
-@given(architectures(SPACE), st.floats(0, 0.99), st.integers(0, 1000))
-def test_blocks_are_left_out_never_added(architecture: Architecture, probability: float, seed: int) -> None:
-    dropped = drop_blocks(architecture, probability=probability, rng=np.random.default_rng(seed))
-    SPACE.check(dropped)
-    assert all(0 <= now <= before for now, before in zip(blocks(dropped), blocks(architecture), strict=True))
-
-
-@given(st.integers(0, 1000), st.sets(st.sampled_from([str(a)[1:] for a in SPACE.removals(SPACE.base)])))
-def test_protected_blocks_always_run(seed: int, protected: set[str]) -> None:
-    dropped = drop_blocks(SPACE.base, probability=0.9, rng=np.random.default_rng(seed), protected=protected)
-    gone = {str(a)[1:] for a in set(SPACE.removals(SPACE.base)) - set(SPACE.removals(dropped))}
-    assert gone.isdisjoint(protected)
-
-
-@pytest.mark.parametrize("probability", [0.1, 0.5])
-def test_each_block_is_left_out_as_often_as_asked(probability: float) -> None:
-    rng, num = np.random.default_rng(0), 1000
-    base = np.array(blocks(SPACE.base))
-    runs = np.mean([blocks(drop_blocks(SPACE.base, probability=probability, rng=rng)) for _ in range(num)], axis=0)
-    shares = 1 - runs[base > 0]
-    assert len(shares) == 38
-    assert shares.mean() == pytest.approx(probability, abs=0.01)
-    assert np.abs(shares - probability).max() < 5 * np.sqrt(probability * (1 - probability) / num)
-
-
-def test_a_kind_and_stage_may_have_a_chance_of_its_own() -> None:
-    exceptions = {"cross_attention[down.0]": 0.9}
-    rng = np.random.default_rng(0)
-    drawn = [drop_blocks(SPACE.base, probability=0, rng=rng, by_stage=exceptions) for _ in range(200)]
-    gone = {str(a)[1:] for d in drawn for a in set(SPACE.removals(SPACE.base)) - set(SPACE.removals(d))}
-    assert gone == {"cross_attention[down.0,0]", "cross_attention[down.0,1]"}
-    assert np.mean([d.stage("down.0").num_cross_attentions for d in drawn]) == pytest.approx(2 * 0.1, abs=0.1)
-
-
-def test_stages_with_a_chance_of_their_own_must_exist() -> None:
-    check_stages(SPACE, {"resnet[mid]": 0.5})
-    with pytest.raises(ValueError, match=r"does not have: \['resnet\[up\.3,0\]', 'resnet\[up\.9\]'\]; choose"):
-        check_stages(SPACE, {"resnet[up.9]": 0.5, "resnet[up.3,0]": 0.5})
-
-
-def test_copies_are_drawn_for_one_by_one() -> None:
-    doubled = Action.parse("+cross_attention[mid,0]").apply(SPACE.base)
-    rng = np.random.default_rng(0)
-    depths = [drop_blocks(doubled, probability=0.5, rng=rng).position("mid", 0).cross_attentions for _ in range(400)]
-    counts = np.bincount(depths, minlength=3) / 400
-    assert counts == pytest.approx([0.25, 0.5, 0.25], abs=0.08)
-
-
-@pytest.mark.parametrize("prediction_type", ["epsilon", "v_prediction", "sample"])
-@pytest.mark.parametrize("zero_snr", [False, True])
-def test_the_forward_process_is_diffusers(prediction_type: str, zero_snr: bool) -> None:
-    scheduler = DDIMScheduler(prediction_type=prediction_type, rescale_betas_zero_snr=zero_snr)
-    schedule = NoiseSchedule(alphas_cumprod=scheduler.alphas_cumprod, prediction_type=prediction_type)
-    generator = torch.Generator().manual_seed(0)
-    latents, noise = torch.randn(2, 5, 4, 3, 3, generator=generator)
-    timesteps = torch.tensor([0, 1, 500, 998, 999])
-    noisy, target = schedule.diffuse(latents, noise, timesteps)
-    assert torch.allclose(noisy, scheduler.add_noise(latents, noise, timesteps), atol=1e-6)
-    expected = {
-        "epsilon": noise,
-        "sample": latents,
-        "v_prediction": scheduler.get_velocity(latents, noise, timesteps),
-    }
-    assert torch.allclose(target, expected[prediction_type], atol=1e-6)
-
-
-def test_an_unknown_prediction_is_refused() -> None:
-    schedule = NoiseSchedule(alphas_cumprod=torch.tensor([0.5]), prediction_type="flow")
-    with pytest.raises(ValueError, match="must be epsilon, v_prediction or sample, but got 'flow'"):
-        schedule.diffuse(torch.zeros(1, 1, 1, 1), torch.zeros(1, 1, 1, 1), torch.tensor([0]))
+EVERYTHING = replace(
+    SETTINGS,
+    ema_decay=0.9,
+    min_snr_gamma=5.0,
+    rate_schedule=RateSchedule.COSINE,
+    gradient_accumulation=2,
+    gradient_checkpointing=True,
+    channels_last=True,
+    distill_outputs=0.5,
+    distill_features=0.5,
+    save_every=2,
+)
 
 
 @pytest.fixture(scope="module")
 def tiny() -> UNet2DConditionModel:
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        return UNet2DConditionModel(**TINY)
+    return tiny_unet()
 
 
 @pytest.fixture(scope="module")
 def pictures() -> LatentSet:
-    generator = torch.Generator().manual_seed(1)
-    return LatentSet(
-        latents=torch.randn(4, 4, 8, 8, generator=generator),
-        caption_ids=torch.tensor([1, 2, 1, 2]),
-        captions=Conditioning(embeddings=torch.randn(3, 5, 8, generator=generator)),
-    )
-
-
-SCHEDULE = NoiseSchedule(alphas_cumprod=DDIMScheduler().alphas_cumprod, prediction_type="v_prediction")
-SETTINGS = RobustTrainingSettings(drop_probability=0.3, batch_size=4, learning_rate=2e-3)
+    return tiny_pictures()
 
 
 def training(
     supernet: Supernet,
-    pictures: LatentSet,
+    data: TrainingData,
     settings: RobustTrainingSettings = SETTINGS,
     *,
     num: int,
     seed: int,
     schedule: NoiseSchedule = SCHEDULE,
     protected: frozenset[str] = frozenset(),
+    **more: Any,
 ) -> Training:
+    teaches = settings.distill_outputs or settings.distill_features
+    distillation = Distillation(
+        teacher=supernet_of(tiny_unet()), outputs=settings.distill_outputs, features=settings.distill_features
+    )
     return Training(
         supernet,
-        data=pictures,
-        objective=Objective(schedule=schedule),
+        data=data,
+        objective=Objective(
+            schedule=schedule,
+            min_snr_gamma=settings.min_snr_gamma,
+            distillation=distillation if teaches else None,
+        ),
         strategy=Dropping(architecture=supernet.architecture, settings=settings, protected=protected),
         settings=settings,
         num_steps=num,
         seed=seed,
+        **more,
     )
 
 
 def trained(
-    tiny: UNet2DConditionModel, pictures: LatentSet, settings: RobustTrainingSettings = SETTINGS, *, num: int, seed: int
+    tiny: UNet2DConditionModel, data: TrainingData, settings: RobustTrainingSettings = SETTINGS, **more: Any
 ) -> tuple[Supernet, list[float]]:
-    supernet = Supernet(copy.deepcopy(tiny), space=space_from_config(TINY))
-    return supernet, training(supernet, pictures, settings, num=num, seed=seed).run()
+    supernet = supernet_of(tiny)
+    return supernet, training(supernet, data, settings, **more).run()
+
+
+def same_weights(one: Supernet, other: Supernet) -> bool:
+    theirs = other.weights()
+    return all(torch.equal(weight, theirs[name]) for name, weight in one.weights().items())
 
 
 def test_the_same_call_gives_the_same_bits(tiny: UNet2DConditionModel, pictures: LatentSet) -> None:
     (one, losses_one), (two, losses_two) = (trained(tiny, pictures, num=4, seed=3) for _ in range(2))
     assert losses_one == losses_two
-    assert all(torch.equal(weight, two.weights()[name]) for name, weight in one.weights().items())
-    other, _ = trained(tiny, pictures, num=4, seed=4)
-    assert not all(torch.equal(weight, other.weights()[name]) for name, weight in one.weights().items())
+    assert same_weights(one, two)
+    assert not same_weights(one, trained(tiny, pictures, num=4, seed=4)[0])
 
 
-def test_global_randomness_has_no_part_in_it(tiny: UNet2DConditionModel, pictures: LatentSet) -> None:
+def test_global_randomness_has_no_part_in_it(pictures: LatentSet) -> None:
+    tiny = tiny_unet(dropout=0.2)
     _, before = trained(tiny, pictures, num=2, seed=3)
     torch.manual_seed(1234)
-    np.random.default_rng().random()
+    state = torch.get_rng_state()
     assert trained(tiny, pictures, num=2, seed=3)[1] == before
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def killed_after(num: int) -> Any:
+    """What a step tells, until the process is killed."""
+
+    def tell(done: StepDone) -> None:
+        if done.step == num:
+            raise KeyboardInterrupt
+
+    return tell
+
+
+@pytest.mark.parametrize("num_done", [1, 2, 3, 5, 6])
+@pytest.mark.parametrize("dropout", [0.0, 0.2])
+def test_a_killed_training_goes_on_to_the_same_bits(
+    num_done: int, dropout: float, pictures: LatentSet, tmp_path: Path
+) -> None:
+    """Its batches, losses and weights; the state is of the last even step, and its stream has a position."""
+    tiny, data = tiny_unet(dropout=dropout), Stream(pictures)
+    whole, losses = trained(tiny, data, EVERYTHING, num=6, seed=3)
+    state = tmp_path / "state.safetensors"
+    with pytest.raises(KeyboardInterrupt):
+        training(supernet_of(tiny), data, EVERYTHING, num=6, seed=3, state=state).run(on_step=killed_after(num_done))
+    supernet, told = supernet_of(tiny), list[StepDone]()
+    again = training(supernet, data, EVERYTHING, num=6, seed=3, state=state)
+    assert again.num_done == (num_done - 1) // 2 * 2, "a step that is told is saved afterwards"
+    begun = again.num_done
+    assert again.run(on_step=told.append) == losses
+    assert [done.step for done in told] == list(range(begun + 1, 7))
+    assert same_weights(supernet, whole)
+
+
+def test_float16_goes_on_with_its_scale(tiny: UNet2DConditionModel, pictures: LatentSet, tmp_path: Path) -> None:
+    settings = replace(SETTINGS, precision=Dtype.FLOAT16, save_every=1)
+    whole, losses = trained(tiny, pictures, settings, num=3, seed=0)
+    state = tmp_path / "state"
+    with pytest.raises(KeyboardInterrupt):
+        training(supernet_of(tiny), pictures, settings, num=3, seed=0, state=state).run(on_step=killed_after(2))
+    supernet = supernet_of(tiny)
+    assert training(supernet, pictures, settings, num=3, seed=0, state=state).run() == losses
+    assert same_weights(supernet, whole)
+
+
+def test_a_lower_precision_trains_nearly_the_same(tiny: UNet2DConditionModel, pictures: LatentSet) -> None:
+    exact = trained(tiny, pictures, num=3, seed=0)[1]
+    for precision in (Dtype.BFLOAT16, Dtype.FLOAT16):
+        losses = trained(tiny, pictures, replace(SETTINGS, precision=precision), num=3, seed=0)[1]
+        assert losses == pytest.approx(exact, rel=0.05)
+        assert losses != exact
+
+
+@pytest.mark.parametrize(
+    "thrifty", [replace(SETTINGS, gradient_checkpointing=True), replace(SETTINGS, channels_last=True)]
+)
+def test_what_saves_memory_or_time_changes_nothing_else(
+    thrifty: RobustTrainingSettings, tiny: UNet2DConditionModel, pictures: LatentSet
+) -> None:
+    plain, losses = trained(tiny, pictures, num=3, seed=0)
+    other, others = trained(tiny, pictures, thrifty, num=3, seed=0)
+    assert others == pytest.approx(losses, rel=1e-4)
+    assert other.unet.conv_in.weight.is_contiguous(), "as it was before"
+    assert not other.unet.mid_block.gradient_checkpointing
+    theirs = other.weights()
+    assert all(torch.allclose(weight, theirs[n], atol=2e-3) for n, weight in plain.weights().items())
+
+
+@pytest.mark.parametrize(
+    ("changed", "law"),
+    [
+        ({"learning_rate": 1e-3}, "differs in settings"),
+        ({"num": 7}, "differs in num_steps"),
+        ({"seed": 1}, "differs in seed"),
+        ({"cut": "-resnet[mid,1]"}, "differs in arch_id"),
+        ({"data": True}, "differs in data"),
+        ({"origin": {"parent": "other"}}, r"differs in parent \(it is of None"),
+    ],
+)
+def test_a_state_of_another_training_is_refused(
+    changed: dict[str, Any], law: str, tiny: UNet2DConditionModel, pictures: LatentSet, tmp_path: Path
+) -> None:
+    state = tmp_path / "state"
+    training(supernet_of(tiny), pictures, num=6, seed=0, state=state).save()
+    settings = replace(SETTINGS, **{k: v for k, v in changed.items() if k == "learning_rate"})
+    supernet = supernet_of(tiny)
+    if "cut" in changed:
+        supernet.switch(Action.parse(changed["cut"]).apply(supernet.architecture))
+    data = replace(pictures, latents=pictures.latents + 1) if "data" in changed else pictures
+    more = {"num": 6, "seed": 0} | {k: v for k, v in changed.items() if k in ("num", "seed", "origin")}
+    with pytest.raises(StateError, match=law):
+        training(supernet, data, settings, state=state, **more)
+    again = replace(SETTINGS, save_every=3, device="cpu", iterations=9, pictures=tmp_path)
+    assert training(supernet_of(tiny), pictures, again, num=6, seed=0, state=state).num_done == 0
+
+
+class Poisoned:
+    """Pictures of which one of a step is none."""
+
+    def __init__(self, pictures: LatentSet, *, step: int) -> None:
+        self._pictures, self._step, self.digest = pictures, step, "poisoned"
+
+    def batches(self, **how: Any) -> Iterator[Batch]:
+        for number, batch in enumerate(self._pictures.batches(**how)):
+            latents = batch.latents.clone()
+            latents[1] *= float("nan") if number == self._step else 1
+            yield replace(batch, latents=latents, pictures=tuple(f"{number}-{row}.png" for row in range(len(latents))))
+
+
+def test_a_loss_that_is_no_number_ends_the_training_before_any_weight_is_lost(
+    tiny: UNet2DConditionModel, pictures: LatentSet, tmp_path: Path
+) -> None:
+    supernet, told = supernet_of(tiny), list[StepDone]()
+    settings, state = replace(SETTINGS, save_every=1), tmp_path / "state"
+    work = training(supernet, Poisoned(pictures, step=2), settings, num=5, seed=0, state=state)
+    law = (
+        r"stopped in step 3 of 5: its loss must be a number of at most `max_loss` \(10000\), but is nan; the step's "
+        r"pictures are 2-0\.png, 2-1\.png, 2-2\.png, 2-3\.png\. Lower .*; the state in .*state is .* sound"
+    )
+    with pytest.raises(TrainingError, match=law):
+        work.run(on_step=told.append)
+    assert [done.step for done in told] == [1, 2]
+    assert all(torch.isfinite(weight).all() for weight in supernet.weights().values())
+    assert not supernet.unet.training
+    assert training(supernet_of(tiny), Poisoned(pictures, step=9), settings, num=5, seed=0, state=state).num_done == 2
+
+
+def test_a_loss_that_explodes_ends_the_training(tiny: UNet2DConditionModel, pictures: LatentSet) -> None:
+    settings = replace(SETTINGS, max_loss=1e-3)
+    with pytest.raises(TrainingError, match=r"stopped in step 1 of 2: .* at most `max_loss` \(0\.001\), but is"):
+        trained(tiny, pictures, settings, num=2, seed=0)
+
+
+def test_a_batch_must_be_dealt_out_evenly(tiny: UNet2DConditionModel, pictures: LatentSet) -> None:
+    with pytest.raises(ValueError, match=r"multiple of .* \(3\), but is 4; choose among 3 and 6"):
+        trained(tiny, pictures, replace(SETTINGS, gradient_accumulation=3), num=2, seed=0)
 
 
 def test_the_loss_falls(tiny: UNet2DConditionModel) -> None:
@@ -187,11 +249,30 @@ def test_the_loss_falls(tiny: UNet2DConditionModel) -> None:
         caption_ids=torch.tensor([0]),
         captions=Conditioning(embeddings=torch.zeros(1, 5, 8)),
     )
-    schedule = replace(SCHEDULE, prediction_type="sample")
-    supernet = Supernet(copy.deepcopy(tiny), space=space_from_config(TINY))
-    settings = replace(SETTINGS, drop_probability=0.1)
-    losses = training(supernet, one, settings, num=30, seed=0, schedule=schedule).run()
+    schedule, settings = replace(SCHEDULE, prediction_type="sample"), replace(SETTINGS, drop_probability=0.1)
+    losses = trained(tiny, one, settings, num=30, seed=0, schedule=schedule)[1]
     assert np.mean(losses[-5:]) < 0.3 * np.mean(losses[:5])
+
+
+def test_training_gives_the_average_and_draws_with_it_on_the_way(
+    tiny: UNet2DConditionModel, pictures: LatentSet
+) -> None:
+    settings, supernet = replace(SETTINGS, ema_decay=0.999), supernet_of(tiny)
+    work, raw, averaged = training(supernet, pictures, settings, num=4, seed=0), list[Any](), list[Any]()
+
+    def look(done: StepDone) -> None:
+        raw.append(supernet.unet.conv_in.weight.detach().clone())
+        with work.averaged() as drawing:
+            assert not drawing.unet.training
+            averaged.append(drawing.unet.conv_in.weight.detach().clone())
+        assert torch.equal(supernet.unet.conv_in.weight, raw[-1])
+
+    losses = work.run(on_step=look)
+    plain, same = trained(tiny, pictures, num=4, seed=0)
+    assert losses == same, "what is averaged, and looked at, is trained the same"
+    assert torch.equal(raw[-1], plain.unet.conv_in.weight)
+    assert torch.equal(supernet.unet.conv_in.weight, averaged[-1])
+    assert not torch.equal(averaged[-1], raw[-1])
 
 
 def test_training_leaves_the_architecture_current_and_the_unet_ready(
@@ -205,20 +286,25 @@ def test_training_leaves_the_architecture_current_and_the_unet_ready(
 
 def test_every_step_is_told(tiny: UNet2DConditionModel, pictures: LatentSet) -> None:
     told: list[StepDone] = []
-    supernet = Supernet(copy.deepcopy(tiny), space=space_from_config(TINY))
-    losses = training(supernet, pictures, num=2, seed=0).run(on_step=told.append)
+    settings = replace(SETTINGS, drop_probability=0.0)
+    losses = training(supernet_of(tiny), pictures, settings, num=2, seed=0).run(on_step=told.append)
     assert [(done.step, done.num_steps, done.loss) for done in told] == [(1, 2, losses[0]), (2, 2, losses[1])]
     assert told[0].learning_rate == SETTINGS.learning_rate
+    assert all(done.skipped == 0 and done.gradient_norm > 0 for done in told)
 
 
-def test_a_removed_block_is_not_trained(tiny: UNet2DConditionModel, pictures: LatentSet) -> None:
-    supernet = Supernet(copy.deepcopy(tiny), space=space_from_config(TINY))
+def test_a_removed_block_is_not_in_the_optimizer(
+    tiny: UNet2DConditionModel, pictures: LatentSet, tmp_path: Path
+) -> None:
+    supernet = supernet_of(tiny)
     before = {name: weight.clone() for name, weight in supernet.weights().items()}
     supernet.switch(Action.parse("-resnet[mid,1]").apply(supernet.space.base))
-    training(supernet, pictures, num=3, seed=0).run()
+    work = training(supernet, pictures, replace(SETTINGS, weight_decay=0.5), num=3, seed=0)
+    work.run()
     changed = {name for name, weight in supernet.weights().items() if not torch.equal(weight, before[name])}
     assert changed
-    assert not any(name.startswith("mid_block.resnets.1.") for name in changed)
+    assert not any(name.startswith("mid_block.resnets.1.") for name in {*changed, *work.moments})
+    assert any(name.startswith("mid_block.resnets.0.") for name in work.moments)
 
 
 class Watched(Supernet):
@@ -230,7 +316,7 @@ class Watched(Supernet):
 
 
 def test_training_never_skips_a_protected_block(tiny: UNet2DConditionModel, pictures: LatentSet) -> None:
-    supernet = Watched(copy.deepcopy(tiny), space=space_from_config(TINY))
+    supernet = Watched(copy.deepcopy(tiny), space=supernet_of(tiny).space)
     base = supernet.space.base
     first, *others = supernet.space.removals(base)
     settings, protected = replace(SETTINGS, drop_probability=0.9), frozenset(str(action)[1:] for action in others)
