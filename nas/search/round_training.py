@@ -233,4 +233,4 @@ class JobTrainer:
 
 
 def _without_dropping(settings: RobustTrainingSettings) -> RobustTrainingSettings:
-    return replace(settings, drop_probability=0.0, drop_probability_by_stage={})
+    return replace(settings, drop_probability=0.0, drop_probability_by_kind={}, drop_probability_by_stage={})

@@ -8,16 +8,16 @@ import time
 from collections.abc import Callable, Iterator
 from itertools import islice
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
-from nas.training.dropping import drop_blocks
 from nas.training.latent_set import LatentSet
 from nas.training.noise_schedule import NoiseSchedule
 from nas.training.settings import RobustTrainingSettings
+from nas.training.skipping.making import skip_strategy
+from nas.training.skipping.strategy import SkipStrategy
 from search_spaces.supernet import Supernet
 
 
@@ -55,7 +55,9 @@ def train(
     optimizer = torch.optim.AdamW(parameters, lr=settings.learning_rate, weight_decay=settings.weight_decay)
     warm_up = max(1, num_iterations // 10)
     supernet.unet.train()
-    for step, loss in enumerate(islice(_losses(supernet, data, schedule, settings, protected, seed), num_iterations)):
+    strategy = skip_strategy(settings.skipping, space=supernet.space, architecture=architecture, protected=protected)
+    every = _losses(supernet, data, schedule, settings, strategy, seed, num_iterations)
+    for step, loss in enumerate(islice(every, num_iterations)):
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(parameters, settings.max_grad_norm)
@@ -81,7 +83,8 @@ def time_step(
     """Seconds of a step's forward and backward pass, the second of two; no weight changes."""
     architecture, seconds = supernet.architecture, 0.0
     supernet.unet.train()
-    losses = _losses(supernet, data, schedule, settings, protected, 0)
+    strategy = skip_strategy(settings.skipping, space=supernet.space, architecture=architecture, protected=protected)
+    losses = _losses(supernet, data, schedule, settings, strategy, 0, 2)
     for _ in range(2):
         start = time.perf_counter()
         next(losses).backward()
@@ -100,23 +103,19 @@ def _losses(
     data: LatentSet,
     schedule: NoiseSchedule,
     settings: RobustTrainingSettings,
-    protected: frozenset[str],
+    strategy: SkipStrategy,
     seed: int,
+    num_steps: int,
 ) -> Iterator[Float[Tensor, ""]]:
-    """The loss of one step after the other, each of a batch and a sub-network of its own."""
-    architecture, device = supernet.architecture, supernet.unet.device
+    """The loss of one step after the other, each of a batch and sub-networks of its own."""
+    device = supernet.unet.device
     batches = data.batches(seed=seed, size=settings.batch_size, caption_dropout=settings.caption_dropout)
     for step, (latents, text, generator) in enumerate(batches):
         noise = torch.randn(latents.shape, generator=generator).to(device)
         timesteps = torch.randint(len(schedule.alphas_cumprod), (len(latents),), generator=generator).to(device)
         noisy, target = schedule.diffuse(latents.to(device), noise, timesteps)
-        dropped = drop_blocks(
-            architecture,
-            probability=settings.drop_probability,
-            rng=np.random.default_rng([seed, step]),
-            by_stage=settings.drop_probability_by_stage,
-            protected=protected,
-        )
-        supernet.switch(dropped)
-        predicted = supernet.unet(noisy, timesteps, **text.to(device).arguments()).sample
-        yield F.mse_loss(predicted, target)
+        losses, arguments = [], text.to(device).arguments()
+        for subnetwork in strategy.subnetworks(step=step, num_steps=num_steps, seed=seed):
+            supernet.switch(subnetwork)
+            losses.append(F.mse_loss(supernet.unet(noisy, timesteps, **arguments).sample, target))
+        yield torch.stack(losses).mean()
