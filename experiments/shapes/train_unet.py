@@ -20,14 +20,14 @@ import os
 import time
 from pathlib import Path
 
-import numpy as np
 import torch
 import torch.distributed as dist
 from diffusers import DDIMScheduler, UNet2DConditionModel
 from diffusers.models.attention_processor import AttnProcessor
 
 from experiments.shapes import checkpoint, latents
-from nas.training.dropping import drop_blocks
+from nas.training.skipping.making import skip_strategy
+from nas.training.skipping.settings import Skipping
 from search_spaces.supernet import Supernet
 
 CONFIG = {
@@ -102,6 +102,8 @@ def main() -> None:
     supernet = None
     if args.drop_probability > 0:
         supernet = Supernet(model)
+        skipping = Skipping(probability=args.drop_probability)
+        strategy = skip_strategy(skipping, space=supernet.space, architecture=supernet.space.base)
     state = model.state_dict()
     clock, running = time.monotonic(), 0.0
     batches = data.batches(seed=args.seed + 100 * rank, size=args.batch // world, caption_dropout=0.1, start=start)
@@ -113,9 +115,8 @@ def main() -> None:
         noisy = scheduler.add_noise(sample, noise, timesteps).contiguous(memory_format=torch.channels_last)
         target = scheduler.get_velocity(sample, noise, timesteps)
         if supernet is not None:
-            rng = np.random.default_rng([args.seed, step])
-            dropped = drop_blocks(supernet.space.base, probability=args.drop_probability, rng=rng)
-            supernet.switch(dropped)
+            (subnetwork,) = strategy.subnetworks(step=step, num_steps=args.steps, seed=args.seed)
+            supernet.switch(subnetwork)
         loss = (model(noisy, timesteps, context).sample - target).square().mean()
         optimizer.zero_grad()
         loss.backward()

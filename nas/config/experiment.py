@@ -33,9 +33,10 @@ from nas.references.start import Start, find_start
 from nas.scores.captions import read_captions
 from nas.scores.prompts import ValidationSet
 from nas.settings import plain, read
-from nas.training.dropping import check_stages
 from nas.training.metadata import metadata_file, read_metadata
 from nas.training.picture_files import check_pictures
+from nas.training.skipping.making import skip_strategy
+from nas.training.skipping.rates import check_names
 from nas.workers.pool import check_pool
 from nas.workers.worker import WorkerSpec
 from search_spaces.architecture import Architecture
@@ -178,7 +179,7 @@ def resolve(config: ExperimentConfig, /, *, run: Path | None = None) -> Experime
     _check_price(price_ms, space.base, source=source)
     protected = frozenset(config.search.protected)
     check_protected(space, protected)
-    check_stages(space, config.robust_training.drop_probability_by_stage)
+    _check_skipping(config, space, start.architecture)
     worker = WorkerSpec(
         model=model,
         score=_score(config),
@@ -255,6 +256,15 @@ def _source(config: ExperimentConfig) -> LatencySource:
         return TableSource(table=read_latency_table(config.latency_table))
     assert config.latency_source.name is not None, "the config asks for one of both"
     return make_source(config.latency_source.name, settings=config.latency_source.settings, folder=Path())
+
+
+def _check_skipping(config: ExperimentConfig, space: UNetSpace, architecture: Architecture) -> None:
+    """Check that what training skips exists and, where there is training, that it can be skipped that often."""
+    training, protected = config.robust_training, config.search.protected
+    if training.iterations:
+        skip_strategy(training.skipping, space=space, architecture=architecture, protected=protected)
+    else:
+        check_names(space, training.skipping, protected=protected)
 
 
 def _check_price(price_ms: Prices, base: Architecture, /, *, source: LatencySource) -> None:

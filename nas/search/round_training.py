@@ -20,18 +20,20 @@ from nas.runs.weights import put_aside, weights_digest
 from nas.training.captioned_pictures import encode_pictures
 from nas.training.data.batches import TrainingData
 from nas.training.distillation import Distillation
-from nas.training.dropping import Dropping
 from nas.training.loop import StepDone, Training
 from nas.training.metadata import read_metadata
 from nas.training.noise_schedule import NoiseSchedule
 from nas.training.objective import Objective
 from nas.training.settings import RobustTrainingSettings
+from nas.training.skipping.making import skip_strategy
+from nas.training.skipping.strategy import SkipStrategy
 from nas.training.state import StateError
 from nas.training.step import time_step
 from search_spaces.architecture import Architecture
 from search_spaces.files.digests import digest_of
 from search_spaces.files.user_error import UserError
 from search_spaces.supernet import Supernet
+from search_spaces.unets.space import UNetSpace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +51,7 @@ class JobTrainer:
     Args:
         config: The experiment.
         model: Its base model.
+        space: What it searches; sub-networks that a step trains belong to it.
         protected: Blocks that are never skipped.
         supernet: Trained in place; holds the weights that the search starts with.
         start: Gives a supernet of the base model the weights that the search starts with.
@@ -61,13 +64,14 @@ class JobTrainer:
         /,
         *,
         model: ModelFolder,
+        space: UNetSpace,
         protected: frozenset[str],
         supernet: Supernet,
         start: Callable[[Supernet], None],
         run: RunDirectory,
     ) -> None:
         self._config, self._protected, self._supernet, self._run = config, protected, supernet, run
-        self._model, self._start = model, start
+        self._model, self._start, self._space = model, start, space
         self._held = FIRST  # digest of the weights that the supernet holds
         self._names: Collection[str] = supernet.weights().keys()  # of these weights
         self._untrained: dict[str, Job] = {}  # what gave weights by bearing copies alone, by their digest
@@ -255,8 +259,13 @@ class JobTrainer:
         with torch.compiler.set_stance("force_eager"):  # blocks may be compiled, for scoring
             return training.run(on_step=on_step)
 
-    def _strategy(self, settings: RobustTrainingSettings) -> Dropping:
-        return Dropping(architecture=self._supernet.architecture, settings=settings, protected=self._protected)
+    def _strategy(self, settings: RobustTrainingSettings) -> SkipStrategy:
+        return skip_strategy(
+            settings.skipping,
+            space=self._space,
+            architecture=self._supernet.architecture,
+            protected=self._protected,
+        )
 
     @cached_property
     def _parts(self) -> PipelineParts:
@@ -288,4 +297,4 @@ class JobTrainer:
 
 
 def _without_dropping(settings: RobustTrainingSettings) -> RobustTrainingSettings:
-    return replace(settings, drop_probability=0.0, drop_probability_by_stage={})
+    return replace(settings, drop_probability=0.0, drop_probability_by_kind={}, drop_probability_by_stage={})

@@ -11,6 +11,7 @@ from pydantic import Field, field_validator, model_validator
 from latency.pricing.scenario import Dtype
 from nas.pipelines.computing.execution import DEVICES, of_a_known_kind
 from nas.settings import settings
+from nas.training.skipping.settings import DEFAULT_RATE, Rate, Skipping, StrategyName
 from search_spaces.files.user_error import UserError
 
 
@@ -32,16 +33,30 @@ class RobustTrainingSettings:
     ] = None
     iterations: Annotated[int, Field(ge=0, description="training steps per round")] = 0
     recovery_iterations: Annotated[int, Field(ge=0, description="steps without skipping, once the target is met")] = 0
-    drop_probability: Annotated[
-        float, Field(ge=0, lt=1, description="chance of each block to be skipped in a step")
-    ] = 0.1
+    drop_probability: Annotated[Rate, Field(description="chance of each block to be skipped in a step")] = DEFAULT_RATE
+    drop_probability_by_kind: Annotated[
+        Mapping[str, Rate],
+        Field(description='other chances for the blocks of a kind, such as {"resnet": 0.05}'),
+    ] = field(default_factory=dict)
     drop_probability_by_stage: Annotated[
-        Mapping[str, Annotated[float, Field(ge=0, lt=1)]],
+        Mapping[str, Rate],
         Field(
-            description='other chances for the blocks of a kind and stage, such as {"cross_attention[down.0]": 0.5}: '
-            "the paper's p(., I) may depend on the block"
+            description="other chances for the blocks of a stage, or of a kind and stage, such as "
+            '{"up.3": 0.2, "cross_attention[down.0]": 0.5}: the paper\'s p(., I) may depend on the block'
         ),
     ] = field(default_factory=dict)
+    drop_ramp: Annotated[
+        float,
+        Field(ge=0, le=1, description="share of the steps in which all chances rise from 0; 0 = they are full at once"),
+    ] = 0.0
+    drop_strategy: Annotated[
+        StrategyName,
+        Field(
+            description="what a step trains: one sub-network (independent), or the full network, the smallest and "
+            "random ones (sandwich)"
+        ),
+    ] = StrategyName.INDEPENDENT
+    drop_num_random: Annotated[int, Field(ge=1, description="random sub-networks per step of the sandwich")] = 2
     batch_size: Annotated[int, Field(ge=1, description="pictures per step")] = 32
     learning_rate: Annotated[float, Field(gt=0, description="peak of AdamW's rate, after a linear warm-up")] = 1e-4
     warm_up_share: Annotated[
@@ -108,6 +123,18 @@ class RobustTrainingSettings:
     ] = 500
 
     _known_kind = field_validator("device", mode="before")(of_a_known_kind)
+
+    @property
+    def skipping(self) -> Skipping:
+        """Which blocks steps leave out, and how often."""
+        return Skipping(
+            strategy=self.drop_strategy,
+            probability=self.drop_probability,
+            by_kind=self.drop_probability_by_kind,
+            by_stage=self.drop_probability_by_stage,
+            ramp=self.drop_ramp,
+            num_random=self.drop_num_random,
+        )
 
     @model_validator(mode="after")
     def _needs_pictures(self) -> Self:

@@ -183,6 +183,7 @@ def another(key: str) -> dict[str, Any]:
         },
         "execution.device": {"execution.device": "cuda:1"},
         "robust_training.device": {"robust_training.device": "cuda:1"},
+        "robust_training.drop_probability_by_kind": {"robust_training.drop_probability_by_kind": {"a": 0.5}},
         "robust_training.drop_probability_by_stage": {"robust_training.drop_probability_by_stage": {"a": 0.5}},
         "search.protected": {"search.protected": ["a"]},
         "score.settings": {"score.settings": {"a": 1}, "score.name": "another"},

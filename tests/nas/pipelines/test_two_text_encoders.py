@@ -18,12 +18,12 @@ from nas.pipelines.schedulers import make_scheduler
 from nas.runs.spec import read_spec
 from nas.runs.trace import read_trace
 from nas.training.captioned_pictures import encode_pictures
-from nas.training.dropping import Dropping
 from nas.training.loop import Training
 from nas.training.metadata import read_metadata
 from nas.training.noise_schedule import NoiseSchedule
 from nas.training.objective import Objective
 from nas.training.settings import RobustTrainingSettings
+from nas.training.skipping.making import skip_strategy
 from search_spaces import space_from_config
 from search_spaces.folders.loading import ModelFolderError, load_unet, read_unet_config
 from search_spaces.supernet import Supernet
@@ -119,7 +119,7 @@ def test_robust_training_teaches_a_unet_that_is_told_sizes(model: Path, experime
             supernet,
             data=pictures,
             objective=Objective(schedule=schedule),
-            strategy=Dropping(architecture=supernet.architecture, settings=settings),
+            strategy=skip_strategy(settings.skipping, space=supernet.space, architecture=supernet.architecture),
             settings=settings,
             num_steps=num_iterations,
             seed=0,

@@ -15,12 +15,12 @@ from latency.pricing.scenario import Dtype
 from nas.pipelines.conditioning import Conditioning
 from nas.training.data.batches import Batch, TrainingData
 from nas.training.distillation import Distillation
-from nas.training.dropping import Dropping
 from nas.training.latent_set import LatentSet
 from nas.training.loop import StepDone, Training, TrainingError
 from nas.training.noise_schedule import NoiseSchedule
 from nas.training.objective import Objective
 from nas.training.settings import RateSchedule, RobustTrainingSettings
+from nas.training.skipping.making import skip_strategy
 from nas.training.state import StateError
 from search_spaces import Action, Architecture
 from search_spaces.supernet import Supernet
@@ -73,7 +73,9 @@ def training(
             min_snr_gamma=settings.min_snr_gamma,
             distillation=distillation if teaches else None,
         ),
-        strategy=Dropping(architecture=supernet.architecture, settings=settings, protected=protected),
+        strategy=skip_strategy(
+            settings.skipping, space=supernet.space, architecture=supernet.architecture, protected=protected
+        ),
         settings=settings,
         num_steps=num,
         seed=seed,

@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from nas.training.dropping import Dropping
 from nas.training.objective import Objective
 from nas.training.settings import RobustTrainingSettings
+from nas.training.skipping.making import skip_strategy
 from nas.training.step import rows_of, time_step, training_step
 from search_spaces import Action, Architecture
 from search_spaces.supernet import Supernet
@@ -101,7 +101,7 @@ def test_a_batch_that_cannot_be_dealt_out_names_the_nearest() -> None:
 def test_timing_a_step_changes_nothing() -> None:
     supernet = supernet_of(tiny_unet())
     before = {name: weight.clone() for name, weight in supernet.weights().items()}
-    strategy = Dropping(architecture=supernet.architecture, settings=SETTINGS)
+    strategy = skip_strategy(SETTINGS.skipping, space=supernet.space, architecture=supernet.architecture)
     seconds = time_step(supernet, data=tiny_pictures(), objective=OBJECTIVE, strategy=strategy, settings=SETTINGS)
     assert 0 < seconds < 60
     assert all(torch.equal(weight, before[name]) for name, weight in supernet.weights().items())
