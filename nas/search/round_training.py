@@ -17,8 +17,8 @@ from nas.runs.checkpoint import weights_digest
 from nas.runs.directory import RunDirectory
 from nas.runs.records.writing import LossLines
 from nas.training.captioned_pictures import encode_pictures
+from nas.training.data.readers.metadata import read_folder
 from nas.training.latent_set import LatentSet
-from nas.training.metadata import read_metadata
 from nas.training.noise_schedule import NoiseSchedule
 from nas.training.robust import time_step, train
 from nas.training.settings import RobustTrainingSettings
@@ -224,7 +224,7 @@ class JobTrainer:
         parts = PipelineParts.load(self._model)
         height, width = self._supernet.space.sample_size
         size_px = (height * parts.autoencoder.scale, width * parts.autoencoder.scale)
-        pictures = encode_pictures(read_metadata(folder), parts=parts, size_px=size_px)
+        pictures = encode_pictures(read_folder(folder), parts=parts, size_px=size_px)
         scheduler = make_scheduler(self._config.sampling.scheduler, config=parts.scheduler_config)
         schedule = NoiseSchedule(
             alphas_cumprod=scheduler.alphas_cumprod, prediction_type=scheduler.config.prediction_type

@@ -9,6 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from nas.pipelines.computing.execution import DEVICES, of_a_known_kind
 from nas.settings import settings
+from nas.training.data.settings import DataSettings
 from search_spaces.files.user_error import UserError
 
 
@@ -18,8 +19,12 @@ class RobustTrainingSettings:
 
     pictures: Annotated[
         Path | None,
-        Field(description="folder of captioned pictures (docs/pictures.md); must be given when there are iterations"),
+        Field(
+            description="captioned pictures: a folder, COCO's JSON, *.tar, *.parquet (docs/pictures.md); must be given "
+            "when there are iterations"
+        ),
     ] = None
+    data: DataSettings = DataSettings()
     iterations: Annotated[int, Field(ge=0, description="training steps per round")] = 0
     recovery_iterations: Annotated[int, Field(ge=0, description="steps without skipping, once the target is met")] = 0
     drop_probability: Annotated[
