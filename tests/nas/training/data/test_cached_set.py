@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -36,7 +37,7 @@ def _small_shards(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     mapped.cache_clear()
 
 
-def opened(path: Path, cache: Path, encoder: Encoder, **settings: float) -> CachedSet:
+def opened(path: Path, cache: Path, encoder: Encoder, **settings: Any) -> CachedSet:
     data = open_training_data(path, settings=DataSettings(**settings), encoder=encoder, cache=cache)
     assert isinstance(data, CachedSet)
     return data

@@ -38,7 +38,8 @@ FORMS: dict[str, Callable[[Path], Path]] = {
 
 
 def opened(path: Path, encoder: Encoder, **settings: Any) -> StreamedSet:
-    chosen = DataSettings(**{"encode": Encoding.PER_BATCH, "shuffled_pictures": 8} | settings)
+    given: dict[str, Any] = {"encode": Encoding.PER_BATCH, "shuffled_pictures": 8} | settings
+    chosen = DataSettings(**given)
     data = open_training_data(path, settings=chosen, encoder=encoder, cache=path)
     assert isinstance(data, StreamedSet)
     return data
