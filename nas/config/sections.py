@@ -4,7 +4,7 @@ A section is the frozen value that its room takes; see `nas.settings` and docs/s
 file that names them, those of `key=value` overrides to the folder that the command runs in.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import field
 from pathlib import Path
 from typing import Annotated, Any, Final, Self
@@ -13,7 +13,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from nas.algorithms.settings import EvolvingSettings
-from nas.config.places.identity import without_places
+from nas.config.places.identity import SUBSECTIONS, without_places
 from nas.drawing.settings import PictureSettings
 from nas.evaluation.settings import CLIP, ClipSettings, ScoreSettings
 from nas.pipelines.computing.execution import Execution
@@ -31,7 +31,7 @@ from search_spaces.unets.stock_space import SpaceForm
 EVOLVING: Final = "evolving"  # the algorithm whose settings stand in `search` itself
 
 # Never change a result: no run's config.yaml holds them.
-RESULT_FREE: Final = ("workers", "score_store", "pictures", "robust_training.save_every")
+RESULT_FREE: Final = ("workers", "score_store", "picture_cache", "pictures", "robust_training.save_every")
 
 MAX_TRAINING_SEED: Final = 2**32 - 1  # every step of every round has a seed made of it, which must fit 63 bits
 
@@ -49,6 +49,14 @@ BEFORE: Final[Mapping[str, Any]] = {
     "robust_training.adam_epsilon": 1e-8,
     "robust_training.caption_dropout": 0.1,
     "robust_training.channels_last": False,
+    "robust_training.data.caption_column": None,
+    "robust_training.data.crop": "center",
+    "robust_training.data.encode": "once",
+    "robust_training.data.encode_batch_size": 32,
+    "robust_training.data.images": None,
+    "robust_training.data.max_corrupt_share": 0.01,
+    "robust_training.data.picture_column": None,
+    "robust_training.data.shuffled_pictures": 1024,
     "robust_training.decay_share": 1.0,
     "robust_training.device": None,
     "robust_training.distill_features": 0.0,
@@ -160,6 +168,9 @@ class ExperimentConfig:
     workers: WorkerSettings = WorkerSettings()
     pictures: PictureSettings = PictureSettings()
     score_store: Annotated[Path | None, Field(description="folder shared by runs; null = the run's own")] = None
+    picture_cache: Annotated[
+        Path | None, Field(description="folder shared by runs for encoded training pictures; null = the run's own")
+    ] = None
     num_threads: Annotated[int, Field(ge=1, description="threads per worker; part of the protocol")] = 1
     model_variant: Annotated[
         str | None, Field(description="of the model's weight files, such as fp16; null = plain ones")
@@ -248,7 +259,7 @@ def _without_before(values: Mapping[str, Any], prefix: str) -> dict[str, Any]:
         key = prefix + name
         if key in BEFORE and value == BEFORE[key]:
             continue
-        is_section = isinstance(value, Mapping) and not prefix
+        is_section = isinstance(value, Mapping) and (not prefix or key in SUBSECTIONS)
         part = _without_before(value, f"{key}.") if is_section else value
         if part or not is_section:  # a section that came later goes with all its settings
             kept[name] = part
@@ -259,9 +270,15 @@ def with_before(config: Mapping[str, Any], /) -> dict[str, Any]:
     """A stored config's plain values, with what 0.1.0 did where it lacks a setting."""
     full = dict(config)
     for key, value in BEFORE.items():
-        section, _, name = key.rpartition(".")
-        if not section:
-            full.setdefault(name, value)
-        elif isinstance(part := full.setdefault(section, {}), Mapping):
-            full[section] = {name: value, **part}
+        _set_default(full, key.split("."), value)
     return full
+
+
+def _set_default(section: dict[str, Any], names: Sequence[str], value: Any) -> None:
+    """Give a setting its value where a section, which is changed in place, lacks it."""
+    name, *below = names
+    if not below:
+        section.setdefault(name, value)
+    elif isinstance(part := section.get(name, {}), Mapping):
+        section[name] = dict(part)
+        _set_default(section[name], below, value)

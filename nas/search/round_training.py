@@ -5,23 +5,24 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Final
 
 import torch
 
 from nas.algorithms.algorithm import AlgorithmError
 from nas.algorithms.steps import FIRST, Job, Recipe
 from nas.config.sections import ExperimentConfig, part_identity
-from nas.pipelines.folder import PipelineParts
 from nas.pipelines.model_folder import ModelFolder
-from nas.pipelines.schedulers import make_scheduler
+from nas.pipelines.schedulers import make_scheduler, scheduler_config
 from nas.runs.directory import RunDirectory
 from nas.runs.records.writing import LossLines
 from nas.runs.weights import put_aside, weights_digest
-from nas.training.captioned_pictures import encode_pictures
 from nas.training.data.batches import TrainingData
+from nas.training.data.encoding import Encoder
+from nas.training.data.opening import open_training_data
+from nas.training.data.settings import DataSettings, Encoding
 from nas.training.distillation import Distillation
 from nas.training.loop import StepDone, Training
-from nas.training.metadata import read_metadata
 from nas.training.noise_schedule import NoiseSchedule
 from nas.training.objective import Objective
 from nas.training.settings import RobustTrainingSettings
@@ -34,6 +35,9 @@ from search_spaces.files.digests import digest_of
 from search_spaces.files.user_error import UserError
 from search_spaces.supernet import Supernet
 from search_spaces.unets.space import UNetSpace
+
+
+_KNOWN_BY_CONTENT: Final = ("pictures", "data")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,7 +153,9 @@ class JobTrainer:
     def _origin(self, job: Job, iterations: int) -> dict[str, str]:
         """What the weights that a job gives are made from, by name."""
         training = part_identity("robust_training", self._config.robust_training)
-        settings = {name: value for name, value in training.items() if name != "pictures"}  # a path
+        settings = {
+            name: value for name, value in training.items() if name not in ("pictures", "data")
+        }  # known by content
         recipe = {"recipe": job.recipe, "iterations": iterations, "seed": self._config.seed, "settings": settings}
         return {"parent": job.parent, "arch_id": job.architecture.arch_id, "training": digest_of(recipe)}
 
@@ -224,7 +230,7 @@ class JobTrainer:
         with torch.compiler.set_stance("force_eager"):
             return time_step(
                 self._supernet,
-                data=self._data,
+                data=self._opened(replace(training.data, encode=Encoding.PER_BATCH, shuffled_pictures=1), cache=Path()),
                 objective=self._objective,
                 strategy=self._strategy(training),
                 settings=training,
@@ -268,21 +274,26 @@ class JobTrainer:
         )
 
     @cached_property
-    def _parts(self) -> PipelineParts:
-        return PipelineParts.load(self._model)
-
-    @cached_property
     def _data(self) -> TrainingData:
-        folder, parts = self._config.robust_training.pictures, self._parts
-        assert folder is not None, "the config asks for pictures when there are iterations"
-        height, width = self._supernet.space.sample_size
-        size_px = (height * parts.autoencoder.scale, width * parts.autoencoder.scale)
-        return encode_pictures(read_metadata(folder), parts=parts, size_px=size_px)
+        """The pictures, encoded once or as they come."""
+        cache = self._config.picture_cache or self._run.path / "training" / "pictures"
+        return self._opened(self._config.robust_training.data, cache=cache)
+
+    def _opened(self, settings: DataSettings, *, cache: Path) -> TrainingData:
+        pictures = self._config.robust_training.pictures
+        assert pictures is not None, "the config asks for pictures when there are iterations"
+        encoder = Encoder.of_model(
+            self._model,
+            latent_size=self._supernet.space.sample_size,
+            device=self._config.training_device,
+            batch_size=settings.encode_batch_size,
+        )
+        return open_training_data(pictures, settings=settings, encoder=encoder, cache=cache)
 
     @cached_property
     def _objective(self) -> Objective:
         training = self._config.robust_training
-        scheduler = make_scheduler(self._config.sampling.scheduler, config=self._parts.scheduler_config)
+        scheduler = make_scheduler(self._config.sampling.scheduler, config=scheduler_config(self._model))
         distillation = None
         if training.distill_outputs or training.distill_features:
             teacher = self._model.load_unet().to(self._supernet.unet.device).requires_grad_(False)

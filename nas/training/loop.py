@@ -34,7 +34,7 @@ from search_spaces.files.user_error import UserError
 from search_spaces.supernet import Supernet
 
 # Settings that change no weight, or that a digest of content stands for.
-_NO_MATTER: Final = ("pictures", "device", "save_every", "iterations", "recovery_iterations")
+_NO_MATTER: Final = ("pictures", "data", "device", "save_every", "iterations", "recovery_iterations")
 _NUM_NAMED: Final = 8  # pictures in an error
 
 

@@ -11,6 +11,7 @@ from pydantic import Field, field_validator, model_validator
 from latency.pricing.scenario import Dtype
 from nas.pipelines.computing.execution import DEVICES, of_a_known_kind
 from nas.settings import settings
+from nas.training.data.settings import DataSettings
 from nas.training.skipping.settings import DEFAULT_RATE, Rate, Skipping, StrategyName
 from search_spaces.files.user_error import UserError
 
@@ -29,8 +30,12 @@ class RobustTrainingSettings:
 
     pictures: Annotated[
         Path | None,
-        Field(description="folder of captioned pictures (docs/pictures.md); must be given when there are iterations"),
+        Field(
+            description="captioned pictures: a folder, COCO's JSON, *.tar, *.parquet (docs/pictures.md); must be given "
+            "when there are iterations"
+        ),
     ] = None
+    data: DataSettings = DataSettings()
     iterations: Annotated[int, Field(ge=0, description="training steps per round")] = 0
     recovery_iterations: Annotated[int, Field(ge=0, description="steps without skipping, once the target is met")] = 0
     drop_probability: Annotated[Rate, Field(description="chance of each block to be skipped in a step")] = DEFAULT_RATE

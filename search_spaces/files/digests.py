@@ -39,6 +39,16 @@ def files_digest(files: Iterable[Path], /, *, folder: Path, known: dict[Path, by
     return digest.hexdigest()[:16]
 
 
+def files_sequence_digest(files: Iterable[Path], /, *, settings: Iterable[Any] = ()) -> str:
+    """Digest of what files hold one after the other, wherever they stand and whatever they are called.
+
+    Args:
+        files: In their order.
+        settings: Plain values that say how they are read.
+    """
+    return digest_of({"files": [sha256_of(path) for path in files], "settings": list(settings)})
+
+
 def sha256_of(path: Path, /) -> str:
     """SHA-256 of a file's content; of a folder (Core ML packages are folders), of its files' names and digests.
 

@@ -18,8 +18,8 @@ from nas.pipelines.schedulers import make_scheduler
 from nas.runs.spec import read_spec
 from nas.runs.trace import read_trace
 from nas.training.captioned_pictures import encode_pictures
+from nas.training.data.readers.metadata import read_folder
 from nas.training.loop import Training
-from nas.training.metadata import read_metadata
 from nas.training.noise_schedule import NoiseSchedule
 from nas.training.objective import Objective
 from nas.training.settings import RobustTrainingSettings
@@ -105,7 +105,7 @@ def test_what_no_text_means_belongs_to_the_protocol(experiment: Path, model: Pat
 
 def test_robust_training_teaches_a_unet_that_is_told_sizes(model: Path, experiment: Path) -> None:
     parts = PipelineParts.load(ModelFolder(model))
-    pictures = encode_pictures(read_metadata(experiment.parent / "pictures"), parts=parts, size_px=(64, 64))
+    pictures = encode_pictures(read_folder(experiment.parent / "pictures"), parts=parts, size_px=(64, 64))
     assert pictures.captions.time_ids is not None
     assert pictures.captions.time_ids.unique(dim=0).tolist() == [[64, 64, 0, 0, 64, 64]]
     assert not pictures.captions.embeddings[0].any(), "row 0 is no text"
