@@ -36,7 +36,6 @@ from search_spaces.files.user_error import UserError
 from search_spaces.supernet import Supernet
 from search_spaces.unets.space import UNetSpace
 
-
 _KNOWN_BY_CONTENT: Final = ("pictures", "data")
 
 
