@@ -18,11 +18,13 @@ from nas.pipelines.schedulers import make_scheduler, scheduler_config
 from nas.scores.captions import read_captions
 from nas.scores.prompts import ValidationSet
 from nas.training.captioned_pictures import encode_pictures
+from nas.training.data.readers.metadata import read_folder
 from nas.training.latent_set import LatentSet
-from nas.training.metadata import read_metadata
+from nas.training.loop import Training
 from nas.training.noise_schedule import NoiseSchedule
-from nas.training.robust import train
+from nas.training.objective import Objective
 from nas.training.settings import RobustTrainingSettings
+from nas.training.skipping.making import skip_strategy
 from nas.training.skipping.settings import Skipping
 from search_spaces.architecture import Architecture
 from search_spaces.files.durable.writing import whole
@@ -79,21 +81,18 @@ class Trainer:
         """Train an architecture in place; the losses."""
         self._supernet.switch(architecture)
         settings = RobustTrainingSettings(
-            drop_probability=skipping.probability,
-            drop_ramp=skipping.ramp,
-            drop_strategy=skipping.strategy,
-            drop_num_random=skipping.num_random,
             batch_size=self._study.batch_size,
             learning_rate=self._study.learning_rate,
         )
-        return train(
+        return Training(
             self._supernet,
             data=self._data,
-            schedule=self._schedule,
+            objective=Objective(schedule=self._schedule),
+            strategy=skip_strategy(skipping, space=self._supernet.space, architecture=architecture),
             settings=settings,
-            num_iterations=num_steps,
+            num_steps=num_steps,
             seed=seed,
-        )
+        ).run()
 
 
 def write_data(path: Path, study: Study, /) -> None:
@@ -104,7 +103,7 @@ def write_data(path: Path, study: Study, /) -> None:
         execution.place(module)
     height, width = Supernet(load_unet(Path(study.unet))).space.sample_size
     size_px = (height * parts.autoencoder.scale, width * parts.autoencoder.scale)
-    encoded = encode_pictures(read_metadata(Path(study.pictures)), parts=parts, size_px=size_px)
+    encoded = encode_pictures(read_folder(Path(study.pictures)), parts=parts, size_px=size_px)
     tensors = {"latents": encoded.latents, "caption_ids": encoded.caption_ids, "crops": encoded.crops}
     tensors |= {name: getattr(encoded.captions, name) for name in _CAPTIONS}
     with whole(path) as part:
