@@ -120,7 +120,7 @@ def fingerprint(run: Path) -> dict[str, str]:
     """Digests of everything that two equal searches share."""
     events = [json.loads(line) for line in (run / "trace.jsonl").read_text(encoding="utf-8").splitlines()]
     comparable = [{key: value for key, value in event.items() if key != "runtime"} for event in events]
-    patterns = ("architecture.json", "checkpoints/*/*", "images/*", "export/unet/*")
+    patterns = ("architecture.json", "checkpoints/*/*", "weights/*", "images/*", "export/unet/*")
     files = [path for pattern in patterns for path in sorted(run.glob(pattern))]
     digests = {str(path.relative_to(run)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
     return digests | {"trace": hashlib.sha256(json.dumps(comparable).encode()).hexdigest()}

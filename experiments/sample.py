@@ -34,7 +34,9 @@ from search_spaces.files.user_error import UserError
 NUM_COLOURS: Final = 20  # of a picture of shapes; 48 px then take about a kilobyte
 SAMPLES: Final = ".samples.parquet"  # a few pictures of a scored action; those of the first round stay
 NUM_SAMPLES: Final = 2
-LEFT_OUT: Final = re.compile(r"checkpoints/|logs/|images/|export[^/]*/.*/|.*\.(safetensors|lock|html)$|.*\.part")
+LEFT_OUT: Final = re.compile(
+    r"checkpoints/|weights/|training/|logs/|images/|export[^/]*/.*/|.*\.(safetensors|lock|html)$|.*\.part"
+)
 SCORES: Final = re.compile(r"scores/|.*\.png$")
 MACHINE_PATH: Final = re.compile(rb"[\"'\s](/[\w.-]+/[\w./-]+)")
 

@@ -37,11 +37,19 @@ class CopyStart(StrEnum):
     """How the weights of a copied block start.
 
     The paper leaves it open. `NEUTRAL` copies the block and zeroes its output projections, so that the function is
-    unchanged at birth and training decides; `SAME` keeps every weight, so that the block runs twice.
+    unchanged at birth and training decides; `SAME` keeps every weight, so that the block runs twice; `GATED` lies
+    between: output projections keep a tenth, so that the copy says softly what its original says, and all of its
+    weights learn from the first step.
     """
 
     NEUTRAL = "neutral"
     SAME = "same"
+    GATED = "gated"
+
+    @property
+    def gate(self) -> float:
+        """What a copy's output projections are multiplied with at birth."""
+        return {CopyStart.NEUTRAL: 0.0, CopyStart.GATED: 0.1, CopyStart.SAME: 1.0}[self]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)

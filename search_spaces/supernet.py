@@ -5,7 +5,7 @@ original followed by copies. No diffusers block is re-implemented, and the full 
 """
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -159,8 +159,8 @@ class Supernet:
 
     def _copy(self, block: nn.Module) -> nn.Module:
         twin = copy.deepcopy(block)
-        if self.copy_start is CopyStart.NEUTRAL:
-            neutralise(twin)
+        if self.copy_start is not CopyStart.SAME:
+            _damp(twin, self.copy_start.gate)
         return twin
 
     @contextmanager
@@ -177,6 +177,18 @@ class Supernet:
         """Parameters of the base model and of every copy born so far, whatever the current architecture."""
         with self.switched(self._fullest()) as unet:
             return list(unet.parameters())
+
+    def named_parameters(self, architecture: Architecture, /) -> dict[str, nn.Parameter]:
+        """The parameters that an architecture has, a skipped ResNet's shortcut included, named as in `weights`."""
+        with self.switched(architecture) as unet:
+            present = {id(parameter) for parameter in unet.parameters()}
+        with self.switched(self._fullest()) as unet:
+            return {name: each for name, each in unet.named_parameters() if id(each) in present}
+
+    @property
+    def stages(self) -> dict[str, nn.Module]:
+        """The modules of the current architecture's stages, by place."""
+        return {stage.place: self._stages[stage.place] for stage in self.architecture.stages}
 
     def weights(self) -> dict[str, torch.Tensor]:
         """Every weight by name, of the base model and of every copy born so far, sharing memory with the UNet.
@@ -212,13 +224,31 @@ class Supernet:
             for name, tensor in changed.items():
                 own[name].copy_(tensor)
 
-    def forget_copies(self) -> None:
-        """Drop every copy born so far, and compute the base model: copies to come are born from it again."""
+    def forget_copies(self, *, but: Collection[str] = ()) -> None:
+        """Drop copies born so far, and compute the base model: copies to come are born anew.
+
+        Args:
+            but: Names of weights, as in `weights`, whose copies stay.
+        """
         self.switch(self.space.base)
+        kept = {prefix for name in but for prefix in _prefixes(name)}
         for key, resnets in self._resnets.items():
-            del resnets[1:]
-            if key in self._layers:
-                del self._layers[key][self.space.base.position(*key).cross_attentions :]
+            while len(resnets) > 1 and self._resnet_name(key, len(resnets) - 1) not in kept:
+                resnets.pop()
+            layers = self._layers.get(key, [])
+            while (
+                len(layers) > self.space.base.position(*key).cross_attentions
+                and self._layer_name(key, len(layers) - 1) not in kept
+            ):
+                layers.pop()
+
+    @staticmethod
+    def _resnet_name(key: tuple[str, int], index: int) -> str:
+        return f"{module_prefix(key[0])}.resnets.{key[1]}.{index}"
+
+    @staticmethod
+    def _layer_name(key: tuple[str, int], index: int) -> str:
+        return f"{module_prefix(key[0])}.attentions.{key[1]}.transformer_blocks.{index}"
 
     def _fullest(self) -> Architecture:
         architecture = self.space.base
@@ -232,15 +262,11 @@ class Supernet:
         self, weights: Mapping[str, torch.Tensor]
     ) -> list[tuple[tuple[str, int], dict[tuple[str, int], list[nn.Module]]]]:
         """Copies that the names speak of and this supernet does not have yet, one of each block at most."""
-        births = []
-        for key in self._resnets:
-            prefix = f"{module_prefix(key[0])}.resnets.{key[1]}.{len(self._resnets[key])}."
-            if any(name.startswith(prefix) for name in weights):
-                births.append((key, self._resnets))
-        for key in self._layers:
-            prefix = f"{module_prefix(key[0])}.attentions.{key[1]}.transformer_blocks.{len(self._layers[key])}."
-            if any(name.startswith(prefix) for name in weights):
-                births.append((key, self._layers))
+        spoken_of = {prefix for name in weights for prefix in _prefixes(name)}
+        births = [(key, self._resnets) for key, each in self._resnets.items()
+                  if self._resnet_name(key, len(each)) in spoken_of]  # fmt: skip
+        births += [(key, self._layers) for key, each in self._layers.items()
+                   if self._layer_name(key, len(each)) in spoken_of]  # fmt: skip
         return births
 
     def materialise(self, architecture: Architecture, /) -> UNet2DConditionModel:
@@ -250,6 +276,12 @@ class Supernet:
         """
         with self.switched(architecture) as unet:
             return twin(unet)
+
+
+def _prefixes(name: str) -> Iterator[str]:
+    """The modules that a weight lies in, from the outside."""
+    parts = name.split(".")
+    return (".".join(parts[:end]) for end in range(1, len(parts)))
 
 
 def apply_architecture(unet: UNet2DConditionModel, architecture: Architecture, /, *, space: UNetSpace) -> None:
@@ -263,13 +295,18 @@ def twin(module: M, /) -> M:
     return copy.deepcopy(module, shared)
 
 
-@torch.no_grad()
 def neutralise(block: nn.Module, /) -> None:
     """Zero the output projections of a block, so that only its shortcut speaks.
 
     Raises:
         TypeError: Not a ResNet, a transformer or one of its layers.
     """
+    _damp(block, 0.0)
+
+
+@torch.no_grad()
+def _damp(block: nn.Module, gate: float) -> None:
+    """Multiply the output projections of a block."""
     if isinstance(block, ResnetBlock2D):
         outputs: list[nn.Module] = [block.conv2]
     elif isinstance(block, Transformer2DModel):
@@ -286,4 +323,4 @@ def neutralise(block: nn.Module, /) -> None:
         )
     for module in outputs:
         for parameter in module.parameters():
-            parameter.zero_()
+            parameter.mul_(gate) if gate else parameter.zero_()

@@ -21,7 +21,8 @@ R = TypeVar("R")
 CHECKED: Final = (
     *("nas.pipelines.autoencoder", "nas.pipelines.folder", "nas.pipelines.sampling", "nas.pipelines.text_encoders"),
     *("nas.training.captioned_pictures", "nas.training.latent_set", "nas.training.noise_schedule"),
-    *("nas.training.robust", "nas.workers.worker"),
+    *("nas.training.data.cached_set", "nas.training.data.encoding", "nas.training.data.shards"),
+    *("nas.training.step", "nas.workers.worker"),
     *("nas.evaluation.clip.judge", "nas.evaluation.clip.model", "nas.evaluation.evaluator"),
     *("nas.evaluation.output_change", "nas.evaluation.pictures", "nas.evaluation.setting"),
 )

@@ -137,10 +137,13 @@ def test_modules_that_are_run_exist(page: str, line: str) -> None:
 # ----------------------------------------------------------------------------------------------- settings, names, files
 SETTINGS = {setting.key for setting in all_settings()}
 SECTIONS = {key.partition(".")[0] for key in SETTINGS if "." in key}
+SUBSECTIONS = {setting.section for setting in all_settings() if "." in setting.section}
 
 
 def is_setting(dotted: str, /) -> bool:
     """Whether a dotted name is a setting, or something below one that takes values by name."""
+    if dotted in SUBSECTIONS:
+        return True
     return any(dotted == key or (dotted.startswith(f"{key}.") and key.endswith(".settings")) for key in SETTINGS)
 
 
@@ -149,7 +152,7 @@ def test_settings_that_are_named_exist(page: Path) -> None:
     named = [
         found[1]
         for code in inline(page)
-        if (found := re.fullmatch(r"([a-z_]+\.[a-z_]+)(?:\s?[=:].*)?", code)) is not None
+        if (found := re.fullmatch(r"([a-z_]+(?:\.[a-z_]+)+)(?:\s?[=:].*)?", code)) is not None
     ]
     assert [dotted for dotted in named if dotted.partition(".")[0] in SECTIONS and not is_setting(dotted)] == []
 

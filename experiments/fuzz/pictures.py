@@ -24,8 +24,9 @@ from PIL import Image
 
 from experiments.fuzz.case import Case
 from nas.scores.captions import read_captions
-from nas.training.metadata import metadata_file, read_metadata
-from nas.training.picture_files import check_pictures, read_picture
+from nas.training.data.checking import check_pictures
+from nas.training.data.picture_files import read_picture
+from nas.training.data.readers.metadata import read_folder, read_metadata
 from search_spaces.files.user_error import UserError
 
 _CAPTIONS: Final = ["a red ring", 'a "blue" cross, large', "ein grüner Stern", "#tag", "日本\u2028語", "{a} [b]"]
@@ -78,8 +79,8 @@ def _read_picture(data: bytes) -> None:
         path = Path(folder) / "0.png"
         path.write_bytes(data)
         (path.parent / "metadata.jsonl").write_text('{"file_name": "0.png", "text": "a"}')
-        pictures = read_metadata(path.parent)
-        _named(path, lambda: check_pictures(pictures, metadata=metadata_file(path.parent)))
+        pictures = read_folder(path.parent)
+        _named(path, lambda: check_pictures(pictures, max_corrupt_share=0.0))
         assert read_picture(path, size_px=(8, 16)).pixels.shape == (8, 16, 3)
 
 
@@ -130,8 +131,8 @@ def _read_metadata(name: str, data: bytes) -> None:
             Image.new("RGB", (2, 2)).save(picture)
         (folder / "loop").symlink_to(folder)
         (folder / name).write_bytes(data)
-        for picture in _named(folder / name, lambda: read_metadata(folder)):
-            assert picture.path.resolve().is_relative_to(folder.resolve()), picture
+        for picture in _named(folder / name, lambda: list(read_metadata(folder))):
+            assert (folder / picture.name).resolve().is_relative_to(folder.resolve()), picture
             assert picture.caption.encode() is not None
 
 

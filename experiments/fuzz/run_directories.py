@@ -27,7 +27,6 @@ from nas.config.loading import stored_config, stored_values
 from nas.export.source import source_of_run
 from nas.pipelines.model_folder import ModelFolder
 from nas.references.start import find_start
-from nas.runs.checkpoint import read_checkpoint, write_checkpoint
 from nas.runs.directory import RunDirectory
 from nas.runs.run import open_run
 from nas.runs.spec import read_spec
@@ -65,6 +64,7 @@ def inputs(seed: int, num: int) -> Iterator[Case]:
         ("scores/store.json", _read_scores),
         (_SCORES, _read_scores),
         (_WEIGHTS, _read_weights),
+        (_CHECKPOINT, _read_weights),
     )
     for number in range(num):
         file, read = kinds[number % len(kinds)]
@@ -147,15 +147,17 @@ def _read_scores(run: Path) -> Iterator[Callable[[], object]]:
 
 
 def _read_weights(run: Path) -> Iterator[Callable[[], object]]:
-    folder = run / "checkpoints" / "round-000"
-    yield lambda: read_checkpoint(folder, origin={"round": "0"}, digest="0123456789abcdef")
-    yield lambda: read_checkpoint(folder)
+    directory = RunDirectory(run)
+    yield lambda: directory.read_weights(0, digest="0123456789abcdef")
+    yield lambda: directory.read_weights(0, made_from={"parent": ""})
+    yield directory.checkpoints
 
 
 Damage = Callable[[bytes, random.Random], bytes]
 _TEXTS: Final = ("json", "jsonl", "yaml")
 _SCORES: Final = "scores/*/*.scores.parquet"
-_WEIGHTS: Final = "checkpoints/round-000/weights.safetensors"
+_WEIGHTS: Final = "weights/*.safetensors"
+_CHECKPOINT: Final = "checkpoints/round-000/weights.json"
 
 
 def _edited(content: bytes, rng: random.Random) -> bytes:
@@ -222,6 +224,5 @@ def _base() -> Path:
     architecture = Architecture.from_json((run / "architecture.json").read_text(encoding="utf-8"))
     weights = {"a": torch.arange(6.0).reshape(3, 2), "b": torch.arange(4)}
     for number in (0, 1):
-        checkpoint = run / "checkpoints" / f"round-{number:03d}"
-        write_checkpoint(checkpoint, architecture=architecture, weights=weights, origin={"round": str(number)})
+        RunDirectory(run).write_checkpoint(number, architecture=architecture, weights=weights)
     return run

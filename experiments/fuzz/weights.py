@@ -17,8 +17,7 @@ from diffusers import UNet2DConditionModel
 from safetensors.torch import save_file
 
 from experiments.fuzz.case import Case
-from nas.runs.checkpoint import read_checkpoint, write_checkpoint
-from search_spaces.architecture import Architecture, Position, Stage
+from nas.runs.weights import read_weights, weights_digest, write_weights
 from search_spaces.folders.loading import load_unet
 from search_spaces.folders.weight_files import stored_dtype
 
@@ -137,15 +136,15 @@ _DAMAGES: Final = (_flips, _cuts, _lengths, _edits, _edits)
 
 # ------------------------------------------------------------------------------------------------------------- readers
 def _checkpoint(damage: Damage) -> None:
-    """Read a checkpoint: the weights that were written, or none."""
+    """Read the weights of a round: those that were written, or none."""
     written = _tensors()
     with tempfile.TemporaryDirectory() as place:
-        folder = Path(place, "round-000")
-        shutil.copytree(_whole() / "checkpoint", folder)
-        _rewrite(folder / "weights.safetensors", damage)
-        read = read_checkpoint(folder)
+        path = Path(place, "weights.safetensors")
+        shutil.copy(_whole() / "weights.safetensors", path)
+        _rewrite(path, damage)
+        read = read_weights(path, digest=weights_digest(written))
         assert read is None or all(torch.equal(read[name], tensor) for name, tensor in written.items())
-        assert (read is None) is (folder.with_name("round-000.damaged").exists())
+        assert (read is None) is (path.with_name("weights.safetensors.damaged").exists())
 
 
 def _folder(damage: Damage) -> None:
@@ -194,8 +193,7 @@ def _tensors() -> dict[str, torch.Tensor]:
 def _whole() -> Path:
     """Undamaged files, made once a process."""
     folder = Path(tempfile.mkdtemp(prefix="whole-"))
-    stage = Stage(place="mid", positions=(Position(resnets=1, cross_attentions=0, source=0),))
-    write_checkpoint(folder / "checkpoint", architecture=Architecture(stages=(stage,)), weights=_tensors())
+    write_weights(folder / "weights.safetensors", _tensors(), digest=weights_digest(_tensors()))
     (folder / "folder").mkdir()
     save_file(_tensors(), folder / "folder" / _WEIGHTS)
     (folder / "sharded").mkdir()

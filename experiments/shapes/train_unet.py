@@ -11,11 +11,11 @@ of so small a UNet takes longer than computing them.
 """
 
 import argparse
+import itertools
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import torch
 from diffusers import DDIMScheduler, UNet2DConditionModel
 from safetensors.torch import load_file
@@ -24,8 +24,9 @@ from torch.nn import functional as F
 from experiments.shapes.latents import Encoded, encode
 from experiments.shapes.pace import paced
 from experiments.shapes.rendered import rendered
-from nas.training.dropping import drop_blocks
 from nas.training.noise_schedule import NoiseSchedule
+from nas.training.skipping.making import skip_strategy
+from nas.training.skipping.settings import Skipping
 from search_spaces.supernet import Supernet
 
 CONFIG = {
@@ -186,11 +187,13 @@ def main() -> None:
     training.write(args.plain)
     del step
     training.restart()
-    supernet, count = Supernet(training.unet), iter(range(10**9))
+    supernet, count = Supernet(training.unet), itertools.count()
+    skipping = Skipping(probability=args.drop_probability)
+    strategy = skip_strategy(skipping, space=supernet.space, architecture=supernet.space.base)
 
     def robust() -> torch.Tensor:
-        rng = np.random.default_rng([args.seed, next(count)])
-        supernet.switch(drop_blocks(supernet.space.base, probability=args.drop_probability, rng=rng))
+        (subnetwork,) = strategy.subnetworks(step=next(count), num_steps=args.robust_steps, seed=args.seed)
+        supernet.switch(subnetwork)
         return training.step()
 
     run(

@@ -23,6 +23,7 @@ def result_digests(
     worker: WorkerSpec,
     score: Declaration,
     unet_config: Mapping[str, Any],
+    pictures: str | None,
     whole_folders: bool = False,
 ) -> dict[str, str]:
     """Digests of all that a search's result depends on, by name; `protocol` is how pictures are made and judged.
@@ -33,6 +34,7 @@ def result_digests(
         worker: What its workers load.
         score: What their score says of itself.
         unet_config: Config of its UNet.
+        pictures: Digest of its training pictures; None = it has none.
         whole_folders: Whether to cover every file of the model's folder, whatever it is, as 0.1.0 did, rather than
             those that are read. Both are the same where no others are there.
     """
@@ -76,8 +78,8 @@ def result_digests(
             }
         ),
     }
-    if config.robust_training.pictures is not None:
-        digests["training_pictures"] = folder_digest(config.robust_training.pictures)
+    if pictures is not None:
+        digests["training_pictures"] = pictures
     return digests
 
 

@@ -33,9 +33,10 @@ from nas.references.start import Start, find_start
 from nas.scores.captions import read_captions
 from nas.scores.prompts import ValidationSet
 from nas.settings import plain, read
-from nas.training.dropping import check_stages
-from nas.training.metadata import metadata_file, read_metadata
-from nas.training.picture_files import check_pictures
+from nas.training.data.checking import check_pictures, first_captions
+from nas.training.data.readers.opening import open_pictures
+from nas.training.skipping.making import skip_strategy
+from nas.training.skipping.rates import check_names
 from nas.workers.pool import check_pool
 from nas.workers.worker import WorkerSpec
 from search_spaces.architecture import Architecture
@@ -113,6 +114,7 @@ class Experiment:
             worker=self.worker,
             score=score,
             unet_config=self.worker.model.unet_config(),
+            pictures=self.digests.get("training_pictures"),
             whole_folders=True,
         )
         return digests | self.start.former_digests
@@ -154,11 +156,11 @@ def resolve(config: ExperimentConfig, /, *, run: Path | None = None) -> Experime
     model = find_model(config.model, variant=config.model_variant)
     check_sampling(config.sampling, model=model)
     captions = read_captions(config.validation.captions, num=config.validation.num_prompts)
-    told = {"validation": captions}
-    if (folder := config.robust_training.pictures) is not None:
-        pictures = read_metadata(folder)
-        check_pictures(pictures, metadata=metadata_file(folder))
-        told["training"] = [picture.caption for picture in pictures]
+    told, pictures_digest = {"validation": captions}, None
+    if (path := config.robust_training.pictures) is not None:
+        pictures = open_pictures(path, settings=config.robust_training.data)
+        check_pictures(pictures, max_corrupt_share=config.robust_training.data.max_corrupt_share)
+        told["training"], pictures_digest = first_captions(pictures), pictures.digest
     validation = ValidationSet.from_captions(captions, seed=config.seed, chunk_size=config.validation.chunk_size)
     unet_config = model.unet_config()
     if unet_config["_class_name"] == SEARCHED:
@@ -178,7 +180,7 @@ def resolve(config: ExperimentConfig, /, *, run: Path | None = None) -> Experime
     _check_price(price_ms, space.base, source=source)
     protected = frozenset(config.search.protected)
     check_protected(space, protected)
-    check_stages(space, config.robust_training.drop_probability_by_stage)
+    _check_skipping(config, space, start.architecture)
     worker = WorkerSpec(
         model=model,
         score=_score(config),
@@ -211,7 +213,9 @@ def resolve(config: ExperimentConfig, /, *, run: Path | None = None) -> Experime
         seed=config.seed,
     )
     check_feasible(problem)
-    digests = result_digests(config, source=source, worker=worker, score=score, unet_config=unet_config)
+    digests = result_digests(
+        config, source=source, worker=worker, score=score, unet_config=unet_config, pictures=pictures_digest
+    )
     return Experiment(
         config=config,
         space=space,
@@ -255,6 +259,15 @@ def _source(config: ExperimentConfig) -> LatencySource:
         return TableSource(table=read_latency_table(config.latency_table))
     assert config.latency_source.name is not None, "the config asks for one of both"
     return make_source(config.latency_source.name, settings=config.latency_source.settings, folder=Path())
+
+
+def _check_skipping(config: ExperimentConfig, space: UNetSpace, architecture: Architecture) -> None:
+    """Check that what training skips exists and, where there is training, that it can be skipped that often."""
+    training, protected = config.robust_training, config.search.protected
+    if training.iterations:
+        skip_strategy(training.skipping, space=space, architecture=architecture, protected=protected)
+    else:
+        check_names(space, training.skipping, protected=protected)
 
 
 def _check_price(price_ms: Prices, base: Architecture, /, *, source: LatencySource) -> None:

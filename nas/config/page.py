@@ -68,14 +68,20 @@ class Setting:
 
 def all_settings() -> list[Setting]:
     """Every setting of an experiment; sections stand in the file's order, behind what belongs to none."""
-    return sorted(_settings(ExperimentConfig, ""), key=lambda each: each.section != "")
+    known = list(_settings(ExperimentConfig, ""))
+    order = list(dict.fromkeys(each.section.partition(".")[0] for each in known))
+    return sorted(
+        known, key=lambda each: (each.section != "", order.index(each.section.partition(".")[0]), each.section)
+    )
 
 
 def page() -> str:
     """docs/settings.md."""
     parts, known = [_HEAD], all_settings()
     for section in dict.fromkeys(each.section for each in known):
-        kind: Any = section_of(described(ExperimentConfig)[section]) if section else ExperimentConfig
+        kind: Any = ExperimentConfig
+        for name in section.split(".") if section else ():
+            kind = section_of(described(kind)[name])
         marked = "†" if section in RESULT_FREE else ""
         parts.append(f"## {f'`{section}`{marked}' if section else 'Top of the file'}\n\n{_summary(kind)}\n")
         rows = ["| setting | kind | default | must be | meaning |", "|---|---|---|---|---|"]
@@ -103,8 +109,7 @@ def _row(each: Setting) -> str:
 def _settings(kind: type, section: str) -> Iterator[Setting]:
     for name, info in described(kind).items():
         if (kind_below := section_of(info)) is not None:
-            assert not section, "sections hold no sections"
-            yield from _settings(kind_below, name)
+            yield from _settings(kind_below, f"{section}.{name}" if section else name)
             continue
         assert info.description, f"{section}.{name} says what it means"
         yield Setting(

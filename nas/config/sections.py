@@ -4,7 +4,7 @@ A section is the frozen value that its room takes; see `nas.settings` and docs/s
 file that names them, those of `key=value` overrides to the folder that the command runs in.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import field
 from pathlib import Path
 from typing import Annotated, Any, Final, Self
@@ -13,7 +13,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from nas.algorithms.settings import EvolvingSettings
-from nas.config.places.identity import without_places
+from nas.config.places.identity import SUBSECTIONS, without_places
 from nas.drawing.settings import PictureSettings
 from nas.evaluation.settings import CLIP, ClipSettings, ScoreSettings
 from nas.pipelines.computing.execution import Execution
@@ -31,7 +31,7 @@ from search_spaces.unets.stock_space import SpaceForm
 EVOLVING: Final = "evolving"  # the algorithm whose settings stand in `search` itself
 
 # Never change a result: no run's config.yaml holds them.
-RESULT_FREE: Final = ("workers", "score_store", "pictures")
+RESULT_FREE: Final = ("workers", "score_store", "picture_cache", "pictures", "robust_training.save_every")
 
 MAX_TRAINING_SEED: Final = 2**32 - 1  # every step of every round has a seed made of it, which must fit 63 bits
 
@@ -44,9 +44,36 @@ BEFORE: Final[Mapping[str, Any]] = {
     "score.name": CLIP,
     "score.settings": {},
     "racing.growth": 1.3,
+    "robust_training.adam_beta1": 0.9,
+    "robust_training.adam_beta2": 0.999,
+    "robust_training.adam_epsilon": 1e-8,
     "robust_training.caption_dropout": 0.1,
+    "robust_training.channels_last": False,
+    "robust_training.data.caption_column": None,
+    "robust_training.data.crop": "center",
+    "robust_training.data.encode": "once",
+    "robust_training.data.encode_batch_size": 32,
+    "robust_training.data.images": None,
+    "robust_training.data.max_corrupt_share": 0.01,
+    "robust_training.data.picture_column": None,
+    "robust_training.data.shuffled_pictures": 1024,
+    "robust_training.decay_share": 1.0,
     "robust_training.device": None,
+    "robust_training.distill_features": 0.0,
+    "robust_training.distill_outputs": 0.0,
+    "robust_training.drop_num_random": 2,
+    "robust_training.drop_probability_by_kind": {},
+    "robust_training.drop_ramp": 0.0,
+    "robust_training.drop_strategy": "independent",
+    "robust_training.ema_decay": None,
+    "robust_training.gradient_accumulation": 1,
+    "robust_training.gradient_checkpointing": False,
     "robust_training.max_grad_norm": 1.0,
+    "robust_training.max_loss": 1e4,
+    "robust_training.min_snr_gamma": None,
+    "robust_training.precision": "float32",
+    "robust_training.rate_schedule": "constant",
+    "robust_training.warm_up_share": 0.1,
     "robust_training.weight_decay": 0.01,
     "search.algorithm": EVOLVING,
     "search.settings": {},
@@ -79,7 +106,9 @@ class SearchConfig(EvolvingSettings):
         float | None, Field(gt=0, lt=1, description="or: as a share of the base model's latency")
     ] = None
     max_copies_per_block: Annotated[int, Field(ge=0, description="copies that one block may get")] = DEFAULT_MAX_COPIES
-    copy_start: Annotated[CopyStart, Field(description="how a copy's weights start")] = CopyStart.NEUTRAL
+    copy_start: Annotated[
+        CopyStart, Field(description="how much a copy says at birth: nothing, a tenth, or what its original says")
+    ] = CopyStart.NEUTRAL
     protected: Annotated[tuple[str, ...], Field(description='blocks that stay, such as "resnet[mid,0]"')] = ()
 
     @model_validator(mode="after")
@@ -139,6 +168,9 @@ class ExperimentConfig:
     workers: WorkerSettings = WorkerSettings()
     pictures: PictureSettings = PictureSettings()
     score_store: Annotated[Path | None, Field(description="folder shared by runs; null = the run's own")] = None
+    picture_cache: Annotated[
+        Path | None, Field(description="folder shared by runs for encoded training pictures; null = the run's own")
+    ] = None
     num_threads: Annotated[int, Field(ge=1, description="threads per worker; part of the protocol")] = 1
     model_variant: Annotated[
         str | None, Field(description="of the model's weight files, such as fp16; null = plain ones")
@@ -175,7 +207,7 @@ class ExperimentConfig:
 
     def plain(self) -> dict[str, Any]:
         """Every setting that can change a result, as plain values: what a run's config.yaml holds."""
-        return {name: value for name, value in plain(self).items() if name not in RESULT_FREE}
+        return without_result_free(plain(self))
 
     @field_validator("clip", mode="before")
     @classmethod
@@ -188,6 +220,17 @@ class ExperimentConfig:
     def identity(self) -> dict[str, Any]:
         """What the config's digest is made of."""
         return identity(self.plain())
+
+
+def without_result_free(config: Mapping[str, Any], /) -> dict[str, Any]:
+    """A config's plain values without the sections, and the settings of sections, that never change a result."""
+    return {
+        section: {name: each for name, each in part.items() if f"{section}.{name}" not in RESULT_FREE}
+        if isinstance(part, Mapping)
+        else part
+        for section, part in config.items()
+        if section not in RESULT_FREE
+    }
 
 
 def identity(config: Mapping[str, Any], /) -> dict[str, Any]:
@@ -206,7 +249,8 @@ def placed_identity(config: Mapping[str, Any], /) -> dict[str, Any]:
 
 def part_identity(section: str, value: Any, /) -> dict[str, Any]:
     """The same of one section, by its name."""
-    return _without_before(plain(value), f"{section}.")
+    kept: Mapping[str, Any] = without_result_free({section: plain(value)})[section]
+    return _without_before(kept, f"{section}.")
 
 
 def _without_before(values: Mapping[str, Any], prefix: str) -> dict[str, Any]:
@@ -215,7 +259,7 @@ def _without_before(values: Mapping[str, Any], prefix: str) -> dict[str, Any]:
         key = prefix + name
         if key in BEFORE and value == BEFORE[key]:
             continue
-        is_section = isinstance(value, Mapping) and not prefix
+        is_section = isinstance(value, Mapping) and (not prefix or key in SUBSECTIONS)
         part = _without_before(value, f"{key}.") if is_section else value
         if part or not is_section:  # a section that came later goes with all its settings
             kept[name] = part
@@ -226,9 +270,15 @@ def with_before(config: Mapping[str, Any], /) -> dict[str, Any]:
     """A stored config's plain values, with what 0.1.0 did where it lacks a setting."""
     full = dict(config)
     for key, value in BEFORE.items():
-        section, _, name = key.rpartition(".")
-        if not section:
-            full.setdefault(name, value)
-        elif isinstance(part := full.setdefault(section, {}), Mapping):
-            full[section] = {name: value, **part}
+        _set_default(full, key.split("."), value)
     return full
+
+
+def _set_default(section: dict[str, Any], names: Sequence[str], value: Any) -> None:
+    """Give a setting its value where a section, which is changed in place, lacks it."""
+    name, *below = names
+    if not below:
+        section.setdefault(name, value)
+    elif isinstance(part := section.get(name, {}), Mapping):
+        section[name] = dict(part)
+        _set_default(section[name], below, value)

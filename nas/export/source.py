@@ -15,6 +15,8 @@ from nas.pipelines.model_folder import ModelFolder
 from nas.pipelines.source import find_model
 from nas.references.architecture import read_architecture
 from nas.references.base_model import base_model
+from nas.references.round_weights import give_round_weights
+from nas.references.start import find_start
 from nas.runs.directory import RunDirectory
 from nas.runs.found_spec import check_found, read_found
 from nas.runs.spec import SpecError, check_base, describe
@@ -73,18 +75,21 @@ def source_of_run(run_path: Path, /, *, table: Path | None = None) -> ExportSour
     known = (model.digest(), folder_digest(model.path))  # the second as 0.1.0 had it: all files there
     if spec["digests"]["model"] not in known:
         raise ExportError(f"{model.path} has changed since the search in {run_path}; restore it, or search again")
-    weights = run.read_weights(spec["round"], job=spec.get("job", 0), digest=spec["digests"]["weights"])
-    if weights is None:
-        raise ExportError(
-            f"the weights of round {spec['round']} in {run_path} are missing or damaged; "
-            "the search's own command trains them again"
-        )
     supernet = Supernet(
         model.load_unet(),
         space=space_from_config(model.unet_config(), max_copies=config.search.max_copies_per_block),
         copy_start=config.search.copy_start,
     )
-    supernet.load_weights(weights)
+    give_round_weights(
+        supernet,
+        run=run,
+        round_number=spec["round"],
+        job=spec.get("job", 0),
+        digest=spec["digests"]["weights"],
+        first=lambda supernet: find_start(
+            config.search.start, model=model, space_base=supernet.space.base
+        ).give_weights(supernet),
+    )
     own_table = None
     if config.latency_table is not None and config.latency_table.is_file():
         own = read_table(config.latency_table)

@@ -6,13 +6,16 @@ from pathlib import Path
 from nas.pipelines.model_folder import ModelFolder
 from nas.references.architecture import architecture_of_folder, read_architecture
 from nas.references.base_model import BaseModel, base_model
+from nas.references.round_weights import give_round_weights
 from nas.runs.directory import RunDirectory, is_run
 from nas.runs.found_spec import read_found
 from nas.runs.spec import SPEC_NAME
+from search_spaces.actions import CopyStart
 from search_spaces.architecture import Architecture
 from search_spaces.blocks import BlockSignature
 from search_spaces.files.digests import digest_of, files_digest, folder_digest
 from search_spaces.files.paths import local_path
+from search_spaces.files.strict_yaml import parse_yaml
 from search_spaces.folders.loading import ModelFolderError, load_unet, unet_folder
 from search_spaces.folders.weight_files import model_files, stored_tensors
 from search_spaces.supernet import Supernet
@@ -27,12 +30,14 @@ class Start:
         source: Folder or run that its weights come from; None = they are the base model's.
         variant: Of the folder's weight files.
         digest: Of its content; "" for the base model itself.
+        model: The base model, where the source is a run.
     """
 
     architecture: Architecture
     source: Path | None = None
     variant: str | None = None
     digest: str = ""
+    model: ModelFolder | None = None
 
     @property
     def digests(self) -> dict[str, str]:
@@ -55,19 +60,30 @@ class Start:
         if self.source is None:
             return
         if is_run(self.source):
-            spec = read_found(RunDirectory(self.source).spec_path)[1]
-            weights = RunDirectory(self.source).read_weights(
-                spec["round"], job=spec.get("job", 0), digest=spec["digests"]["weights"]
-            )
-            if weights is None:
-                raise ModelFolderError(
-                    f"the weights of the run {self.source} must be whole to start from, but are missing or damaged; "
-                    "its own command trains them again"
-                )
-            supernet.load_weights(weights)
+            self._give_those_of_a_run(supernet, RunDirectory(self.source))
             return
         with supernet.switched(self.architecture) as unet:
             unet.load_state_dict(load_unet(self.source, variant=self.variant).state_dict())
+
+    def _give_those_of_a_run(self, supernet: Supernet, run: RunDirectory) -> None:
+        assert self.model is not None, "a run has a base model"
+        spec = read_found(run.spec_path)[1]
+        search = parse_yaml(run.read_config(), name=str(run.path / "config.yaml"))["search"]
+        model, born = self.model, supernet.copy_start
+        supernet.copy_start = CopyStart(search.get("copy_start", born))
+        try:
+            give_round_weights(
+                supernet,
+                run=run,
+                round_number=spec["round"],
+                job=spec.get("job", 0),
+                digest=spec["digests"]["weights"],
+                first=lambda supernet: find_start(
+                    search.get("start"), model=model, space_base=supernet.space.base
+                ).give_weights(supernet),
+            )
+        finally:
+            supernet.copy_start = born
 
 
 def find_start(reference: str | None, /, *, model: ModelFolder, space_base: Architecture) -> Start:
@@ -91,6 +107,7 @@ def find_start(reference: str | None, /, *, model: ModelFolder, space_base: Arch
             architecture=architecture,
             source=path,
             digest=_digest(architecture, weights),
+            model=model,
         )
     if not (path / "unet").is_dir() and not (path / "config.json").is_file():
         return Start(architecture=architecture, digest=architecture.arch_id)

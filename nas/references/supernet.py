@@ -29,7 +29,7 @@ def load_supernet(
         variant: Of its weight files, such as "fp16".
         max_copies: How many copies one block may get.
         space: "any" or "stock".
-        copy_start: How the weights of a copy start: "neutral" or "same".
+        copy_start: How the weights of a copy start: "neutral", "gated" or "same".
 
     Raises:
         ValueError: No such model, or no UNet that this package understands.

@@ -1,94 +1,77 @@
-"""Checkpoints: a round's architecture and weights in one folder, which say what they belong to and that they are sound.
+"""Checkpoints: a round's architecture, the digest of its weights, and what it was made from, in one folder.
 
-    round-003/architecture.json weights.safetensors
+    checkpoints/round-003/architecture.json weights.json
+    weights/0123456789abcdef.safetensors
 
-The weights' header holds their digest, their origin (round and job, digests of what they were trained from), and a seal
-over these and over every tensor's name, type and shape. All stands in one text, since safetensors writes the entries of
-a header in any order, and equal searches write equal files. Checkpoints of 0.1.0 hold the digest alone.
+`weights.json` names the weights, says whether they stand in `weights/`, and what they were made from (round and job,
+digests); it is sealed. Weights that nobody trained are those of the parent, with the copies that the architecture bore:
+they are written nowhere. Checkpoints of earlier versions hold the weights themselves, `weights.safetensors`.
 """
 
-import hashlib
 import json
-import warnings
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors import SafetensorError
 
-from search_spaces.architecture import Architecture
+from nas.runs.weights import DIGEST, put_aside, read_header
+from search_spaces.architecture import Architecture, ArchitectureError
 from search_spaces.files.digests import digest_of
-from search_spaces.files.durable.writing import set_aside, whole
-from search_spaces.files.strict_json import JsonError, parse_json
+from search_spaces.files.durable.writing import whole
+from search_spaces.files.strict_json import JsonError, read_json_object
+from search_spaces.files.strict_text import TextError, read_text
 from search_spaces.files.user_error import UserError
 
-_SELF: Final = "checkpoint"  # in the weights' own header: a JSON object
-_DIGEST: Final = "weights_digest"
-_SEAL: Final = "seal"
+_NAMED: Final = "weights.json"
+_HELD: Final = "weights.safetensors"
 
 
 class CheckpointError(UserError):
     """A sound checkpoint, but of other weights than those that are asked for."""
 
 
-class CheckpointWarning(UserWarning):
-    """A damaged checkpoint, or one that belongs elsewhere, was set aside."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpoint:
+    """What a round says of its weights.
 
-
-def write_checkpoint(
-    folder: Path,
-    /,
-    *,
-    architecture: Architecture,
-    weights: Mapping[str, torch.Tensor],
-    origin: Mapping[str, str] = MappingProxyType({}),
-) -> None:
-    """Write a checkpoint; the folder appears whole or not at all.
-
-    Args:
-        folder: Where.
+    Attributes:
         architecture: What was trained.
-        weights: By name.
-        origin: What they belong to and what they were made from, by name.
+        digest: Of the weights.
+        origin: What they belong to and were made from, by name; "parent" is the digest of the weights before.
+        is_stored: Whether they stand in a file; else they are the parent's, with the copies of the architecture.
+        held: The file of the checkpoint's own that holds them; None = the run's, by their digest.
+    """
+
+    architecture: Architecture
+    digest: str
+    origin: Mapping[str, str] = field(default_factory=dict)
+    is_stored: bool = True
+    held: Path | None = None
+
+
+def write_checkpoint(folder: Path, checkpoint: Checkpoint, /) -> None:
+    """Write a checkpoint, in place of another; the folder appears whole or not at all.
 
     Raises:
         StorageError: The disk refuses.
     """
-    tensors = _apart(weights)
-    header = {**origin, _DIGEST: weights_digest(tensors)}
-    header[_SEAL] = _seal(header, tensors)
-    with whole(folder) as part:
+    said = {DIGEST: checkpoint.digest, "stored": checkpoint.is_stored, "origin": dict(checkpoint.origin)}
+    said["seal"] = _seal(said, checkpoint.architecture)
+    with whole(folder, check=lambda place: None) as part:
         part.mkdir()
-        (part / "architecture.json").write_text(architecture.to_json() + "\n", encoding="utf-8")
-        save_file(tensors, part / "weights.safetensors", metadata={_SELF: json.dumps(header, sort_keys=True)})
+        (part / "architecture.json").write_text(checkpoint.architecture.to_json() + "\n", encoding="utf-8")
+        (part / _NAMED).write_text(json.dumps(said, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
 
-def _apart(weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """The weights in memory; copied only where one shares it with another, which safetensors does not take."""
-    tensors, seen = {}, set[int]()
-    for name, tensor in weights.items():
-        plain = tensor.detach().cpu().contiguous()
-        where = plain.untyped_storage().data_ptr()
-        tensors[name] = plain.clone() if where in seen else plain
-        seen.add(where)
-    return tensors
-
-
-def read_checkpoint(
-    folder: Path, /, *, origin: Mapping[str, str] = MappingProxyType({}), digest: str | None = None
-) -> dict[str, torch.Tensor] | None:
-    """The weights of a checkpoint, bit for bit; None when there is none.
+def read_checkpoint(folder: Path, /, *, origin: Mapping[str, str] = MappingProxyType({})) -> Checkpoint | None:
+    """What a checkpoint says; None when there is none.
 
     Args:
         folder: Where it stands.
         origin: What it must say of its origin, as far as it says anything of it.
-        digest: Which weights they must be; None = any.
-
-    Raises:
-        CheckpointError: They are sound, but others than `digest`.
 
     Warns:
         CheckpointWarning: There was one, but it is damaged or of another origin; it was set aside.
@@ -96,62 +79,33 @@ def read_checkpoint(
     if not folder.is_dir():
         return None
     try:
-        with safe_open(folder / "weights.safetensors", framework="pt") as file:
-            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  not a mapping
-            header = _header(file.metadata() or {})
-    except (SafetensorError, FileNotFoundError, JsonError) as error:
-        reason = str(error)
-    else:
-        reason = _flaw(weights, header, origin)
-        if not reason:
-            if digest is not None and header[_DIGEST] != digest:
-                raise CheckpointError(
-                    f"{folder} must hold the weights {digest}, but holds {header[_DIGEST]}; restore them, or delete "
-                    "the folder and run the search's own command, which trains them again"
-                )
-            return weights
-    aside = set_aside(folder)
-    warnings.warn(
-        f"{folder} is damaged ({reason}): moved to {aside.name}, to be trained again when the search goes on",
-        CheckpointWarning,
-        stacklevel=3,
-    )
-    return None
-
-
-def _header(metadata: Mapping[str, str]) -> dict[str, str]:
-    """What a checkpoint says of itself."""
-    if _SELF not in metadata:
-        return dict(metadata)
-    header = parse_json(metadata[_SELF])
-    if not isinstance(header, dict):
-        raise JsonError(f"must say what it is in an object, but says {header!r:.80}")
-    return header
-
-
-def _flaw(weights: Mapping[str, torch.Tensor], header: Mapping[str, str], origin: Mapping[str, str]) -> str:
-    """What is wrong with weights and their header; "" for nothing."""
-    if weights_digest(weights) != header.get(_DIGEST):
-        return "not the weights that were written"
-    if _SEAL in header and header[_SEAL] != _seal(header, weights):
-        return "not the shapes or the origin that were written"
+        found = _read(folder)
+    except (ArchitectureError, JsonError, TextError, SafetensorError, OSError) as error:
+        put_aside(folder, str(error))
+        return None
     wrong = [
-        f"{name} is {header[name]}, not {wanted}"
+        f"{name} is {found.origin[name]}, not {wanted}"
         for name, wanted in origin.items()
-        if header.get(name) not in (None, wanted)
+        if found.origin.get(name) not in (None, wanted)
     ]
-    return f"of another origin: {', '.join(wrong)}" if wrong else ""
+    if wrong:
+        put_aside(folder, f"of another origin: {', '.join(wrong)}")
+        return None
+    return found
 
 
-def _seal(header: Mapping[str, str], weights: Mapping[str, torch.Tensor]) -> str:
-    layout = {name: [str(tensor.dtype), list(tensor.shape)] for name, tensor in weights.items()}
-    return digest_of({"header": {name: header[name] for name in header if name != _SEAL}, "layout": layout})
+def _read(folder: Path) -> Checkpoint:
+    architecture = Architecture.from_json(read_text(folder / "architecture.json"))
+    if not (folder / _NAMED).is_file():
+        header = read_header(folder / _HELD)
+        if not isinstance(header.get(DIGEST), str):
+            raise JsonError(f"{_HELD} must say the digest of its weights")
+        return Checkpoint(architecture=architecture, digest=header[DIGEST], origin=header, held=folder / _HELD)
+    said = read_json_object(folder / _NAMED)
+    if said.get("seal") != _seal(said, architecture):
+        raise JsonError(f"{_NAMED} or the architecture is not what was written")
+    return Checkpoint(architecture=architecture, digest=said[DIGEST], origin=said["origin"], is_stored=said["stored"])
 
 
-def weights_digest(weights: Mapping[str, torch.Tensor], /) -> str:
-    """Digest of weights by name, type and bits; shapes are sealed apart, so that it stays what it was in 0.1.0."""
-    digest = hashlib.sha256()
-    for name, tensor in sorted(weights.items()):
-        digest.update(name.encode() + b"\0" + str(tensor.dtype).encode() + b"\0")
-        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
-    return digest.hexdigest()[:16]
+def _seal(said: Mapping[str, object], architecture: Architecture) -> str:
+    return digest_of({"arch_id": architecture.arch_id, **{name: said[name] for name in said if name != "seal"}})

@@ -1,6 +1,6 @@
 """The run directory: resolved config, environment, trace, scores, checkpoints, pictures; one process at a time.
 
-    config.yaml environment.json trace.jsonl scores/ checkpoints/round-003/ images/ architecture.json
+    config.yaml environment.json trace.jsonl scores/ checkpoints/round-003/ weights/ images/ architecture.json
 
 It can be read while the run goes on. The same command on the same directory continues the run. Importing this module
 does not import torch, so that asking a run for its status is quick.
@@ -27,6 +27,8 @@ from search_spaces.files.user_error import UserError
 
 if TYPE_CHECKING:
     import torch
+
+    from nas.runs.checkpoint import Checkpoint
 
 
 class RunDirectoryError(UserError):
@@ -217,16 +219,19 @@ class RunDirectory:
         /,
         *,
         architecture: Architecture,
-        weights: Mapping[str, "torch.Tensor"],
+        weights: Mapping[str, "torch.Tensor"] | None,
+        digest: str | None = None,
         job: int = 0,
         made_from: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
-        """Write a round's architecture and weights; the folder appears whole or not at all.
+        """Write a round's architecture and, unless they stand there already, its weights: first these, by content.
 
         Args:
             round_number: The round.
             architecture: What was trained.
-            weights: Of the supernet.
+            weights: Of the supernet; None where nothing was trained, so that they are those of `made_from["parent"]`,
+                with the copies that the architecture bore.
+            digest: Of the weights; None = made here.
             job: Index of the training among those of its round.
             made_from: Digests of what they were trained from, by name; whoever reads them can ask for the same.
 
@@ -234,15 +239,43 @@ class RunDirectory:
             RunDirectoryError: The run was moved or deleted meanwhile.
             StorageError: The disk refuses.
         """
-        from nas.runs.checkpoint import write_checkpoint
+        from nas.runs.checkpoint import Checkpoint, write_checkpoint
+        from nas.runs.weights import weights_digest, write_weights
 
         self.check_stands()
+        if weights is not None:
+            digest = weights_digest(weights) if digest is None else digest
+            if not (path := self.weights_path(digest)).exists():
+                write_weights(path, weights, digest=digest)
+        assert digest is not None, "weights that are written nowhere are known by their digest"
         write_checkpoint(
             self._checkpoint(round_number, job),
-            architecture=architecture,
-            weights=weights,
-            origin={**made_from, **_place_of(round_number, job)},
+            Checkpoint(
+                architecture=architecture,
+                digest=digest,
+                origin={**made_from, **_place_of(round_number, job)},
+                is_stored=weights is not None,
+            ),
         )
+
+    def checkpoint(
+        self, round_number: int, /, *, job: int = 0, made_from: Mapping[str, str] = MappingProxyType({})
+    ) -> "Checkpoint | None":
+        """What a round says of its weights; None while its training is not done.
+
+        Args:
+            round_number: The round.
+            job: Index of the training among those of its round.
+            made_from: Digests of what they must have been trained from, as far as the checkpoint says it.
+
+        Warns:
+            CheckpointWarning: There is a checkpoint, but it is damaged, or of another round or origin; it was set
+                aside and the round counts as not trained.
+        """
+        from nas.runs.checkpoint import read_checkpoint
+
+        origin = {**made_from, **_place_of(round_number, job)}
+        return read_checkpoint(self._checkpoint(round_number, job), origin=origin)
 
     def read_weights(
         self,
@@ -253,25 +286,61 @@ class RunDirectory:
         digest: str | None = None,
         made_from: Mapping[str, str] = MappingProxyType({}),
     ) -> dict[str, "torch.Tensor"] | None:
-        """The weights of a round's checkpoint; None while its training is not done.
+        """The weights of a round, where they are stored; None while its training is not done, or there was none.
 
         Args:
             round_number: The round.
             job: Index of the training among those of its round.
             digest: Which weights they must be; None = whatever the training gave.
-            made_from: Digests of what they must have been trained from, as far as the checkpoint says it.
+            made_from: As in `checkpoint`.
 
         Raises:
             CheckpointError: They are sound, but others than `digest`.
 
         Warns:
-            CheckpointWarning: There is a checkpoint, but it is damaged, or of another round or origin; it was set
-                aside and the round counts as not trained.
+            CheckpointWarning: As `checkpoint`, or the weights are damaged; they were set aside.
+        """
+        from nas.runs.checkpoint import CheckpointError
+        from nas.runs.weights import read_weights
+
+        found = self.checkpoint(round_number, job=job, made_from=made_from)
+        if found is None:
+            return None
+        if digest is not None and found.digest != digest:
+            raise CheckpointError(
+                f"{self._checkpoint(round_number, job)} must hold the weights {digest}, but holds {found.digest}; "
+                "restore them, or delete the folder and run the search's own command, which trains them again"
+            )
+        return read_weights(found.held or self.weights_path(found.digest), digest=found.digest)
+
+    def stored_weights(self, digest: str, /) -> dict[str, "torch.Tensor"] | None:
+        """The weights of a digest, by content; None where none stand.
+
+        Warns:
+            CheckpointWarning: They are damaged; they were set aside.
+        """
+        from nas.runs.weights import read_weights
+
+        return read_weights(self.weights_path(digest), digest=digest)
+
+    def checkpoints(self) -> "list[Checkpoint]":
+        """What every round says of its weights, in order; those that are damaged are left out.
+
+        Warns:
+            CheckpointWarning: As `checkpoint`.
         """
         from nas.runs.checkpoint import read_checkpoint
 
-        origin = {**made_from, **_place_of(round_number, job)}
-        return read_checkpoint(self._checkpoint(round_number, job), origin=origin, digest=digest)
+        folders = sorted(path for path in (self.path / "checkpoints").glob("round-*") if "." not in path.name)
+        return [found for folder in folders if (found := read_checkpoint(folder)) is not None]
+
+    def weights_path(self, digest: str, /) -> Path:
+        """Where the weights of a digest stand."""
+        return self.path / "weights" / f"{digest}.safetensors"
+
+    def training_state(self, round_number: int, /, *, job: int = 0) -> Path:
+        """Where the state of a round's training stands while it goes on."""
+        return self.path / "training" / f"{self._checkpoint(round_number, job).name}.safetensors"
 
     def _checkpoint(self, round_number: int, job: int) -> Path:
         return self.path / "checkpoints" / (f"round-{round_number:03d}" + (f"-{job}" if job else ""))

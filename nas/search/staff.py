@@ -40,6 +40,7 @@ def staffed(
             JobTrainer(
                 experiment.config,
                 model=experiment.worker.model,
+                space=experiment.space,
                 protected=experiment.problem.protected,
                 supernet=supernet,
                 start=experiment.start.give_weights,

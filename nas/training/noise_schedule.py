@@ -1,6 +1,7 @@
 """The forward process of diffusion: how noise is added, and what a UNet has to predict."""
 
 from dataclasses import dataclass
+from typing import Any, Self
 
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -14,6 +15,14 @@ class NoiseSchedule:
 
     alphas_cumprod: Float[Tensor, " t"]
     prediction_type: str
+
+    @classmethod
+    def of(cls, scheduler: Any, /) -> Self:
+        """The forward process of a diffusers scheduler."""
+        return cls(alphas_cumprod=scheduler.alphas_cumprod, prediction_type=scheduler.config.prediction_type)
+
+    def __len__(self) -> int:
+        return len(self.alphas_cumprod)
 
     def diffuse(
         self, latents: Float[Tensor, "n c h w"], noise: Float[Tensor, "n c h w"], timesteps: Int[Tensor, " n"]

@@ -1,16 +1,15 @@
 """Rows of files that somebody else made, JSON lines or CSV with a header: one error for all that is wrong in them."""
 
 import csv
-import io
 import re
 import reprlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from search_spaces.files.strict_json import JsonError, parse_json
-from search_spaces.files.strict_text import listed, read_text
+from search_spaces.files.strict_text import listed, opened_text, read_text
 from search_spaces.files.user_error import UserError
 
 DELIMITERS: Final[Mapping[str, str]] = {".csv": ",", ".tsv": "\t"}
@@ -57,6 +56,8 @@ def lines_of(text: str, /) -> list[str]:
 def read_rows(path: Path, /, *, problems: Problems) -> Iterator[tuple[int, Mapping[str, Any]]]:
     """Rows of a file with their lines: of CSV (.csv, .tsv) with a header, of JSON lines otherwise.
 
+    The file is read as rows are asked for, so that one of a million rows takes no more memory than one of ten.
+
     Args:
         path: File.
         problems: Takes note of lines that are no rows.
@@ -65,15 +66,24 @@ def read_rows(path: Path, /, *, problems: Problems) -> Iterator[tuple[int, Mappi
         TextError: It is no text; the message names the file.
         OSError: It cannot be opened.
     """
-    text = read_text(path)
-    if (delimiter := DELIMITERS.get(path.suffix.lower())) is not None:
-        yield from _csv_rows(text, delimiter, problems)
-        return
-    for number, line in enumerate(lines_of(text), start=1):
+    delimiter = DELIMITERS.get(path.suffix.lower())
+    with opened_text(path) as file:
+        try:
+            if delimiter is not None:
+                yield from _csv_rows(file, delimiter, problems)
+            else:
+                yield from _json_rows(file, problems)
+        except UnicodeDecodeError:
+            read_text(path)  # which says where in the file
+            raise
+
+
+def _json_rows(file: Iterable[str], problems: Problems) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    for number, line in enumerate(file, start=1):
         if not line.strip():
             continue
         try:
-            row = parse_json(line)
+            row = parse_json(line.rstrip("\r\n"))
         except JsonError as error:
             problems.add(number, str(error))
             continue
@@ -106,8 +116,8 @@ def text_in(row: Mapping[str, Any], /, *, keys: tuple[str, ...]) -> str:
     return value
 
 
-def _csv_rows(text: str, delimiter: str, problems: Problems) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True, strict=True)
+def _csv_rows(file: Iterable[str], delimiter: str, problems: Problems) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    reader = csv.reader(file, delimiter=delimiter, skipinitialspace=True, strict=True)
     header: list[str] | None = None
     while True:
         try:

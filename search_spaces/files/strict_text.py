@@ -3,9 +3,10 @@
 import codecs
 import reprlib
 import stat
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, TextIO
 
 from search_spaces.files.user_error import UserError
 
@@ -76,6 +77,22 @@ def whole_letters(text: str, /, *, name: str) -> str:
     return text
 
 
+@contextmanager
+def opened_text(path: Path, /, *, max_bytes: int = MAX_BYTES) -> Iterator[TextIO]:
+    """The same text of a file to be read line by line, whatever system wrote it; line ends stay as they are.
+
+    Raises:
+        TextError: Too long, or no file at all; the message names it. What is no text raises `UnicodeDecodeError` where
+            it is met.
+        OSError: It cannot be opened.
+    """
+    _check_size(path, max_bytes)
+    with path.open("rb") as file:
+        marked = file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+    with path.open(encoding="utf-16" if marked else "utf-8-sig", newline="") as text:
+        yield text
+
+
 def read_text(path: Path, /, *, max_bytes: int = MAX_BYTES) -> str:
     """Text of a whole file.
 
@@ -87,10 +104,14 @@ def read_text(path: Path, /, *, max_bytes: int = MAX_BYTES) -> str:
         TextError: It is no text, too long, or no file at all; the message names it.
         OSError: It cannot be opened.
     """
-    check_regular(path)
-    if (size := path.stat().st_size) > max_bytes:
-        raise TextError(f"{path} must hold at most {max_bytes:,} bytes, but holds {size:,}")
+    _check_size(path, max_bytes)
     try:
         return decoded(path.read_bytes())
     except TextError as error:
         raise TextError(f"{path} {error}") from error
+
+
+def _check_size(path: Path, max_bytes: int) -> None:
+    check_regular(path)
+    if (size := path.stat().st_size) > max_bytes:
+        raise TextError(f"{path} must hold at most {max_bytes:,} bytes, but holds {size:,}")

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file
 
 from nas.config.experiment import resolve
 from nas.config.loading import load_config
@@ -93,9 +92,11 @@ def same_result(one: Path, other: Path, /) -> None:
     checkpoints = sorted((one / "checkpoints").iterdir())
     assert [c.name for c in checkpoints] == sorted(c.name for c in (other / "checkpoints").iterdir())
     for checkpoint in checkpoints:
-        weights = load_file(checkpoint / "weights.safetensors")
-        others = load_file(other / "checkpoints" / checkpoint.name / "weights.safetensors")
-        assert all(torch.equal(weight, others[name]) for name, weight in weights.items())
+        twin = other / "checkpoints" / checkpoint.name
+        assert all((twin / each.name).read_bytes() == each.read_bytes() for each in checkpoint.iterdir())
+    weights = sorted((one / "weights").glob("*.safetensors"))
+    assert [w.name for w in weights] == sorted(w.name for w in (other / "weights").glob("*.safetensors"))
+    assert all((other / "weights" / each.name).read_bytes() == each.read_bytes() for each in weights)
 
 
 def same_records(one: Path, other: Path, /) -> None:

@@ -193,6 +193,63 @@ def test_a_neutral_copy_changes_nothing_at_birth_and_the_same_copy_does(
     assert not torch.allclose(forward(same.unet), before, atol=1e-3)
 
 
+def test_a_gated_resnet_says_a_tenth_of_what_the_same_one_says(unet: UNet2DConditionModel) -> None:
+    hidden, temb = (
+        torch.randn(1, CONFIG["block_out_channels"][0], 8, 8),
+        torch.randn(1, 4 * CONFIG["block_out_channels"][0]),
+    )
+    said = {}
+    for start in CopyStart:
+        supernet = Supernet(copy.deepcopy(unet), copy_start=start)
+        supernet.switch(copied("+resnet[down.0,1]"))
+        with torch.no_grad():
+            said[start] = supernet.unet.down_blocks[0].resnets[1](hidden, temb)
+    full = said[CopyStart.SAME] - said[CopyStart.NEUTRAL]
+    assert full.abs().max() > 1e-3
+    assert torch.allclose(said[CopyStart.GATED] - said[CopyStart.NEUTRAL], 0.1 * full, atol=1e-5)
+
+
+@pytest.mark.parametrize("action", ["+resnet[mid,1]", "+cross_attention[up.2,1]"])
+def test_a_gated_copy_changes_less_at_birth_than_the_same_one(
+    action: str, unet: UNet2DConditionModel, forward: Forward
+) -> None:
+    before, changes = forward(unet), {}
+    for start in (CopyStart.GATED, CopyStart.SAME):
+        supernet = Supernet(copy.deepcopy(unet), copy_start=start)
+        supernet.switch(copied(action))
+        changes[start] = float((forward(supernet.unet) - before).abs().mean())
+    assert 0 < changes[CopyStart.GATED] < 0.5 * changes[CopyStart.SAME]
+
+
+def test_copies_that_were_born_are_forgotten_but_for_those_that_are_named(unet: UNet2DConditionModel) -> None:
+    supernet = Supernet(unet)
+    one, both = copied("+resnet[down.2,1]"), Action.parse("+cross_attention[up.3,0]").apply(copied("+resnet[down.2,1]"))
+    supernet.switch(one)
+    kept = supernet.weights().keys()
+    supernet.switch(both)
+    assert supernet.weights().keys() > kept
+    supernet.forget_copies(but=kept)
+    assert supernet.weights().keys() == kept
+    assert supernet.architecture == SPACE.base
+    supernet.forget_copies()
+    assert supernet.weights().keys() == Supernet(copy.deepcopy(unet)).weights().keys()
+
+
+def test_parameters_of_an_architecture_have_the_names_of_all_weights(unet: UNet2DConditionModel) -> None:
+    supernet = Supernet(unet)
+    supernet.switch(copied("+resnet[down.2,1]"))
+    names = {*supernet.weights()}
+    without = Action.parse("-resnet[up.0,1]").apply(supernet.architecture)
+    parameters = supernet.named_parameters(without)
+    gone = {name for name in names - parameters.keys() if name.startswith("up_blocks.0.resnets.1.")}
+    assert names - parameters.keys() == gone
+    assert {name for name in parameters if name.startswith("up_blocks.0.resnets.1.")} == {
+        "up_blocks.0.resnets.1.conv_shortcut.weight",
+        "up_blocks.0.resnets.1.conv_shortcut.bias",
+    }, "what stays of a skipped ResNet"
+    assert any(name.startswith("down_blocks.2.resnets.1.1.") for name in parameters), "copies have names of their own"
+
+
 def test_copies_are_neutral_unless_asked_otherwise(unet: UNet2DConditionModel) -> None:
     assert Supernet(unet).copy_start is CopyStart.NEUTRAL
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 from nas.pipelines.source import is_hub_reference
 
 PLACE: Final = "..."  # what stands for a place where nobody's places count
+SUBSECTIONS: Final = ("robust_training.data",)  # sections within sections
 # Settings that may hold places.
 _PLACED: Final = (
     "model",
@@ -19,6 +20,7 @@ _PLACED: Final = (
     "clip.pretrained",
     "latency_table",
     "validation.captions",
+    "robust_training.data.images",
     "robust_training.pictures",
     "search.start",
     "latency_source.settings",
@@ -47,7 +49,8 @@ def _without(values: Mapping[str, Any], prefix: str) -> dict[str, Any]:
         if key in _PLACED:
             kept[name] = _placeless(value)
         else:
-            kept[name] = _without(value, f"{key}.") if isinstance(value, Mapping) and not prefix else value
+            is_section = isinstance(value, Mapping) and (not prefix or key in SUBSECTIONS)
+            kept[name] = _without(value, f"{key}.") if is_section else value
     return kept
 
 

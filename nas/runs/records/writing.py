@@ -1,6 +1,6 @@
 """Writing a run's side files: a line for each piece of work as it is done, whole or not at all."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -26,10 +26,12 @@ class LossLines:
 
     Args:
         write: Gets (index of the first step, losses) of a line.
+        done: Losses of the steps that an earlier process did; it may have written some of the last line.
     """
 
-    def __init__(self, write: Callable[[int, tuple[float, ...]], None], /) -> None:
-        self._write, self._first, self._losses = write, 0, list[float]()
+    def __init__(self, write: Callable[[int, tuple[float, ...]], None], /, *, done: Sequence[float] = ()) -> None:
+        self._write, self._first = write, len(done) // LOSSES_PER_LINE * LOSSES_PER_LINE
+        self._losses = list(done[self._first :])
 
     def add(self, loss: float, /) -> None:
         """The loss of the next step."""

@@ -34,13 +34,14 @@ from nas.export.verify import VerificationRequest, verify
 from nas.export.write import draw_before_after, export
 from nas.pipelines.folder import load_pipeline
 from nas.pipelines.model_folder import ModelFolder
-from nas.runs.checkpoint import CheckpointWarning, weights_digest
 from nas.runs.directory import RunDirectory
 from nas.runs.spec import FoundArchitecture, read_spec, write_spec
+from nas.runs.weights import CheckpointWarning, weights_digest
 from nas.scores.intervals import mean_interval
 from search_spaces import Action, Architecture, SpaceForm, space_from_config, stock_config
 from search_spaces.actions import CopyStart
 from search_spaces.files.digests import folder_digest
+from search_spaces.files.user_error import UserError
 from search_spaces.folders.loading import load_unet, read_unet_config
 from search_spaces.known.architectures import KNOWN_ARCHITECTURES, SDXL_CONFIG
 from search_spaces.shapes import PIPELINE_DIR
@@ -349,10 +350,10 @@ def test_what_a_run_says_of_itself_must_be_so(run: Path, tmp_path: Path) -> None
     (copy / "architecture.json").write_text(json.dumps(spec))
     checkpoints = copy / "checkpoints"
     other = next(path for path in checkpoints.iterdir() if path.name != f"round-{spec['round']:03d}")
-    shutil.copy(other / "weights.safetensors", checkpoints / f"round-{spec['round']:03d}")
+    shutil.copy(other / "weights.json", checkpoints / f"round-{spec['round']:03d}")
     with (
-        pytest.warns(CheckpointWarning, match="of another origin"),
-        pytest.raises(ExportError, match="missing"),
+        pytest.warns(CheckpointWarning, match="is not what was written"),
+        pytest.raises(UserError, match="missing"),
     ):
         source_of_run(copy)
 

@@ -18,10 +18,12 @@ from nas.pipelines.schedulers import make_scheduler
 from nas.runs.spec import read_spec
 from nas.runs.trace import read_trace
 from nas.training.captioned_pictures import encode_pictures
-from nas.training.metadata import read_metadata
+from nas.training.data.readers.metadata import read_folder
+from nas.training.loop import Training
 from nas.training.noise_schedule import NoiseSchedule
-from nas.training.robust import train
+from nas.training.objective import Objective
 from nas.training.settings import RobustTrainingSettings
+from nas.training.skipping.making import skip_strategy
 from search_spaces import space_from_config
 from search_spaces.folders.loading import ModelFolderError, load_unet, read_unet_config
 from search_spaces.supernet import Supernet
@@ -103,7 +105,7 @@ def test_what_no_text_means_belongs_to_the_protocol(experiment: Path, model: Pat
 
 def test_robust_training_teaches_a_unet_that_is_told_sizes(model: Path, experiment: Path) -> None:
     parts = PipelineParts.load(ModelFolder(model))
-    pictures = encode_pictures(read_metadata(experiment.parent / "pictures"), parts=parts, size_px=(64, 64))
+    pictures = encode_pictures(read_folder(experiment.parent / "pictures"), parts=parts, size_px=(64, 64))
     assert pictures.captions.time_ids is not None
     assert pictures.captions.time_ids.unique(dim=0).tolist() == [[64, 64, 0, 0, 64, 64]]
     assert not pictures.captions.embeddings[0].any(), "row 0 is no text"
@@ -113,9 +115,15 @@ def test_robust_training_teaches_a_unet_that_is_told_sizes(model: Path, experime
 
     def losses(num_iterations: int) -> list[float]:
         supernet = Supernet(load_unet(model))
-        return train(
-            supernet, data=pictures, schedule=schedule, settings=settings, num_iterations=num_iterations, seed=0
-        )
+        return Training(
+            supernet,
+            data=pictures,
+            objective=Objective(schedule=schedule),
+            strategy=skip_strategy(settings.skipping, space=supernet.space, architecture=supernet.architecture),
+            settings=settings,
+            num_steps=num_iterations,
+            seed=0,
+        ).run()
 
     long = losses(24)
     assert losses(2) == losses(2)

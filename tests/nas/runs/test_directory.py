@@ -14,8 +14,9 @@ import pytest
 import torch
 import yaml
 
-from nas.runs.checkpoint import CheckpointError, CheckpointWarning, weights_digest
+from nas.runs.checkpoint import CheckpointError
 from nas.runs.directory import RunDirectory, RunDirectoryError, RunWarning
+from nas.runs.weights import CheckpointWarning, weights_digest
 from nas.scores.prompts import Prompt
 from nas.scores.store import ScoreKey, ScoreStoreError, ScoreStoreWarning, digest_of_prompts
 from search_spaces import Architecture, Position, Stage
@@ -140,10 +141,24 @@ def test_what_killed_processes_left_is_swept_away_loudly(run: RunDirectory) -> N
 def test_a_round_has_no_weights_before_its_checkpoint_is_written(run: RunDirectory) -> None:
     assert run.read_weights(7) is None
     run.write_checkpoint(7, architecture=ARCHITECTURE, weights={"a": torch.ones(2)})
-    assert (run.path / "checkpoints" / "round-007" / "weights.safetensors").is_file()
+    digest = weights_digest({"a": torch.ones(2)})
+    assert [path.name for path in (run.path / "weights").iterdir()] == [f"{digest}.safetensors"]
     weights = run.read_weights(7)
     assert weights is not None
     assert torch.equal(weights["a"], torch.ones(2))
+
+
+def test_rounds_with_the_same_weights_share_a_file_and_untrained_ones_have_none(run: RunDirectory) -> None:
+    weights = {"a": torch.ones(2)}
+    digest = weights_digest(weights)
+    for number in (0, 1):
+        run.write_checkpoint(number, architecture=ARCHITECTURE, weights=weights)
+    run.write_checkpoint(2, architecture=ARCHITECTURE, weights=None, digest="f" * 16, made_from={"parent": digest})
+    assert len(list((run.path / "weights").iterdir())) == 1
+    assert [found.digest for found in run.checkpoints()] == [digest, digest, "f" * 16]
+    assert [found.is_stored for found in run.checkpoints()] == [True, True, False]
+    assert run.read_weights(2) is None
+    assert run.stored_weights(digest) is not None
 
 
 def test_reading_what_is_no_run_says_so(tmp_path: Path) -> None:

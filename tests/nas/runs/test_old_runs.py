@@ -21,6 +21,7 @@ from nas.runs.directory import RunDirectory
 from nas.runs.frames.rounds import evaluation_frame, round_frame
 from nas.runs.spec import read_spec
 from nas.runs.trace import read_trace
+from nas.runs.weights import read_weights
 from nas.scores.store import ScoreStore
 from search_spaces.files.digests import digest_of
 from tests.nas.searching import IdlePool, search
@@ -115,7 +116,10 @@ def test_its_config_is_read_as_it_stands(old_run: Path) -> None:
 
 
 def test_its_checkpoints_are_sound() -> None:
-    weights = read_checkpoint(GOLDENS / "checkpoint_0_1_0")
+    found = read_checkpoint(GOLDENS / "checkpoint_0_1_0")
+    assert found is not None
+    assert found.held is not None
+    weights = read_weights(found.held, digest=found.digest)
     assert weights is not None
     assert weights["a.weight"].tolist() == [[0, 1, 2], [3, 4, 5]]
     assert weights["b.bias"].tolist() == [1.5, -2.0]

@@ -26,9 +26,9 @@ from nas.algorithms.steps import (
 )
 from nas.config.experiment import resolve
 from nas.config.loading import load_config
-from nas.runs.checkpoint import weights_digest
 from nas.runs.directory import RunDirectory
 from nas.runs.spec import read_spec
+from nas.runs.weights import weights_digest
 from nas.scores.intervals import Interval
 from nas.search import driver
 from search_spaces import parse_action

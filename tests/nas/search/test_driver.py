@@ -12,18 +12,18 @@ import pyarrow.parquet as pq
 import pytest
 from scipy.stats import ttest_rel
 
-import nas.search.round_training
 import nas.search.staff
 from nas.config.experiment import resolve
 from nas.config.loading import load_config
-from nas.runs.checkpoint import CheckpointWarning
 from nas.runs.directory import RunDirectoryError, RunWarning
 from nas.runs.records.lines import KINDS
 from nas.runs.records.reading import read_records
 from nas.runs.spec import read_spec
 from nas.runs.trace import TraceError, read_trace
+from nas.runs.weights import CheckpointWarning
 from nas.scores.store import ScoreStore, ScoreStoreWarning
 from nas.search.progress import Progress
+from nas.training.loop import Training
 from search_spaces import Action, Architecture
 from tests.nas.searching import (
     IdlePool,
@@ -139,7 +139,7 @@ def test_a_finished_run_makes_no_picture_and_trains_no_step_again(
 
     before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
     monkeypatch.setattr(nas.search.staff, "make_pool", lambda *args, **kwargs: IdlePool())
-    monkeypatch.setattr(nas.search.round_training, "train", untrained)
+    monkeypatch.setattr(Training, "run", untrained)
     found = search(experiment, run)
     assert found.architecture == read_spec(run / "architecture.json")[0]
     assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
@@ -185,16 +185,21 @@ def test_each_scored_action_leaves_a_few_small_pictures(run: Path) -> None:
     assert {pq.read_table(path).num_rows for path in samples} == {2}, "no more than a chunk has"
 
 
+def weights_of(run: Path, number: int) -> str:
+    """The digest of a round's weights."""
+    trained = [event for event in read_trace(run / "trace.jsonl") if event["event"] == "trained"]
+    return str(next(event["weights_digest"] for event in trained if event["round"] == number))
+
+
 def test_damaged_weights_and_scores_are_made_again_loudly(run: Path, experiment: Path, tmp_path: Path) -> None:
     out = Path(shutil.copytree(run, tmp_path / "damaged"))
     for path in (
-        out / "checkpoints" / "round-001" / "weights.safetensors",
+        out / "weights" / f"{weights_of(out, 1)}.safetensors",
         next(out.glob("scores/*/*.scores.parquet")),
     ):
         os.truncate(path, path.stat().st_size // 2)
-    with pytest.warns(CheckpointWarning, match="round-001 is damaged"), pytest.warns(ScoreStoreWarning):
+    with pytest.warns(CheckpointWarning, match=r"safetensors is damaged"), pytest.warns(ScoreStoreWarning):
         search(experiment, out)
-    shutil.rmtree(out / "checkpoints" / "round-001.damaged")
     same_result(run, out)
 
 
@@ -255,7 +260,8 @@ def test_a_run_that_is_moved_while_it_is_searched_stops_and_continues_elsewhere(
 
 def test_a_checkpoint_of_another_round_is_trained_again(run: Path, experiment: Path, tmp_path: Path) -> None:
     out = Path(shutil.copytree(run, tmp_path / "swapped"))
-    shutil.copy(*(out / "checkpoints" / f"round-00{number}" / "weights.safetensors" for number in (0, 1)))
+    for name in ("architecture.json", "weights.json"):
+        shutil.copy(*(out / "checkpoints" / f"round-00{number}" / name for number in (0, 1)))
     with pytest.warns(CheckpointWarning, match="round-001 is damaged .*round is 0, not 1"):
         search(experiment, out)
     shutil.rmtree(out / "checkpoints" / "round-001.damaged")

@@ -97,7 +97,7 @@ def write_pictures(run: RunDirectory, store: ScoreStore, trace: Trace) -> None:
 
 
 def write_checkpoint(run: RunDirectory, store: ScoreStore, trace: Trace) -> None:
-    run.write_checkpoint(1, architecture=ARCHITECTURE, weights=WEIGHTS)
+    run.write_checkpoint(1, architecture=ARCHITECTURE, weights={"a": WEIGHTS["a"] + 1})
     assert run.read_weights(1) is not None
 
 

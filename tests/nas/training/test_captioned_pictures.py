@@ -10,24 +10,25 @@ from PIL import Image
 from nas.pipelines.conditioning import Conditioning
 from nas.pipelines.folder import PipelineParts
 from nas.training.captioned_pictures import encode_pictures
+from nas.training.data.readers.metadata import read_folder
 from nas.training.latent_set import LatentSet
-from nas.training.metadata import read_metadata
 from search_spaces.files.user_error import UserError
 from tests.nas.synthetic import write_pictures
 
 
 def test_latents_bring_the_pictures_back(tmp_path: Path, parts: PipelineParts) -> None:
     write_pictures(tmp_path / "pictures", num=6)
-    pictures = read_metadata(tmp_path / "pictures")
+    pictures = read_folder(tmp_path / "pictures")
     encoded = encode_pictures(pictures, parts=parts, size_px=(64, 64))
     assert encoded.latents.shape == (6, 4, 16, 16)
-    shown = np.stack([np.asarray(Image.open(picture.path)) for picture in pictures])
+    shown = np.stack([np.asarray(Image.open(tmp_path / "pictures" / f"{index}.png")) for index in range(6)])
     original = torch.from_numpy(shown).permute(0, 3, 1, 2).float() / 255
     assert torch.equal(encoded.latents, parts.encode(original)), "what has the right shape is read as it is"
     assert (parts.decode(encoded.latents) - original).abs().mean() < 0.05
-    captions = ["", *dict.fromkeys(picture.caption for picture in pictures)]
+    shown_by = [texts[0] for texts in pictures.captions.to_pylist()]
+    captions = ["", *dict.fromkeys(shown_by)]
     assert torch.allclose(encoded.captions.embeddings, parts.embed(captions, size_px=(64, 64)).embeddings)
-    assert [captions[index] for index in encoded.caption_ids] == [picture.caption for picture in pictures]
+    assert [captions[index] for index in encoded.caption_ids] == shown_by
 
 
 def test_pictures_of_another_shape_keep_their_proportions(tmp_path: Path, parts: PipelineParts) -> None:
@@ -36,7 +37,7 @@ def test_pictures_of_another_shape_keep_their_proportions(tmp_path: Path, parts:
     picture.paste("lime", (0, 64, 64, 128))
     picture.save(tmp_path / "stripes.png")
     (tmp_path / "metadata.jsonl").write_text('{"file_name": "stripes.png", "text": "stripes"}\n', encoding="utf-8")
-    encoded = encode_pictures(read_metadata(tmp_path), parts=parts, size_px=(64, 64))
+    encoded = encode_pictures(read_folder(tmp_path), parts=parts, size_px=(64, 64))
     green = torch.tensor([0.0, 1, 0]).repeat(1, 64, 64, 1).permute(0, 3, 1, 2)
     assert torch.equal(encoded.latents, parts.encode(green))
     assert encoded.crops is not None
@@ -52,7 +53,8 @@ def test_a_unet_that_is_told_sizes_is_told_the_crop_whatever_the_caption() -> No
         crops=torch.tensor([[0, 8], [16, 0]]),
     )
     for dropout in (0.0, 1.0):
-        latents, text, _ = next(data.batches(seed=0, size=8, caption_dropout=dropout))
+        batch = next(data.batches(seed=0, size=8, caption_dropout=dropout))
+        latents, text = batch.latents, batch.text
         told = {0.0: [64, 64, 0, 8, 64, 64], 1.0: [64, 64, 16, 0, 64, 64]}
         assert text.time_ids is not None
         assert text.time_ids.tolist() == [told[float(latent)] for latent in latents.flatten()]

@@ -11,10 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from nas.training import picture_files
-from nas.training.metadata import CaptionedPicture
-from nas.training.picture_files import PictureError, check_pictures, read_picture
-from search_spaces.files.user_error import UserError
+from nas.training.data import picture_files
+from nas.training.data.picture_files import PictureError, read_picture
 
 
 def pixels(path: Path, *, size_px: tuple[int, int]) -> np.ndarray[Any, Any]:
@@ -151,20 +149,6 @@ def test_what_is_no_picture_is_refused(tmp_path: Path, kind: str) -> None:
     with pytest.raises(PictureError, match=KINDS[kind]) as refusal:
         read_picture(damaged(tmp_path, kind), size_px=(8, 8))
     assert "Ghostscript" not in str(refusal.value)
-
-
-def test_all_that_cannot_be_read_is_named_at_once_with_its_line(tmp_path: Path) -> None:
-    paths = [
-        damaged(tmp_path, "cut"),
-        saved(Image.new("RGB", (4, 4)), tmp_path / "fine.png"),
-        damaged(tmp_path, "html"),
-    ]
-    pictures = [CaptionedPicture(path=path, caption="a", line=line) for line, path in enumerate(paths, start=7)]
-    with pytest.raises(UserError, match=r"metadata\.jsonl has 2 problems:\n") as refusal:
-        check_pictures(pictures, metadata=tmp_path / "metadata.jsonl")
-    assert "line 7 names cut.png, which must be a whole picture" in str(refusal.value)
-    assert "line 9 names html.png, which must be" in str(refusal.value)
-    check_pictures(pictures[1:2], metadata=tmp_path / "metadata.jsonl")
 
 
 def chunk(kind: bytes, data: bytes) -> bytes:

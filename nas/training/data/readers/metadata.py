@@ -4,10 +4,12 @@ The convention of the Hugging Face image folder, so that sets made for other tra
 `file_name`, relative to the folder, and `text` or `caption`.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final
 
+from nas.training.data.readers.listed import PictureList
 from search_spaces.files.rows import Problems, read_rows, text_in
 from search_spaces.files.user_error import UserError
 
@@ -20,12 +22,12 @@ class CaptionedPicture:
     """One picture on disk and what it shows.
 
     Attributes:
-        path: The image file.
+        name: Of the image file, relative to the folder.
         caption: What it shows.
         line: Where the metadata names it, counted from 1.
     """
 
-    path: Path
+    name: str
     caption: str
     line: int
 
@@ -48,15 +50,15 @@ def metadata_file(folder: Path, /) -> Path:
     return found[0]
 
 
-def read_metadata(folder: Path, /) -> tuple[CaptionedPicture, ...]:
-    """The pictures of a folder, in the order of its metadata.
+def read_metadata(folder: Path, /) -> Iterator[CaptionedPicture]:
+    """The pictures of a folder, in the order of its metadata, as they are read.
 
     Raises:
         UserError: No such folder, no or broken metadata, absent pictures, or some outside of the folder; all problems
-            at once.
+            at once, after the last picture.
     """
     path = metadata_file(folder)
-    problems, pictures = Problems(path), list[CaptionedPicture]()
+    problems, num = Problems(path), 0
     for line, row in read_rows(path, problems=problems):
         wrong = list[str]()
         name = caption = ""
@@ -68,19 +70,28 @@ def read_metadata(folder: Path, /) -> tuple[CaptionedPicture, ...]:
             caption = text_in(row, keys=TEXT)
         except UserError as error:
             wrong.append(str(error))
-        if not wrong and (misplaced := _misplaced(folder, name)) is not None:
+        if not wrong and (misplaced := check_inside(folder, name)) is not None:
             wrong.append(misplaced)
         for message in wrong:
             problems.add(line, message)
         if not wrong:
-            pictures.append(CaptionedPicture(path=folder / name, caption=caption, line=line))
+            yield CaptionedPicture(name=name, caption=caption, line=line)
+            num += 1
     problems.check()
-    if not pictures:
+    if not num:
         raise UserError(f"{path} names no picture; write a row per picture into it")
-    return tuple(pictures)
 
 
-def _misplaced(folder: Path, name: str) -> str | None:
+def read_folder(folder: Path, /) -> PictureList:
+    """All of them, in few bytes.
+
+    Raises:
+        UserError: As `read_metadata`.
+    """
+    return PictureList.gathered(((each.name, (each.caption,)) for each in read_metadata(folder)), folder=folder)
+
+
+def check_inside(folder: Path, name: str, /) -> str | None:
     """Why a name is none of a picture in the folder; None where it is one.
 
     A set's digest is made of the files below its folder, so nothing else may be read: neither what a name leads out to,

@@ -6,14 +6,19 @@
 | 12 or 16 bits of grey | scaled to 8 bits; black and white as a TIFF says |
 | alpha, or a transparent colour | composited over white |
 | CMYK, grey, a palette | its colours |
-| another shape | the short side resized (Lanczos), the middle cut out |
+| several pictures, as an animation has | the first |
+| another shape | the short side resized (Lanczos), the middle cut out, or another part that the caller chooses |
 """
 
+import io
+import re
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -21,17 +26,45 @@ from PIL import Image, ImageOps
 from PIL.PngImagePlugin import PngImageFile
 from PIL.TiffImagePlugin import BITSPERSAMPLE, PHOTOMETRIC_INTERPRETATION, TiffImageFile
 
-from nas.training.metadata import CaptionedPicture
-from search_spaces.files.rows import Problems
 from search_spaces.files.strict_text import check_regular
 from search_spaces.files.user_error import UserError
 
 FORMATS: Final = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF")  # what Pillow reads itself; others run programs
 MAX_PX: Final = 2**27  # 134 million, twice the largest cameras; a bomb of a few kilobytes unpacks to more
+MAX_BYTES: Final = 2**29  # of a picture within another file: 134 million pixels of four bytes
+MIDDLE: Final = (0.5, 0.5)
 
 
 class PictureError(UserError):
     """A file that is no picture, or none that can be shown to a model; the message begins with "must"."""
+
+
+@dataclass(frozen=True, slots=True)
+class FilePart:
+    """Some bytes of a file, such as a member of a tar.
+
+    Attributes:
+        path: The file.
+        start: Where they begin.
+        num_bytes: How many there are.
+    """
+
+    path: Path
+    start: int
+    num_bytes: int
+
+    def read(self) -> bytes:
+        """The bytes.
+
+        Raises:
+            OSError: The file is gone.
+        """
+        with self.path.open("rb") as file:
+            file.seek(self.start)
+            return file.read(self.num_bytes)
+
+
+Picture: TypeAlias = Path | FilePart | bytes  # where a picture's bytes are
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -47,20 +80,68 @@ class CroppedPicture:
     top_left_px: tuple[int, int]
 
 
-def read_picture(path: Path, /, *, size_px: tuple[int, int]) -> CroppedPicture:
+def read_picture(
+    picture: Picture, /, *, size_px: tuple[int, int], place: tuple[float, float] = MIDDLE
+) -> CroppedPicture:
     """A picture of a height and width; see the table above.
+
+    Args:
+        picture: Where it is.
+        size_px: Height and width.
+        place: Where it is cut out, from above and from the left, as shares of what is left over.
 
     Raises:
         PictureError: It is none.
     """
-    image, (height, width) = _opened(path), size_px
+    with _quiet():
+        return _read(picture, size_px, place)
+
+
+def read_pictures(
+    pictures: Sequence[Picture],
+    /,
+    *,
+    size_px: tuple[int, int],
+    places: Sequence[tuple[float, float]] | None = None,
+    threads: ThreadPoolExecutor | None = None,
+) -> list[CroppedPicture | PictureError]:
+    """The same of many, decoded beside each other; what is no picture is said in its place.
+
+    Args:
+        pictures: Where they are.
+        size_px: Height and width of all.
+        places: Where each is cut out; None = the middle.
+        threads: Decode them; None = this one.
+    """
+    where = [MIDDLE] * len(pictures) if places is None else places
+
+    def read(picture: Picture, place: tuple[float, float]) -> CroppedPicture | PictureError:
+        try:
+            return _read(picture, size_px, place)
+        except PictureError as error:
+            return error
+
+    with _quiet():  # here, once: what is filtered is filtered for all threads
+        return list((map if threads is None else threads.map)(read, pictures, where))
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without Pillow's warnings, of odd metadata; sizes are checked in any case."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _read(picture: Picture, size_px: tuple[int, int], place: tuple[float, float]) -> CroppedPicture:
+    image, (height, width) = _opened(picture), size_px
     scale = max(width / image.width, height / image.height)
     covering = (max(width, round(image.width * scale)), max(height, round(image.height * scale)))
-    left, top = (covering[0] - width) // 2, (covering[1] - height) // 2
-    if covering[0] * covering[1] > MAX_PX:  # of a thin picture no more than the middle fits into memory
+    left, top = int((covering[0] - width) * place[1]), int((covering[1] - height) * place[0])
+    if covering[0] * covering[1] > MAX_PX:  # of a thin picture no more than what is cut out fits into memory
         across, down = image.width / covering[0], image.height / covering[1]
-        middle = (left * across, top * down, (left + width) * across, (top + height) * down)
-        image = image.resize((width, height), Image.Resampling.LANCZOS, box=middle)
+        part = (left * across, top * down, (left + width) * across, (top + height) * down)
+        image = image.resize((width, height), Image.Resampling.LANCZOS, box=part)
         return CroppedPicture(pixels=np.asarray(image), top_left_px=(top, left))
     if image.size != covering:
         image = image.resize(covering, Image.Resampling.LANCZOS)
@@ -69,37 +150,15 @@ def read_picture(path: Path, /, *, size_px: tuple[int, int]) -> CroppedPicture:
     return CroppedPicture(pixels=np.asarray(image), top_left_px=(top, left))
 
 
-def check_pictures(pictures: Iterable[CaptionedPicture], /, *, metadata: Path) -> None:
-    """Check that every picture of a set can be read, by decoding it.
-
-    Args:
-        pictures: Of the set.
-        metadata: The file that names them.
-
-    Raises:
-        RowsError: Some cannot; the message names all of them with their lines.
-    """
-    problems = Problems(metadata)
-    for picture in pictures:
-        try:
-            _opened(picture.path)
-        except PictureError as error:
-            problems.add(picture.line, f"names {picture.path.relative_to(metadata.parent).as_posix()}, which {error}")
-    problems.check()
-
-
-def _opened(path: Path) -> Image.Image:
+def _opened(picture: Picture) -> Image.Image:
     """A whole picture in RGB, upright."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow's, of odd metadata; size is checked below
-            check_regular(path)
-            with Image.open(path, formats=FORMATS) as image:
-                if image.width * image.height > MAX_PX:
-                    raise PictureError(f"must have at most {MAX_PX:,} pixels, but has {image.width}x{image.height}")
-                coding = _Coding.of(image)
-                image.load()
-                return _as_rgb(ImageOps.exif_transpose(image), coding)
+        with Image.open(_file(picture), formats=FORMATS) as image:
+            if image.width * image.height > MAX_PX:
+                raise PictureError(f"must have at most {MAX_PX:,} pixels, but has {image.width}x{image.height}")
+            coding = _Coding.of(image)
+            image.load()
+            return _as_rgb(ImageOps.exif_transpose(image), coding)
     except PictureError:
         raise
     except MemoryError as error:
@@ -109,8 +168,22 @@ def _opened(path: Path) -> Image.Image:
     except Exception as error:  # decoders raise whatever they like; nothing but this file is read
         raise PictureError(
             f"must be a whole picture in {', '.join(FORMATS[:-1])} or {FORMATS[-1]}, but cannot be read "
-            f"({_in_short(error, path)})"
+            f"({_in_short(error, picture)})"
         ) from error
+
+
+def _file(picture: Picture) -> Path | io.BytesIO:
+    """What Pillow opens."""
+    match picture:
+        case Path():
+            check_regular(picture)
+            return picture
+        case FilePart():
+            if picture.num_bytes > MAX_BYTES:
+                raise PictureError(f"must have at most {MAX_BYTES:,} bytes, but has {picture.num_bytes:,}")
+            return io.BytesIO(picture.read())
+        case bytes():
+            return io.BytesIO(picture)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,7 +244,9 @@ def _as_rgb(image: Image.Image, coding: _Coding) -> Image.Image:
     return image.convert("RGB")
 
 
-def _in_short(error: Exception, path: Path) -> str:
+def _in_short(error: Exception, picture: Picture) -> str:
     """What a decoder says, without the path that stands beside it anyway."""
-    said = " ".join(str(error).split()).replace(repr(str(path)), "the file")
+    said = re.sub(r"<_io\.BytesIO object at 0x[0-9a-f]+>", "the file", " ".join(str(error).split()))
+    if isinstance(picture, Path):
+        said = said.replace(repr(str(picture)), "the file")
     return f"{type(error).__name__}: {said[:160]}"

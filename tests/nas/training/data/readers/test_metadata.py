@@ -8,9 +8,13 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from nas.training.metadata import read_metadata
+from nas.training.data.readers.metadata import CaptionedPicture, read_metadata
 from search_spaces.files.user_error import UserError
 from tests.nas.synthetic import write_pictures
+
+
+def read(folder: Path) -> list[CaptionedPicture]:
+    return list(read_metadata(folder))
 
 
 def folder_of(tmp_path: Path, *rows: Any, names: tuple[str, ...] = ("0.png",)) -> Path:
@@ -24,8 +28,8 @@ def folder_of(tmp_path: Path, *rows: Any, names: tuple[str, ...] = ("0.png",)) -
 
 def test_pictures_come_in_the_order_of_the_metadata(tmp_path: Path) -> None:
     write_pictures(tmp_path / "pictures", num=3)
-    pictures = read_metadata(tmp_path / "pictures")
-    assert [picture.path.name for picture in pictures] == ["0.png", "1.png", "2.png"]
+    pictures = read(tmp_path / "pictures")
+    assert [picture.name for picture in pictures] == ["0.png", "1.png", "2.png"]
     assert [picture.line for picture in pictures] == [1, 2, 3]
     assert all(picture.caption for picture in pictures)
 
@@ -36,7 +40,7 @@ def test_tables_are_read_as_lines_are(tmp_path: Path, key: str, mark: bytes) -> 
     Image.new("RGB", (4, 4)).save(tmp_path / "0.png")
     text = f'{key},file_name,id\r\n"a ring, ""red""",0.png,7\r\n\r\n"two\nlines",0.png,8\r\n'
     (tmp_path / "metadata.csv").write_bytes(mark + text.encode())
-    pictures = read_metadata(tmp_path)
+    pictures = read(tmp_path)
     assert [picture.caption for picture in pictures] == ['a ring, "red"', "two\nlines"]
     assert [picture.line for picture in pictures] == [2, 5]
 
@@ -46,21 +50,21 @@ def test_lines_are_read_in_any_unicode(tmp_path: Path, encoding: str) -> None:
     folder_of(tmp_path)
     line = '{"file_name": "0.png", "caption": "ein gr\u00fcner Ring\u2028"}'
     (tmp_path / "metadata.jsonl").write_text(f"{line}\r\n{line}", encoding=encoding)
-    assert [picture.caption for picture in read_metadata(tmp_path)] == ["ein gr\u00fcner Ring\u2028"] * 2
+    assert [picture.caption for picture in read(tmp_path)] == ["ein gr\u00fcner Ring\u2028"] * 2
 
 
 def test_other_encodings_are_named(tmp_path: Path) -> None:
     folder_of(tmp_path)
     (tmp_path / "metadata.jsonl").write_bytes('{"file_name": "0.png", "text": "gr\u00fcn"}'.encode("cp1252"))
     with pytest.raises(UserError, match=r"metadata\.jsonl must be text in UTF-8, .*; save it as UTF-8"):
-        read_metadata(tmp_path)
+        read(tmp_path)
 
 
 def test_every_problem_is_named_at_once_and_the_same_one_once(tmp_path: Path) -> None:
     deep = '{"file_name": "0.png", "text": ' + "[" * 100_000
     rows = ["not json", *[{"file_name": "0.png", "prompt": "a ring"}] * 30, "[]", "", deep, {"text": None}]
     with pytest.raises(UserError, match=r"metadata\.jsonl has 35 problems:\n") as refusal:
-        read_metadata(folder_of(tmp_path, *rows))
+        read(folder_of(tmp_path, *rows))
     message = str(refusal.value)
     assert "line 1 must be JSON" in message
     assert "lines 2, 3, 4 and 27 more must have `text` or `caption`, but has file_name, prompt\n" in message
@@ -84,7 +88,7 @@ def test_every_problem_is_named_at_once_and_the_same_one_once(tmp_path: Path) ->
 )
 def test_what_is_no_text_is_no_caption(tmp_path: Path, value: Any, shown: str) -> None:
     with pytest.raises(UserError, match=rf"line 1 must have (a string|text) as `text`, but {shown}"):
-        read_metadata(folder_of(tmp_path, {"file_name": "0.png", "text": value}))
+        read(folder_of(tmp_path, {"file_name": "0.png", "text": value}))
 
 
 @pytest.mark.parametrize(
@@ -106,12 +110,12 @@ def test_names_lead_to_pictures_in_the_folder(tmp_path: Path, name: str, law: st
     Image.new("RGB", (4, 4)).save(tmp_path / "0.png")
     (folder / "linked").symlink_to(tmp_path)
     with pytest.raises(UserError, match=law):
-        read_metadata(folder)
+        read(folder)
 
 
 def test_pictures_of_subfolders_are_pictures_of_the_folder(tmp_path: Path) -> None:
     folder = folder_of(tmp_path, {"file_name": "train/0.png", "text": "a"}, names=("train/0.png",))
-    assert read_metadata(folder)[0].path == tmp_path / "train" / "0.png"
+    assert read(folder)[0].name == "train/0.png"
 
 
 @pytest.mark.parametrize(
@@ -127,15 +131,15 @@ def test_pictures_of_subfolders_are_pictures_of_the_folder(tmp_path: Path) -> No
 def test_tables_that_are_none_are_refused(tmp_path: Path, table: str, law: str) -> None:
     (tmp_path / "metadata.csv").write_text(table, encoding="utf-8")
     with pytest.raises(UserError, match=law):
-        read_metadata(tmp_path)
+        read(tmp_path)
 
 
 def test_a_folder_has_one_metadata(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"there is no .*metadata\.jsonl; write one line"):
-        read_metadata(tmp_path)
+        read(tmp_path)
     (tmp_path / "metadata.jsonl").write_text("\n", encoding="utf-8")
     with pytest.raises(UserError, match="names no picture"):
-        read_metadata(tmp_path)
+        read(tmp_path)
     (tmp_path / "metadata.csv").write_text("\n", encoding="utf-8")
     with pytest.raises(UserError, match="holds both; move one away"):
-        read_metadata(tmp_path)
+        read(tmp_path)

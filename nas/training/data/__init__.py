@@ -1,0 +1,1 @@
+"""Captioned pictures as batches that a UNet trains on."""

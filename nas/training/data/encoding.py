@@ -1,0 +1,81 @@
+"""Encoder: pictures to latents and captions to what the UNet reads, by a pipeline's own parts, on one device."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from nas.pipelines.conditioning import Conditioning
+from nas.pipelines.folder import PipelineParts
+from nas.pipelines.index import PipelineClass
+from nas.pipelines.model_folder import ModelFolder
+from nas.training.data.picture_files import CroppedPicture
+from search_spaces.files.digests import digest_of, files_digest
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Encoder:
+    """A pipeline's autoencoder and text encoders, loaded when they are first asked.
+
+    Attributes:
+        load: Gives the parts.
+        digest: Of all that they are.
+        size_px: Height and width of pictures.
+        device: Where they compute.
+        batch_size: Pictures, or captions, at once.
+    """
+
+    load: Callable[[], PipelineParts]
+    digest: str
+    size_px: tuple[int, int]
+    device: str = "cpu"
+    batch_size: int = 32
+    _parts: PipelineParts | None = field(default=None, init=False)
+
+    @classmethod
+    def of_model(
+        cls, model: ModelFolder, /, *, latent_size: tuple[int, int], device: str = "cpu", batch_size: int = 32
+    ) -> "Encoder":
+        """The encoder of a model whose latents have a height and width; its weights are read for their digest."""
+        parts = [part for part in model.index.parts if part.startswith(("vae", "text_encoder", "tokenizer"))]
+        contents = {part: files_digest(model.part_files(part), folder=model.part(part)) for part in parts}
+        scale = 2 ** (len(model.part_config("vae")["block_out_channels"]) - 1)
+        content = {
+            "parts": contents,
+            "zero_empty_prompt": model.index.zero_empty_prompt,
+            "of_sdxl": model.index.pipeline_class is PipelineClass.SDXL,
+        }
+        return cls(
+            load=lambda: PipelineParts.load(model),
+            digest=digest_of(content),
+            size_px=(latent_size[0] * scale, latent_size[1] * scale),
+            device=device,
+            batch_size=batch_size,
+        )
+
+    def latents(self, pictures: Sequence[CroppedPicture], /) -> Float[Tensor, "n c h w"]:
+        """Scaled latents of pictures of this size, float32 on the CPU."""
+        pixels = torch.from_numpy(np.stack([each.pixels for each in pictures])).to(self.device)
+        encoded = self.parts.encode(pixels.permute(0, 3, 1, 2).float() / 255, batch_size=self.batch_size)
+        return encoded.float().cpu().contiguous()
+
+    def texts(self, captions: Sequence[str], /) -> Conditioning:
+        """What the UNet is told of a picture of this size per caption, float32 on the CPU."""
+        embedded = self.parts.embed(captions, size_px=self.size_px, batch_size=self.batch_size)
+        return embedded.to("cpu")
+
+    @property
+    def parts(self) -> PipelineParts:
+        """The parts, on the device."""
+        if self._parts is None:
+            self._parts = self.load()
+            for module in self._parts.modules:
+                module.to(self.device)
+        return self._parts
+
+    def forget(self) -> None:
+        """Let the parts go, and their memory."""
+        self._parts = None

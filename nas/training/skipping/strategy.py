@@ -1,0 +1,13 @@
+"""The door of skipping: which sub-networks a training step trains."""
+
+from typing import Protocol
+
+from search_spaces.architecture import Architecture
+
+
+class SkipStrategy(Protocol):
+    """Says which sub-networks a step trains; the seed and the step alone decide."""
+
+    def subnetworks(self, *, step: int, num_steps: int, seed: int) -> tuple[Architecture, ...]:
+        """What step `step` of `num_steps` trains, all on the same batch; at least one."""
+        ...
