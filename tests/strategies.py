@@ -112,7 +112,7 @@ def scenes(draw: st.DrawFn) -> Scene:
     }
     background = draw(st.sampled_from(BACKGROUNDS))
     fades_to = draw(st.sampled_from([None, *(colour for colour in BACKGROUNDS if colour != background)]))
-    behind = {"background": background, "fades_to": fades_to}
+    behind: dict[str, Any] = {"background": background, "fades_to": fades_to}
     match draw(st.sampled_from(["alone", "alike", "related"])):
         case "alone":
             one = draw(st.builds(Group, **look, size=st.sampled_from(SIZES)))

@@ -20,7 +20,7 @@ import torch
 from rich.console import Console
 from rich.progress import Progress
 
-from experiments.shapes.train_clip import held_out_scenes
+from experiments.shapes.rendered import held_out_scenes
 from latency import read_table
 from nas.evaluation.registry import ScoreSpec
 from nas.pipelines.model_folder import ModelFolder

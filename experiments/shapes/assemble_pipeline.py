@@ -10,6 +10,7 @@ import argparse
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import open_clip
 import torch
@@ -19,7 +20,7 @@ from transformers import CLIPTextConfig, CLIPTextModel
 
 TOKENIZER_FILES = ("vocab.json", "merges.txt", "special_tokens_map.json", "tokenizer_config.json")
 
-SCHEDULES = {  # as Stable Diffusion 1.5 has it, and as Lin and others (2023) mend it
+SCHEDULES: dict[str, dict[str, Any]] = {  # as Stable Diffusion 1.5 has it, and as Lin and others (2023) mend it
     "stable-diffusion": {"prediction_type": "epsilon"},
     "zero-snr": {
         "prediction_type": "v_prediction",

@@ -8,6 +8,7 @@ Held-out captions only. Writes `steps.csv`, `removals.csv` (with 95 % intervals,
 import argparse
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import open_clip
@@ -43,8 +44,11 @@ class Bench:
         self._shape = (4, 16, 16)
         self.unet: UNet2DConditionModel | None = None
 
-    def evaluator(self, protocol: SamplingProtocol, unet: torch.nn.Module) -> tuple[Evaluator, ClipJudge]:
+    def evaluator(
+        self, unet: torch.nn.Module, *, scheduler: Any, steps: int, guidance: float
+    ) -> tuple[Evaluator, ClipJudge]:
         """Of a protocol."""
+        protocol = SamplingProtocol(num_steps=steps, guidance_scale=guidance, scheduler=scheduler)
         setting = ScoreSetting(
             model=ModelFolder(self._pipeline),
             validation=self._validation,
@@ -96,8 +100,7 @@ def main() -> None:
         real: list[float] = []
         for scheduler, steps in [("DDIMScheduler", n) for n in args.steps] + [("DPMSolverMultistepScheduler", 8)]:
             for guidance in args.guidance:
-                protocol = SamplingProtocol(num_steps=steps, guidance_scale=guidance, scheduler=scheduler)
-                evaluator, judge = bench.evaluator(protocol, supernet.unet)
+                evaluator, judge = bench.evaluator(supernet.unet, scheduler=scheduler, steps=steps, guidance=guidance)
                 real = real or bench.real(judge, args.device)
                 scores = bench.scores(evaluator, supernet.unet)
                 mean = mean_interval(scores)
@@ -119,8 +122,9 @@ def main() -> None:
         removed = []
         for text in args.removals:
             scheduler, steps, guidance = text.split(":")
-            protocol = SamplingProtocol(num_steps=int(steps), guidance_scale=float(guidance), scheduler=scheduler)
-            evaluator, _ = bench.evaluator(protocol, supernet.unet)
+            evaluator, _ = bench.evaluator(
+                supernet.unet, scheduler=scheduler, steps=int(steps), guidance=float(guidance)
+            )
             space = supernet.space
             base = bench.scores(evaluator, supernet.unet)
             for action in space.removals(space.base):
@@ -132,14 +136,15 @@ def main() -> None:
         frame = pd.DataFrame(removed)
         if removed:
             frame.to_csv(args.out / "removals.csv", index=False)
-            for text, part in frame.groupby("protocol"):
+            for text in args.removals:
+                part = frame[frame.protocol == text]
                 clear = part[part.low > 0]
                 print(f"{text}: {len(clear)} of {len(part)} removals clear of 0, in {sorted(set(clear.stage))}")
                 print(part.round(4).to_string(), flush=True)
 
-        protocol = SamplingProtocol(num_steps=50, guidance_scale=3.0)
-        evaluator, _ = bench.evaluator(protocol, supernet.unet)
+        evaluator, _ = bench.evaluator(supernet.unet, scheduler="DDIMScheduler", steps=50, guidance=2.0)
         drawn = evaluator.evaluate(supernet.unet, chunk=0, with_pictures=True).pictures
+        assert drawn is not None
         array = (drawn[:48].cpu() * 255).round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
         write_grid(args.out / "grid.png", array, captions=[caption_of(s) for s in bench.scenes[: len(array)]])
     print(f"gates: {time.monotonic() - clock:.0f} s", flush=True)

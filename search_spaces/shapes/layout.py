@@ -102,7 +102,7 @@ def _direction(scene: Scene) -> tuple[int, int]:
 def _rows(scene: Scene, radii: list[float]) -> list[tuple[float, float]]:
     """A row for each group, where chance found no place."""
     axis, sign = (1, -1) if scene.relation in (None, AND) else _direction(scene)
-    centres = []
+    centres: list[tuple[float, float]] = []
     for which, group in enumerate(scene.groups):
         along = 0.5 if len(scene.groups) == 1 else 0.5 + sign * (0.25 if which == 0 else -0.25)
         for number in range(group.count):

@@ -5,25 +5,27 @@ darker shade of it, for doors, eyes and trunks.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
-Field = npt.NDArray[np.float32]
+Field = npt.NDArray[np.floating[Any]]
 Parts = list[tuple[Field, int]]
 
 MAIN, DARK = 0, 1
 
 
 def _disc(x: Field, y: Field, cx: float, cy: float, r: float) -> Field:
-    return np.hypot(x - cx, y - cy) - r
+    distance: Field = np.hypot(x - cx, y - cy) - r
+    return distance
 
 
 def _box(x: Field, y: Field, left: float, top: float, right: float, bottom: float) -> Field:
     across = np.abs(x - (left + right) / 2) - (right - left) / 2
     down = np.abs(y - (top + bottom) / 2) - (bottom - top) / 2
-    return np.maximum(across, down)
+    distance: Field = np.maximum(across, down)
+    return distance
 
 
 def _polygon(x: Field, y: Field, corners: Sequence[tuple[float, float]]) -> Field:

@@ -1,6 +1,6 @@
 """Scenes to pictures: anti-aliased signed distances in numpy; what a caption leaves open is drawn by a generator."""
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -35,7 +35,7 @@ PERIOD: Final = 0.56  # of stripes and dots, in radii
 DOT_RADIUS: Final = 0.33  # in periods
 
 Picture = npt.NDArray[np.uint8]
-_Field = npt.NDArray[np.float32]
+_Field = npt.NDArray[np.floating[Any]]
 
 
 def render(scene: Scene, /, *, rng: np.random.Generator, size_px: int = PICTURE_PX) -> Picture:

@@ -60,7 +60,9 @@ def test_the_spec_says_what_was_found_and_how(run: Path) -> None:
     assert rebuilt == architecture == Architecture.from_dict(spec)
     assert spec["num_params"] == SPACE.num_params(architecture) < spec["base"]["num_params"]
     for key, value in (("base_latency_ms", SPACE.base), ("predicted_latency_ms", architecture)):
-        assert spec[key] == pytest.approx(sum(synthetic_ms(s.signature) for s in SPACE.sites(value, context_tokens=CONTEXT_TOKENS)))
+        assert spec[key] == pytest.approx(
+            sum(synthetic_ms(s.signature) for s in SPACE.sites(value, context_tokens=CONTEXT_TOKENS))
+        )
     assert spec["predicted_latency_ms"] <= spec["target_latency_ms"] < spec["base_latency_ms"]
     assert spec["target_met"] is True
     assert spec["stop"] == "converged"
