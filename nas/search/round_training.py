@@ -13,17 +13,13 @@ from nas.algorithms.algorithm import AlgorithmError
 from nas.algorithms.steps import FIRST, Job, Recipe
 from nas.config.sections import ExperimentConfig, part_identity
 from nas.pipelines.model_folder import ModelFolder
-from nas.pipelines.schedulers import make_scheduler, scheduler_config
 from nas.runs.directory import RunDirectory
 from nas.runs.records.writing import LossLines
 from nas.runs.weights import put_aside, weights_digest
 from nas.training.data.batches import TrainingData
-from nas.training.data.encoding import Encoder
-from nas.training.data.opening import open_training_data
 from nas.training.data.settings import DataSettings, Encoding
-from nas.training.distillation import Distillation
 from nas.training.loop import StepDone, Training
-from nas.training.noise_schedule import NoiseSchedule
+from nas.training.making import make_objective, open_data
 from nas.training.objective import Objective
 from nas.training.settings import RobustTrainingSettings
 from nas.training.skipping.making import skip_strategy
@@ -281,28 +277,15 @@ class JobTrainer:
     def _opened(self, settings: DataSettings, *, cache: Path) -> TrainingData:
         pictures = self._config.robust_training.pictures
         assert pictures is not None, "the config asks for pictures when there are iterations"
-        encoder = Encoder.of_model(
-            self._model,
-            latent_size=self._supernet.space.sample_size,
-            device=self._config.training_device,
-            batch_size=settings.encode_batch_size,
-        )
-        return open_training_data(pictures, settings=settings, encoder=encoder, cache=cache)
+        return open_data(pictures, settings=settings, model=self._model, supernet=self._supernet, cache=cache)
 
     @cached_property
     def _objective(self) -> Objective:
-        training = self._config.robust_training
-        scheduler = make_scheduler(self._config.sampling.scheduler, config=scheduler_config(self._model))
-        distillation = None
-        if training.distill_outputs or training.distill_features:
-            teacher = self._model.load_unet().to(self._supernet.unet.device).requires_grad_(False)
-            distillation = Distillation(
-                teacher=Supernet(teacher, space=self._supernet.space),
-                outputs=training.distill_outputs,
-                features=training.distill_features,
-            )
-        return Objective(
-            schedule=NoiseSchedule.of(scheduler), min_snr_gamma=training.min_snr_gamma, distillation=distillation
+        return make_objective(
+            self._config.robust_training,
+            model=self._model,
+            scheduler=self._config.sampling.scheduler,
+            supernet=self._supernet,
         )
 
 
