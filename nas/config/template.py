@@ -9,10 +9,10 @@ from search_spaces.files.user_error import UserError
 TEMPLATE: Final = Path(__file__).with_name("template.yaml")
 # What the demo trains, where the template, which has no pictures, trains nothing.
 DEMO_TRAINING: Final = (
-    "robust_training.iterations=20",
-    "robust_training.recovery_iterations=40",
+    "robust_training.iterations=15",
+    "robust_training.recovery_iterations=30",
     "robust_training.drop_probability=0.1",
-    "robust_training.batch_size=32",
+    "robust_training.batch_size=16",
     "robust_training.learning_rate=0.0002",
 )
 

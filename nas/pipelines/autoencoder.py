@@ -28,7 +28,7 @@ class Autoencoder:
         """Pixels per latent, in height as in width."""
         return int(2 ** (len(self.vae.config.block_out_channels) - 1))
 
-    @torch.inference_mode()
+    @torch.no_grad()  # latents are trained on, which inference tensors refuse
     def encode(self, pictures: Float[Tensor, "n 3 h_px w_px"], /, *, batch_size: int = 64) -> Float[Tensor, "n c h w"]:
         """Pictures in [0, 1] to scaled latents."""
         with self._out_of_float16(pictures.device):

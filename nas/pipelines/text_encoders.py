@@ -33,7 +33,7 @@ class TextEncoders:
         """Tokens that every caption is padded or cut to."""
         return int(self.tokenizers[0].model_max_length)
 
-    @torch.inference_mode()
+    @torch.no_grad()  # what comes out is trained on, which inference tensors refuse
     def encode(self, captions: Sequence[str], /, *, size_px: tuple[int, int], batch_size: int = 64) -> Conditioning:
         """The conditioning of one picture per caption; an empty caption means a picture without text.
 

@@ -130,3 +130,10 @@ def test_a_place_is_needed_and_must_be_of_the_same_batches(tmp_path: Path, encod
     (batch,) = first(data, 1)
     with pytest.raises(UserError, match="with 4 pictures of all processes, but 6 are asked for; keep `batch_size`"):
         first(data, 1, size=6, start=1, position=batch.position)
+
+
+def test_what_comes_can_be_trained_on(tmp_path: Path, encoder: Encoder) -> None:
+    """Autograd keeps inputs of weighted layers, which it does of no tensor that was made for inference alone."""
+    (batch,) = first(opened(FORMS["folder"](tmp_path / "set"), encoder), 1)
+    assert not batch.latents.is_inference()
+    assert not batch.text.embeddings.is_inference()
