@@ -8,7 +8,8 @@ MAKEFLAGS += --no-builtin-rules
 
 export OMP_NUM_THREADS := 1
 export RAY_USAGE_STATS_ENABLED := 0
-# Without bytecode every import of torch and diffusers compiles them again and takes two to three times as long.
+# Bytecode is written by the first import. Compiling all that is installed takes two minutes, most of it never imported;
+# never writing any would compile torch and diffusers at every import.
 unexport PYTHONDONTWRITEBYTECODE
 
 # Two processes share the tests, a module staying with one: it makes what its tests share once. tests/conftest.py says
@@ -19,7 +20,7 @@ UV ?= $(shell command -v uv 2>/dev/null)
 PYTHON ?= $(shell for name in python3.11 python3.12 python3.13 python3; do \
 	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
 
-.PHONY: help venv demo test test-fast coverage chaos fuzz mutants notebooks docs check format lint types contracts wheel bench
+.PHONY: help venv demo test test-fast coverage rest chaos fuzz mutants notebooks docs check format lint types contracts wheel bench
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -29,12 +30,12 @@ venv: $(VENV)/.stamp ## Install everything into .venv, with uv when present and 
 $(VENV)/.stamp: pyproject.toml constraints.txt
 ifneq ($(UV),)
 	"$(UV)" venv --quiet --allow-existing --python 3.11 "$(VENV)"
-	"$(UV)" pip install --python "$(VENV)" --compile-bytecode -c constraints.txt -e '.[dev]'
+	"$(UV)" pip install --python "$(VENV)" -c constraints.txt -e '.[dev]'
 else
 	@[ -n "$(PYTHON)" ] || { echo "Python 3.11 or newer is needed, but neither python3.11 nor a newer python3 was found;" \
 		"install one, or name it: make venv PYTHON=/path/to/python" >&2; exit 2; }
 	"$(PYTHON)" -m venv "$(VENV)"
-	"$(VENV)/bin/python" -m pip install --disable-pip-version-check --compile -c constraints.txt -e '.[dev]'
+	"$(VENV)/bin/python" -m pip install --disable-pip-version-check --no-compile -c constraints.txt -e '.[dev]'
 endif
 	touch "$@"
 
@@ -46,7 +47,9 @@ demo: venv runs/demo-pictures/metadata.jsonl ## Search the bundled model, export
 runs/demo-pictures/metadata.jsonl: | venv
 	"$(VENV)/bin/python" -m search_spaces.shapes runs/demo-pictures --num 1024
 
-test: coverage ## Run the tests that need neither a GPU nor patience; those that are fast tell what they cover
+test: coverage rest ## Run the tests that need neither a GPU nor patience; those that are fast tell what they cover
+
+rest: venv ## Run the tests that the fast tier leaves out
 	"$(VENV)/bin/python" -m pytest --rest $(BESIDE)
 
 test-fast: venv ## Run the tests that load no bundled model and start no process: while you write
@@ -68,14 +71,18 @@ fuzz: venv ## Read 24,000 damaged inputs, within 15 minutes; finds are kept in r
 mutants: venv ## Plant faults in the code for half an hour, and list those that no test notices
 	"$(VENV)/bin/python" -m experiments.mutants
 
-notebooks: venv ## Execute the notebooks into build/notebooks; the site shows what came out
-	rm -rf build/notebooks build/docs-cache
+notebooks: venv ## Execute the notebooks again into build/notebooks; the site shows what came out
+	rm -rf build/docs-cache
+	$(MAKE) build/docs-cache
+
+build/docs-cache: | venv
+	rm -rf build/notebooks
 	mkdir -p build/notebooks
 	cp notebooks/*.ipynb build/notebooks
 	PYTHONWARNINGS=ignore:IProgress "$(VENV)/bin/python" -m pytest --override-ini addopts= --quiet --nbmake --overwrite --numprocesses 2 build/notebooks
 	"$(VENV)/bin/python" -m tests.notebooks build/notebooks build/docs-cache
 
-docs: venv ## Build the site of the documentation: build/docs/index.html
+docs: venv build/docs-cache ## Build the site of the documentation: build/docs/index.html
 	"$(VENV)/bin/sphinx-build" --fresh-env --fail-on-warning --keep-going --quiet --conf-dir docs . build/docs
 	@echo "the site: build/docs/index.html"
 

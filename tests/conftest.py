@@ -32,8 +32,8 @@ settings.load_profile("house")
 SLOW_WORDS = re.compile(
     r"\b(PIPELINE_DIR|OPEN_CLIP_DIR|write_experiment|experiment: Path|run: Path|parts: PipelineParts|clip: ClipModel"
     r"|subprocess|multiprocessing|import ray|tests\.nas\.searching|from experiments"
-    r"|tests\.warm|from tests import warm|tests\.folders|from_pretrained|ExportCache|exports|torch_compile"
-    r"|compile_blocks)\b"
+    r"|small_setting|model: Path|tests\.warm|from tests import warm|tests\.folders|from_pretrained"
+    r"|ExportCache|exports|torch_compile|compile_blocks)\b"
 )
 
 FAST_WORD = re.compile(r"^# fast: \w", re.MULTILINE)

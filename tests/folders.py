@@ -1,7 +1,8 @@
 """Small random pipeline folders of every supported family, written offline in a second by diffusers itself.
 
 `write_pipeline(folder, kind="sdxl")` gives what a checkpoint of that family looks like on disk, `unet_config(kind)` the
-family's UNet at its true width. Texts are read by the bundled tokenizer, so captions of shapes make sense to it.
+family's UNet at its true width; `write_small_pipeline(folder)` the smallest whose search has something to decide. Texts
+are read by the bundled tokenizer, so captions of shapes make sense to it.
 """
 
 import shutil
@@ -21,6 +22,7 @@ from diffusers import (
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 from transformers.utils.logging import disable_progress_bar
 
+from nas.testing.algorithms import SMALL_UNET
 from search_spaces.known.architectures import SD15_CONFIG, SD21_CONFIG, SDXL_CONFIG
 from search_spaces.shapes import PIPELINE_DIR
 
@@ -48,6 +50,10 @@ KINDS: Final = tuple(_CONFIGS)
 XL_KINDS: Final = ("sdxl", "ssd-1b", "koala")  # two text encoders
 PROJECTION: Final = 40  # width of the second text encoder's pooled embedding
 VAE_SCALE: Final = 8  # pixels per latent
+SMALL_SIZE_PX: Final = 32  # pictures of the small pipeline
+_DIFFUSION: Final[dict[str, Any]] = {
+    "beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "steps_offset": 1
+}  # fmt: skip
 
 
 def unet_config(
@@ -123,6 +129,28 @@ def write_pipeline(
     return folder
 
 
+def write_small_pipeline(folder: Path, /) -> Path:
+    """Write a pipeline of `nas.testing.algorithms.SMALL_UNET`, two stages: searching it takes two seconds.
+
+    Returns:
+        The folder.
+    """
+    disable_progress_bar()
+    with torch.random.fork_rng(devices=()):
+        torch.manual_seed(0)
+        pipeline = _stable_diffusion(
+            UNet2DConditionModel(**SMALL_UNET),
+            vae=_vae(0.18215, num_stages=3),
+            scheduler=DDIMScheduler(
+                **_DIFFUSION, clip_sample=False, set_alpha_to_one=False, prediction_type="v_prediction"
+            ),
+            activation="quick_gelu",
+        )
+    pipeline.save_pretrained(folder, safe_serialization=True)
+    _complete_tokenizers(folder)
+    return folder
+
+
 def _shallow(depths: Any) -> Any:
     """Transformer depths made small without losing their order."""
     if isinstance(depths, list):
@@ -131,18 +159,25 @@ def _shallow(depths: Any) -> Any:
 
 
 def _pipeline(kind: str, width: int, sample_size: int) -> StableDiffusionPipeline:
-    diffusion = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "steps_offset": 1}
     if kind == "sd2":
         scheduler = DDIMScheduler(
-            **diffusion, clip_sample=False, set_alpha_to_one=False, prediction_type="v_prediction"
+            **_DIFFUSION, clip_sample=False, set_alpha_to_one=False, prediction_type="v_prediction"
         )
     else:
-        scheduler = PNDMScheduler(**diffusion, skip_prk_steps=True)
+        scheduler = PNDMScheduler(**_DIFFUSION, skip_prk_steps=True)
+    unet = UNet2DConditionModel(**unet_config(kind, width=width, sample_size=sample_size, text_width=32))
+    activation = "gelu" if kind == "sd2" else "quick_gelu"
+    return _stable_diffusion(unet, vae=_vae(0.18215), scheduler=scheduler, activation=activation)
+
+
+def _stable_diffusion(
+    unet: UNet2DConditionModel, *, vae: AutoencoderKL, scheduler: DDIMScheduler | PNDMScheduler, activation: str
+) -> StableDiffusionPipeline:
     return StableDiffusionPipeline(
-        vae=_vae(0.18215),
-        text_encoder=CLIPTextModel(_text_config(32, "gelu" if kind == "sd2" else "quick_gelu")),
+        vae=vae,
+        text_encoder=CLIPTextModel(_text_config(unet.config.cross_attention_dim, activation)),
         tokenizer=_tokenizer(),
-        unet=UNet2DConditionModel(**unet_config(kind, width=width, sample_size=sample_size, text_width=32)),
+        unet=unet,
         scheduler=scheduler,
         safety_checker=None,
         feature_extractor=None,
@@ -191,11 +226,11 @@ def _text_config(hidden_size: int, activation: str) -> CLIPTextConfig:
     )
 
 
-def _vae(scaling_factor: float) -> AutoencoderKL:
+def _vae(scaling_factor: float, *, num_stages: int = 4) -> AutoencoderKL:
     return AutoencoderKL(
-        block_out_channels=[8] * 4,
-        down_block_types=["DownEncoderBlock2D"] * 4,
-        up_block_types=["UpDecoderBlock2D"] * 4,
+        block_out_channels=[8] * num_stages,
+        down_block_types=["DownEncoderBlock2D"] * num_stages,
+        up_block_types=["UpDecoderBlock2D"] * num_stages,
         layers_per_block=1,
         norm_num_groups=4,
         latent_channels=4,

@@ -111,7 +111,7 @@ def test_installed_wheel_works_without_the_checkout(installed: Path, tmp_path: P
     assert "search" in run(installed / "nas", "--help", cwd=tmp_path)
     assert "snapfusion-nas" in run(installed / "nas", "--version", cwd=tmp_path)
     assert "38 removals" in run(installed / "nas", "space", "show", "shapes", cwd=tmp_path)
-    assert "16 text tokens" in run(installed / "nas", "latency", "show", "shapes_cpu_torch_eager", cwd=tmp_path)
+    assert "24 text tokens" in run(installed / "nas", "latency", "show", "shapes_cpu_torch_eager", cwd=tmp_path)
     run(installed / "nas", "init", "mine.yaml", cwd=tmp_path)
     statement = "import nas; print(nas.load_config('mine.yaml').model)"
     model = run(installed / "python", "-c", statement, cwd=tmp_path).strip()

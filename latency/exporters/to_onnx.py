@@ -1,7 +1,11 @@
 """ONNX files by torch's own exporter, with static shapes."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import diffusers
 import torch
@@ -42,7 +46,7 @@ class OnnxExporter:
 
     def write(self, module: nn.Module, inputs: Mapping[str, torch.Tensor], path: Path, /) -> None:
         """Write one `.onnx` file, large weights to `<name>.data` beside it."""
-        with quiet():
+        with quiet(), _operators_read_once():
             program = torch.onnx.export(
                 module,
                 tuple(inputs.values()),
@@ -57,3 +61,27 @@ class OnnxExporter:
             node.metadata_props.clear()  # stack traces: half of a small file, and paths of this machine
         num_bytes = sum(p.numel() * p.element_size() for p in module.parameters())
         program.save(path, external_data=num_bytes > MAX_INLINE_BYTES)
+
+
+@contextmanager
+def _operators_read_once() -> Iterator[None]:
+    """Let torch keep onnxscript's operators; else it parses their sources at every export, a third of a block's time.
+
+    The place is torch's own affair: where it is not, torch does as it always does.
+    """
+    try:
+        apis: Any = import_module("torch.onnx._internal._lazy_import").onnxscript_apis
+        read = apis.get_torchlib_ops
+    except (ImportError, AttributeError):
+        yield
+        return
+    apis.get_torchlib_ops = lambda: _kept(read)
+    try:
+        yield
+    finally:
+        apis.get_torchlib_ops = read
+
+
+@cache
+def _kept(read: Callable[[], list[Any]], /) -> list[Any]:
+    return read()

@@ -16,7 +16,7 @@ from nas.pipelines.index import PipelineClass, check_pipeline_folder, read_part_
 from nas.pipelines.schedulers import scheduler_class
 from search_spaces.files.durable.writing import settled, sweep_beside, whole
 from search_spaces.files.user_error import UserError
-from search_spaces.folders.checked_loading import faults_told
+from search_spaces.folders.checked_loading import faults_told, without_weights
 from search_spaces.folders.loading import read_unet_config
 from search_spaces.folders.weight_files import ModelFolderError, StoredTensor, read_header
 
@@ -136,7 +136,7 @@ def _check(file: Path, out: Path, config: Path) -> torch.dtype:
     unet_config = read_unet_config(config)
     if wrong := [*_wrong_parts(stored, unet_config), *_wrong_marks(stored, config)]:
         raise ConversionError(f"{file} cannot be converted: {'; '.join(wrong)}")
-    with faults_told(config / "unet"), torch.device("meta"):
+    with faults_told(config / "unet"), without_weights():
         wanted = len(UNet2DConditionModel.from_config(unet_config).state_dict())
     if wanted != len(dtypes):
         raise ConversionError(

@@ -20,7 +20,7 @@ from nas.pipelines.index import PipelineClass, PipelineIndex
 from nas.pipelines.model_folder import ModelFolder
 from nas.pipelines.schedulers import own_scheduler, scheduler_config
 from nas.pipelines.text_encoders import TextEncoders
-from search_spaces.folders.checked_loading import check_finite, faults, faults_told, load_model, remedy
+from search_spaces.folders.checked_loading import check_finite, faults, faults_told, load_model, remedy, without_weights
 from search_spaces.folders.loading import MAX_TOKENS
 from search_spaces.folders.part_laws import TEXT_ENCODER_SETTINGS, read_text_encoder_config
 from search_spaces.folders.tokenizer_files import CONFIG, check_tokenizer
@@ -143,7 +143,7 @@ def _load_text_encoder(
     stored = {_bare(name): tensor for name, tensor in stored_tensors(folder, variant=variant).items()}
     with faults_told(folder):
         config = CLIPTextConfig(**{key: read[key] for key in TEXT_ENCODER_SETTINGS if key in read})
-        with torch.device("meta"):
+        with without_weights():
             wanted = {
                 _bare(name): tuple(tensor.shape)
                 for name, tensor in _TEXT_MODELS[folder.name](config).named_parameters()

@@ -11,6 +11,7 @@ from typing import Final, TypeVar
 
 import torch
 from diffusers import ModelMixin
+from diffusers.models.modeling_utils import no_init_weights
 
 from search_spaces.folders.weight_files import ModelFolderError, StoredTensor, stored_tensors
 
@@ -48,6 +49,13 @@ def load_model(model_class: type[M], folder: Path, /, *, dtype: torch.dtype | No
     model.eval()
     check_finite(model, folder)
     return model
+
+
+@contextmanager
+def without_weights() -> Iterator[None]:
+    """Build modules whose tensors have shapes and no numbers; drawing those too would take longer than all the rest."""
+    with no_init_weights(), torch.device("meta"):
+        yield
 
 
 @contextmanager
@@ -110,7 +118,7 @@ def check_tensors(model_class: type[ModelMixin], folder: Path, /, *, variant: st
         ModelFolderError: It does not; the message names what is absent, stray or of another shape.
     """
     stored = {_today(name): tensor for name, tensor in stored_tensors(folder, variant=variant).items()}
-    with faults_told(folder), torch.device("meta"):
+    with faults_told(folder), without_weights():
         model = model_class.from_config(model_class.load_config(folder, local_files_only=True))
     wanted = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
     if wrong := faults(wanted, stored):

@@ -1,6 +1,7 @@
-"""What the tests of `nas` search with: a latency table made of arithmetic, and a config of a search that takes seconds.
+"""What the tests of `nas` search with: a random model of two stages, a latency table made of arithmetic, and a config.
 
-Nothing here was measured, so no test depends on a device: a block costs what its multiply-accumulates say.
+Nothing here was measured, so no test depends on a device: a block costs what its multiply-accumulates say. Nothing here
+was trained either, so that a search takes two seconds whatever the bundled model grows to.
 """
 
 import json
@@ -12,6 +13,7 @@ import yaml
 from PIL import Image
 
 from latency import Device, LatencyTable, Method, Protocol, Runtime, TableRow, Workload, write_table
+from nas.testing.algorithms import SMALL_UNET
 from search_spaces import BlockSignature, UNetSpace, parse_action, space_from_config
 from search_spaces.folders.loading import read_unet_config
 from search_spaces.shapes import OPEN_CLIP_DIR, PIPELINE_DIR, caption_of, sample_scene
@@ -23,9 +25,9 @@ FIXED_MS, MS_PER_MAC = 0.01, 1e-7
 # Scored in the small search; everything else is protected.
 FREE_BLOCKS = (
     "cross_attention[down.0,0]",
-    "cross_attention[up.2,1]",
-    "cross_attention[up.3,2]",
-    "resnet[up.3,1]",
+    "cross_attention[up.0,1]",
+    "cross_attention[up.1,1]",
+    "resnet[up.1,1]",
     "resnet[mid,1]",
 )
 
@@ -34,9 +36,14 @@ def shapes_space(*, max_copies: int = 2) -> UNetSpace:
     return space_from_config(read_unet_config(PIPELINE_DIR), max_copies=max_copies)
 
 
-def write_wanted(folder: Path, /, *actions: str) -> Path:
-    """A spec of the bundled model after some actions."""
-    architecture = shapes_space().base
+def small_space(*, max_copies: int = 2) -> UNetSpace:
+    """The space of the model that the small search is about."""
+    return space_from_config(SMALL_UNET, max_copies=max_copies)
+
+
+def write_wanted(folder: Path, /, *actions: str, space: UNetSpace | None = None) -> Path:
+    """A spec of a model after some actions, by default of the bundled one."""
+    architecture = (space or shapes_space()).base
     for action in actions:
         architecture = parse_action(action).apply(architecture)
     path = folder / "wanted.json"
@@ -99,10 +106,10 @@ def write_pictures(folder: Path, /, *, num: int, seed: int = 0) -> None:
 
 def small_config(**search: Any) -> dict[str, Any]:
     """Settings of a search over five blocks that meets its target in a few rounds; paths lie beside the file."""
-    space = shapes_space()
+    space = small_space()
     blocks = {str(action)[1:] for action in space.removals(space.base)}
     return {
-        "model": str(PIPELINE_DIR),
+        "model": "model",
         "clip": {"model": str(OPEN_CLIP_DIR)},
         "latency_table": "table.json",
         "validation": {"captions": "captions.txt", "num_prompts": 3, "chunk_size": 2},
@@ -125,8 +132,11 @@ def small_config(**search: Any) -> dict[str, Any]:
 
 def write_experiment(folder: Path, /, config: dict[str, Any] | None = None) -> Path:
     """A folder with a config and everything that it names; the config's path."""
+    from tests.folders import write_small_pipeline  # most that import this module need no pipeline, and no diffusers
+
     folder.mkdir(parents=True, exist_ok=True)
-    write_table(synthetic_table(shapes_space()), folder / "table.json")
+    write_small_pipeline(folder / "model")
+    write_table(synthetic_table(small_space()), folder / "table.json")
     write_pictures(folder / "pictures", num=16)
     captions = ["a red circle", "a small blue square on a black background", "a green ring above a yellow cross"]
     (folder / "captions.txt").write_text("\n".join(captions) + "\n", encoding="utf-8")

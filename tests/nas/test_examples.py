@@ -25,13 +25,14 @@ from search_spaces.shapes import PIPELINE_DIR
 from search_spaces.shapes.__main__ import write_pictures
 from tests.examples import HIDDEN, ROOT, RUN, SHOWN, examples
 from tests.examples import PAGES as FILES
+from tests.nas.synthetic import write_wanted
 
 EXAMPLES: Final = [example for example in examples() if example.is_example]
 UNMARKED: Final = [example for example in EXAMPLES if example.mark is None and example.page != "docs/api.md"]
 PAGES: Final = sorted({example.page for example in UNMARKED})
 SEARCH: Final = (
     "validation.num_prompts=2", "validation.chunk_size=2", "sampling.num_steps=1", "racing.enabled=false",
-    "search.removals_per_round=12", "search.max_rounds=3",
+    "search.removals_per_round=12", "search.max_rounds=1",
 )  # fmt: skip
 TRAINING: Final = (
     "robust_training.iterations=1", "robust_training.recovery_iterations=0", "robust_training.batch_size=2",
@@ -97,7 +98,7 @@ def session(page: str, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     shutil.copytree(run, tmp_path / "RUN")
     shutil.copytree(BUNDLED_RUNS["sample"], tmp_path / "runs" / "demo")
     shutil.copytree(BUNDLED_RUNS["sample_onnxruntime"], tmp_path / "runs" / "phone")
-    shutil.copy(run / "architecture.json", tmp_path / "spec.json")
+    write_wanted(tmp_path, "-resnet[mid,1]").rename(tmp_path / "spec.json")
     (tmp_path / "search_spaces").symlink_to(ROOT / "search_spaces")
     (tmp_path / "experiments").mkdir()
     shutil.copy(ROOT / "experiments" / "demo.yaml", tmp_path / "experiments")

@@ -1,6 +1,7 @@
 """Whatever writes a file or a folder for a user, killed or out of disk at any step: the old or the new stands whole."""
 
 import os
+import shutil
 import signal
 import sys
 import warnings
@@ -16,16 +17,18 @@ from latency.figures.canvas import new_figure, write_figure
 from nas.drawing.grid import write_grid
 from search_spaces.files.durable.writing import sweep_beside
 from search_spaces.shapes.__main__ import write_pictures
-from tests.nas.synthetic import shapes_space, synthetic_table
+from tests.nas.synthetic import small_space, synthetic_table
 from tests.warm import exit_code
 
 OUT_OF_DISK, DONE = 7, 0
+MOST_STEPS = 60
+TABLE = synthetic_table(small_space(max_copies=0))
 STEPS = ("os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.link")
 
 
 def write_a_table(place: Path, version: int) -> None:
     """What measuring, importing and calibrating end with."""
-    write_table(synthetic_table(shapes_space()), place, allow_mismatch=bool(version))
+    write_table(TABLE, place, allow_mismatch=bool(version))
 
 
 def write_drawn_pictures(place: Path, version: int) -> None:
@@ -52,25 +55,30 @@ WRITERS: dict[Callable[[Path, int], None], str] = {
 }
 
 
-def stopped(write: Callable[[Path, int], None], place: Path, how: str, step: int) -> None:
-    """In a process of its own: the writer, stopped at its n-th step at or beside the place."""
-    left = step
+class Stop:
+    """What a process of its own does at the n-th step of a writer at or beside a place: it dies, or has no disk."""
 
-    def hook(event: str, arguments: tuple[Any, ...]) -> None:
-        nonlocal left
-        if event in STEPS or (event == "open" and place.name in str(arguments[0])):
-            left -= 1
-            if left == 0:
-                if how == "kill":
+    def __init__(self, place: Path, how: str, step: int) -> None:
+        self._name, self._how, self.left = place.name, how, step
+
+    def __call__(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if event in STEPS or (event == "open" and self._name in str(arguments[0])):
+            self.left -= 1
+            if self.left == 0:
+                if self._how == "kill":
                     os.kill(os.getpid(), signal.SIGKILL)
                 raise OSError(28, "No space left on device")
 
-    sys.addaudithook(hook)
+
+def stopped(write: Callable[[Path, int], None], place: Path, how: str, step: int) -> None:
+    """The writer, stopped at its n-th step; in a process of its own, which ends with it."""
+    stop = Stop(place, how, step)
+    sys.addaudithook(stop)
     try:
         write(place, 1)
     except OSError:
         os._exit(OUT_OF_DISK)
-    os._exit(DONE if left > 0 else OUT_OF_DISK)
+    os._exit(DONE if stop.left > 0 else OUT_OF_DISK)
 
 
 def content(place: Path) -> dict[str, bytes]:
@@ -86,18 +94,18 @@ def test_stopped_at_any_step_the_old_or_the_new_stands(
     name = WRITERS[write]
     for version in (0, 1):
         write(tmp_path / str(version) / name, version)
-    old, new = (set(content(tmp_path / str(version) / name)) for version in (0, 1))
+    before, new = (content(tmp_path / str(version) / name) for version in (0, 1))
+    assert before
     seen, codes = set(), []
-    for step in range(1, 60):
+    for step in range(1, MOST_STEPS):
         place = tmp_path / f"step{step}" / name
-        write(place, 0)
-        before = content(place)
+        shutil.copytree(tmp_path / "0", place.parent)
         codes.append(exit_code(stopped, write, place, how, step))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             sweep_beside(place)
         after = content(place)
-        assert after == before or set(after) == new, step
+        assert after == before or set(after) == set(new), step
         assert [path.name for path in place.parent.iterdir()] == [name], step
         seen.add(after == before)
         if codes[-1] == DONE:
@@ -105,4 +113,3 @@ def test_stopped_at_any_step_the_old_or_the_new_stands(
     assert codes[-1] == DONE
     assert set(codes[:-1]) == {-signal.SIGKILL if how == "kill" else OUT_OF_DISK}
     assert True in seen
-    assert old

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import open_clip
-import torch
 
 from search_spaces.files.config_laws import (
     FLAG,
@@ -26,7 +25,7 @@ from search_spaces.files.config_laws import (
     whole,
 )
 from search_spaces.files.digests import files_digest
-from search_spaces.folders.checked_loading import faults_told
+from search_spaces.folders.checked_loading import faults_told, without_weights
 from search_spaces.folders.part_laws import read_config
 from search_spaces.folders.tokenizer_files import CLIP_TOKENIZERS, TOKENIZER_FILES, check_tokenizer
 from search_spaces.folders.weight_files import ModelFolderError, read_header
@@ -175,7 +174,7 @@ def check_clip_size(model: dict[str, Any], weights: Path, /) -> None:
     settings = {key: value for key, value in model.items() if key != "custom_text"}
     settings["vision_cfg"] = model["vision_cfg"] | {"timm_model_pretrained": False}  # timm would fetch weights
     kind = open_clip.CustomTextCLIP if model.get("custom_text") else open_clip.CLIP
-    with faults_told(weights, what="an OpenCLIP model of its config"), torch.device("meta"):
+    with faults_told(weights, what="an OpenCLIP model of its config"), without_weights():
         wanted = sum(parameter.numel() for parameter in kind(**settings).parameters())
     if wanted > _MOST_TIMES * stored:
         raise ModelFolderError(

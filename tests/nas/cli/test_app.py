@@ -23,9 +23,9 @@ from search_spaces import Action
 from search_spaces.known.architectures import SD15_CONFIG
 from search_spaces.shapes import PIPELINE_DIR
 from tests.nas.searching import read_json
-from tests.nas.synthetic import shapes_space, small_config, synthetic_table
+from tests.nas.synthetic import shapes_space, small_config, small_space, synthetic_table
 
-SPACE = shapes_space()
+BUNDLED, SPACE = shapes_space(), small_space()
 
 
 def invoke(*arguments: object) -> Any:
@@ -50,7 +50,8 @@ def folder(experiment: Path, tmp_path: Path) -> Path:
     """A copy of the small experiment to break."""
     for name in ("experiment.yaml", "table.json", "captions.txt"):
         shutil.copy(experiment.parent / name, tmp_path)
-    shutil.copytree(experiment.parent / "pictures", tmp_path / "pictures")
+    for name in ("model", "pictures"):
+        shutil.copytree(experiment.parent / name, tmp_path / name)
     return tmp_path
 
 
@@ -99,33 +100,35 @@ def test_space_show_gives_the_documented_keys() -> None:
     assert sum(len(stage["positions"]) for stage in space["stages"]) == 22
 
 
-def test_space_show_reads_folders_and_specs(run: Path) -> None:
-    base = json.loads(invoke("space", "show", PIPELINE_DIR, "--format", "json").stdout)
+def test_space_show_reads_folders_and_specs(run: Path, model: Path) -> None:
+    base = json.loads(invoke("space", "show", model, "--format", "json").stdout)
     spec = run / "architecture.json"
-    found = json.loads(invoke("space", "show", PIPELINE_DIR, "--spec", spec, "--format", "json").stdout)
+    found = json.loads(invoke("space", "show", model, "--spec", spec, "--format", "json").stdout)
     assert base["num_params"] == SPACE.num_params(SPACE.base)
     assert found["arch_id"] == read_json(spec)["arch_id"]
     assert found["num_params"] == read_json(spec)["num_params"] < base["num_params"]
-    table = invoke("space", "show", PIPELINE_DIR)
+    table = invoke("space", "show", model)
     assert table.exit_code == 0
-    assert "38 removals" in table.stdout
-    assert "(16x16 latents, 24 text tokens)" in table.stdout
+    assert "15 removals" in table.stdout
+    assert "(8x8 latents, 24 text tokens)" in table.stdout
 
 
-def test_macs_are_those_of_the_pipelines_own_text_tokens_in_every_command(run: Path, experiment: Path) -> None:
-    tokens = 16  # the bundled tokenizer's
+def test_macs_are_those_of_the_pipelines_own_text_tokens_in_every_command(
+    run: Path, experiment: Path, model: Path
+) -> None:
+    tokens = 24  # the bundled tokenizer's
     macs = {a: SPACE.num_macs(a, context_tokens=tokens) for a in (SPACE.base, read_spec(run / "architecture.json")[0])}
     base, found = macs.values()
     spec = read_json(run / "architecture.json")
     assert (spec["num_macs"], spec["context_tokens"]) == (found, tokens)
-    for folder in (PIPELINE_DIR, PIPELINE_DIR / "unet"):
+    for folder in (model, model / "unet"):
         shown = json.loads(invoke("space", "show", folder, "--format", "json").stdout)
         assert (shown["num_macs"], shown["context_tokens"]) == (base, tokens)
     for more in ((), ("--latency-table", experiment.parent / "table.json")):
-        told = json.loads(invoke("space", "diff", PIPELINE_DIR, run, *more, "--format", "json").stdout)
+        told = json.loads(invoke("space", "diff", model, run, *more, "--format", "json").stdout)
         assert (told["before"]["num_macs"], told["after"]["num_macs"]) == (base, found)
         assert told["context_tokens"] == tokens
-    assert "MACs at 16x16 latents, 24 text tokens" in invoke("space", "diff", PIPELINE_DIR, run).stdout
+    assert "MACs at 8x8 latents, 24 text tokens" in invoke("space", "diff", model, run).stdout
     assert "MACs at 77 text tokens" in invoke("space", "known").stdout
 
 
@@ -156,7 +159,7 @@ def test_a_search_says_where_it_stands_and_what_it_found(experiment: Path, run: 
     result = invoke("search", experiment, "--out", run)
     assert result.exit_code == 0, result.output
     assert content(run) == before, "a finished search has nothing to add"
-    assert "38 removals" in result.stdout
+    assert "15 removals" in result.stdout
     assert "counts per stage, before -> after" in result.stdout
     assert "target met, search converged" in result.stdout
     assert "CLIP (selection scores, 3 prompts, 95% intervals): base " in result.stdout
@@ -267,9 +270,9 @@ def test_an_interrupted_search_says_how_to_go_on(
     assert "interrupted; the same command continues the search" in result.stdout
 
 
-def test_generate_draws_a_grid(tmp_path: Path) -> None:
+def test_generate_draws_a_grid(model: Path, tmp_path: Path) -> None:
     out = tmp_path / "grid.png"
-    result = invoke("generate", PIPELINE_DIR, "a red circle", "--out", out, "--num-steps", 1, "--guidance-scale", 1)
+    result = invoke("generate", model, "a red circle", "--out", out, "--num-steps", 1, "--guidance-scale", 1)
     assert result.exit_code == 0, result.output
     with Image.open(out) as image:
         assert image.format == "PNG"
@@ -289,7 +292,7 @@ BROKEN_CONFIGS = [
         {"search": {"target_ratio": 0.9, "protected": ["resnet[up.9,0]"]}},
         "does not have: ['resnet[up.9,0]'",
     ),
-    ("unreachable target", {"search": {"target_latency_ms": 0.1}}, "the fastest reachable"),
+    ("unreachable target", {"search": {"target_latency_ms": 0.01}}, "the fastest reachable"),
     (
         "missing pictures",
         {"robust_training": {"iterations": 1, "pictures": "nowhere"}},
@@ -369,7 +372,7 @@ def test_a_trace_broken_in_the_middle_is_refused_with_its_line(experiment: Path,
 def test_a_spec_of_another_model_is_refused(tmp_path: Path) -> None:
     spec = tmp_path / "architecture.json"
     sd15 = json.loads(invoke("space", "show", "sd-1.5", "--format", "json").stdout)
-    data = SPACE.base.to_dict()
+    data = BUNDLED.base.to_dict()
     data["stages"][4]["positions"].append({"source": 2, "resnets": 1, "cross_attentions": 1})
     assert sd15["stages"][4]["place"] == data["stages"][4]["place"] == "mid"
     spec.write_text(json.dumps(data))
@@ -396,19 +399,19 @@ def test_what_cannot_be_compared_says_why(run: Path, tmp_path: Path) -> None:
     broken.mkdir()
     (broken / "config.json").write_text(json.dumps(SD15_CONFIG | {"_class_name": "SearchedUNet"}))
     assert "`architecture` in" in refused("space", "show", broken)
-    (tmp_path / "spec.json").write_text(json.dumps(SPACE.base.to_dict() | {"base": "sd15"}))
+    (tmp_path / "spec.json").write_text(json.dumps(BUNDLED.base.to_dict() | {"base": "sd15"}))
     assert "`base` in" in refused("space", "show", PIPELINE_DIR, "--spec", tmp_path / "spec.json")
     shown = json.loads(invoke("space", "diff", str(run), str(run), "--format", "json").stdout)
     assert shown["positions"] == []
 
 
-def test_space_diff_adds_up_and_known_models_are_listed(run: Path) -> None:
-    for arguments in (("sd-1.5", "bk-sdm-tiny"), ("bk-sdm-base", "bk-sdm-tiny"), (PIPELINE_DIR, run)):
+def test_space_diff_adds_up_and_known_models_are_listed(run: Path, model: Path) -> None:
+    for arguments in (("sd-1.5", "bk-sdm-tiny"), ("bk-sdm-base", "bk-sdm-tiny"), (model, run)):
         told = json.loads(invoke("space", "diff", *map(str, arguments), "--format", "json").stdout)
         for key in ("num_params", "num_macs"):
             parts = sum(row[key] for row in told["positions"]) + told["other"][key]
             assert parts == told["together"][key] == told["after"][key] - told["before"][key]
-    shown = invoke("space", "diff", str(PIPELINE_DIR), str(run)).stdout
+    shown = invoke("space", "diff", str(model), str(run)).stdout
     assert all(action in shown for action in told["actions"])
     assert "together" in shown
     named = json.loads(invoke("space", "known", "--format", "json").stdout)
@@ -416,8 +419,10 @@ def test_space_diff_adds_up_and_known_models_are_listed(run: Path) -> None:
     assert "-resnet[down.3,0]&-position[down.3,0]" in invoke("space", "show", "sd-1.5", "--space", "stock").stdout
 
 
-def test_milliseconds_of_a_space_are_those_of_its_table_and_refusals_of_one_law_are_one_line(experiment: Path) -> None:
-    arguments = ("space", "show", PIPELINE_DIR, "--latency-table", experiment.parent / "table.json")
+def test_milliseconds_of_a_space_are_those_of_its_table_and_refusals_of_one_law_are_one_line(
+    experiment: Path, model: Path
+) -> None:
+    arguments = ("space", "show", model, "--latency-table", experiment.parent / "table.json")
     told = json.loads(invoke(*arguments, "--format", "json").stdout)
     table = read_table(experiment.parent / "table.json")
     predicted = table.predict(SPACE.sites(SPACE.base, **table.workload.sizes))
@@ -438,8 +443,8 @@ def test_milliseconds_of_a_space_are_those_of_its_table_and_refusals_of_one_law_
     assert all(any(name in line for line in refusals) for name in reasons)
 
 
-def test_milliseconds_of_a_diff_add_up(run: Path, experiment: Path) -> None:
-    arguments = ("space", "diff", PIPELINE_DIR, run, "--latency-table", experiment.parent / "table.json")
+def test_milliseconds_of_a_diff_add_up(run: Path, experiment: Path, model: Path) -> None:
+    arguments = ("space", "diff", model, run, "--latency-table", experiment.parent / "table.json")
     told = json.loads(invoke(*map(str, arguments), "--format", "json").stdout)
     parts = sum(row["ms"] for row in told["positions"]) + told["other"]["ms"]
     assert parts == pytest.approx(told["together"]["ms"])
@@ -474,7 +479,7 @@ def test_status_spells_actions_out(run: Path) -> None:
 
 
 def test_space_show_reads_the_architecture_of_an_export(tmp_path: Path) -> None:
-    architecture = Action.parse("-cross_attention[up.3,0]").apply(SPACE.base)
+    architecture = Action.parse("-cross_attention[up.3,0]").apply(BUNDLED.base)
     config = read_json(PIPELINE_DIR / "unet" / "config.json")
     config |= {"_class_name": "SearchedUNet", "architecture": architecture.to_dict()}
     (tmp_path / "config.json").write_text(json.dumps(config))
@@ -482,11 +487,11 @@ def test_space_show_reads_the_architecture_of_an_export(tmp_path: Path) -> None:
     assert shown["arch_id"] == architecture.arch_id
 
 
-def test_a_searched_model_is_no_base(experiment: Path, tmp_path: Path) -> None:
-    model = shutil.copytree(PIPELINE_DIR, tmp_path / "model")
-    path = model / "unet" / "config.json"
+def test_a_searched_model_is_no_base(experiment: Path, model: Path, tmp_path: Path) -> None:
+    searched = shutil.copytree(model, tmp_path / "model")
+    path = searched / "unet" / "config.json"
     config = read_json(path) | {"_class_name": "SearchedUNet", "architecture": SPACE.base.to_dict()}
     path.write_text(json.dumps(config))
-    message = refused("search", experiment, f"model={model}", "--out", tmp_path / "run")
+    message = refused("search", experiment, f"model={searched}", "--out", tmp_path / "run")
     assert "holds a searched UNet; give its base" in message
     assert not (tmp_path / "run").exists()

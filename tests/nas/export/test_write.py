@@ -38,22 +38,22 @@ from nas.runs.directory import RunDirectory
 from nas.runs.spec import FoundArchitecture, read_spec, write_spec
 from nas.runs.weights import CheckpointWarning, weights_digest
 from nas.scores.intervals import mean_interval
+from nas.testing.algorithms import SMALL_UNET
 from search_spaces import Action, Architecture, SpaceForm, space_from_config, stock_config
 from search_spaces.actions import CopyStart
 from search_spaces.files.digests import folder_digest
 from search_spaces.files.user_error import UserError
 from search_spaces.folders.loading import load_unet, read_unet_config
 from search_spaces.known.architectures import KNOWN_ARCHITECTURES, SDXL_CONFIG
-from search_spaces.shapes import PIPELINE_DIR
 from search_spaces.supernet import Supernet
-from tests.folders import write_pipeline
+from tests.folders import SMALL_SIZE_PX, write_pipeline
 from tests.nas.searching import read_json
-from tests.nas.synthetic import shapes_space, write_wanted
+from tests.nas.synthetic import small_space, write_wanted
 from tests.strangers import MARK, strangers_directory
 from tests.strategies import architectures
 
-SPACE = shapes_space()
-STOCK = space_from_config(read_unet_config(PIPELINE_DIR), form=SpaceForm.STOCK)
+SPACE = small_space()
+STOCK = space_from_config(SMALL_UNET, form=SpaceForm.STOCK)
 PROMPTS = ["a red circle", "a small green ring"]
 SAME_PICTURE = 2e-2  # of 1: pictures are rounded to 8 bits on the way
 
@@ -110,7 +110,7 @@ def exported(run: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path,
 
 
 @pytest.fixture(scope="module")
-def strangers(exported: tuple[Path, ExportReport], tmp_path_factory: pytest.TempPathFactory) -> Strangers:
+def strangers(exported: tuple[Path, ExportReport], sd1: Path, tmp_path_factory: pytest.TempPathFactory) -> Strangers:
     """One process for all: a clean one takes ten seconds to import diffusers."""
     folder, arguments = tmp_path_factory.mktemp("strangers"), list[str | Path]()
     for form, name, loads_as in [
@@ -123,7 +123,7 @@ def strangers(exported: tuple[Path, ExportReport], tmp_path_factory: pytest.Temp
             shutil.copy(Path(request.folder) / nas.export.verify.PROBE, probe)
             return verify(request)
 
-        source = source_of_spec(name, model=ModelFolder(PIPELINE_DIR))
+        source = source_of_spec(name, model=ModelFolder(sd1))
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(nas.export.write, "run_verification", keeping)
             report = export(source, out=folder / name, form=form, measure=False)
@@ -146,13 +146,13 @@ def test_the_card_in_the_folder_says_how_it_loads_and_that_works(exported: tuple
     names: dict[str, Any] = {}
     exec(code.replace('"a prompt"', '"a red circle", num_inference_steps=1'), names)
     assert type(names["pipeline"].unet).__name__ == report.loads_as == "SearchedUNet"
-    assert names["picture"].size == (64, 64)
+    assert names["picture"].size == (SMALL_SIZE_PX, SMALL_SIZE_PX)
 
 
-def found_unet(run: Path) -> UNet2DConditionModel:
+def found_unet(run: Path, model: Path) -> UNet2DConditionModel:
     """The UNet that the run found, from its checkpoint through the supernet."""
     architecture, spec = read_spec(run / "architecture.json")
-    supernet = Supernet(load_unet(PIPELINE_DIR), space=SPACE)
+    supernet = Supernet(load_unet(model), space=SPACE)
     weights = RunDirectory(run).read_weights(spec["round"])
     assert weights is not None
     supernet.load_weights(weights)
@@ -187,11 +187,11 @@ def test_the_clean_process_looks_for_no_modules_in_the_working_directory(exporte
 
 
 def test_before_and_after_are_drawn_with_the_same_noise(
-    run: Path, exported: tuple[Path, ExportReport], tmp_path: Path
+    run: Path, model: Path, exported: tuple[Path, ExportReport], tmp_path: Path
 ) -> None:
     source = source_of_run(run)
     draw_before_after(source, export=exported[0], path=tmp_path / "both.png")
-    draw_before_after(source, export=PIPELINE_DIR, path=tmp_path / "base.png")
+    draw_before_after(source, export=model, path=tmp_path / "base.png")
     both, base = (np.asarray(Image.open(tmp_path / name)) for name in ("both.png", "base.png"))
     assert both.shape == base.shape
     middle = both.shape[0] // 2
@@ -199,13 +199,13 @@ def test_before_and_after_are_drawn_with_the_same_noise(
     assert not np.array_equal(both[middle:], base[middle:])
 
 
-def test_a_clean_process_loads_it_with_diffusers_alone(run: Path, strangers: Strangers) -> None:
+def test_a_clean_process_loads_it_with_diffusers_alone(run: Path, model: Path, strangers: Strangers) -> None:
     assert strangers.answer["class"] == "SearchedUNet"
     assert strangers.answer["num_params"] == read_json(run / "architecture.json")["num_params"]
 
-    pipeline = load_pipeline(ModelFolder(PIPELINE_DIR))
+    pipeline = load_pipeline(ModelFolder(model))
     pipeline.set_progress_bar_config(disable=True)
-    pipeline.unet = found_unet(run)
+    pipeline.unet = found_unet(run, model)
     generators = [torch.Generator().manual_seed(seed) for seed in (3, 4)]
     ours = pipeline(PROMPTS, num_inference_steps=2, guidance_scale=2.0, generator=generators, output_type="np").images
     assert np.abs(strangers.pictures - ours).max() < SAME_PICTURE
@@ -219,7 +219,7 @@ def test_pictures_come_out_of_an_export(exported: tuple[Path, ExportReport]) -> 
         return draw(ModelFolder(exported[0]), settings=settings).pictures
 
     pictures = drawn(PROMPTS, 3)
-    assert pictures.shape == (2, 64, 64, 3)
+    assert pictures.shape == (2, SMALL_SIZE_PX, SMALL_SIZE_PX, 3)
     assert pictures.dtype == np.uint8
     alone = drawn(PROMPTS[1:], 4)
     assert np.abs(pictures[1].astype(float) - alone[0]).max() <= 255 * SAME_PICTURE, "picture i is drawn by seed + i"
@@ -237,8 +237,8 @@ def test_an_export_replaces_an_earlier_one_of_the_same_architecture(
 
 
 @pytest.mark.usefixtures("checked_here")
-def test_pickles_and_code_of_the_base_model_stay_behind(tmp_path: Path) -> None:
-    model = shutil.copytree(PIPELINE_DIR, tmp_path / "model")
+def test_pickles_and_code_of_the_base_model_stay_behind(sd1: Path, tmp_path: Path) -> None:
+    model = shutil.copytree(sd1, tmp_path / "model")
     strangers = ("text_encoder/pytorch_model.bin", "vae/model.ckpt", "tokenizer/added.pkl", "scheduler/evil.py")
     for name in strangers:
         (model / name).write_bytes(b"print('run me')")
@@ -247,7 +247,7 @@ def test_pickles_and_code_of_the_base_model_stay_behind(tmp_path: Path) -> None:
     written = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
     assert written.isdisjoint(strangers)
     assert {Path(name).suffix for name in written - {"README.md"}} <= {".json", ".safetensors", ".txt"}
-    parts = {path.relative_to(PIPELINE_DIR).as_posix() for path in PIPELINE_DIR.rglob("*") if path.is_file()}
+    parts = {path.relative_to(sd1).as_posix() for path in sd1.rglob("*") if path.is_file()}
     assert {name for name in parts if not name.startswith("unet/")} <= written, "and nothing else does"
 
 
@@ -281,7 +281,7 @@ def test_a_base_model_that_changed_since_is_refused(run: Path, tmp_path: Path) -
     spec = read_json(other / "architecture.json")
     spec["digests"]["model"] = "0" * 16
     (other / "architecture.json").write_text(json.dumps(spec))
-    with pytest.raises(ExportError, match="pipeline has changed since the search"):
+    with pytest.raises(ExportError, match="model has changed since the search"):
         export_run(other, out=tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
@@ -307,11 +307,11 @@ def test_a_changed_weight_fails_the_check_and_the_old_export_stays(
 
 
 def test_blocks_that_should_be_neutral_and_are_not_fail_the_check(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    sd1: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(search_spaces.stock_unet, "neutralise", lambda block: None)
     monkeypatch.setattr(nas.export.write, "run_verification", verify)
-    source = source_of_spec("snapfusion-table3", model=ModelFolder(PIPELINE_DIR))
+    source = source_of_spec("snapfusion-table3", model=ModelFolder(sd1))
     with pytest.raises(ExportError, match="differs from the supernet"):
         export(source, out=tmp_path / "out", form=ExportForm.NEUTRAL, measure=False)
     assert list(tmp_path.iterdir()) == []
@@ -368,12 +368,14 @@ def test_an_unfinished_run_has_nothing_to_export(experiment: Path, tmp_path: Pat
 
 
 @pytest.mark.usefixtures("checked_here")
-def test_a_found_architecture_that_is_a_stock_config_needs_no_import(experiment: Path, tmp_path: Path) -> None:
+def test_a_found_architecture_that_is_a_stock_config_needs_no_import(
+    experiment: Path, model: Path, tmp_path: Path
+) -> None:
     """Copies of cross-attentions are what stock diffusers can spell."""
-    actions = (Action.parse("+cross_attention[up.3,1]"), Action.parse("+cross_attention[up.1,0]"))
+    actions = (Action.parse("+cross_attention[up.1,1]"), Action.parse("+cross_attention[up.0,0]"))
     architecture = actions[1].apply(actions[0].apply(SPACE.base))
     config: ExperimentConfig = load_config(experiment)
-    supernet = Supernet(load_unet(PIPELINE_DIR), space=SPACE, copy_start=CopyStart.SAME)
+    supernet = Supernet(load_unet(model), space=SPACE, copy_start=CopyStart.SAME)
     supernet.switch(architecture)
     run = RunDirectory(tmp_path / "run")
     with run.opened(config.plain()):
@@ -413,10 +415,11 @@ def sdxl(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("name", NAMED)
-def test_a_named_architecture_is_cut_out_of_a_base_model_with_the_right_weights(name: str, sdxl: Path) -> None:
-    """The bundled model has SD-1.5's topology, so that what papers made of SD-1.5 can be made of it."""
+def test_a_named_architecture_is_cut_out_of_a_base_model_with_the_right_weights(
+    name: str, sd1: Path, sdxl: Path
+) -> None:
     known = KNOWN_ARCHITECTURES[name].build()
-    model = sdxl if KNOWN_ARCHITECTURES[name].base == "sdxl" else PIPELINE_DIR
+    model = sdxl if KNOWN_ARCHITECTURES[name].base == "sdxl" else sd1
     source = source_of_spec(name, model=ModelFolder(model))
     assert source.architecture == known
     has_the_right_weights(source.supernet.materialise(known).state_dict(), name=name, model=model)
@@ -424,19 +427,21 @@ def test_a_named_architecture_is_cut_out_of_a_base_model_with_the_right_weights(
 
 @pytest.mark.usefixtures("checked_here")
 @pytest.mark.parametrize("name", ["koala-1b", "snapfusion-table3"])
-def test_a_named_architecture_is_exported_with_the_right_weights(name: str, sdxl: Path, tmp_path: Path) -> None:
+def test_a_named_architecture_is_exported_with_the_right_weights(
+    name: str, sd1: Path, sdxl: Path, tmp_path: Path
+) -> None:
     """One of SDXL that stock diffusers can spell, and one of SD-1.5 that it cannot."""
-    model = sdxl if KNOWN_ARCHITECTURES[name].base == "sdxl" else PIPELINE_DIR
+    model = sdxl if KNOWN_ARCHITECTURES[name].base == "sdxl" else sd1
     report = export(source_of_spec(name, model=ModelFolder(model)), out=tmp_path / name, measure=False)
     assert (report.loads_as == "stock config") == (name != "snapfusion-table3")
     has_the_right_weights(load_unet(tmp_path / name).state_dict(), name=name, model=model)
 
 
 @pytest.mark.parametrize("name", NAMED)
-def test_a_named_architecture_but_one_is_a_stock_config(name: str) -> None:
+def test_a_named_architecture_but_one_is_a_stock_config(name: str, sd1: Path) -> None:
     known, config = KNOWN_ARCHITECTURES[name], SDXL_CONFIG
     if known.base != "sdxl":
-        config = read_unet_config(PIPELINE_DIR)
+        config = read_unet_config(sd1)
     found = stock_config(known.build(), space=space_from_config(config), base_config=config).config
     assert (found is None) == (name == "snapfusion-table3")
 
@@ -477,9 +482,10 @@ def test_stock_exports_load_in_plain_diffusers(strangers: Strangers) -> None:
 
 
 @pytest.mark.usefixtures("checked_here")
-def test_neutral_blocks_cost_what_the_table_says(experiment: Path, tmp_path: Path) -> None:
+def test_neutral_blocks_cost_what_the_table_says(experiment: Path, model: Path, tmp_path: Path) -> None:
     table = experiment.parent / "table.json"
-    source = source_of_spec(str(write_wanted(tmp_path, "-resnet[mid,1]")), model=ModelFolder(PIPELINE_DIR), table=table)
+    wanted = write_wanted(tmp_path, "-resnet[mid,1]", space=SPACE)
+    source = source_of_spec(str(wanted), model=ModelFolder(model), table=table)
     report = export(source, out=tmp_path / "out", form=ExportForm.NEUTRAL, measure=False)
     assert report.neutral == ("mid_block.resnets.1",)
     assert report.predicted_ms is not None
@@ -515,8 +521,8 @@ def test_onnx_is_checked_in_onnx_runtime(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("checked_here")
-def test_half_precision_is_written_and_compared_as_such(tmp_path: Path) -> None:
-    source = source_of_spec("bk-sdm-tiny", model=ModelFolder(PIPELINE_DIR))
+def test_half_precision_is_written_and_compared_as_such(sd1: Path, tmp_path: Path) -> None:
+    source = source_of_spec("bk-sdm-tiny", model=ModelFolder(sd1))
     report = export(source, out=tmp_path / "out", dtype="float16", measure=False)
     assert (report.dtype, report.tolerance) == ("float16", 1e-5)
     weights = load_file(tmp_path / "out" / "unet" / "diffusion_pytorch_model.safetensors")
@@ -524,8 +530,8 @@ def test_half_precision_is_written_and_compared_as_such(tmp_path: Path) -> None:
     assert {weight.dtype for weight in source.supernet.unet.state_dict().values()} == {torch.float32}
 
 
-def test_a_spec_alone_needs_no_check(tmp_path: Path) -> None:
-    source = source_of_spec("bk-sdm-tiny", model=ModelFolder(PIPELINE_DIR))
+def test_a_spec_alone_needs_no_check(sd1: Path, tmp_path: Path) -> None:
+    source = source_of_spec("bk-sdm-tiny", model=ModelFolder(sd1))
     report = export(source, out=tmp_path / "out", form=ExportForm.SPEC)
     assert read_spec(tmp_path / "out" / "architecture.json")[0] == KNOWN_ARCHITECTURES["bk-sdm-tiny"].build()
     assert report.max_difference is None
@@ -534,33 +540,35 @@ def test_a_spec_alone_needs_no_check(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("reference", "message"),
     [
-        ("ssd-1b", "ssd-1b is an architecture of sdxl, but the base model is shapes"),
+        ("ssd-1b", "ssd-1b is an architecture of sdxl, but the base model is sd1"),
         (
             "nobody",
             "there is no architecture nobody; give a run, a spec, a folder with a UNet, or a known name: ",
         ),
     ],
 )
-def test_an_architecture_of_another_base_model_is_refused(reference: str, message: str, tmp_path: Path) -> None:
+def test_an_architecture_of_another_base_model_is_refused(reference: str, message: str, sd1: Path) -> None:
     with pytest.raises(ValueError, match=message):
-        source_of_spec(reference, model=ModelFolder(PIPELINE_DIR))
+        source_of_spec(reference, model=ModelFolder(sd1))
 
 
-def test_a_spec_of_another_base_model_is_refused(tmp_path: Path) -> None:
-    source = source_of_spec("bk-sdm-tiny", model=ModelFolder(PIPELINE_DIR))
+def test_a_spec_of_another_base_model_is_refused(sd1: Path, tmp_path: Path) -> None:
+    source = source_of_spec("bk-sdm-tiny", model=ModelFolder(sd1))
     path = tmp_path / "spec.json"
     path.write_text(json.dumps(source.spec | {"base": source.spec["base"] | {"num_params": 7, "model": "other"}}))
-    with pytest.raises(ValueError, match=r"about the base model shapes, but is about 'other'.*`num_params` 7"):
-        source_of_spec(str(path), model=ModelFolder(PIPELINE_DIR))
+    with pytest.raises(ValueError, match=r"about the base model sd1, but is about 'other'.*`num_params` 7"):
+        source_of_spec(str(path), model=ModelFolder(sd1))
 
 
-def test_an_export_can_be_read_back_as_an_architecture(exported: tuple[Path, ExportReport], run: Path) -> None:
+def test_an_export_can_be_read_back_as_an_architecture(
+    exported: tuple[Path, ExportReport], run: Path, model: Path
+) -> None:
     out, _ = exported
     found = read_spec(run / "architecture.json")[0]
     (out / "copy").mkdir(exist_ok=True)
     shutil.copytree(out / "unet", out / "copy" / "unet", dirs_exist_ok=True)
     for reference in (run, out, out / "unet", out / "copy"):
-        assert source_of_spec(str(reference), model=ModelFolder(PIPELINE_DIR)).architecture == found
+        assert source_of_spec(str(reference), model=ModelFolder(model)).architecture == found
     shutil.rmtree(out / "copy")
 
 
@@ -568,22 +576,22 @@ def test_an_export_can_be_read_back_as_an_architecture(exported: tuple[Path, Exp
 @settings(max_examples=3, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(architecture=st.one_of(architectures(SPACE), architectures(STOCK)))
 def test_any_architecture_comes_back_as_what_it_was(
-    architecture: Architecture, tmp_path_factory: pytest.TempPathFactory
+    architecture: Architecture, model: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """Written, reloaded and compared by the export itself; its spec and its folder are the architecture again."""
     folder = tmp_path_factory.mktemp("any")
     (folder / "wanted.json").write_text(architecture.to_json())
-    source = source_of_spec(str(folder / "wanted.json"), model=ModelFolder(PIPELINE_DIR))
+    source = source_of_spec(str(folder / "wanted.json"), model=ModelFolder(model))
     report = export(source, out=folder / "out", measure=False)
-    config = stock_config(architecture, space=SPACE, base_config=read_unet_config(PIPELINE_DIR)).config
+    config = stock_config(architecture, space=SPACE, base_config=SMALL_UNET).config
     assert report.loads_as == ("SearchedUNet" if config is None else "stock config")
-    assert source_of_spec(str(folder / "out"), model=ModelFolder(PIPELINE_DIR)).architecture == architecture
+    assert source_of_spec(str(folder / "out"), model=ModelFolder(model)).architecture == architecture
     shutil.rmtree(folder)
 
 
 @pytest.mark.usefixtures("checked_here")
-def test_files_that_are_not_the_exports_own_are_not_deleted(tmp_path: Path) -> None:
-    source = source_of_spec("bk-sdm-tiny", model=ModelFolder(PIPELINE_DIR))
+def test_files_that_are_not_the_exports_own_are_not_deleted(sd1: Path, tmp_path: Path) -> None:
+    source = source_of_spec("bk-sdm-tiny", model=ModelFolder(sd1))
     out = tmp_path / "out"
     export(source, out=out, form=ExportForm.SPEC)
     digests = {name: sha256(data).hexdigest() for name, data in sorted(content(out).items()) if name != "export.json"}
@@ -605,7 +613,7 @@ def test_files_that_are_not_the_exports_own_are_not_deleted(tmp_path: Path) -> N
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
-def test_what_was_made_meanwhile_is_not_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_made_meanwhile_is_not_deleted(sd1: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def meanwhile(request: VerificationRequest) -> dict[str, Any]:
         (tmp_path / "out").mkdir()
         (tmp_path / "out" / "thesis.tex").write_text("thesis")
@@ -613,22 +621,24 @@ def test_what_was_made_meanwhile_is_not_deleted(tmp_path: Path, monkeypatch: pyt
 
     monkeypatch.setattr(nas.export.write, "run_verification", meanwhile)
     with pytest.raises(ExportError, match="out exists and is not an export of this architecture"):
-        export(source_of_spec("bk-sdm-tiny", model=ModelFolder(PIPELINE_DIR)), out=tmp_path / "out", measure=False)
+        export(source_of_spec("bk-sdm-tiny", model=ModelFolder(sd1)), out=tmp_path / "out", measure=False)
     assert content(tmp_path) == {"out/thesis.tex": b"thesis"}
 
 
-def test_a_place_above_the_working_folder_is_refused_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_place_above_the_working_folder_is_refused_at_once(
+    sd1: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "thesis.tex").write_text("thesis")
     monkeypatch.chdir(tmp_path)
-    source = source_of_spec("bk-sdm-tiny", model=ModelFolder(PIPELINE_DIR))
+    source = source_of_spec("bk-sdm-tiny", model=ModelFolder(sd1))
     for out in ("new/..", ".", "..", "new/../.."):
         with pytest.raises(ValueError, match="must not be the working folder or hold it"):
             export(source, out=Path(out), form=ExportForm.SPEC)
     assert content(tmp_path) == {"thesis.tex": b"thesis"}
 
 
-def test_a_file_of_an_export_that_was_changed_since_is_not_deleted(tmp_path: Path) -> None:
-    source = source_of_spec("bk-sdm-tiny", model=ModelFolder(PIPELINE_DIR))
+def test_a_file_of_an_export_that_was_changed_since_is_not_deleted(sd1: Path, tmp_path: Path) -> None:
+    source = source_of_spec("bk-sdm-tiny", model=ModelFolder(sd1))
     out = tmp_path / "out"
     export(source, out=out, form=ExportForm.SPEC)
     (out / "README.md").write_text("what I found out")
@@ -641,8 +651,8 @@ def test_a_file_of_an_export_that_was_changed_since_is_not_deleted(tmp_path: Pat
 
 
 @pytest.mark.parametrize("files", [5, None, "x", [["x"]], {"README.md": 5}])
-def test_an_export_whose_listing_is_none_is_refused(tmp_path: Path, files: Any) -> None:
-    source = source_of_spec("bk-sdm-tiny", model=ModelFolder(PIPELINE_DIR))
+def test_an_export_whose_listing_is_none_is_refused(sd1: Path, tmp_path: Path, files: Any) -> None:
+    source = source_of_spec("bk-sdm-tiny", model=ModelFolder(sd1))
     out = tmp_path / "out"
     export(source, out=out, form=ExportForm.SPEC)
     report = read_json(out / "export.json")

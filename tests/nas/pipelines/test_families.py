@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from diffusers import DiffusionPipeline
+from diffusers import DiffusionPipeline, UNet2DConditionModel
 from safetensors.torch import load_file, save_file
 
 from nas.evaluation.pictures import Drawer
@@ -43,18 +43,25 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return {kind: write_pipeline(base / kind, kind=kind, width=16) for kind in KINDS}
 
 
+@pytest.fixture(scope="module")
+def unets(folders: dict[str, Path]) -> dict[str, UNet2DConditionModel]:
+    """UNets of some folders, loaded once: for what is about the other parts."""
+    return {kind: load_unet(folders[kind]) for kind in ("sd2", *ONE_OF_EACH)}
+
+
 def ours(
     folder: Path,
     protocol: SamplingProtocol,
     noise: torch.Tensor,
     *,
+    unet: torch.nn.Module | None = None,
     variant: str | None = None,
     dtype: torch.dtype | None = None,
 ) -> torch.Tensor:
     parts = PipelineParts.load(ModelFolder(folder, variant=variant), dtype=dtype)
     size_px = (noise.shape[2] * VAE_SCALE, noise.shape[3] * VAE_SCALE)
     latents = sample_latents(
-        load_unet(folder, variant=variant, dtype=dtype),
+        unet or load_unet(folder, variant=variant, dtype=dtype),
         scheduler=make(protocol.scheduler, config=parts.scheduler_config),
         protocol=protocol,
         noise=noise,
@@ -97,13 +104,14 @@ def test_pictures_equal_those_of_diffusers(kind: str, guidance_scale: float, fol
 @pytest.mark.parametrize("scheduler", DETERMINISTIC_SCHEDULERS)
 @pytest.mark.parametrize("kind", ["sd2", "koala"])
 def test_any_deterministic_scheduler_draws_what_diffusers_draws(
-    kind: str, scheduler: Any, folders: dict[str, Path]
+    kind: str, scheduler: Any, folders: dict[str, Path], unets: dict[str, UNet2DConditionModel]
 ) -> None:
     num_steps = NUM_STEPS if scheduler == "PNDMScheduler" else 4  # solvers of order 3 need as many
     protocol = SamplingProtocol(num_steps=num_steps, guidance_scale=3, scheduler=scheduler)
     noise = initial_noise([3, 4], shape=(4, 8, 8))
-    expected = theirs(DiffusionPipeline.from_pretrained(folders[kind]), protocol, noise, folders[kind])
-    assert (ours(folders[kind], protocol, noise) - expected).abs().max() < SAME_PICTURE
+    pipeline = DiffusionPipeline.from_pretrained(folders[kind], unet=unets[kind])
+    expected = theirs(pipeline, protocol, noise, folders[kind])
+    assert (ours(folders[kind], protocol, noise, unet=unets[kind]) - expected).abs().max() < SAME_PICTURE
 
 
 # Every setting of a folder's parts that diffusers' pipelines read: (part, setting, value).
@@ -132,7 +140,13 @@ SETTINGS = [
 @pytest.mark.parametrize(("part", "setting", "value"), SETTINGS, ids=lambda value: str(value)[:20])
 @pytest.mark.filterwarnings("ignore:The configuration file of this scheduler:FutureWarning")  # `steps_offset`
 def test_every_setting_of_a_folder_means_what_it_means_to_diffusers(
-    kind: str, part: str, setting: str, value: Any, folders: dict[str, Path], tmp_path: Path
+    kind: str,
+    part: str,
+    setting: str,
+    value: Any,
+    folders: dict[str, Path],
+    unets: dict[str, UNet2DConditionModel],
+    tmp_path: Path,
 ) -> None:
     folder = Path(shutil.copytree(folders[kind], tmp_path / "other"))
     parts = [part] if part != "tokenizer" or kind not in XL_KINDS else ["tokenizer", "tokenizer_2"]
@@ -147,8 +161,8 @@ def test_every_setting_of_a_folder_means_what_it_means_to_diffusers(
         path.write_text(json.dumps(json.loads(path.read_text()) | {setting: value} | more))
     protocol = SamplingProtocol(num_steps=3, guidance_scale=3, scheduler=scheduler)
     noise = initial_noise([3, 4], shape=(4, 8, 8))
-    expected = theirs(DiffusionPipeline.from_pretrained(folder), protocol, noise, folder)
-    assert (ours(folder, protocol, noise) - expected).abs().max() < SAME_PICTURE
+    expected = theirs(DiffusionPipeline.from_pretrained(folder, unet=unets[kind]), protocol, noise, folder)
+    assert (ours(folder, protocol, noise, unet=unets[kind]) - expected).abs().max() < SAME_PICTURE
 
 
 def test_words_of_several_vectors_are_read_as_diffusers_reads_them(folders: dict[str, Path], tmp_path: Path) -> None:

@@ -31,6 +31,10 @@ PLUGIN = ROOT / "tests" / "plugins" / "nas_plugin"
 
 class TestColourShare(ScoreLaws):
     @pytest.fixture
+    def setting(self, small_setting: ScoreSetting) -> ScoreSetting:
+        return small_setting
+
+    @pytest.fixture
     def make(self) -> Callable[[ScoreSetting], Score]:
         return partial(ColourShare, tolerance=0.3)
 

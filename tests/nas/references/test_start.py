@@ -9,6 +9,7 @@ import yaml
 from diffusers import UNet2DConditionModel
 from typer.testing import CliRunner
 
+from latency import write_table
 from nas.cli.app import app
 from nas.config.experiment import resolve
 from nas.config.loading import load_config
@@ -20,19 +21,18 @@ from nas.references.start import find_start
 from nas.runs.spec import read_spec
 from search_spaces import SpaceForm, parse_action, space_from_config
 from search_spaces.folders.loading import load_unet, read_unet_config
-from search_spaces.known.architectures import bk_sdm_base
-from search_spaces.shapes import PIPELINE_DIR
+from search_spaces.known.architectures import bk_sdm_base, snapfusion_table3
 from search_spaces.supernet import Supernet
 from tests.folders import write_pipeline
 from tests.nas.searching import read_json, same_result, search
 from tests.nas.spread import spread
-from tests.nas.synthetic import shapes_space, small_config, write_experiment, write_wanted
+from tests.nas.synthetic import small_config, small_space, synthetic_table, write_experiment, write_wanted
 
-SPACE = shapes_space()
+SPACE = small_space()
 
 
 def test_a_search_starts_where_a_spec_says(experiment: Path, tmp_path: Path) -> None:
-    spec = write_wanted(tmp_path, "-resnet[mid,1]")
+    spec = write_wanted(tmp_path, "-resnet[mid,1]", "+cross_attention[up.1,0]", space=SPACE)
     found = search(experiment, tmp_path / "run", overrides=[f"search.start={spec}"])
     assert found.start == read_spec(spec)[0]
     told = read_json(tmp_path / "run" / "architecture.json")
@@ -42,22 +42,29 @@ def test_a_search_starts_where_a_spec_says(experiment: Path, tmp_path: Path) -> 
     for action in told["actions"]:
         here = parse_action(action).apply(here)
     assert here == found.architecture
-    search(experiment, tmp_path / "other", overrides=["search.start=snapfusion-table3", "search.target_ratio=0.8"])
+
+
+def test_a_search_starts_at_a_name(experiment: Path, sd1: Path, tmp_path: Path) -> None:
+    """One with copies, which have prices although the search itself makes none."""
+    write_table(synthetic_table(space_from_config(read_unet_config(sd1))), tmp_path / "table.json")
+    overrides = [f"model={sd1}", f"latency_table={tmp_path / 'table.json'}", "search.protected=[]"]
+    resolved = resolve(load_config(experiment, overrides=[*overrides, "search.start=snapfusion-table3"]))
+    assert resolved.problem.start == resolved.start.architecture == snapfusion_table3()
 
 
 @pytest.mark.usefixtures("checked_here")
-def test_weights_come_with_what_a_search_starts_from(run: Path, tmp_path: Path) -> None:
+def test_weights_come_with_what_a_search_starts_from(run: Path, model: Path, tmp_path: Path) -> None:
     out = tmp_path / "export"
     source = source_of_run(run)
     export(source, out=out, measure=False)
     for reference in (run, out, out / "unet"):
-        start = find_start(str(reference), model=ModelFolder(PIPELINE_DIR), space_base=SPACE.base)
-        supernet = Supernet(load_unet(PIPELINE_DIR), space=SPACE)
+        start = find_start(str(reference), model=ModelFolder(model), space_base=SPACE.base)
+        supernet = Supernet(load_unet(model), space=SPACE)
         start.give_weights(supernet)
         assert start.architecture == source.architecture
         ours, theirs = (s.materialise(start.architecture).state_dict() for s in (supernet, source.supernet))
         assert [name for name in theirs if not torch.equal(ours[name], theirs[name])] == [], reference
-    alone = find_start(str(run / "architecture.json"), model=ModelFolder(PIPELINE_DIR), space_base=SPACE.base)
+    alone = find_start(str(run / "architecture.json"), model=ModelFolder(model), space_base=SPACE.base)
     assert alone.digest != start.digest
 
 
@@ -74,23 +81,26 @@ def test_a_search_from_an_export_is_the_same_for_any_number_of_workers(
 
 
 @pytest.mark.usefixtures("checked_here")
-def test_a_stock_folder_is_a_start(tmp_path: Path) -> None:
+def test_a_stock_folder_is_a_start(sd1: Path, tmp_path: Path) -> None:
     """A student of the base model, as somebody else would publish it: plain diffusers, no word of us."""
-    export(source_of_spec("bk-sdm-base", model=ModelFolder(PIPELINE_DIR)), out=tmp_path / "student", measure=False)
+    model = ModelFolder(sd1)
+    export(source_of_spec("bk-sdm-base", model=model), out=tmp_path / "student", measure=False)
     (tmp_path / "student" / "architecture.json").unlink()
-    start = find_start(str(tmp_path / "student"), model=ModelFolder(PIPELINE_DIR), space_base=SPACE.base)
+    base = space_from_config(read_unet_config(sd1)).base
+    start = find_start(str(tmp_path / "student"), model=model, space_base=base)
     assert start.architecture == bk_sdm_base()
     assert start.source == tmp_path / "student" / "unet"
 
 
 @pytest.mark.usefixtures("checked_here")
-def test_an_export_with_neutral_blocks_says_what_to_start_from(tmp_path: Path) -> None:
-    source = source_of_spec(str(write_wanted(tmp_path, "-resnet[mid,1]")), model=ModelFolder(PIPELINE_DIR))
+def test_an_export_with_neutral_blocks_says_what_to_start_from(model: Path, tmp_path: Path) -> None:
+    wanted = write_wanted(tmp_path, "-resnet[mid,1]", space=SPACE)
+    source = source_of_spec(str(wanted), model=ModelFolder(model))
     export(source, out=tmp_path / "neutral", form=ExportForm.NEUTRAL, measure=False)
     with pytest.raises(ValueError, match="it may have been exported with neutral ones; start from"):
-        find_start(str(tmp_path / "neutral"), model=ModelFolder(PIPELINE_DIR), space_base=SPACE.base)
+        find_start(str(tmp_path / "neutral"), model=ModelFolder(model), space_base=SPACE.base)
     export(source, out=tmp_path / "spec", form=ExportForm.SPEC)
-    start = find_start(str(tmp_path / "spec"), model=ModelFolder(PIPELINE_DIR), space_base=SPACE.base)
+    start = find_start(str(tmp_path / "spec"), model=ModelFolder(model), space_base=SPACE.base)
     assert (start.architecture, start.source) == (source.architecture, None)
 
 
@@ -120,7 +130,7 @@ def test_a_start_of_another_model_is_refused(start: str, message: str, experimen
 
 
 @pytest.mark.usefixtures("checked_here")
-def test_a_search_in_the_stock_space_ends_with_a_stock_config(tmp_path: Path) -> None:
+def test_a_search_in_the_stock_space_ends_with_a_stock_config(model: Path, tmp_path: Path) -> None:
     """Its removals are compound: whole stages' attention, pairs of positions, halves of the mid block."""
     config = small_config(space="stock", target_ratio=0.8, removals_per_round=3, max_copies=1, protected=[])
     config["robust_training"] |= {"iterations": 1, "recovery_iterations": 0}
@@ -129,7 +139,7 @@ def test_a_search_in_the_stock_space_ends_with_a_stock_config(tmp_path: Path) ->
     found = search(path, tmp_path / "run")
     assert found.target_met
     assert any("&" in str(action) for action in found.actions)
-    space_from_config(read_unet_config(PIPELINE_DIR), form=SpaceForm.STOCK).check(found.architecture)
+    space_from_config(read_unet_config(model), form=SpaceForm.STOCK).check(found.architecture)
     report = export(source_of_run(tmp_path / "run"), out=tmp_path / "out", measure=False)
     assert report.loads_as == "stock config"
     shown = CliRunner().invoke(app, ["space", "show", str(tmp_path / "out"), "--format", "json"])
@@ -141,6 +151,6 @@ def test_a_search_in_the_stock_space_ends_with_a_stock_config(tmp_path: Path) ->
 
 
 def test_a_stock_space_refuses_a_start_outside_of_it(experiment: Path, tmp_path: Path) -> None:
-    overrides = [f"search.start={write_wanted(tmp_path, '-resnet[mid,1]')}", "search.space=stock"]
+    overrides = [f"search.start={write_wanted(tmp_path, '-resnet[mid,1]', space=SPACE)}", "search.space=stock"]
     with pytest.raises(ValueError, match=r"no stock diffusers config builds this architecture: mid\[1\] has a skipped"):
         resolve(load_config(experiment, overrides=overrides))

@@ -99,7 +99,7 @@ class Reranking:
         return replace(state, scores=scores, round=state.round + 1, is_trained=False)
 
 
-COPY, CUT = "+cross_attention[up.3,0]", "-resnet[mid,1]"  # a copy in one branch is none of the other's
+COPY, CUT = "+cross_attention[up.1,0]", "-resnet[mid,1]"  # a copy in one branch is none of the other's
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""Whole searches on the bundled model: uninterrupted, killed and continued; always the same result."""
+"""Whole searches of a small model: uninterrupted, killed and continued; always the same result."""
 
 import os
 import re
@@ -35,16 +35,9 @@ from tests.nas.searching import (
     search_until_killed,
     search_until_training,
 )
-from tests.nas.synthetic import (
-    CONTEXT_TOKENS,
-    FREE_BLOCKS,
-    shapes_space,
-    small_config,
-    synthetic_ms,
-    write_experiment,
-)
+from tests.nas.synthetic import FREE_BLOCKS, small_config, small_space, synthetic_ms, write_experiment
 
-SPACE = shapes_space()
+SPACE = small_space()
 
 
 def test_the_spec_says_what_was_found_and_how(run: Path) -> None:

@@ -19,9 +19,8 @@ from nas.config.loading import load_config
 from nas.runs.spec import read_spec
 from nas.runs.trace import TraceError, read_trace
 from nas.workers.worker import EvaluationResult, EvaluationTask
-from search_spaces.shapes import PIPELINE_DIR
 from tests.nas.searching import IdlePool, comparable_trace, exit_code, same_result, search, search_until_training
-from tests.nas.synthetic import shapes_space, synthetic_table, write_experiment
+from tests.nas.synthetic import small_space, synthetic_table, write_experiment
 
 FIRST, THEN = "search.target_ratio=0.96", "search.target_ratio=0.94"
 
@@ -103,7 +102,7 @@ def test_a_second_run_of_the_same_search_makes_no_picture(
 def test_a_search_for_another_device_finds_the_scores_of_the_first(tmp_path: Path, made: list[EvaluationTask]) -> None:
     """On the second device every block takes twice as long, so that the search meets the same architectures."""
     path, slower = write_experiment(tmp_path), tmp_path / "slower.json"
-    table = synthetic_table(shapes_space())
+    table = synthetic_table(small_space())
     times = ("median_ms", "p10_ms", "p90_ms", "min_ms", "mean_ms")
     rows = (replace(row, **{name: 2 * getattr(row, name) for name in times}) for row in table.rows)
     write_table(replace(table, rows=tuple(rows)), slower)
@@ -122,7 +121,7 @@ def test_a_run_whose_digests_cover_whole_folders_goes_on(
     experiment: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As 0.1.0 began them; the slow part is the search that stands for one of its."""
-    folder = Path(shutil.copytree(PIPELINE_DIR, tmp_path / "model"))
+    folder = Path(shutil.copytree(experiment.parent / "model", tmp_path / "model"))
     (folder / "README.md").write_text("a note")
     overrides = [FIRST, f"model={folder}"]
     with monkeypatch.context() as patch:

@@ -10,14 +10,13 @@ from nas.config.loading import ConfigError, load_config
 from nas.export.source import source_of_run
 from nas.runs.run import open_run
 from nas.testing.algorithms import MacsMs
-from search_spaces.shapes import PIPELINE_DIR
 from tests.nas.searching import comparable_trace, search
-from tests.nas.synthetic import shapes_space, small_config, write_experiment
+from tests.nas.synthetic import small_config, small_space, write_experiment
 
 FORMULA = {
     "name": "formula",
     "settings": {
-        "model": "shapes",
+        "model": "model",
         "device": "paper",
         "compute_unit": "npu",
         "ms_per_gmac": 100.0,
@@ -35,11 +34,11 @@ def config_with(folder: Path, source: dict[str, Any] | None, **settings: Any) ->
 def test_a_search_by_a_formula_finds_and_exports(tmp_path: Path) -> None:
     config = config_with(tmp_path, FORMULA)
     found = search(config, tmp_path / "run")
-    assert found.scenario == "shapes_npu"
+    assert found.scenario == "model_npu"
     assert found.target_met
-    macs_ms = MacsMs(shapes_space())
+    macs_ms = MacsMs(small_space())
     assert found.predicted_latency_ms < 0.94 * found.base_latency_ms
-    assert found.base_latency_ms == pytest.approx(0.1 * macs_ms(shapes_space().base), rel=0.2)
+    assert found.base_latency_ms == pytest.approx(0.1 * macs_ms(small_space().base), rel=0.2)
     started = comparable_trace(tmp_path / "run")[0]
     assert "latency_source" in started["digests"]
     assert "latency_table" not in started["digests"]
@@ -52,7 +51,7 @@ def test_a_search_by_a_formula_finds_and_exports(tmp_path: Path) -> None:
 
 
 def test_a_search_by_live_measurement_goes_on_with_the_prices_that_it_saw(tmp_path: Path) -> None:
-    source = {"name": "live", "settings": {"model": str(PIPELINE_DIR), "rounds": 2, "cache": "prices.jsonl"}}
+    source = {"name": "live", "settings": {"model": "model", "rounds": 2, "cache": "prices.jsonl"}}
     config = config_with(tmp_path / "live", source)
     experiment = resolve(load_config(config, overrides=["search.target_ratio=0.99"]))
     cache = tmp_path / "live" / "prices.jsonl"

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from latency import write_table
 from nas.algorithms.evolving import ArchitectureEvolving
 from nas.algorithms.steps import Score, Scored, Subject, Trained
 from nas.config.experiment import Experiment, resolve
@@ -20,7 +21,8 @@ from nas.scores.store import ScoreStore
 from nas.search.round_scoring import StepScorer
 from nas.search.scorer import Scorer
 from nas.workers.worker import EvaluationResult, EvaluationTask
-from tests.nas.synthetic import small_config, write_experiment
+from search_spaces.shapes import PIPELINE_DIR
+from tests.nas.synthetic import shapes_space, small_config, synthetic_table, write_experiment
 
 NUM_PROMPTS, CHUNK_SIZE = 240, 8
 PROMPTS = ValidationSet.from_captions([f"caption {i}" for i in range(NUM_PROMPTS)], seed=0, chunk_size=CHUNK_SIZE)
@@ -60,8 +62,10 @@ class ArithmeticPool:
 @pytest.fixture(scope="module")
 def wide(tmp_path_factory: pytest.TempPathFactory) -> Experiment:
     """An experiment in which all 38 removals compete on many prompts."""
-    config = small_config(protected=[], target_ratio=0.8, removals_per_round=3)
-    resolved = resolve(load_config(write_experiment(tmp_path_factory.mktemp("wide"), config)))
+    config = small_config(protected=[], target_ratio=0.8, removals_per_round=3) | {"model": str(PIPELINE_DIR)}
+    path = write_experiment(tmp_path_factory.mktemp("wide"), config)
+    write_table(synthetic_table(shapes_space()), path.parent / "table.json")
+    resolved = resolve(load_config(path))
     return replace(resolved, problem=replace(resolved.problem, latency_error=0.0))
 
 

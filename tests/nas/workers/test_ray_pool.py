@@ -76,7 +76,7 @@ def make_pool(cluster: Cluster, tmp_path: Path) -> Iterator[MakePool]:
         **kwargs: Any,
     ) -> Any:
         options = {key: kwargs.pop(key) for key in ("base_weights", "log_folder", "on_start") if key in kwargs}
-        settings = WorkerSettings(**{"num_workers": 2, "cpus_per_worker": 0.5, "start_timeout_s": 60} | kwargs)
+        settings = WorkerSettings(**{"num_workers": 2, "cpus_per_worker": 0.5, "start_timeout_s": 300} | kwargs)
         spec = TinySpec(markers=tmp_path, broken=broken, unfit=unfit, slow_starts=slow_starts, held=held)
         pools.append(RayPool(spec, worker_class=TinyWorker, settings=settings, **options))
         return pools[-1]
@@ -486,7 +486,7 @@ def test_close_kills_even_the_busy_and_may_be_repeated(make_pool: MakePool) -> N
 
 def test_a_machine_that_leaves_is_survived(cluster: Cluster, make_pool: MakePool) -> None:
     other = cluster.add_node(num_cpus=1, object_store_memory=STORE_BYTES)
-    pool = make_pool(placement="spread", cpus_per_worker=1, start_timeout_s=30)
+    pool = make_pool(placement="spread", cpus_per_worker=1)
     pool.load_weights({"a": torch.ones(3)})
     stream = pool.evaluate([TinyTask(number=n, act="wait", times=1) for n in range(24)])
     results = []

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -14,11 +15,10 @@ from nas.evaluation.clip.model import ClipModel
 from nas.evaluation.door import Score
 from nas.evaluation.evaluator import Evaluator
 from nas.evaluation.setting import ScoreSetting
-from nas.pipelines.model_folder import ModelFolder
 from nas.pipelines.protocol import SamplingProtocol
 from nas.scores.prompts import ValidationSet
 from nas.testing.scores import CAPTIONS, ScoreLaws
-from search_spaces.shapes import OPEN_CLIP_DIR, PIPELINE_DIR
+from search_spaces.shapes import OPEN_CLIP_DIR
 
 BATCH_TOLERANCE = 1e-4  # what docs/running_searches.md promises; seen: 3e-7
 BUNDLED = str(OPEN_CLIP_DIR)
@@ -26,20 +26,30 @@ BUNDLED = str(OPEN_CLIP_DIR)
 
 class TestClipJudge(ScoreLaws):
     @pytest.fixture
+    def setting(self, small_setting: ScoreSetting) -> ScoreSetting:
+        return small_setting
+
+    @pytest.fixture
     def make(self) -> Callable[[ScoreSetting], Score]:
         return partial(ClipJudge, model=BUNDLED)
 
 
-def setting_of(*, chunk_size: int, num_steps: int = 2) -> ScoreSetting:
-    return ScoreSetting(
-        model=ModelFolder(PIPELINE_DIR),
-        validation=ValidationSet.from_captions(list(CAPTIONS), seed=0, chunk_size=chunk_size),
-        protocol=SamplingProtocol(num_steps=num_steps, guidance_scale=2),
-        latent_shape=(4, 16, 16),
-    )
+SettingOf = Callable[..., ScoreSetting]
 
 
-def test_the_batch_moves_the_last_bits_only(unet: UNet2DConditionModel) -> None:
+@pytest.fixture
+def setting_of(small_setting: ScoreSetting) -> SettingOf:
+    def of(*, chunk_size: int, num_steps: int = 2) -> ScoreSetting:
+        return replace(
+            small_setting,
+            validation=ValidationSet.from_captions(list(CAPTIONS), seed=0, chunk_size=chunk_size),
+            protocol=SamplingProtocol(num_steps=num_steps, guidance_scale=2),
+        )
+
+    return of
+
+
+def test_the_batch_moves_the_last_bits_only(setting_of: SettingOf, unet: UNet2DConditionModel) -> None:
     def scores(chunk_size: int) -> dict[str, float]:
         setting = setting_of(chunk_size=chunk_size, num_steps=4)
         evaluator = Evaluator(setting, score=ClipJudge(setting, model=BUNDLED), reference=unet)
@@ -52,7 +62,9 @@ def test_the_batch_moves_the_last_bits_only(unet: UNet2DConditionModel) -> None:
     assert alone.keys() == together.keys()
 
 
-def test_pictures_are_scored_with_their_own_captions(clip: ClipModel, unet: UNet2DConditionModel) -> None:
+def test_pictures_are_scored_with_their_own_captions(
+    setting_of: SettingOf, clip: ClipModel, unet: UNet2DConditionModel
+) -> None:
     setting = setting_of(chunk_size=2)
     judge = ClipJudge(setting, model=BUNDLED)
     judge.start(unet)
@@ -62,7 +74,7 @@ def test_pictures_are_scored_with_their_own_captions(clip: ClipModel, unet: UNet
     assert judge.judge(pictures, chunk=1) == pytest.approx(expected.tolist(), abs=1e-6)
 
 
-def test_its_digest_is_the_content_of_all_that_it_reads(tmp_path: Path) -> None:
+def test_its_digest_is_the_content_of_all_that_it_reads(setting_of: SettingOf, tmp_path: Path) -> None:
     setting = setting_of(chunk_size=2)
     before = ClipJudge(setting, model=BUNDLED).digest
     folder = shutil.copytree(OPEN_CLIP_DIR, tmp_path / "clip")

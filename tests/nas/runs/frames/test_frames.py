@@ -13,11 +13,12 @@ from nas.runs.frames.methods import FRAMES
 from nas.runs.records.lines import Losses
 from nas.runs.run import open_run, open_runs
 from nas.scores.store import ScoreStoreError
-from tests.nas.synthetic import shapes_space
+from tests.folders import SMALL_SIZE_PX
+from tests.nas.synthetic import small_space
 
 
 def test_blocks_of_a_round_cost_what_the_round_does(run: Path) -> None:
-    opened, space = open_run(run), shapes_space()
+    opened, space = open_run(run), small_space()
     blocks, rounds = opened.blocks(), opened.rounds()
     sums = blocks.groupby("round")[["ms", "num_params"]].sum()
     assert sums.index.tolist() == [-1, *rounds["round"]]
@@ -56,7 +57,7 @@ def test_pictures_are_read_as_they_are_asked_for(run: Path) -> None:
     assert len(own) == 2, "the first chunk"
     assert set(others["prompt_id"]) == set(own["prompt_id"])
     assert set(others["action"]) == set(opened.evaluations().query("round == 0")["action"])
-    assert {Image.open(BytesIO(png)).size for png in pictures["png"]} == {(48, 48)}
+    assert {Image.open(BytesIO(png)).size for png in pictures["png"]} == {(SMALL_SIZE_PX, SMALL_SIZE_PX)}
     action = others["action"].iloc[0]
     assert set(opened.pictures(actions=[action])["action"]) == {action}
     assert opened.pictures(rounds=[0], actions=[None])["png"].tolist() == own["png"].tolist()
