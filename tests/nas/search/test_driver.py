@@ -35,7 +35,14 @@ from tests.nas.searching import (
     search_until_killed,
     search_until_training,
 )
-from tests.nas.synthetic import FREE_BLOCKS, small_config, small_space, synthetic_ms, write_experiment
+from tests.nas.synthetic import (
+    CONTEXT_TOKENS,
+    FREE_BLOCKS,
+    small_config,
+    small_space,
+    synthetic_ms,
+    write_experiment,
+)
 
 SPACE = small_space()
 
