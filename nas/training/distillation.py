@@ -47,13 +47,13 @@ class Distillation:
     outputs: float = 0.0
     features: float = 0.0
 
-    def lesson(self, noisy: Float[Tensor, "n c h w"], timesteps: Tensor, text: Conditioning, /) -> Lesson:
+    def lesson(self, noisy: Float[Tensor, "n c h w"], timesteps: Tensor, /, *, text: Conditioning) -> Lesson:
         """What the teacher says."""
         with torch.no_grad(), watched(self.teacher if self.features else None) as features:
             predicted = self.teacher.unet(noisy, timesteps, **text.arguments()).sample
         return Lesson(predicted=predicted.float(), features=features)
 
-    def loss(self, predicted: Float[Tensor, "n c h w"], features: Mapping[str, Tensor], lesson: Lesson, /) -> Tensor:
+    def loss(self, predicted: Float[Tensor, "n c h w"], features: Mapping[str, Tensor], /, *, lesson: Lesson) -> Tensor:
         """How far a student is from a lesson.
 
         Args:

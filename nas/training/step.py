@@ -55,7 +55,7 @@ def training_step(
     for task, text in _tasks(batch, objective=objective, settings=settings, device=device, fleet=fleet):
         arguments, distillation = text.arguments(), objective.distillation
         with autocast(settings, device):
-            lesson = None if distillation is None else distillation.lesson(task.noisy, task.timesteps, text)
+            lesson = None if distillation is None else distillation.lesson(task.noisy, task.timesteps, text=text)
         for architecture in subnetworks:
             supernet.switch(architecture)
             with (
@@ -65,7 +65,7 @@ def training_step(
                 predicted = supernet.unet(task.noisy, task.timesteps, **arguments).sample
             loss = objective.error(predicted, task)
             if distillation is not None and lesson is not None:
-                loss = loss + distillation.loss(predicted, features, lesson)
+                loss = loss + distillation.loss(predicted, features, lesson=lesson)
             loss = loss * share
             (loss if scaler is None else scaler.scale(loss)).backward()
             total += loss.detach()

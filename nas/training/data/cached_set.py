@@ -80,7 +80,7 @@ class CachedSet:
             shard, row = self._place(self._picture_ends, picture)
             latents.append(shard["latents"][row])
             crops.append(shard["crops"][row])
-            names.append(unpacked(shard["names"], shard["name_ends"], row))
+            names.append(unpacked(shard["names"], shard["name_ends"], index=row))
             ends = shard["caption_ends"]
             first, end = int(ends[row - 1]) if row else 0, int(ends[row])
             captions.append(0 if is_empty else int(shard["caption_ids"][first + int(choice * (end - first))]))

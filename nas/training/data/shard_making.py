@@ -45,7 +45,7 @@ class KnownCaptions:
         """Number the captions that a shard has embedded."""
         tensors = mapped(shard)
         for index in range(len(tensors["text_ends"])):
-            self.number(unpacked(tensors["texts"], tensors["text_ends"], index))
+            self.number(unpacked(tensors["texts"], tensors["text_ends"], index=index))
 
     def close(self) -> None:
         """Take it away."""

@@ -118,7 +118,7 @@ def packed(texts: Sequence[str], /) -> tuple[UInt8[Tensor, " bytes"], Int[Tensor
     return torch.frombuffer(bytearray(b"".join(encoded) or b"\0"), dtype=torch.uint8), ends
 
 
-def unpacked(data: UInt8[Tensor, " bytes"], ends: Int[Tensor, " n"], index: int, /) -> str:
+def unpacked(data: UInt8[Tensor, " bytes"], ends: Int[Tensor, " n"], /, *, index: int) -> str:
     """One of these texts."""
     start = int(ends[index - 1]) if index else 0
     return bytes(data[start : int(ends[index])].tolist()).decode()

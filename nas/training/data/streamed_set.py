@@ -103,7 +103,9 @@ class StreamedSet:
                     generator = step_generator(seed=seed, step=step)
                     mine = slice(rank * size, (rank + 1) * size)
                     shares = torch.rand(rows, 4, generator=generator)[mine].tolist()
-                    yield drawn.batch(own, shares, caption_dropout, generator, told)
+                    yield drawn.batch(
+                        own, shares=shares, caption_dropout=caption_dropout, generator=generator, position=told
+                    )
                     step += 1
                 place, row = after, 0
 
@@ -148,6 +150,8 @@ class _Block:
     def batch(
         self,
         own: list[int],
+        /,
+        *,
         shares: Sequence[Sequence[float]],
         caption_dropout: float,
         generator: torch.Generator,

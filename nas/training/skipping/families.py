@@ -47,7 +47,7 @@ class Unit:
 Family = tuple[Unit, ...]
 
 
-def families_of(space: UNetSpace, architecture: Architecture, rates: Mapping[str, float], /) -> tuple[Family, ...]:
+def families_of(space: UNetSpace, architecture: Architecture, /, *, rates: Mapping[str, float]) -> tuple[Family, ...]:
     """The families of all units that an architecture offers, with the law's rates.
 
     Args:

@@ -36,7 +36,7 @@ class Independent:
         cls, settings: Skipping, /, *, space: UNetSpace, architecture: Architecture, rates: Mapping[str, float]
     ) -> "Independent":
         """The strategy for an architecture."""
-        families = families_of(space, architecture, rates)
+        families = families_of(space, architecture, rates=rates)
         return cls(space=space, architecture=architecture, families=families, settings=settings)
 
     def subnetworks(self, *, step: int, num_steps: int, seed: int) -> tuple[Architecture, ...]:

@@ -41,8 +41,8 @@ class Sandwich:
         return cls(
             space=space,
             architecture=architecture,
-            smallest=smallest_of(space, architecture, rates),
-            families=families_of(space, architecture, rates),
+            smallest=smallest_of(space, architecture, rates=rates),
+            families=families_of(space, architecture, rates=rates),
             settings=settings,
         )
 
@@ -57,7 +57,7 @@ class Sandwich:
         return tuple(dict.fromkeys((self.architecture, self.smallest, *drawn)))
 
 
-def smallest_of(space: UNetSpace, architecture: Architecture, rates: Mapping[str, float], /) -> Architecture:
+def smallest_of(space: UNetSpace, architecture: Architecture, /, *, rates: Mapping[str, float]) -> Architecture:
     """What is left when no removal is possible any more that spares the blocks of rate 0.
 
     Args:

@@ -60,7 +60,7 @@ def test_a_student_that_is_its_teacher_has_nothing_to_learn_and_one_that_lacks_a
     teacher, student = supernet_of(unet), supernet_of(unet)
     distillation = Distillation(teacher=teacher, outputs=2.0, features=3.0)
     noisy, timesteps, text = torch.randn(2, 4, 8, 8), torch.tensor([3, 700]), tiny_pictures().captions[:2]
-    lesson = distillation.lesson(noisy, timesteps, text)
+    lesson = distillation.lesson(noisy, timesteps, text=text)
     assert set(lesson.features) == {"down.0", "down.1", "mid", "up.0", "up.1"}
 
     def learned(*removed: str) -> tuple[float, float, set[str]]:
@@ -72,7 +72,7 @@ def test_a_student_that_is_its_teacher_has_nothing_to_learn_and_one_that_lacks_a
         of_features = sum(float(((features[p] - lesson.features[p]) ** 2).mean()) for p in features)
         expected = 2 * float(((predicted - lesson.predicted) ** 2).mean()) + 3 * of_features
         differing = {p for p in features if not torch.equal(features[p], lesson.features[p])}
-        return float(distillation.loss(predicted, features, lesson)), expected, differing
+        return float(distillation.loss(predicted, features, lesson=lesson)), expected, differing
 
     assert learned() == (0.0, 0.0, set())
     loss, expected, differing = learned("-resnet[mid,1]")
@@ -84,7 +84,7 @@ def test_a_student_that_is_its_teacher_has_nothing_to_learn_and_one_that_lacks_a
 def test_a_teacher_gets_no_gradients() -> None:
     teacher = supernet_of(tiny_unet())
     text = tiny_pictures().captions[:2]
-    lesson = Distillation(teacher=teacher, outputs=1).lesson(torch.randn(2, 4, 8, 8), torch.tensor([3, 700]), text)
+    lesson = Distillation(teacher=teacher, outputs=1).lesson(torch.randn(2, 4, 8, 8), torch.tensor([3, 700]), text=text)
     assert not lesson.predicted.requires_grad
     assert lesson.features == {}, "features that do not count are not kept"
 

@@ -53,7 +53,7 @@ def gone(space: UNetSpace, rate: float) -> dict[str, np.ndarray]:
 
 def gone_of(space: UNetSpace, block: str, *, architecture: Architecture, rate: float) -> np.ndarray:
     """How many layers of the only block that may be skipped were gone in each of `NUM` steps."""
-    families = families_of(space, architecture, dict.fromkeys(space.block_names, 0.0) | {block: rate})
+    families = families_of(space, architecture, rates=dict.fromkeys(space.block_names, 0.0) | {block: rate})
     rng = np.random.default_rng(0)
     drawn = [counts(draw(families, space=space, architecture=architecture, rng=rng))[block] for _ in range(NUM)]
     return counts(architecture)[block] - np.array(drawn)
@@ -89,7 +89,7 @@ def test_copies_go_before_what_they_are_copies_of() -> None:
 @pytest.mark.parametrize("kind", MODELS)
 def test_tied_blocks_go_together_and_none_too_often(kind: str) -> None:
     space, rate = stock(kind), 0.15
-    units = [unit for family in families_of(space, space.base, rates_of(space, Skipping(probability=rate)))
+    units = [unit for family in families_of(space, space.base, rates=rates_of(space, Skipping(probability=rate)))
              for unit in family]  # fmt: skip
     promised = Counter[str]()
     for unit in units:
@@ -106,7 +106,7 @@ DEEP = space_from_config(unet_config("sd1") | {"transformer_layers_per_block": 2
 
 
 def test_families_do_not_touch_one_another() -> None:
-    families = families_of(DEEP, DEEP.base, dict.fromkeys(DEEP.block_names, 0.1))
+    families = families_of(DEEP, DEEP.base, rates=dict.fromkeys(DEEP.block_names, 0.1))
     pairs = [(a.action, b.action) for f, g in combinations(families, 2) for a in f for b in g]
     assert all(not DEEP.touched(one) & DEEP.touched(other) for one, other in pairs)
     assert all(DEEP.why_not(other, architecture=one.apply(DEEP.base)) is None for one, other in pairs)
@@ -114,7 +114,7 @@ def test_families_do_not_touch_one_another() -> None:
 
 def test_of_a_family_one_unit_goes_at_most() -> None:
     space = stock("sd1")
-    of_mid = [f for f in families_of(space, space.base, dict.fromkeys(space.block_names, 0.15))
+    of_mid = [f for f in families_of(space, space.base, rates=dict.fromkeys(space.block_names, 0.15))
               if any("[mid," in str(unit.action) for unit in f)]  # fmt: skip
     assert [len(family) for family in of_mid] == [3], "the mid block as a whole contains both its halves"
     rng = np.random.default_rng(0)
@@ -135,7 +135,7 @@ def test_blocks_are_left_out_never_added(architecture: Architecture, rate: float
 @given(st.dictionaries(st.sampled_from(sorted(SD1.block_names)), st.floats(0, 0.99)), st.integers(0, 1000))
 def test_rates_may_differ_by_block(some: dict[str, float], seed: int) -> None:
     rates = dict.fromkeys(SD1.block_names, 0.0) | some
-    families = families_of(SD1, SD1.base, rates)
+    families = families_of(SD1, SD1.base, rates=rates)
     assert {str(u.action)[1:]: u.rate for (u,) in families} == pytest.approx({b: r for b, r in some.items() if r})
     drawn = draw(families, space=SD1, architecture=SD1.base, rng=np.random.default_rng(seed))
     assert all(rates[block] for block, layers in counts(SD1.base).items() if layers > counts(drawn)[block])
