@@ -16,7 +16,7 @@ from typing import Final
 import pytest
 from typer.testing import CliRunner
 
-from latency import find_table
+from latency import find_table, write_table
 from nas.cli.app import app
 from nas.config.template import TEMPLATE
 from nas.runs.bundled.naming import BUNDLED_RUNS
@@ -25,7 +25,8 @@ from search_spaces.shapes import PIPELINE_DIR
 from search_spaces.shapes.__main__ import write_pictures
 from tests.examples import HIDDEN, ROOT, RUN, SHOWN, examples
 from tests.examples import PAGES as FILES
-from tests.nas.synthetic import write_wanted
+from tests.nas.searching import search
+from tests.nas.synthetic import shapes_space, small_config, synthetic_table, write_experiment
 
 EXAMPLES: Final = [example for example in examples() if example.is_example]
 UNMARKED: Final = [example for example in EXAMPLES if example.mark is None and example.page != "docs/api.md"]
@@ -79,6 +80,21 @@ def test_marks_name_a_test_or_a_reason() -> None:
 
 
 # ------------------------------------------------------------------------------------------------------------- sessions
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of the bundled model, which stands for every model of the pages: two blocks that may go, no training."""
+    space, free = shapes_space(), {"cross_attention[up.3,2]", "resnet[mid,1]"}
+    blocks = {str(action)[1:] for action in space.removals(space.base)}
+    config = small_config(target_ratio=0.96, protected=sorted(blocks - free)) | {
+        "model": str(PIPELINE_DIR),
+        "robust_training": {},
+    }
+    path = write_experiment(tmp_path_factory.mktemp("bundled"), config)
+    write_table(synthetic_table(space), path.parent / "table.json")
+    search(path, path.parent / "run")
+    return path.parent / "run"
+
+
 @pytest.fixture
 def session(page: str, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A reader's folder, in which what the page speaks of stands already."""
@@ -98,7 +114,7 @@ def session(page: str, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     shutil.copytree(run, tmp_path / "RUN")
     shutil.copytree(BUNDLED_RUNS["sample"], tmp_path / "runs" / "demo")
     shutil.copytree(BUNDLED_RUNS["sample_onnxruntime"], tmp_path / "runs" / "phone")
-    write_wanted(tmp_path, "-resnet[mid,1]").rename(tmp_path / "spec.json")
+    shutil.copy(run / "architecture.json", tmp_path / "spec.json")
     (tmp_path / "search_spaces").symlink_to(ROOT / "search_spaces")
     (tmp_path / "experiments").mkdir()
     shutil.copy(ROOT / "experiments" / "demo.yaml", tmp_path / "experiments")

@@ -9,7 +9,7 @@ from latency.pricing.pricer import Pricer
 from nas.config.experiment import Experiment, resolve
 from nas.config.loading import load_config
 from search_spaces import Action
-from tests.nas.synthetic import CONTEXT_TOKENS, shapes_space, synthetic_ms, synthetic_table
+from tests.nas.synthetic import CONTEXT_TOKENS, FREE_BLOCKS, small_space, synthetic_ms, synthetic_table
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def changed(experiment: Path, resolved: Experiment, *overrides: str) -> set[str]
 
 
 def test_an_architecture_costs_what_its_blocks_do(resolved: Experiment) -> None:
-    architecture = Action.parse("-cross_attention[up.3,0]").apply(resolved.space.base)
+    architecture = Action.parse("-cross_attention[up.1,0]").apply(resolved.space.base)
     sites = resolved.space.sites(architecture, context_tokens=CONTEXT_TOKENS)
     assert resolved.price_ms(architecture) == pytest.approx(sum(synthetic_ms(site.signature) for site in sites))
 
@@ -36,7 +36,7 @@ def test_a_target_is_a_share_of_the_base_or_milliseconds(experiment: Path, resol
 
 
 def test_prices_are_computed_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    space = shapes_space()
+    space = small_space()
     price_ms = Pricer(synthetic_table(space), space=space, context_tokens=CONTEXT_TOKENS)
     first = price_ms(space.base)
     monkeypatch.setattr(type(space), "sites", lambda *args, **kwargs: pytest.fail("priced again"))
@@ -80,7 +80,7 @@ def test_captions_are_the_validation(experiment: Path, resolved: Experiment, tmp
 
 def test_protected_blocks_are_the_problems(resolved: Experiment) -> None:
     assert resolved.problem.protected == frozenset(resolved.config.search.protected)
-    assert len(resolved.problem.protected) == 33
+    assert len(resolved.problem.protected) == 15 - len(FREE_BLOCKS)
 
 
 def test_paths_of_a_config_that_no_file_holds_are_the_working_directorys(
