@@ -13,21 +13,14 @@ from nas.algorithms.algorithm import AlgorithmError
 from nas.algorithms.steps import FIRST, Job, Recipe
 from nas.config.sections import ExperimentConfig, part_identity
 from nas.pipelines.model_folder import ModelFolder
-from nas.pipelines.schedulers import make_scheduler, scheduler_config
 from nas.runs.directory import RunDirectory
 from nas.runs.records.writing import LossLines
 from nas.runs.weights import put_aside, weights_digest
 from nas.training.data.batches import TrainingData
-from nas.training.data.encoding import Encoder
-from nas.training.data.opening import open_training_data
-from nas.training.data.settings import DataSettings, Encoding
-from nas.training.distillation import Distillation
 from nas.training.loop import StepDone, Training
-from nas.training.noise_schedule import NoiseSchedule
 from nas.training.objective import Objective
+from nas.training.parts import TrainingParts
 from nas.training.settings import RobustTrainingSettings
-from nas.training.skipping.making import skip_strategy
-from nas.training.skipping.strategy import SkipStrategy
 from nas.training.state import StateError
 from nas.training.step import time_step
 from search_spaces.architecture import Architecture
@@ -35,7 +28,6 @@ from search_spaces.files.digests import digest_of
 from search_spaces.files.user_error import UserError
 from search_spaces.supernet import Supernet
 from search_spaces.unets.space import UNetSpace
-
 
 _KNOWN_BY_CONTENT: Final = ("pictures", "data")
 
@@ -230,9 +222,9 @@ class JobTrainer:
         with torch.compiler.set_stance("force_eager"):
             return time_step(
                 self._supernet,
-                data=self._opened(replace(training.data, encode=Encoding.PER_BATCH, shuffled_pictures=1), cache=Path()),
+                data=self._parts.first_data(),
                 objective=self._objective,
-                strategy=self._strategy(training),
+                strategy=self._parts.strategy(self._supernet),
                 settings=training,
             )
 
@@ -246,7 +238,7 @@ class JobTrainer:
                 self._supernet,
                 data=self._data,
                 objective=self._objective,
-                strategy=self._strategy(settings),
+                strategy=self._parts.strategy(self._supernet, settings=settings),
                 settings=settings,
                 num_steps=iterations,
                 seed=seed,
@@ -265,46 +257,24 @@ class JobTrainer:
         with torch.compiler.set_stance("force_eager"):  # blocks may be compiled, for scoring
             return training.run(on_step=on_step)
 
-    def _strategy(self, settings: RobustTrainingSettings) -> SkipStrategy:
-        return skip_strategy(
-            settings.skipping,
+    @cached_property
+    def _parts(self) -> TrainingParts:
+        return TrainingParts(
+            settings=self._config.robust_training,
+            model=self._model,
             space=self._space,
-            architecture=self._supernet.architecture,
+            scheduler=self._config.sampling.scheduler,
             protected=self._protected,
+            device=self._config.training_device,
         )
 
     @cached_property
     def _data(self) -> TrainingData:
-        """The pictures, encoded once or as they come."""
-        cache = self._config.picture_cache or self._run.path / "training" / "pictures"
-        return self._opened(self._config.robust_training.data, cache=cache)
-
-    def _opened(self, settings: DataSettings, *, cache: Path) -> TrainingData:
-        pictures = self._config.robust_training.pictures
-        assert pictures is not None, "the config asks for pictures when there are iterations"
-        encoder = Encoder.of_model(
-            self._model,
-            latent_size=self._supernet.space.sample_size,
-            device=self._config.training_device,
-            batch_size=settings.encode_batch_size,
-        )
-        return open_training_data(pictures, settings=settings, encoder=encoder, cache=cache)
+        return self._parts.data(self._config.picture_cache or self._run.path / "training" / "pictures")
 
     @cached_property
     def _objective(self) -> Objective:
-        training = self._config.robust_training
-        scheduler = make_scheduler(self._config.sampling.scheduler, config=scheduler_config(self._model))
-        distillation = None
-        if training.distill_outputs or training.distill_features:
-            teacher = self._model.load_unet().to(self._supernet.unet.device).requires_grad_(False)
-            distillation = Distillation(
-                teacher=Supernet(teacher, space=self._supernet.space),
-                outputs=training.distill_outputs,
-                features=training.distill_features,
-            )
-        return Objective(
-            schedule=NoiseSchedule.of(scheduler), min_snr_gamma=training.min_snr_gamma, distillation=distillation
-        )
+        return self._parts.objective(self._supernet)
 
 
 def _without_dropping(settings: RobustTrainingSettings) -> RobustTrainingSettings:
