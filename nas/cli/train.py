@@ -86,5 +86,7 @@ def _trained(job: "TrainingJob") -> bool:
         train_job(job, listen=lambda news: None)  # checks that it is this one
         screen.sentence("it was trained before, and nothing is left to do")
     report = folder.trained() or {}
-    screen.sentence(f"loss of the last tenth {report.get('last_loss', float('nan')):.4f}; the model is {folder.pipeline}")
+    screen.sentence(
+        f"loss of the last tenth {report.get('last_loss', float('nan')):.4f}; the model is {folder.pipeline}"
+    )
     return True

@@ -116,7 +116,8 @@ def _listened(
                 raise WorkerLostError(
                     f"process {lost[0]} of {len(processes)} that train ended without a word (exit code "
                     f"{processes[lost[0]].exitcode}); it may have run out of memory: lower `robust_training."
-                    "batch_size`, or raise `robust_training.gradient_accumulation`. The same command goes on from the last state"
+                    "batch_size`, or raise `robust_training.gradient_accumulation`. The same command goes on from the "
+                    "last state"
                 ) from None
             continue
         if not isinstance(heard, _Ended):
