@@ -70,8 +70,8 @@ def _trained(job: "TrainingJob") -> bool:
     where = job.config.training_device if workers.address is None else f"Ray ({workers.address})"
     together = f"{workers.num_workers} processes on {where}" if workers.num_workers > 1 else where
     screen.sentence(
-        f"{job.model.name}: {job.space.num_params(job.start.architecture):,} parameters, {settings.iterations:,} steps of "
-        f"{settings.batch_size} pictures on {together}"
+        f"{job.model.name}: {job.space.num_params(job.start.architecture):,} parameters, {settings.iterations:,} steps "
+        f"of {settings.batch_size} pictures on {together}"
     )
     if folder.trained() is None:
         with TrainingBar(screen, batch_size=settings.batch_size) as bar:
