@@ -31,7 +31,9 @@ Perfetto and optuna-dashboard. This page is written by `python -m tests.traces d
 | `trace.jsonl` | [events](#events), one JSON object a line: what happened, in order; resuming replays it |
 | `breakdown.jsonl`, `timings.jsonl`, `training.jsonl` | [side files](#side-files): for figures; nothing needs them |
 | `scores/` | per-prompt scores, and pictures, by content: [`nas.scores.store`](architecture.md) |
-| `checkpoints/` | weights by round: [checkpoints](checkpoints.md) |
+| `checkpoints/` | of every round: architecture, digest of its weights, and what they were made from |
+| `weights/` | weights by content, safetensors; weights that nobody trained are written nowhere |
+| `training/` | while a round trains: its state, from which a killed training goes on; encoded pictures |
 | `images/` | the first prompts' pictures, a sheet per round |
 | `architecture.json` | what was found, when the search has ended |
 

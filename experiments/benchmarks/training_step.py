@@ -63,16 +63,19 @@ def main() -> None:
     supernet = Supernet(unet)
     base = supernet.space.base
     print(f"{supernet.space.num_params(base) / 1e6:.1f} M parameters, batch {args.batch}, {args.device}")
-    whole, bare, ratio = paired(supernet, base, args)
-    print(f"bare forward, backward, AdamW {1000 * bare:8.1f} ms")
-    print(f"our step                      {1000 * whole:8.1f} ms   ours / bare {ratio:.3f}, median of pairs\n")
+    for fused in (False, True):
+        whole, bare, ratio = paired(supernet, base, args, fused=fused)
+        print(f"bare forward, backward, {'fused' if fused else 'plain'} AdamW {1000 * bare:8.1f} ms")
+        print(
+            f"our step                            {1000 * whole:8.1f} ms   ours / bare {ratio:.3f}, median of pairs\n"
+        )
     print("| left out | multiplications | our step | in proportion | ours / bare UNet of these blocks |")
     print("|---|---|---|---|---|")
     for name, architecture in subnetworks(base).items():
         share = supernet.space.num_macs(architecture, context_tokens=NUM_TOKENS) / supernet.space.num_macs(
             base, context_tokens=NUM_TOKENS
         )
-        seconds, _, ratio = paired(supernet, architecture, args)
+        seconds, _, ratio = paired(supernet, architecture, args, fused=True)
         saved = (1 - seconds / whole) / (1 - share)
         print(f"| {name} | {share:.3f} | {seconds / whole:.3f} | {saved:.2f} | {ratio:.3f} |", flush=True)
 
@@ -100,7 +103,9 @@ def subnetworks(base: Architecture) -> dict[str, Architecture]:
     }
 
 
-def paired(supernet: Supernet, architecture: Architecture, args: argparse.Namespace) -> tuple[float, float, float]:
+def paired(
+    supernet: Supernet, architecture: Architecture, args: argparse.Namespace, *, fused: bool
+) -> tuple[float, float, float]:
     """Median seconds of our step and of the bare one, and the median of their ratios, step by step in turn."""
     data = LatentSet(
         latents=torch.randn(256, 4, args.size, args.size),
@@ -117,7 +122,7 @@ def paired(supernet: Supernet, architecture: Architecture, args: argparse.Namesp
         num_steps=args.steps + NUM_WARM_UP,
         seed=0,
     )
-    bare = bare_step(copy.deepcopy(supernet.materialise(architecture)), args)
+    bare = bare_step(copy.deepcopy(supernet.materialise(architecture)), args, fused=fused)
     on_gpu = args.device != "cpu"
     ours, theirs, start = list[float](), list[float](), [0.0]
 
@@ -143,10 +148,10 @@ def paired(supernet: Supernet, architecture: Architecture, args: argparse.Namesp
     )
 
 
-def bare_step(unet: UNet2DConditionModel, args: argparse.Namespace) -> Callable[[], None]:
+def bare_step(unet: UNet2DConditionModel, args: argparse.Namespace, *, fused: bool) -> Callable[[], None]:
     """Forward, loss, backward and AdamW of a plain UNet, on tensors that are there."""
     unet.train()
-    optimizer = torch.optim.AdamW(unet.parameters(), lr=1e-5)
+    optimizer = torch.optim.AdamW(unet.parameters(), lr=1e-5, fused=fused)
     noisy, target = torch.randn(2, args.batch, 4, args.size, args.size, device=args.device)
     text = torch.randn(args.batch, NUM_TOKENS, CROSS_ATTENTION_DIM, device=args.device)
     timesteps = torch.randint(1000, (args.batch,), device=args.device)

@@ -23,7 +23,6 @@ from nas.robust_training.directory import TrainingDirectory
 from nas.scores.captions import read_captions
 from nas.training.data.checking import check_pictures, first_captions
 from nas.training.data.readers.opening import open_pictures
-from nas.training.parts import TrainingParts
 from nas.training.skipping.making import skip_strategy
 from nas.training.step import rows_of
 from search_spaces.files.digests import files_digest
@@ -62,18 +61,6 @@ class TrainingJob:
         """The search space of the model."""
         search = self.config.search
         return space_from_config(self.model.unet_config(), max_copies=search.max_copies_per_block, form=search.space)
-
-    @property
-    def parts(self) -> TrainingParts:
-        """What it is trained with."""
-        return TrainingParts(
-            settings=self.config.robust_training,
-            model=self.model,
-            space=self.space,
-            scheduler=self.config.sampling.scheduler,
-            protected=frozenset(self.config.search.protected),
-            device=self.config.training_device,
-        )
 
     @property
     def pictures(self) -> Path:

@@ -139,6 +139,8 @@ def _fitted(job: TrainingJob, trainer: TorchTrainer, board: Any, *, listen: List
         if error is not None:
             raise pickle.loads(error)  # noqa: S301  of our own worker
         thread.join(LISTEN_S)
+    if lost and not isinstance(lost[0], ray.train.TrainingFailedError):
+        raise lost[0]
     if lost:
         raise WorkerLostError(
             f"training was given up after {job.config.robust_training.workers.max_failures} losses of workers, which "

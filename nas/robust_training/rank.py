@@ -13,6 +13,8 @@ from nas.robust_training.recording import Recorder
 from nas.robust_training.result import write_result
 from nas.training.fleet import Fleet
 from nas.training.loop import StepDone, Training
+from nas.training.making import make_objective, open_data
+from nas.training.skipping.making import skip_strategy
 from search_spaces.supernet import Supernet
 
 
@@ -37,22 +39,34 @@ def train_rank(job: TrainingJob, /, *, fleet: Fleet, device: torch.device, desk:
         StorageError: The disk refuses.
     """
     torch.set_num_threads(job.config.num_threads)
-    is_first = fleet.rank == 0
-    parts = job.parts
-    supernet = Supernet(job.model.load_unet().to(device), space=parts.space, copy_start=job.config.search.copy_start)
+    is_first, settings, search = fleet.rank == 0, job.config.robust_training, job.config.search
+    supernet = Supernet(job.model.load_unet().to(device), space=job.space, copy_start=search.copy_start)
     job.start.give_weights(supernet)
     supernet.switch(job.start.architecture)
     with warnings.catch_warnings():
         if not is_first:  # it is said once
             warnings.simplefilter("ignore")
-        data = parts.data(job.pictures, on_progress=lambda done, num: _encoded(desk, is_first, done, num))
+        assert settings.pictures is not None, "the config asks for pictures when there are iterations"
+        data = open_data(
+            settings.pictures,
+            settings=settings.data,
+            model=job.model,
+            supernet=supernet,
+            cache=job.pictures,
+            on_progress=lambda done, num: _encoded(desk, is_first, done, num),
+        )
     training = Training(
         supernet,
         data=data,
-        objective=parts.objective(supernet),
-        strategy=parts.strategy(supernet),
-        settings=parts.settings,
-        num_steps=parts.settings.iterations,
+        objective=make_objective(settings, model=job.model, scheduler=job.config.sampling.scheduler, supernet=supernet),
+        strategy=skip_strategy(
+            settings.skipping,
+            space=job.space,
+            architecture=job.start.architecture,
+            protected=frozenset(search.protected),
+        ),
+        settings=settings,
+        num_steps=settings.iterations,
         seed=1000 * job.config.seed,
         fleet=fleet,
         state=job.folder.state,

@@ -17,10 +17,13 @@ from nas.runs.directory import RunDirectory
 from nas.runs.records.writing import LossLines
 from nas.runs.weights import put_aside, weights_digest
 from nas.training.data.batches import TrainingData
+from nas.training.data.settings import DataSettings, Encoding
 from nas.training.loop import StepDone, Training
+from nas.training.making import make_objective, open_data
 from nas.training.objective import Objective
-from nas.training.parts import TrainingParts
 from nas.training.settings import RobustTrainingSettings
+from nas.training.skipping.making import skip_strategy
+from nas.training.skipping.strategy import SkipStrategy
 from nas.training.state import StateError
 from nas.training.step import time_step
 from search_spaces.architecture import Architecture
@@ -222,9 +225,9 @@ class JobTrainer:
         with torch.compiler.set_stance("force_eager"):
             return time_step(
                 self._supernet,
-                data=self._parts.first_data(),
+                data=self._opened(replace(training.data, encode=Encoding.PER_BATCH, shuffled_pictures=1), cache=Path()),
                 objective=self._objective,
-                strategy=self._parts.strategy(self._supernet),
+                strategy=self._strategy(training),
                 settings=training,
             )
 
@@ -238,7 +241,7 @@ class JobTrainer:
                 self._supernet,
                 data=self._data,
                 objective=self._objective,
-                strategy=self._parts.strategy(self._supernet, settings=settings),
+                strategy=self._strategy(settings),
                 settings=settings,
                 num_steps=iterations,
                 seed=seed,
@@ -257,24 +260,33 @@ class JobTrainer:
         with torch.compiler.set_stance("force_eager"):  # blocks may be compiled, for scoring
             return training.run(on_step=on_step)
 
-    @cached_property
-    def _parts(self) -> TrainingParts:
-        return TrainingParts(
-            settings=self._config.robust_training,
-            model=self._model,
+    def _strategy(self, settings: RobustTrainingSettings) -> SkipStrategy:
+        return skip_strategy(
+            settings.skipping,
             space=self._space,
-            scheduler=self._config.sampling.scheduler,
+            architecture=self._supernet.architecture,
             protected=self._protected,
-            device=self._config.training_device,
         )
 
     @cached_property
     def _data(self) -> TrainingData:
-        return self._parts.data(self._config.picture_cache or self._run.path / "training" / "pictures")
+        """The pictures, encoded once or as they come."""
+        cache = self._config.picture_cache or self._run.path / "training" / "pictures"
+        return self._opened(self._config.robust_training.data, cache=cache)
+
+    def _opened(self, settings: DataSettings, *, cache: Path) -> TrainingData:
+        pictures = self._config.robust_training.pictures
+        assert pictures is not None, "the config asks for pictures when there are iterations"
+        return open_data(pictures, settings=settings, model=self._model, supernet=self._supernet, cache=cache)
 
     @cached_property
     def _objective(self) -> Objective:
-        return self._parts.objective(self._supernet)
+        return make_objective(
+            self._config.robust_training,
+            model=self._model,
+            scheduler=self._config.sampling.scheduler,
+            supernet=self._supernet,
+        )
 
 
 def _without_dropping(settings: RobustTrainingSettings) -> RobustTrainingSettings:

@@ -40,6 +40,7 @@ class Optimizing:
             betas=(settings.adam_beta1, settings.adam_beta2),
             eps=settings.adam_epsilon,
             weight_decay=settings.weight_decay,
+            fused=True,
         )
         self._rates = _Rates(settings, num_steps)
         self._average = (
@@ -83,15 +84,21 @@ class Optimizing:
     def restore(self, *, step: int, moments: Moments, average: Mapping[str, Tensor]) -> None:
         """Go on where `moments` and `average` were taken, after `step` steps."""
         for name, known in moments.items():
-            parameter = self._parameters[name]
-            self._optimizer.state[parameter] = {
-                key: value.clone() if value.dim() == 0 else torch.empty_like(parameter).copy_(value)
-                for key, value in known.items()
+            self._optimizer.state[self._parameters[name]] = {
+                key: self._laid_out(value, self._parameters[name]) for key, value in known.items()
             }
         if self._average is not None:
             self._average.optimization_step = step
             for name, own in self.average().items():
                 own.copy_(average[name])
+
+    def _laid_out(self, moment: Tensor, parameter: nn.Parameter) -> Tensor:
+        """A moment as the optimizer has it: in memory like its weight in training, which the fused AdamW relies on."""
+        if moment.dim() == 0:
+            return moment.to(parameter.device, copy=True)
+        is_map = self._settings.channels_last and parameter.dim() == 4
+        layout = torch.channels_last if is_map else torch.preserve_format
+        return torch.empty_like(parameter, memory_format=layout).copy_(moment)
 
     def take_average(self) -> None:
         """Let the weights be their moving average, where there is one."""

@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+import os
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,23 @@ def digest_of(values: Mapping[str, Any], /) -> str:
 
 
 def folder_digest(folder: Path, /) -> str:
-    """Digest of all files in a folder, by relative name and content."""
-    return files_digest((path for path in folder.rglob("*") if path.is_file()), folder=folder)
+    """Digest of all files in a folder, by relative name and content; linked folders are left out."""
+    digest = hashlib.sha256()
+    for name in _files_in(folder):
+        digest.update(name.encode() + b"\0" + _content_of(folder / name))
+    return digest.hexdigest()[:16]
+
+
+def _files_in(folder: Path, above: str = "") -> Iterator[str]:
+    """Relative names of all files, sorted part by part as paths are; the names of one folder are held at a time."""
+    with os.scandir(folder / above) as entries:
+        kinds = {entry.name: entry.is_dir(follow_symlinks=False) for entry in entries}
+    for name in sorted(kinds):
+        below = f"{above}/{name}" if above else name
+        if kinds[name]:
+            yield from _files_in(folder, below)
+        elif (folder / below).is_file():
+            yield below
 
 
 def files_digest(files: Iterable[Path], /, *, folder: Path, known: dict[Path, bytes] | None = None) -> str:
@@ -32,11 +48,15 @@ def files_digest(files: Iterable[Path], /, *, folder: Path, known: dict[Path, by
     for path in sorted(files):
         digest.update(path.relative_to(folder).as_posix().encode() + b"\0")
         if path not in known:
-            check_regular(path)
-            with path.open("rb") as file:
-                known[path] = hashlib.file_digest(file, "sha256").digest()
+            known[path] = _content_of(path)
         digest.update(known[path])
     return digest.hexdigest()[:16]
+
+
+def _content_of(path: Path) -> bytes:
+    check_regular(path)
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()
 
 
 def files_sequence_digest(files: Iterable[Path], /, *, settings: Iterable[Any] = ()) -> str:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Int, UInt8
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
@@ -111,14 +111,14 @@ def mapped(path: Path, /) -> dict[str, Tensor]:
         raise ShardError(f"{path} must be a shard of encoded pictures, but is not ({error}); remove it") from error
 
 
-def packed(texts: Sequence[str], /) -> tuple[Int[Tensor, " bytes"], Int[Tensor, " n"]]:
+def packed(texts: Sequence[str], /) -> tuple[UInt8[Tensor, " bytes"], Int[Tensor, " n"]]:
     """Texts one after the other, and where each ends."""
     encoded = [text.encode() for text in texts]
     ends = torch.tensor([len(each) for each in encoded], dtype=torch.int64).cumsum(0)
     return torch.frombuffer(bytearray(b"".join(encoded) or b"\0"), dtype=torch.uint8), ends
 
 
-def unpacked(data: Int[Tensor, " bytes"], ends: Int[Tensor, " n"], index: int, /) -> str:
+def unpacked(data: UInt8[Tensor, " bytes"], ends: Int[Tensor, " n"], index: int, /) -> str:
     """One of these texts."""
     start = int(ends[index - 1]) if index else 0
     return bytes(data[start : int(ends[index])].tolist()).decode()

@@ -133,9 +133,7 @@ class StreamedSet:
                         damaged.append(each)
             if not num and not (is_first and (place.rank or place.mark)):
                 told = "; ".join(f"{each.name} {each.reason}" for each in damaged)
-                raise CorruptPicturesError(
-                    f"there must be a captioned picture, but there is none{told and f': {told}'}"
-                )
+                raise CorruptPicturesError(f"there must be a captioned picture, but is none{told and f': {told}'}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ cross-attention with that of its stage, and the mid block as a whole contains it
 2. No block goes more often than its own rate says, and every unit holds a block that goes exactly as often: all units'
    rates rise together, and a unit stops as soon as one of its blocks has its rate (max-min fairness). Where nothing
    overlaps, as in the space of any architecture, each block goes exactly as often as its rate says. In the stock space
-   it cannot be so for all: of SD-1.5's innermost stages one of two positions down goes with one of three up, hence those
-   up less often; and the halves of the mid block share its cross-attention with the whole.
+   it cannot be so for all: of SD-1.5's innermost stages one of two positions down goes with one of three up, so that
+   those up go less often; and the halves of the mid block share its cross-attention with the whole.
 3. A unit that went goes again, where it still can, with the rate of its blocks. So of a stack of n layers, from whose
    end actions take, at least j are gone with probability p^j: the last one with p.
 

@@ -58,7 +58,7 @@ class Sandwich:
 
 
 def smallest_of(space: UNetSpace, architecture: Architecture, rates: Mapping[str, float], /) -> Architecture:
-    """What is left when no removal is possible that spares the blocks of rate 0; the largest removals go first.
+    """What is left when no removal is possible any more that spares the blocks of rate 0.
 
     Args:
         space: Offers the removals.
@@ -68,5 +68,5 @@ def smallest_of(space: UNetSpace, architecture: Architecture, rates: Mapping[str
     while allowed := [
         action for action in space.removals(architecture) if all(rates[block] for block in space.touched(action))
     ]:
-        architecture = max(allowed, key=lambda action: len(action.blocks)).apply(architecture)
+        architecture = allowed[0].apply(architecture)
     return architecture

@@ -38,12 +38,15 @@ class PictureList:
         while chunk := list(islice(rest, _CHUNK)):
             names.append(pa.array([name for name, _ in chunk], pa.large_string()))
             captions.append(pa.array([texts for _, texts in chunk], pa.large_list(pa.large_string())))
-        return cls(
+        gathered = cls(
             folder=folder,
             names=pa.chunked_array(names, pa.large_string()).combine_chunks(),
             captions=pa.chunked_array(captions, pa.large_list(pa.large_string())).combine_chunks(),
             is_folder=is_folder,
         )
+        del names, captions
+        pa.default_memory_pool().release_unused()  # the chunks, which it would keep for later
+        return gathered
 
     @property
     def num_parts(self) -> int:

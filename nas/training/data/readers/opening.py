@@ -33,7 +33,7 @@ def open_pictures(path: Path, /, *, settings: DataSettings | None = None) -> Pic
         UserError: Nothing is there, or it is something else.
     """
     settings = settings or DataSettings()
-    if path.is_dir():
+    if path.is_dir() or not (path.suffix or path.exists()):
         _check_folder(path)
         return read_folder(path)
     match path.suffix.lower():

@@ -72,9 +72,9 @@ class TarPictures:
                     members.setdefault(suffix.lower(), FilePart(path, member.offset_data, member.size))
                     end = member.offset_data + -(-member.size // _BLOCK_BYTES) * _BLOCK_BYTES
             except tarfile.TarError as error:
-                after = f"after the sample {key}" if key else "before its first sample"
+                place = f"at the sample {key}" if key else "before its first sample"
                 size = os.fstat(file.fileno()).st_size
-                yield size, Damaged(name=path.name, reason=f"must be a whole tar, but breaks off {after} ({error})")
+                yield size, Damaged(name=path.name, reason=f"must be a whole tar, but breaks off {place} ({error})")
                 return
         if members:
             yield end, _sample(path, key, members)
@@ -97,8 +97,6 @@ def _members(file: BinaryIO, *, start: int) -> Iterator[tarfile.TarInfo]:
         kept: list[tarfile.TarInfo] = tar.members  # type: ignore[attr-defined]  # would grow with every one
         while (member := tar.next()) is not None:
             kept.clear()
-            if member.offset_data + member.size > size:
-                raise tarfile.ReadError(f"{member.name} is cut")
             if member.isfile() and member.size:
                 yield member
         file.seek(tar.offset)

@@ -4,6 +4,7 @@ import io
 import struct
 import zlib
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from nas.training.data import picture_files
-from nas.training.data.picture_files import PictureError, read_picture
+from nas.training.data.picture_files import CroppedPicture, FilePart, PictureError, read_picture, read_pictures
 
 
 def pixels(path: Path, *, size_px: tuple[int, int]) -> np.ndarray[Any, Any]:
@@ -229,3 +230,41 @@ def test_of_a_thin_picture_the_middle_alone_is_resized(
     assert made == [(16, 16)]
     assert thin.top_left_px == whole.top_left_px
     assert np.abs(thin.pixels.astype(int) - whole.pixels).max() <= 1
+
+
+def test_of_an_animation_the_first_picture_is_read(tmp_path: Path) -> None:
+    frames = [Image.new("RGB", (4, 4), colour) for colour in ("red", "blue", "lime")]
+    path = tmp_path / "a.gif"
+    frames[0].save(path, save_all=True, append_images=frames[1:], duration=10)
+    assert pixels(path, size_px=(1, 1)).tolist() == [[[255, 0, 0]]]
+
+
+def test_a_picture_is_the_same_wherever_its_bytes_are(tmp_path: Path) -> None:
+    path = saved(Image.effect_noise((9, 5), 80).convert("RGB"), tmp_path / "a.png")
+    data = path.read_bytes()
+    (tmp_path / "many.bin").write_bytes(b"before" + data + b"behind")
+    part = FilePart(tmp_path / "many.bin", start=6, num_bytes=len(data))
+    for place in (data, part):
+        assert np.array_equal(read_picture(place, size_px=(5, 5)).pixels, pixels(path, size_px=(5, 5)))
+    with pytest.raises(PictureError, match=r"cannot be read \(UnidentifiedImageError: cannot identify image file the"):
+        read_picture(data[1:], size_px=(5, 5))
+    with pytest.raises(PictureError, match="must have at most 536,870,912 bytes"):
+        read_picture(FilePart(path, start=0, num_bytes=2**30), size_px=(5, 5))
+
+
+@pytest.mark.parametrize(("place", "corner"), [((0.0, 0.0), (0, 0)), ((0.5, 0.5), (6, 0)), ((0.99, 0.2), (11, 0))])
+def test_a_cut_is_where_it_is_asked_for(tmp_path: Path, place: tuple[float, float], corner: tuple[int, int]) -> None:
+    ramp = np.arange(16, dtype=np.uint8)[:, None].repeat(4, axis=1)
+    path = saved(Image.fromarray(ramp), tmp_path / "a.png")
+    cut = read_picture(path, size_px=(4, 4), place=place)
+    assert cut.top_left_px == corner
+    assert cut.pixels[:, 0, 0].tolist() == list(range(corner[0], corner[0] + 4))
+
+
+def test_many_pictures_are_read_beside_each_other_and_damage_stands_in_its_place(tmp_path: Path) -> None:
+    paths = [saved(Image.new("L", (2, 2), grey), tmp_path / f"{grey}.png") for grey in range(8)]
+    paths[3].write_bytes(b"junk")
+    with ThreadPoolExecutor(4) as threads:
+        found = read_pictures(paths, size_px=(1, 1), threads=threads)
+    assert isinstance(found.pop(3), PictureError)
+    assert [int(each.pixels[0, 0, 0]) for each in found if isinstance(each, CroppedPicture)] == [0, 1, 2, 4, 5, 6, 7]

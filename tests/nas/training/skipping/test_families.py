@@ -1,6 +1,7 @@
 """The law of skipping: units are the space's own actions, and blocks go as often as their rates say."""
 
 from collections import Counter
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -98,6 +99,17 @@ def test_tied_blocks_go_together_and_none_too_often(kind: str) -> None:
     assert all(max(promised[block] for block in space.touched(unit.action)) == pytest.approx(rate) for unit in units)
     missing = gone(space, rate)
     assert all(near(float(np.mean(layers > 0)), promised[block]) for block, layers in missing.items())
+
+
+# Its mid block has the depth of its innermost cross-attention, once the stages without any are gone.
+DEEP = space_from_config(unet_config("sd1") | {"transformer_layers_per_block": 2}, form=SpaceForm.STOCK)
+
+
+def test_families_do_not_touch_one_another() -> None:
+    families = families_of(DEEP, DEEP.base, dict.fromkeys(DEEP.block_names, 0.1))
+    pairs = [(a.action, b.action) for f, g in combinations(families, 2) for a in f for b in g]
+    assert all(not DEEP.touched(one) & DEEP.touched(other) for one, other in pairs)
+    assert all(DEEP.why_not(other, architecture=one.apply(DEEP.base)) is None for one, other in pairs)
 
 
 def test_of_a_family_one_unit_goes_at_most() -> None:

@@ -107,7 +107,8 @@ def test_a_path_of_another_kind_is_refused_with_what_to_give(tmp_path: Path) -> 
     (tmp_path / "1.parquet").write_bytes(sets.JUNK * 100)
     refusals = {
         ".": r"holds no metadata\.jsonl, but files \*\.tar; give them: .*\*\.tar",
-        "absent": "there is no .*absent; give a folder with",
+        "absent": r"there is no .*absent/metadata\.jsonl; write one line",
+        "absent.zap": r"there is no .*absent\.zap; give a folder with",
         "absent.tar": r"there is no file .*absent\.tar",
         "*.parquets": "there is no",
         "0.tar.gz": "must not be compressed, but is; unpack it",

@@ -23,7 +23,7 @@ def test_a_tar_that_ends_early_gives_what_is_whole_and_says_so(tmp_path: Path, s
     *rest, last = read(path)
     assert isinstance(last, Damaged)
     assert last.name == "0.tar"
-    assert last.reason.startswith("must be a whole tar, but breaks off after the sample 00")
+    assert last.reason.startswith("must be a whole tar, but breaks off at the sample 00")
     assert rest == whole[: len(rest)]
     assert len(rest) >= int(20 * share) - 2, "all that is whole"
 
