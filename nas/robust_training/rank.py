@@ -104,7 +104,7 @@ def train_rank(job: TrainingJob, /, *, fleet: Fleet, device: torch.device, desk:
             return False
         training.save()
     if is_first:
-        write_result(job, supernet, training)
+        write_result(job, supernet=supernet, training=training)
     return True
 
 

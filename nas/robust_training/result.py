@@ -15,7 +15,7 @@ from search_spaces.folders.weight_files import model_files
 from search_spaces.supernet import Supernet
 
 
-def write_result(job: TrainingJob, supernet: Supernet, training: Training, /) -> None:
+def write_result(job: TrainingJob, /, *, supernet: Supernet, training: Training) -> None:
     """Write the pipeline folder, whole or not at all, and what it is; the state goes.
 
     Raises:

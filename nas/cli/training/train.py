@@ -62,7 +62,7 @@ def train(
 
 def _trained(job: "TrainingJob") -> bool:
     """Train with a bar, and say what came of it; whether it is done."""
-    from nas.cli.screen.training_bar import TrainingBar
+    from nas.cli.training.bar import TrainingBar
     from nas.robust_training.train import train as train_job
 
     screen, settings, folder = Screen(), job.config.robust_training, job.folder
