@@ -28,6 +28,7 @@ from nas.cli.screen.errors import TARGET_MISSED, user_errors
 from nas.cli.settings import settings
 from nas.cli.space import app as space_app
 from nas.cli.status import status
+from nas.cli.training.train import train
 
 app = typer.Typer(
     name="nas",
@@ -113,6 +114,7 @@ def search(
         raise typer.Exit(TARGET_MISSED)
 
 
+app.command()(train)
 app.command()(status)
 app.command()(report)
 app.command()(runs)

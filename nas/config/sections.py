@@ -31,7 +31,10 @@ from search_spaces.unets.stock_space import SpaceForm
 EVOLVING: Final = "evolving"  # the algorithm whose settings stand in `search` itself
 
 # Never change a result: no run's config.yaml holds them.
-RESULT_FREE: Final = ("workers", "score_store", "picture_cache", "pictures", "robust_training.save_every")
+RESULT_FREE: Final = (
+    "workers", "score_store", "picture_cache", "pictures", "robust_training.save_every", "robust_training.sample_every",
+    "robust_training.workers",
+)  # fmt: skip
 
 MAX_TRAINING_SEED: Final = 2**32 - 1  # every step of every round has a seed made of it, which must fit 63 bits
 

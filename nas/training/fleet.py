@@ -28,6 +28,10 @@ class Fleet(Protocol):
         """Give each tensor, in place, its mean over all ranks, which pass tensors of equal shapes in equal order."""
         ...
 
+    def gathered(self, names: Sequence[str], /) -> list[str]:
+        """The names that all ranks give, one rank after the other; all ask at once."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Alone:
@@ -38,6 +42,10 @@ class Alone:
 
     def average(self, tensors: Sequence[Tensor], /) -> None:
         """Nothing: a mean of one."""
+
+    def gathered(self, names: Sequence[str], /) -> list[str]:
+        """Its own."""
+        return list(names)
 
 
 ALONE: Final = Alone()

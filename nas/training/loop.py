@@ -34,7 +34,9 @@ from search_spaces.files.user_error import UserError
 from search_spaces.supernet import Supernet
 
 # Settings that change no weight, or that a digest of content stands for.
-_NO_MATTER: Final = ("pictures", "data", "device", "save_every", "iterations", "recovery_iterations")
+_NO_MATTER: Final = (
+    "pictures", "data", "device", "workers", "save_every", "sample_every", "iterations", "recovery_iterations",
+)  # fmt: skip
 _NUM_NAMED: Final = 8  # pictures in an error
 
 
@@ -197,8 +199,9 @@ class Training:
             wrong = "its gradients must fit into float16 at some scale, but overflow at every one"
         else:
             return
-        named = ", ".join(batch.pictures[:_NUM_NAMED])
-        more = f" and {len(batch.pictures) - _NUM_NAMED} more" if len(batch.pictures) > _NUM_NAMED else ""
+        pictures = self._fleet.gathered(batch.pictures)
+        named = ", ".join(pictures[:_NUM_NAMED])
+        more = f" and {len(pictures) - _NUM_NAMED} more" if len(pictures) > _NUM_NAMED else ""
         kept = ""
         if self._state is not None and self._state.exists():
             kept = f"; the state in {self._state} is the last that was saved, and sound"

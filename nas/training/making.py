@@ -6,6 +6,7 @@ from nas.pipelines.model_folder import ModelFolder
 from nas.pipelines.schedulers import make_scheduler, scheduler_config
 from nas.training.data.batches import TrainingData
 from nas.training.data.encoding import Encoder
+from nas.training.data.encoding_once import Progress
 from nas.training.data.opening import open_training_data
 from nas.training.data.settings import DataSettings
 from nas.training.distillation import Distillation
@@ -16,7 +17,14 @@ from search_spaces.supernet import Supernet
 
 
 def open_data(
-    pictures: Path, /, *, settings: DataSettings, model: ModelFolder, supernet: Supernet, cache: Path
+    pictures: Path,
+    /,
+    *,
+    settings: DataSettings,
+    model: ModelFolder,
+    supernet: Supernet,
+    cache: Path,
+    on_progress: Progress = lambda done, total: None,
 ) -> TrainingData:
     """Captioned pictures as batches for a model, encoded on the device where its supernet is.
 
@@ -26,6 +34,7 @@ def open_data(
         model: Its autoencoder and text encoders encode them.
         supernet: Its size and device.
         cache: Folder for what is encoded once.
+        on_progress: Called with pictures encoded and how many there are, if that is known.
 
     Raises:
         UserError: The pictures cannot be used.
@@ -37,7 +46,7 @@ def open_data(
         device=str(supernet.unet.device),
         batch_size=settings.encode_batch_size,
     )
-    return open_training_data(pictures, settings=settings, encoder=encoder, cache=cache)
+    return open_training_data(pictures, settings=settings, encoder=encoder, cache=cache, on_progress=on_progress)
 
 
 def make_objective(

@@ -12,6 +12,7 @@ from latency.pricing.scenario import Dtype
 from nas.pipelines.computing.execution import DEVICES, of_a_known_kind
 from nas.settings import settings
 from nas.training.data.settings import DataSettings
+from nas.training.launching.settings import TrainingWorkers
 from nas.training.skipping.settings import DEFAULT_RATE, Rate, Skipping, StrategyName
 from search_spaces.files.user_error import UserError
 
@@ -36,6 +37,7 @@ class RobustTrainingSettings:
         ),
     ] = None
     data: DataSettings = DataSettings()
+    workers: TrainingWorkers = TrainingWorkers()
     iterations: Annotated[int, Field(ge=0, description="training steps per round")] = 0
     recovery_iterations: Annotated[int, Field(ge=0, description="steps without skipping, once the target is met")] = 0
     drop_probability: Annotated[Rate, Field(description="chance of each block to be skipped in a step")] = DEFAULT_RATE
@@ -125,6 +127,14 @@ class RobustTrainingSettings:
     )
     save_every: Annotated[
         int, Field(ge=1, description="steps between two states on disk, from which a killed training goes on")
+    ] = 500
+    sample_every: Annotated[
+        int,
+        Field(
+            ge=0,
+            description="of `nas train`: steps between two sheets of pictures of the same prompts, the first 8 of "
+            "`validation.captions`; 0 = none",
+        ),
     ] = 500
 
     _known_kind = field_validator("device", mode="before")(of_a_known_kind)

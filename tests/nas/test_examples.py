@@ -41,6 +41,7 @@ TRAINING: Final = (
 SMALL: Final = {
     "nas search experiments/demo.yaml": (*SEARCH, *TRAINING),
     "nas search": SEARCH,
+    "nas train": ("robust_training.batch_size=2", "robust_training.sample_every=0"),
     "nas export": ("--no-measure",),
     "nas generate": ("--num-steps", "2", "--num-pictures", "1"),
     "python -m search_spaces.shapes": ("--num", "16"),

@@ -108,7 +108,7 @@ def logged_in(run: Path, /) -> Iterator[None]:
     except _PASSING:
         raise
     except Exception as error:
-        if _is_fault(error) and (run / "config.yaml").is_file():
+        if _is_fault(error) and any((run / name).is_file() for name in ("config.yaml", "training.yaml")):
             file = run / "logs" / LOG
             with suppress(OSError):  # a disk that takes no log must not hide what happened
                 file.parent.mkdir(exist_ok=True)

@@ -1,0 +1,1 @@
+"""`nas train` as a person sees it: the command and its live bar."""

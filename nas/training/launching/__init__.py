@@ -1,0 +1,1 @@
+"""Training on several processes: how many and where, and how they agree."""
