@@ -6,7 +6,7 @@ import queue
 import signal
 import tempfile
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -108,27 +108,37 @@ def _listened(
     while len(ended) < len(processes):
         if stopping.asked:
             stop()
-        lost = [rank for rank, each in enumerate(processes) if each.exitcode not in (None, 0) and rank not in ended]
+        lost = _lost(processes, ended)
         try:
             heard = news.get(timeout=LISTEN_S)
         except queue.Empty:
             if lost:
-                raise WorkerLostError(
-                    f"process {lost[0]} of {len(processes)} that train ended without a word (exit code "
-                    f"{processes[lost[0]].exitcode}); it may have run out of memory: lower `robust_training."
-                    "batch_size`, or raise `robust_training.gradient_accumulation`. The same command goes on from the "
-                    "last state"
-                ) from None
+                raise lost[0] from None
             continue
         if not isinstance(heard, _Ended):
             listen(heard)
-            continue
-        if heard.error is not None:
-            raise pickle.loads(heard.error)  # noqa: S301  of our own process
-        ended[heard.rank] = heard
+        elif heard.error is None:
+            ended[heard.rank] = heard
+        else:
+            error = pickle.loads(heard.error)  # noqa: S301  of our own process
+            # Whose neighbour was killed finds its connection closed; that is no news.
+            raise next(iter(_lost(processes, ended)), error) if type(error) is RuntimeError else error
     for process in processes:
         process.join(LEAVE_S)
     return all(each.is_done for each in ended.values())
+
+
+def _lost(processes: list[BaseProcess], ended: Mapping[int, _Ended]) -> list[WorkerLostError]:
+    """Errors for the processes that are gone without a word."""
+    return [
+        WorkerLostError(
+            f"process {rank} of {len(processes)} that train ended without a word (exit code {process.exitcode}); it may "
+            "have run out of memory: lower `robust_training.batch_size`, or raise "
+            "`robust_training.gradient_accumulation`. The same command goes on from the last state"
+        )
+        for rank, process in enumerate(processes)
+        if process.exitcode not in (None, 0) and rank not in ended
+    ]
 
 
 def _work(job: TrainingJob, rank: int, meeting: Path, news: Any, stop: Any) -> None:

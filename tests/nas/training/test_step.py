@@ -28,6 +28,9 @@ class Rank:
 
     def average(self, tensors: Sequence[Tensor], /) -> None: ...
 
+    def gathered(self, names: Sequence[str], /) -> list[str]:
+        return list(names)
+
 
 def gradients(
     *, settings: RobustTrainingSettings, rank: int = 0, world: int = 1, removals: Sequence[str] = ("",)
