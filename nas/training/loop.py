@@ -23,7 +23,7 @@ from nas.settings import plain
 from nas.training.data.batches import Batch, TrainingData
 from nas.training.fleet import ALONE, Fleet
 from nas.training.objective import Objective
-from nas.training.optimizing import Moments, Optimizing
+from nas.training.optimizing import Optimizing
 from nas.training.settings import RobustTrainingSettings
 from nas.training.skipping.strategy import SkipStrategy
 from nas.training.state import TrainingState, read_state, write_state
@@ -132,11 +132,6 @@ class Training:
         """Steps that are done, those of an earlier process included."""
         return len(self.losses)
 
-    @property
-    def moments(self) -> Moments:
-        """What the optimizer knows of each weight that it has changed, by name."""
-        return self._optimizing.moments()
-
     def run(self, *, on_step: Callable[[StepDone], None] = _silent) -> list[float]:
         """Do the steps that are left; the supernet is at its architecture again, with the weights of the training.
 
@@ -230,7 +225,7 @@ class Training:
                 scale=self._scaler.state_dict(),
                 weights=self._parameters,
                 average=self._optimizing.average(),
-                moments=self.moments,
+                moments=self._optimizing.moments(),
             ),
         )
 

@@ -21,7 +21,7 @@ from nas.training.noise_schedule import NoiseSchedule
 from nas.training.objective import Objective
 from nas.training.settings import RateSchedule, RobustTrainingSettings
 from nas.training.skipping.making import skip_strategy
-from nas.training.state import StateError
+from nas.training.state import StateError, read_state
 from search_spaces import Action, Architecture
 from search_spaces.supernet import Supernet
 from tests.nas.training.tiny import SCHEDULE, SETTINGS, Stream, supernet_of, tiny_pictures, tiny_unet
@@ -301,12 +301,17 @@ def test_a_removed_block_is_not_in_the_optimizer(
     supernet = supernet_of(tiny)
     before = {name: weight.clone() for name, weight in supernet.weights().items()}
     supernet.switch(Action.parse("-resnet[mid,1]").apply(supernet.space.base))
-    work = training(supernet, pictures, replace(SETTINGS, weight_decay=0.5), num=3, seed=0)
+    settings, path = replace(SETTINGS, weight_decay=0.5), tmp_path / "state"
+    work = training(supernet, pictures, settings, num=3, seed=0, state=path)
     work.run()
+    work.save()
+    state = read_state(path, identity={})
+    assert state is not None
     changed = {name for name, weight in supernet.weights().items() if not torch.equal(weight, before[name])}
     assert changed
-    assert not any(name.startswith("mid_block.resnets.1.") for name in {*changed, *work.moments})
-    assert any(name.startswith("mid_block.resnets.0.") for name in work.moments)
+    assert not any(name.startswith("mid_block.resnets.1.") for name in {*changed, *state.weights, *state.moments})
+    assert state.moments.keys() <= state.weights.keys()
+    assert any(name.startswith("mid_block.resnets.0.") for name in state.moments)
 
 
 class Watched(Supernet):

@@ -75,6 +75,15 @@ def test_a_changed_byte_is_noticed(tmp_path_factory: pytest.TempPathFactory, pla
     assert (back.step, back.position) == (STATE.step, STATE.position)
 
 
+def test_a_changed_bit_of_a_weight_is_noticed(tmp_path: Path) -> None:
+    write_state(tmp_path / "state", STATE)
+    content = bytearray((tmp_path / "state").read_bytes())
+    content[-1] ^= 1
+    (tmp_path / "state").write_bytes(content)
+    with pytest.raises(StateError, match="it is not what was written"):
+        read_state(tmp_path / "state", identity={})
+
+
 @pytest.mark.parametrize("content", [b"", b"x" * 100])
 def test_what_is_no_state_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "state").write_bytes(content)
