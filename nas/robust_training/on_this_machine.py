@@ -132,8 +132,8 @@ def _lost(processes: list[BaseProcess], ended: Mapping[int, _Ended]) -> list[Wor
     """Errors for the processes that are gone without a word."""
     return [
         WorkerLostError(
-            f"process {rank} of {len(processes)} that train ended without a word (exit code {process.exitcode}); it may "
-            "have run out of memory: lower `robust_training.batch_size`, or raise "
+            f"process {rank} of {len(processes)} that train ended without a word (exit code {process.exitcode}); it "
+            "may have run out of memory: lower `robust_training.batch_size`, or raise "
             "`robust_training.gradient_accumulation`. The same command goes on from the last state"
         )
         for rank, process in enumerate(processes)
