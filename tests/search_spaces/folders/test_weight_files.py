@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from nas.pipelines.folder import PipelineParts
 from nas.pipelines.model_folder import ModelFolder
-from search_spaces.folders.checked_loading import load_model
+from search_spaces.folders.checked_loading import load_model, without_weights
 from search_spaces.folders.loading import ModelFolderError, load_unet
 from search_spaces.folders.weight_files import read_header, stored_dtype, stored_tensors, weight_files
 from tests.folders import write_pipeline
@@ -32,6 +32,15 @@ def unet_of(folder: Path, /) -> Path:
 
 def same(one: UNet2DConditionModel, other: UNet2DConditionModel, /) -> bool:
     return all(torch.equal(a, b) for a, b in zip(one.parameters(), other.parameters(), strict=True))
+
+
+def test_modules_without_weights_have_shapes_alone_and_others_are_drawn_again() -> None:
+    before = torch.get_rng_state()
+    with without_weights():
+        empty = torch.nn.Linear(3, 2)
+    assert (empty.weight.is_meta, empty.weight.shape) == (True, (2, 3))
+    assert torch.equal(torch.get_rng_state(), before)
+    assert 0 < torch.nn.Linear(3, 2).weight.abs().max() < 1
 
 
 def test_shards_and_one_file_hold_the_same(folder: Path, tmp_path: Path) -> None:
