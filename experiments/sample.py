@@ -31,7 +31,7 @@ from search_spaces.files.durable.writing import whole
 from search_spaces.files.strict_yaml import dumped
 from search_spaces.files.user_error import UserError
 
-NUM_COLOURS: Final = 20  # of a picture of shapes; 48 px then take about a kilobyte
+NUM_COLOURS: Final = 14  # of a picture of shapes; 64 px then take about a kilobyte
 SAMPLES: Final = ".samples.parquet"  # a few pictures of a scored action; those of the first round stay
 NUM_SAMPLES: Final = 2
 LEFT_OUT: Final = re.compile(
