@@ -1,7 +1,6 @@
 """What version 0.1.0 wrote, before the packages were cut into rooms, still opens: a run, spec, checkpoint, score store.
 
-The run replays to its last event without a picture made or a line written. It was extended once (`earlier/`), so that
-it holds every kind of event. Its paths stood for folders of the machine that made it; `old_run` puts this machine's
+The run was extended once (`earlier/`), so that it holds every kind of event. Its paths stood for folders of the machine that made it; `old_run` puts this machine's
 there, and the config's digest, which covers them, is made again.
 """
 
@@ -12,8 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-import nas.search.staff
-from nas.config.extension import ChangedConfigError
+import nas
 from nas.config.loading import load_config
 from nas.config.sections import placed_identity
 from nas.runs.checkpoint import read_checkpoint
@@ -23,8 +21,9 @@ from nas.runs.spec import read_spec
 from nas.runs.trace import read_trace
 from nas.runs.weights import read_weights
 from nas.scores.store import ScoreStore
-from search_spaces.files.digests import digest_of
-from tests.nas.searching import IdlePool, search
+from search_spaces.files.digests import digest_of, folder_digest
+from search_spaces.files.user_error import UserError
+from tests.nas.searching import search
 
 GOLDENS = Path(__file__).parent / "goldens"
 REPOSITORY = Path(__file__).parents[3]
@@ -54,47 +53,17 @@ def old_run(tmp_path: Path) -> Path:
     return run
 
 
-def test_it_replays_to_its_last_event(old_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(nas.search.staff, "make_pool", lambda *args, **kwargs: IdlePool())
-    trace, spec = (old_run / "trace.jsonl").read_bytes(), (old_run / "architecture.json").read_bytes()
+def test_without_the_model_that_made_it_it_is_refused_and_stays_as_it_was(old_run: Path) -> None:
+    """The bundled model that it searched has a successor: its search cannot go on, and what it found can be read."""
+    before = folder_digest(old_run)
     config = old_run.parent / "again.yaml"
     config.write_bytes((old_run / "config.yaml").read_bytes())
-    found = search(config, old_run)
-    assert (old_run / "trace.jsonl").read_bytes() == trace
-    before, again = json.loads(spec), json.loads((old_run / "architecture.json").read_bytes())
-    before["base"]["model"] = "shapes"  # the bundled model was called by its folder
-    assert again == before | {"num_macs": again["num_macs"], "context_tokens": 16}  # 0.1.0 counted at 77
-    assert again["num_macs"] < before["num_macs"]
-    assert found.architecture == read_spec(old_run / "architecture.json")[0]
-
-
-def test_it_replays_where_its_files_are_now(old_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its digests cover the places where its files were then: nothing that stands in its trace or spec changes."""
-    monkeypatch.setattr(nas.search.staff, "make_pool", lambda *args, **kwargs: IdlePool())
-    trace, spec = (old_run / "trace.jsonl").read_bytes(), json.loads((old_run / "architecture.json").read_bytes())
-    there = old_run.parent / "there"
-    there.mkdir()
-    config = yaml.safe_load((old_run / "config.yaml").read_text(encoding="utf-8"))
-    shutil.move(config["latency_table"], there / "phone.json")
-    shutil.move(config["validation"]["captions"], there / "captions.txt")
-    config["latency_table"], config["validation"]["captions"] = "phone.json", "captions.txt"
-    (there / "moved.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
-    moved = Path(shutil.move(old_run, there / "run"))
-    for _ in range(2):
-        search(there / "moved.yaml", moved)
-        assert (moved / "trace.jsonl").read_bytes() == trace
-        again = json.loads((moved / "architecture.json").read_bytes())
-        assert again["digests"] == spec["digests"]
-        assert again["stages"] == spec["stages"]
-        kept = yaml.safe_load((moved / "config.yaml").read_text(encoding="utf-8"))
-        assert kept["latency_table"] == str(there / "phone.json")
-        assert len(list((moved / "earlier").iterdir())) == 2
-    before = (moved / "config.yaml").read_bytes()
-    (there / "captions.txt").write_text("a ring\na cross\na square\n", encoding="utf-8")
-    (there / "captions.txt").rename(there / "others.txt")
-    with pytest.raises(ChangedConfigError, match=r"other content .* stands at `validation\.captions`"):
-        search(there / "moved.yaml", moved, overrides=[f"validation.captions={there / 'others.txt'}"])
-    assert (moved / "config.yaml").read_bytes() == before
+    with pytest.raises(UserError, match=r"table of pipeline .* is for another workload: `latent_height` must be 16"):
+        search(config, old_run)
+    assert folder_digest(old_run) == before
+    found, spec = read_spec(old_run / "architecture.json")
+    assert found.arch_id == spec["arch_id"]
+    assert nas.open_run(old_run).is_finished
 
 
 def test_its_frames_hold_what_it_saw(old_run: Path) -> None:
