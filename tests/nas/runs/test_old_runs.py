@@ -58,7 +58,7 @@ def test_without_the_model_that_made_it_it_is_refused_and_stays_as_it_was(old_ru
     before = folder_digest(old_run)
     config = old_run.parent / "again.yaml"
     config.write_bytes((old_run / "config.yaml").read_bytes())
-    with pytest.raises(UserError, match=r"table of pipeline .* is for another workload: `latent_height` must be 16"):
+    with pytest.raises(UserError, match=r"for another workload: `latent_height` must be 16, but the table has 12"):
         search(config, old_run)
     assert folder_digest(old_run) == before
     found, spec = read_spec(old_run / "architecture.json")
