@@ -1,7 +1,7 @@
 """What version 0.1.0 wrote, before the packages were cut into rooms, still opens: a run, spec, checkpoint, score store.
 
-The run was extended once (`earlier/`), so that it holds every kind of event. Its paths stood for folders of the machine that made it; `old_run` puts this machine's
-there, and the config's digest, which covers them, is made again.
+The run was extended once (`earlier/`), so that it holds every kind of event. Its paths stood for folders of the machine
+that made it; `old_run` puts this machine's there, and the config's digest, which covers them, is made again.
 """
 
 import json
