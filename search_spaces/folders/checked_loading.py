@@ -53,7 +53,7 @@ def load_model(model_class: type[M], folder: Path, /, *, dtype: torch.dtype | No
 
 @contextmanager
 def without_weights() -> Iterator[None]:
-    """Build modules whose tensors have shapes and no numbers; drawing those too would take longer than all the rest."""
+    """Build modules whose tensors have shapes and no numbers; drawing those too would take half as long again."""
     with no_init_weights(), torch.device("meta"):
         yield
 
