@@ -29,7 +29,7 @@ def test_all_sets_are_told_in_one_warning(clip: ClipSettings | None) -> None:
     with pytest.warns(CaptionWarning) as caught:
         warn_of_long_captions(told, model=ModelFolder(PIPELINE_DIR), clip=clip)
     (warning,) = caught
-    limits = "16 tokens of the text encoder" + (" or 16 of CLIP" if clip is not None else "")
+    limits = "24 tokens of the text encoder" + (" or 24 of CLIP" if clip is not None else "")
     said = str(warning.message)
     assert said.startswith(
         f"2 of 3 validation captions and 7 of 7 training captions are longer than the {limits}, and cut there"
@@ -40,5 +40,5 @@ def test_all_sets_are_told_in_one_warning(clip: ClipSettings | None) -> None:
 def test_a_search_says_so_before_it_loads_a_model(experiment: Path, tmp_path: Path) -> None:
     captions = tmp_path / "captions.txt"
     captions.write_text(f"a red ring\n{LONG}\na green ring\n", encoding="utf-8")
-    with pytest.warns(CaptionWarning, match="1 of 3 validation captions are longer than the 16 tokens"):
+    with pytest.warns(CaptionWarning, match="1 of 3 validation captions are longer than the 24 tokens"):
         resolve(load_config(experiment, overrides=[f"validation.captions={captions}"]))

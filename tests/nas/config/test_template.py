@@ -74,7 +74,7 @@ def test_a_name_means_something_only_where_it_can(tmp_path: Path, monkeypatch: p
     assert bundled("model", "shape") is bundled("model", "shapes_cpu_torch_eager") is None
     assert {bundled("latency_table", name) for name in shipped_tables()} == {find_table(n) for n in shipped_tables()}
     assert bundled("latency_source.settings.path", "shapes_cpu_torch_eager") == find_table("shapes_cpu_torch_eager")
-    assert base_model("shapes").context_tokens == latency_model(Path("shapes")).context_tokens == 16
+    assert base_model("shapes").context_tokens == latency_model(Path("shapes")).context_tokens == 24
     assert latency_model(Path("shapes")).name == base_model("shapes").name == "shapes"
     with pytest.raises(UserError, match="or a known name: shapes, sd-1"):
         base_model("shape")

@@ -56,7 +56,7 @@ def test_a_finished_run_goes_on_with_a_tighter_target_alone(installed: Path, con
     assert refused.returncode == 2
     assert "`search.settings` may not change" in refused.stderr
     before_ms = open_run(run).spec["predicted_latency_ms"]
-    done = nas(installed, "search", config, "search.target_ratio=0.93", "--out", run)
+    done = nas(installed, "search", config, "search.target_ratio=0.85", "--out", run)
     assert done.returncode == 0, done.stderr
     after = open_run(run)
     assert after.spec["predicted_latency_ms"] < before_ms

@@ -39,14 +39,14 @@ def test_merges_cut_at_a_line_are_named(num_lines: int, folder: Path) -> None:
     path = folder / "merges.txt"
     path.write_text("".join(path.read_text().splitlines(keepends=True)[:num_lines]))
     num_absent = len(MERGES) - max(num_lines - 1, 0)
-    law = rf"merges\.txt must hold a merge for every token of the vocabulary, but {num_absent} of 616 have none, such"
+    law = rf"merges\.txt must hold a merge for every token of the vocabulary, but {num_absent} of 689 have none, such"
     with pytest.raises(ModelFolderError, match=law):
         check_tokenizer(folder)
 
 
 def test_absent_files_are_named(folder: Path) -> None:
     (folder / "merges.txt").unlink()
-    with pytest.raises(ModelFolderError, match=r"but 102 of 616 have none"):
+    with pytest.raises(ModelFolderError, match=r"but 175 of 689 have none"):
         check_tokenizer(folder)
     (folder / "vocab.json").unlink()
     with pytest.raises(ModelFolderError, match=r"has neither tokenizer\.json nor vocab\.json with merges\.txt"):
@@ -68,12 +68,12 @@ def test_one_file_of_all_is_held_to_the_same(folder: Path) -> None:
 def test_special_and_added_tokens_need_no_merge(folder: Path) -> None:
     """Concepts are taught as tokens of their own."""
     names = ["<cat-toy>", "<unk>", "<pad>", "<mask>"]
-    (folder / "vocab.json").write_text(json.dumps(VOCABULARY | {name: 616 + k for k, name in enumerate(names)}))
-    with pytest.raises(ModelFolderError, match=r"but 4 of 620 have none, such as '<cat-toy>'"):
+    (folder / "vocab.json").write_text(json.dumps(VOCABULARY | {name: 689 + k for k, name in enumerate(names)}))
+    with pytest.raises(ModelFolderError, match=r"but 4 of 693 have none, such as '<cat-toy>'"):
         check_tokenizer(folder)
-    (folder / "added_tokens.json").write_text('{"<cat-toy>": 616}')
+    (folder / "added_tokens.json").write_text('{"<cat-toy>": 689}')
     (folder / "special_tokens_map.json").write_text('{"unk_token": {"content": "<unk>"}, "pad_token": "<pad>"}')
     config = json.loads((folder / "tokenizer_config.json").read_text())
-    config |= {"added_tokens_decoder": {"619": {"content": "<mask>", "special": True}}}
+    config |= {"added_tokens_decoder": {"692": {"content": "<mask>", "special": True}}}
     (folder / "tokenizer_config.json").write_text(json.dumps(config))
     check_tokenizer(folder)
