@@ -72,6 +72,24 @@ def load_config(path: str | PathLike[str], /, *, overrides: Sequence[str] = ()) 
         raise ConfigError(f"{path}: {error}") from error
 
 
+def given_config(
+    config: str | PathLike[str] | ExperimentConfig, /, *, overrides: Sequence[str] = ()
+) -> ExperimentConfig:
+    """A config that was given as itself, or as the path of its file.
+
+    Raises:
+        UserError: The file breaks a law, or overrides come with a config, which they cannot change.
+    """
+    if not isinstance(config, ExperimentConfig):
+        return load_config(config, overrides=overrides)
+    if overrides:
+        raise UserError(
+            f"overrides change what a file says, but a config was given with {list(overrides)}; give its path, or "
+            "`load_config(path, overrides=...)`"
+        )
+    return config
+
+
 def stored_config(path: Path, /) -> ExperimentConfig:
     """The config of a run, or one that it had before; settings that an older run did not know are as it had them.
 

@@ -15,8 +15,7 @@ from nas.pipelines.model_folder import ModelFolder
 from nas.pipelines.source import find_model
 from nas.references.architecture import read_architecture
 from nas.references.base_model import base_model
-from nas.references.round_weights import give_round_weights
-from nas.references.start import find_start
+from nas.references.start import give_found_weights
 from nas.runs.directory import RunDirectory
 from nas.runs.found_spec import check_found, read_found
 from nas.runs.spec import SpecError, check_base, describe
@@ -80,16 +79,7 @@ def source_of_run(run_path: Path, /, *, table: Path | None = None) -> ExportSour
         space=space_from_config(model.unet_config(), max_copies=config.search.max_copies_per_block),
         copy_start=config.search.copy_start,
     )
-    give_round_weights(
-        supernet,
-        run=run,
-        round_number=spec["round"],
-        job=spec.get("job", 0),
-        digest=spec["digests"]["weights"],
-        first=lambda supernet: find_start(
-            config.search.start, model=model, space_base=supernet.space.base
-        ).give_weights(supernet),
-    )
+    give_found_weights(supernet, run=run, spec=spec, start=config.search.start, model=model)
     own_table = None
     if config.latency_table is not None and config.latency_table.is_file():
         own = read_table(config.latency_table)

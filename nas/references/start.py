@@ -1,7 +1,9 @@
 """Where a search starts: the base model, or an architecture that somebody found, with its weights where it has some."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from nas.pipelines.model_folder import ModelFolder
 from nas.references.architecture import architecture_of_folder, read_architecture
@@ -72,18 +74,34 @@ class Start:
         model, born = self.model, supernet.copy_start
         supernet.copy_start = CopyStart(search.get("copy_start", born))
         try:
-            give_round_weights(
-                supernet,
-                run=run,
-                round_number=spec["round"],
-                job=spec.get("job", 0),
-                digest=spec["digests"]["weights"],
-                first=lambda supernet: find_start(
-                    search.get("start"), model=model, space_base=supernet.space.base
-                ).give_weights(supernet),
-            )
+            give_found_weights(supernet, run=run, spec=spec, start=search.get("start"), model=model)
         finally:
             supernet.copy_start = born
+
+
+def give_found_weights(
+    supernet: Supernet, /, *, run: RunDirectory, spec: Mapping[str, Any], start: str | None, model: ModelFolder
+) -> None:
+    """Give a supernet the weights with which a run found its architecture.
+
+    Args:
+        supernet: Of the run's base model, in its space.
+        run: Holds them, or what they are made of again.
+        spec: Of what was found.
+        start: Where the run's search began, as its config names it.
+        model: The base model.
+
+    Raises:
+        UserError: They are gone or damaged.
+    """
+    give_round_weights(
+        supernet,
+        run=run,
+        round_number=spec["round"],
+        job=spec.get("job", 0),
+        digest=spec["digests"]["weights"],
+        first=lambda born: find_start(start, model=model, space_base=born.space.base).give_weights(born),
+    )
 
 
 def find_start(reference: str | None, /, *, model: ModelFolder, space_base: Architecture) -> Start:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
 
-from nas.config.loading import load_config
+from nas.config.loading import given_config
 from nas.config.sections import ExperimentConfig
 from nas.robust_training.job import TrainingJob, find_job
 from nas.robust_training.news import Listener, News
@@ -13,7 +13,6 @@ from nas.robust_training.on_this_machine import train_here, train_in_processes
 from nas.robust_training.stopping import Stopping
 from nas.training.loop import StepDone
 from search_spaces.files.paths import local_path
-from search_spaces.files.user_error import UserError
 
 
 def run_training(
@@ -42,14 +41,7 @@ def run_training(
         StorageError: The disk refuses; the same call goes on.
         KeyboardInterrupt: It was stopped; the same call goes on.
     """
-    if isinstance(config, ExperimentConfig):
-        if overrides:
-            raise UserError(
-                f"overrides change what a file says, but a config was given with {list(overrides)}; give its path, or "
-                "`load_config(path, overrides=...)`"
-            )
-    else:
-        config = load_config(config, overrides=overrides)
+    config = given_config(config, overrides=overrides)
     job = find_job(config, local_path(out), tensorboard=tensorboard)
     if not train(job, listen=on_news or _say):
         raise KeyboardInterrupt

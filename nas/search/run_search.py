@@ -6,14 +6,13 @@ from dataclasses import replace
 from os import PathLike
 
 from nas.config.experiment import resolve
-from nas.config.loading import load_config
+from nas.config.loading import given_config
 from nas.config.sections import ExperimentConfig
 from nas.runs.directory import RunDirectory
 from nas.runs.run import Run, open_run
 from nas.search.driver import search
 from nas.search.progress import Listeners, Progress, RoundDone
 from search_spaces.files.paths import local_path
-from search_spaces.files.user_error import UserError
 
 
 def run_search(
@@ -41,14 +40,7 @@ def run_search(
         ValueError: A config or something that it names breaks a law; the message lists every problem.
         StorageError: The disk refuses; the same call continues.
     """
-    if isinstance(config, ExperimentConfig):
-        if overrides:
-            raise UserError(
-                f"overrides change what a file says, but a config was given with {list(overrides)}; give its path, or "
-                "`load_config(path, overrides=...)`"
-            )
-    else:
-        config = load_config(config, overrides=overrides)
+    config = given_config(config, overrides=overrides)
     path = local_path(out)
     experiment = resolve(config, run=path)
 

@@ -5,23 +5,20 @@ Where nobody looks at a terminal there is a line per phase instead of the bar.
 
 import time
 from collections.abc import Callable
-from types import TracebackType
-from typing import Final, Self
-
-from rich.progress import BarColumn, Progress, TextColumn
+from typing import Final
 
 from nas.cli.screen.console import Screen, in_one_line
 from nas.cli.screen.formats import duration
+from nas.cli.screen.live_bar import LiveBar
 from nas.search.outlook import Outlook
 from nas.search.progress import Progress as SearchProgress
 from nas.search.progress import RoundDone
 
 PHASES: Final = {"robust training": "training"}  # shorter, for the bar
-BAR_WIDTH: Final = 8
 UNITS: Final = 1000  # of a whole bar
 
 
-class SearchBar:
+class SearchBar(LiveBar):
     """Shows where a search stands, for the time of a `with` block.
 
     Args:
@@ -34,28 +31,10 @@ class SearchBar:
     def __init__(
         self, screen: Screen, outlook: Outlook, /, *, score: str, clock: Callable[[], float] = time.monotonic
     ) -> None:
+        super().__init__(screen, before="loading the models")
         self.outlook = outlook
-        self._screen, self._score, self._clock, self._start_s = screen, score, clock, clock()
-        self._is_live = screen.is_interactive
+        self._score, self._clock, self._start_s = score, clock, clock()
         self._phase: tuple[int, str] | None = None
-        columns = (
-            TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=BAR_WIDTH),
-            TextColumn("{task.fields[after]}", markup=False),
-        )
-        self._bar = Progress(*columns, console=screen, disable=not self._is_live, transient=True)
-        self._task = self._bar.add_task("loading the models", total=None, after="")
-
-    def __enter__(self) -> Self:
-        if not self._is_live:
-            self._screen.sentence("loading the models")
-        self._bar.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._bar.stop()
 
     def start(self, num_ready: int, num_workers: int) -> None:
         """Show that workers are waited for."""

@@ -5,22 +5,19 @@ Where nobody looks at a terminal there is a line for every tenth of the training
 
 import time
 from collections.abc import Callable
-from types import TracebackType
-from typing import Final, Self
-
-from rich.progress import BarColumn, Progress, TextColumn
+from typing import Final
 
 from nas.cli.screen.console import Screen, in_one_line
 from nas.cli.screen.formats import duration
+from nas.cli.screen.live_bar import LiveBar
 from nas.robust_training.news import Begun, Drawn, Encoded, News
 from nas.training.loop import StepDone
 
-BAR_WIDTH: Final = 8
 SMOOTHING: Final = 0.05  # weight of a new step in what is shown
 LINES: Final = 10  # where there is no terminal
 
 
-class TrainingBar:
+class TrainingBar(LiveBar):
     """Shows where a training stands, for the time of a `with` block.
 
     Args:
@@ -30,28 +27,12 @@ class TrainingBar:
     """
 
     def __init__(self, screen: Screen, /, *, batch_size: int, clock: Callable[[], float] = time.monotonic) -> None:
-        self._screen, self._batch_size, self._clock = screen, batch_size, clock
-        self._is_live = screen.is_interactive
+        super().__init__(screen, before="loading the model")
+        self._batch_size, self._clock = batch_size, clock
         self._loss = self._skipped = 0.0
         self._seconds: float | None = None  # of a step
         self._last_s: float | None = None
         self._num_heard = 0
-        columns = (
-            TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=BAR_WIDTH),
-            TextColumn("{task.fields[after]}", markup=False),
-        )
-        self._bar = Progress(*columns, console=screen, disable=not self._is_live, transient=True)
-        self._task = self._bar.add_task("loading the model", total=None, after="")
-
-    def __enter__(self) -> Self:
-        self._bar.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._bar.stop()
 
     def show(self, news: News, /) -> None:
         """Show what happened."""
