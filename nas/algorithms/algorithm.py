@@ -153,6 +153,13 @@ def _wrong_subjects(step: Score, problem: Problem[Any]) -> list[str]:
             wrong.append(f"contestants must save a positive number of milliseconds, but {useless} do not")
         if step.contest.num < 1:
             wrong.append(f"a contest must have at least one place, but has {step.contest.num}")
+    if step.screening is not None:
+        known = {*range(len(step.subjects))}
+        named = {*step.screening.changes, *step.screening.free, *step.screening.contested}
+        if named - known:
+            wrong.append(f"a screening must name its {len(step.subjects)} subjects, but names {sorted(named - known)}")
+        if step.contest is not None and set(step.contest.saved_ms) != set(step.screening.contested):
+            wrong.append("contestants after a screening must be those that it leaves")
     return wrong + _outside([subject.architecture for subject in scored], problem)
 
 

@@ -10,7 +10,7 @@ from math import isfinite
 from typing import Any, ClassVar, Final
 
 from nas.algorithms.problem import Problem
-from nas.algorithms.steps import Decision, Estimate, Finish, PromptSet, Score, Scored, Subject
+from nas.algorithms.steps import Decision, Estimate, Finish, PromptSet, Score, Scored, Screening, Subject
 from nas.algorithms.value_score import ScoredAction
 
 
@@ -183,6 +183,35 @@ class Measured(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ContestScreened(Event):
+    """A cheap score has looked at a round's actions first; its numbers stand in the measurement before.
+
+    Attributes:
+        round: The round.
+        by: Name of the cheap score.
+        free: Actions that change nothing and get no prompt, the largest saving first.
+        dropped: Actions that change too much for what they save, or whose places are taken, and get no prompt.
+    """
+
+    name: ClassVar[str] = "screen"
+
+    round: int
+    by: str
+    free: list[str]
+    dropped: list[str]
+
+    @classmethod
+    def of(cls, step: Score, screening: Screening, /) -> "ContestScreened":
+        """The event of a screening."""
+        return cls(
+            round=step.round,
+            by=screening.by,
+            free=[_named(step.subjects[index]) for index in screening.free],
+            dropped=[_named(step.subjects[index]) for index in screening.dropped],
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ContestRaced(Event):
     """A round's contest is settled by racing.
 
@@ -252,8 +281,8 @@ class SearchFinished(Event):
 
 
 KINDS: Final[tuple[type[Event], ...]] = (
-    SearchStarted, SearchExtended, WeightsTrained, ArchitectureEvaluated, ActionEvaluated, Measured, ContestRaced,
-    Decided, SearchFinished,
+    SearchStarted, SearchExtended, WeightsTrained, ArchitectureEvaluated, ActionEvaluated, Measured, ContestScreened,
+    ContestRaced, Decided, SearchFinished,
 )  # fmt: skip
 
 
@@ -262,6 +291,8 @@ def evaluations(step: Score, outcome: Scored, /, *, problem: Problem[Any]) -> It
     if not step.is_plain:
         yield Measured.of(step, outcome)
         return
+    if step.screening is not None:
+        yield ContestScreened.of(step, step.screening)
     if step.reference is not None and outcome.reference is not None:
         yield _of_architecture(step, step.reference, outcome.reference, problem)
     for subject, estimate in zip(step.subjects, outcome.estimates, strict=True):
@@ -302,19 +333,19 @@ def _of_action(step: Score, subject: Subject, estimate: Estimate, problem: Probl
     )
 
 
+def _named(subject: Subject) -> str:
+    return subject.architecture.arch_id if subject.action is None else str(subject.action)
+
+
 def contest_raced(step: Score, outcome: Scored, /, *, num_prompts: int) -> ContestRaced:
     """The event of a race."""
     assert outcome.verdict is not None
 
-    def named(index: int) -> str:
-        subject = step.subjects[index]
-        return subject.architecture.arch_id if subject.action is None else str(subject.action)
-
     spent = sum(estimate.score.num_prompts for estimate in outcome.estimates if estimate is not None)
     return ContestRaced(
         round=step.round,
-        chosen=[named(index) for index in outcome.verdict.chosen],
-        ties=[[named(one), named(other)] for one, other in outcome.verdict.ties],
+        chosen=[_named(step.subjects[index]) for index in outcome.verdict.chosen],
+        ties=[[_named(step.subjects[index]) for index in pair] for pair in outcome.verdict.ties],
         num_pictures=num_prompts + spent,
         num_pictures_exhaustive=num_prompts * (1 + len(step.subjects)),
     )

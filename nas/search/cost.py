@@ -8,14 +8,15 @@ make a search cheaper than this.
 
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
+from itertools import product
 from types import MappingProxyType
 from typing import Any, Final, Protocol
 
 from nas.algorithms.algorithm import Algorithm
 from nas.algorithms.problem import Problem
 from nas.algorithms.steps import Estimate, Finish, Recipe, Score, Scored, Train, Trained
-from nas.evaluation.door import Declaration
+from nas.evaluation.door import Declaration, Reference
 from nas.racing.comparisons import look_schedule
 from nas.racing.settings import RacingSettings
 from nas.scores.intervals import Interval
@@ -112,6 +113,7 @@ def foresee(
     racing: RacingSettings | None,
     iterations: Mapping[Recipe, int],
     others: Mapping[str, Declaration] = MappingProxyType({}),
+    num_workers: int = 1,
 ) -> tuple[Work, Work]:
     """The least and the most work that a search can be expected to be.
 
@@ -122,14 +124,17 @@ def foresee(
         racing: How contests are raced; None = exhaustively.
         iterations: Training steps of each recipe.
         others: What other scores say of themselves that its steps may ask for, by name.
+        num_workers: Each of which prepares these for itself.
     """
     works = []
-    for power in (SLOWEST_FIRST, QUICKEST_FIRST):
-        steps = list(made_up_steps(algorithm, problem, power=power))
+    screened = (0.0, MADE_UP) if algorithm.declaration.scores else (MADE_UP,)
+    for power, change in product((SLOWEST_FIRST, QUICKEST_FIRST), screened):
+        steps = list(made_up_steps(algorithm, problem, power=power, change=change))
         for first_look in {len(validation.prompts), _first_look(validation, racing)}:
             work = _work(
                 steps, num_prompts=len(validation.prompts), raced=first_look, iterations=iterations, others=others
             )
+            work = replace(work, num_passes=work.num_passes + num_workers * _preparing(steps, others, validation))
             works.append(work)
     least, most = ({f.name: pick(getattr(w, f.name) for w in works) for f in fields(Work)} for pick in (min, max))
     return Work(**least), Work(**most)
@@ -170,8 +175,17 @@ def measure_pace(
     )
 
 
-def made_up_steps(algorithm: Algorithm[Any], problem: Problem[Any], /, *, power: float) -> Iterator[Train | Score]:
-    """The steps of a search whose scores are made up: what each removal loses is a power of what it saves."""
+def made_up_steps(
+    algorithm: Algorithm[Any], problem: Problem[Any], /, *, power: float, change: float = MADE_UP
+) -> Iterator[Train | Score]:
+    """The steps of a search whose scores are made up: what each removal loses is a power of what it saves.
+
+    Args:
+        algorithm: The algorithm.
+        problem: What it solves.
+        power: Of the milliseconds saved.
+        change: What another score says that every removal changes.
+    """
     state = algorithm.start(problem)
     for number in range(algorithm.max_steps(problem)):
         step = algorithm.step(state)
@@ -181,13 +195,14 @@ def made_up_steps(algorithm: Algorithm[Any], problem: Problem[Any], /, *, power:
         outcome = (
             Trained(digests=tuple(f"{number}.{index}" for index in range(len(step.jobs))))
             if isinstance(step, Train)
-            else made_up_scores(step, power=power)
+            else made_up_scores(step, power=power, change=change)
         )
         state = algorithm.told(state, step, outcome)
 
 
-def made_up_scores(step: Score, /, *, power: float) -> Scored:
-    """An outcome in which every contestant loses a power of the milliseconds that it saves."""
+def made_up_scores(step: Score, /, *, power: float, change: float = MADE_UP) -> Scored:
+    """An outcome in which every contestant loses a power of the milliseconds that it saves; see `made_up_steps`."""
+    other = change if step.by else MADE_UP
     saved_ms = step.contest.saved_ms if step.contest is not None else {}
     loses = step.reference is not None
     return Scored(
@@ -195,8 +210,10 @@ def made_up_scores(step: Score, /, *, power: float) -> Scored:
         estimates=tuple(
             Estimate(
                 score=_made_up(MADE_UP),
-                loss=_made_up(saved_ms[index] ** power if index in saved_ms else MADE_UP) if loses else None,
+                loss=_made_up(saved_ms[index] ** power if index in saved_ms else other) if loses else None,
             )
+            if index in step.scored
+            else None
             for index in range(len(step.subjects))
         ),
     )
@@ -218,6 +235,20 @@ def _first_look(validation: ValidationSet, racing: RacingSettings | None) -> int
     )[0]
 
 
+def _preparing(steps: list[Train | Score], others: Mapping[str, Declaration], validation: ValidationSet) -> int:
+    """UNet passes by which one worker prepares for scores beside the run's own."""
+    passes, started = 0, set[tuple[str, int]]()
+    for step in steps:
+        if isinstance(step, Score) and step.by in others:
+            declared, num = others[step.by], len(validation.prompts[: step.num_prompts])
+            if (step.by, num) not in started:
+                passes += declared.passes_to_start * num
+            elif declared.reference is Reference.ROUND:
+                passes += declared.passes_to_refer * num
+            started.add((step.by, num))
+    return passes
+
+
 def _work(
     steps: list[Train | Score],
     *,
@@ -232,7 +263,7 @@ def _work(
         if isinstance(step, Train):
             training_steps += sum(round(job.share * iterations[job.recipe]) for job in step.jobs)
             continue
-        num_scored = len(step.subjects) + (step.reference is not None)
+        num_scored = len(step.scored) + (step.reference is not None)
         asked = num_prompts if step.num_prompts is None else min(step.num_prompts, num_prompts)
         if step.by in others:
             passes += others[step.by].passes_per_prompt * asked * num_scored
@@ -244,7 +275,7 @@ def _work(
         if step.contest is not None and raced < num_prompts:
             pictures += raced * len(step.contest.saved_ms)
         else:
-            pictures += num_prompts * len(step.subjects)
+            pictures += num_prompts * len(step.scored)
     return Work(
         num_rounds=sum(isinstance(step, Train) for step in steps),
         num_pictures=pictures,

@@ -74,7 +74,8 @@ def search(experiment: Experiment, run: RunDirectory, /, *, listeners: Listeners
         with staffed(experiment, run=run, log_folder=run.path / "logs", on_start=listeners.on_start) as (pool, trainer):
             if listeners.on_estimate is not None and trace.num_past == 0:
                 listeners.on_estimate(estimated(experiment, pool=pool, trainer=trainer))
-            scorers = Scorers(pool=pool, store=store, worker=experiment.worker, digests=experiment.digests)
+            scorers = Scorers(pool=pool, store=store, worker=experiment.worker, digests=experiment.digests,
+                              others=experiment.others)  # fmt: skip
             session = _Session(experiment, run=run, trace=trace, pool=pool, trainer=trainer, scorers=scorers,
                                listeners=listeners)  # fmt: skip
             return session.search([*earlier, config.plain()])

@@ -31,6 +31,7 @@ def expected_work(experiment: Experiment, /) -> tuple[Work, Work]:
         racing=experiment.racing,
         iterations={Recipe.ROBUST: training.iterations, Recipe.RECOVERY: training.recovery_iterations},
         others=experiment.others,
+        num_workers=experiment.config.workers.num_workers,
     )
 
 

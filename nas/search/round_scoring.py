@@ -15,6 +15,7 @@ from nas.racing.settings import RacingSettings
 from nas.scores.intervals import Interval, losses, mean_interval
 from nas.search.scorer import Scorer
 from nas.workers.worker import EvaluationResult
+from search_spaces.architecture import Architecture
 
 Scores = tuple[float, ...]
 
@@ -73,7 +74,7 @@ class StepScorer:
         )
         before = None if step.reference is None else chunks.reference(step.reference, pictured=self._pictured)
         if step.contest is None or self._racing is None or before is None:
-            verdict, after = None, chunks.extend(range(len(step.subjects)), self._scorer.num_chunks)
+            verdict, after = None, chunks.extend(step.scored, self._scorer.num_chunks)
         else:
             verdict, after = self._race(step.contest, self._racing, before, chunks)
         return Scored(
@@ -142,7 +143,7 @@ class _Chunks:
         """Scores of the reference on every prompt; its first pictures are kept if they are wanted."""
         self._hold(subject.weights)
         num_chunks = self._scorer.num_chunks
-        remaining = num_chunks * len(self._step.subjects)
+        remaining = num_chunks * len(self._step.scored)
         (scores,) = self._score([subject], range(num_chunks), remaining, pictured=pictured)
         return scores
 
@@ -182,5 +183,11 @@ class _Chunks:
             picture_of=architectures[0] if pictured else None,
             num_samples=self._num_samples if all(subject.action is not None for subject in subjects) else 0,
             on_answer=lambda result: self._on_answer(result, step=self._step, subject=of[result.task.architecture]),
+            against=self._against(subjects[0].weights),
         )
         return [found[architecture] for architecture in architectures]
+
+    def _against(self, weights: str) -> Architecture | None:
+        """The network of the round, where subjects have its weights."""
+        reference = self._step.reference
+        return None if reference is None or reference.weights != weights else reference.architecture

@@ -19,8 +19,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 
+from nas.pipelines.noise_schedule import NoiseSchedule
 from nas.training.distillation import Distillation
-from nas.training.noise_schedule import NoiseSchedule
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

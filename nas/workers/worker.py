@@ -16,7 +16,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from nas.algorithms.steps import PromptSet, Score
+from nas.algorithms.steps import PromptSet, Score, Subject
 from nas.drawing.thumbnails import thumbnails
 from nas.evaluation.evaluator import Evaluator
 from nas.evaluation.registry import ScoreSpec, make_score
@@ -133,6 +133,7 @@ class EvaluationTask:
         with_pictures: Whether to hand back all pictures, and to draw them even where the score needs none.
         num_samples: Where the score looks at pictures anyway: how many of the first to hand back, made small.
         yardstick: By which score, on which prompts; `chunk` counts these.
+        against: Where the score is a distance to the network of a round: that one, with the weights that are held.
     """
 
     architecture: Architecture
@@ -140,6 +141,7 @@ class EvaluationTask:
     with_pictures: bool = False
     num_samples: int = 0
     yardstick: Yardstick = OWN
+    against: Subject | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -207,6 +209,9 @@ class EvaluationWorker:
         """Score one task."""
         began, start, is_base = time.time(), time.perf_counter(), task.architecture == self._supernet.space.base
         evaluator = self._evaluator(task.yardstick)
+        if task.against is not None and not evaluator.refers_to(task.against):
+            with self._supernet.switched(task.against.architecture) as reference:
+                evaluator.refer(reference, key=task.against)
         with self._supernet.switched(task.architecture) as unet:
             found = evaluator.evaluate(
                 unet,
