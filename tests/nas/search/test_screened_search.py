@@ -8,6 +8,7 @@ import pytest
 
 from nas.config.experiment import resolve
 from nas.config.loading import load_config
+from nas.runs.frames.rounds import screened_rounds
 from nas.runs.trace import read_trace
 from nas.scores.store import ScoreStore
 from nas.search.estimate import expected_work
@@ -45,6 +46,10 @@ def test_it_goes_on_after_a_kill_and_on_other_workers_as_if_nothing_had_happened
     assert len(actions) == len(screen["free"]) + len(screen["dropped"]) + len(scored)
     later = measured[1]["reference"]
     assert later["mean"] == 0, "each round has a reference of its own, trained as it is"
+    spared = screened_rounds(events)
+    assert len(spared) == len(screens)
+    num_spared = len(screen["free"]) + len(screen["dropped"])
+    assert spared[0].startswith(f"round 0: output_change screened {num_spared} actions away")
     scores = ScoreStore(tmp_path / "killed" / "scores").frame(score="output_change")
     num_measured = sum(1 + len(each["subjects"]) for each in measured)
     assert len(scores) == 2 * num_measured
