@@ -26,8 +26,8 @@ class RateSchedule(StrEnum):
 
 
 @settings
-class RobustTrainingSettings:
-    """Training before each round; without iterations there is none."""
+class TrainingSettings:
+    """How weights are trained, whatever is minimised."""
 
     pictures: Annotated[
         Path | None,
@@ -38,32 +38,7 @@ class RobustTrainingSettings:
     ] = None
     data: DataSettings = DataSettings()
     workers: TrainingWorkers = TrainingWorkers()
-    iterations: Annotated[int, Field(ge=0, description="training steps per round")] = 0
-    recovery_iterations: Annotated[int, Field(ge=0, description="steps without skipping, once the target is met")] = 0
-    drop_probability: Annotated[Rate, Field(description="chance of each block to be skipped in a step")] = DEFAULT_RATE
-    drop_probability_by_kind: Annotated[
-        Mapping[str, Rate],
-        Field(description='other chances for the blocks of a kind, such as {"resnet": 0.05}'),
-    ] = field(default_factory=dict)
-    drop_probability_by_stage: Annotated[
-        Mapping[str, Rate],
-        Field(
-            description="other chances for the blocks of a stage, or of a kind and stage, such as "
-            '{"up.3": 0.2, "cross_attention[down.0]": 0.5}: the paper\'s p(., I) may depend on the block'
-        ),
-    ] = field(default_factory=dict)
-    drop_ramp: Annotated[
-        float,
-        Field(ge=0, le=1, description="share of the steps in which all chances rise from 0; 0 = they are full at once"),
-    ] = 0.0
-    drop_strategy: Annotated[
-        StrategyName,
-        Field(
-            description="what a step trains: one sub-network (independent), or the full network, the smallest and "
-            "random ones (sandwich)"
-        ),
-    ] = StrategyName.INDEPENDENT
-    drop_num_random: Annotated[int, Field(ge=1, description="random sub-networks per step of the sandwich")] = 2
+    iterations: Annotated[int, Field(ge=0, description="training steps")] = 0
     batch_size: Annotated[int, Field(ge=1, description="pictures per step")] = 32
     learning_rate: Annotated[float, Field(gt=0, description="peak of AdamW's rate, after a linear warm-up")] = 1e-4
     warm_up_share: Annotated[
@@ -96,16 +71,6 @@ class RobustTrainingSettings:
             "last weights themselves",
         ),
     ] = None
-    min_snr_gamma: Annotated[
-        float | None,
-        Field(gt=0, description="of min-SNR weighting, which takes 5; null = every timestep counts the same"),
-    ] = None
-    distill_outputs: Annotated[
-        float, Field(ge=0, description="how much the difference to the original UNet's predictions counts")
-    ] = 0.0
-    distill_features: Annotated[
-        float, Field(ge=0, description="how much the difference to its stages' features counts, as in BK-SDM")
-    ] = 0.0
     caption_dropout: Annotated[
         float, Field(ge=0, le=1, description="share of empty captions, which classifier-free guidance needs")
     ] = 0.1
@@ -138,6 +103,48 @@ class RobustTrainingSettings:
     ] = 500
 
     _known_kind = field_validator("device", mode="before")(of_a_known_kind)
+
+
+@settings
+class RobustTrainingSettings(TrainingSettings):
+    """Training before each round; without iterations there is none."""
+
+    iterations: Annotated[int, Field(ge=0, description="training steps per round")] = 0
+    recovery_iterations: Annotated[int, Field(ge=0, description="steps without skipping, once the target is met")] = 0
+    drop_probability: Annotated[Rate, Field(description="chance of each block to be skipped in a step")] = DEFAULT_RATE
+    drop_probability_by_kind: Annotated[
+        Mapping[str, Rate],
+        Field(description='other chances for the blocks of a kind, such as {"resnet": 0.05}'),
+    ] = field(default_factory=dict)
+    drop_probability_by_stage: Annotated[
+        Mapping[str, Rate],
+        Field(
+            description="other chances for the blocks of a stage, or of a kind and stage, such as "
+            '{"up.3": 0.2, "cross_attention[down.0]": 0.5}: the paper\'s p(., I) may depend on the block'
+        ),
+    ] = field(default_factory=dict)
+    drop_ramp: Annotated[
+        float,
+        Field(ge=0, le=1, description="share of the steps in which all chances rise from 0; 0 = they are full at once"),
+    ] = 0.0
+    drop_strategy: Annotated[
+        StrategyName,
+        Field(
+            description="what a step trains: one sub-network (independent), or the full network, the smallest and "
+            "random ones (sandwich)"
+        ),
+    ] = StrategyName.INDEPENDENT
+    drop_num_random: Annotated[int, Field(ge=1, description="random sub-networks per step of the sandwich")] = 2
+    min_snr_gamma: Annotated[
+        float | None,
+        Field(gt=0, description="of min-SNR weighting, which takes 5; null = every timestep counts the same"),
+    ] = None
+    distill_outputs: Annotated[
+        float, Field(ge=0, description="how much the difference to the original UNet's predictions counts")
+    ] = 0.0
+    distill_features: Annotated[
+        float, Field(ge=0, description="how much the difference to its stages' features counts, as in BK-SDM")
+    ] = 0.0
 
     @property
     def skipping(self) -> Skipping:
