@@ -26,9 +26,11 @@ class Sheets(Protocol):
 
     Attributes:
         captions: Of them.
+        num_columns: Pictures in a row of the sheet.
     """
 
     captions: Sequence[str]
+    num_columns: int
 
     def draw(self, module: torch.nn.Module, /) -> npt.NDArray[np.uint8]:
         """Pictures as uint8 (n, h, w, 3), of what is trained."""
@@ -111,9 +113,10 @@ class Recorder:
             pictures = self._sheets.draw(supernet.unet)
         path = self._recording.folder.sheet(step)
         captions, title = self._sheets.captions, f"after {step:,} of {self._training.num_steps:,} steps"
-        write_grid(path, pictures, captions=captions, title=title)
+        columns = self._sheets.num_columns
+        write_grid(path, pictures, captions=captions, title=title, num_columns=columns)
         if self._events is not None:
-            picture = np.asarray(grid(pictures, captions=captions, title=title))
+            picture = np.asarray(grid(pictures, captions=captions, title=title, num_columns=columns))
             self._events.add_image("samples", picture, step, dataformats="HWC")
         return path
 
@@ -123,6 +126,7 @@ class PromptSheets:
 
     def __init__(self, setting: ScoreSetting, /) -> None:
         self.captions: Sequence[str] = [prompt.caption for prompt in setting.prompts(0)]
+        self.num_columns = 8
         self._drawer = Drawer(setting)
 
     def draw(self, module: torch.nn.Module, /) -> npt.NDArray[np.uint8]:

@@ -1,4 +1,4 @@
-"""How weights are trained before each round; the paper leaves every number open."""
+"""How weights are trained, whatever for, and before each round of a search; the paper leaves every number open."""
 
 from collections.abc import Mapping
 from dataclasses import field
@@ -51,12 +51,7 @@ class TrainingSettings:
         float, Field(gt=0, le=1, description="share of the steps, the last ones, over which it falls")
     ] = 1.0
     device: Annotated[
-        str | None,
-        Field(
-            pattern=DEVICES.pattern,
-            description="of the search's own process, which trains; null = `execution.device`, or cpu where Ray "
-            "workers score and there are no iterations",
-        ),
+        str | None, Field(pattern=DEVICES.pattern, description="that trains: cpu, cuda or cuda:1; null = cpu")
     ] = None
     weight_decay: Annotated[float, Field(ge=0, description="AdamW's")] = 0.01
     adam_beta1: Annotated[float, Field(ge=0, lt=1, description="AdamW's decay of the mean of gradients")] = 0.9
@@ -94,12 +89,7 @@ class TrainingSettings:
         int, Field(ge=1, description="steps between two states on disk, from which a killed training goes on")
     ] = 500
     sample_every: Annotated[
-        int,
-        Field(
-            ge=0,
-            description="of `nas train`: steps between two sheets of pictures of the same prompts, the first 8 of "
-            "`validation.captions`; 0 = none",
-        ),
+        int, Field(ge=0, description="steps between two sheets of pictures of the same prompts; 0 = none")
     ] = 500
 
     _known_kind = field_validator("device", mode="before")(of_a_known_kind)
@@ -110,6 +100,22 @@ class RobustTrainingSettings(TrainingSettings):
     """Training before each round; without iterations there is none."""
 
     iterations: Annotated[int, Field(ge=0, description="training steps per round")] = 0
+    device: Annotated[
+        str | None,
+        Field(
+            pattern=DEVICES.pattern,
+            description="of the search's own process, which trains; null = `execution.device`, or cpu where Ray "
+            "workers score and there are no iterations",
+        ),
+    ] = None
+    sample_every: Annotated[
+        int,
+        Field(
+            ge=0,
+            description="of `nas train`: steps between two sheets of pictures of the same prompts, the first 8 of "
+            "`validation.captions`; 0 = none",
+        ),
+    ] = 500
     recovery_iterations: Annotated[int, Field(ge=0, description="steps without skipping, once the target is met")] = 0
     drop_probability: Annotated[Rate, Field(description="chance of each block to be skipped in a step")] = DEFAULT_RATE
     drop_probability_by_kind: Annotated[
