@@ -37,6 +37,13 @@ class LatentSettings:
 
 
 @settings
+class LatentSampling(SamplingProtocol):
+    """How latents are drawn; 50 steps of DDIM, as in the paper."""
+
+    num_steps: Annotated[int, Field(ge=1, description="denoising steps")] = 50
+
+
+@settings
 class DecoderDistillationConfig:
     """One decoder distillation."""
 
@@ -48,7 +55,7 @@ class DecoderDistillationConfig:
         Criterion, Field(description="which stay: those that the largest weights write, the first, or random ones")
     ] = Criterion.MAGNITUDE
     latents: LatentSettings = LatentSettings()
-    sampling: SamplingProtocol = SamplingProtocol(num_steps=50)
+    sampling: LatentSampling = LatentSampling()
     training: LoopSettings = LoopSettings()
     clip: Annotated[
         Path | None,

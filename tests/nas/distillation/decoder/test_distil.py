@@ -1,4 +1,7 @@
-"""`nas distill decoder`: a pipeline whose small decoder plain diffusers opens, learned from prompts alone."""
+"""`nas distill decoder`: a pipeline whose small decoder plain diffusers opens, learned from prompts alone.
+
+It runs what docs/distillation.md shows, on a tiny model.
+"""
 
 import json
 import signal
@@ -14,12 +17,14 @@ from typer.testing import CliRunner
 
 import nas
 from nas.cli.app import app
+from nas.distillation.decoder.job import load_decoder_config
 from nas.distillation.decoder.quality import nearness
 from nas.launching.news import Encoded, News
 from nas.pipelines.folder import PipelineParts
 from nas.pipelines.source import find_model
 from nas.training.loop import StepDone
 from search_spaces.files.user_error import UserError
+from tests.examples import ROOT
 from tests.folders import write_small_pipeline
 
 
@@ -46,6 +51,13 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = folder / "decoder.yaml"
     path.write_text(yaml.safe_dump(values), encoding="utf-8")
     return path
+
+
+def test_the_shipped_config_is_one() -> None:
+    shipped = load_decoder_config(ROOT / "experiments" / "distillation" / "decoder.yaml")
+    assert shipped.clip is not None
+    assert shipped.clip.is_dir()
+    assert shipped.sampling.num_steps == 8
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,7 @@
-"""`nas distill steps`: a folder that plain diffusers samples in the steps that were learned, and that goes on."""
+"""`nas distill steps`: a folder that plain diffusers samples in the steps that were learned, and that goes on.
+
+It runs what docs/distillation.md shows, on a tiny model.
+"""
 
 import json
 import shutil
@@ -30,6 +33,7 @@ from nas.training.loop import StepDone
 from search_spaces import Action
 from search_spaces.folders.loading import read_unet_config
 from search_spaces.supernet import Supernet
+from tests.examples import ROOT
 from tests.folders import write_pipeline, write_small_pipeline
 from tests.nas.synthetic import write_pictures
 
@@ -60,6 +64,12 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = folder / "steps.yaml"
     path.write_text(yaml.safe_dump(values), encoding="utf-8")
     return path
+
+
+def test_the_shipped_config_is_one() -> None:
+    shipped = load_steps_config(ROOT / "experiments" / "distillation" / "steps.yaml")
+    assert shipped.all_steps == (8, 4)
+    assert shipped.model.is_dir()
 
 
 def weights(folder: Path) -> dict[str, Tensor]:
