@@ -43,6 +43,7 @@ from nas.search.round_scoring import StepScorer
 from nas.search.round_training import JobTrainer
 from nas.search.scorer import Scorer
 from nas.search.staff import shared_store, staffed
+from nas.workers.maker import made_by
 from nas.workers.pool import WorkerPool
 
 
@@ -79,6 +80,7 @@ def search(experiment: Experiment, run: RunDirectory, /, *, listeners: Listeners
                 prompts=experiment.worker.validation,
                 protocol_digest=experiment.digests["protocol"],
                 score_name=experiment.score.name,
+                made_by=None if config.workers.needs_ray else made_by(config.execution.device),
             )
             session = _Session(experiment, run=run, trace=trace, pool=pool, trainer=trainer, scorer=scorer,
                                listeners=listeners)  # fmt: skip

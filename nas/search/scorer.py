@@ -1,7 +1,8 @@
 """Scores of many architectures on the same prompts: from the store where they stand, from the workers otherwise.
 
 What the store holds is what counts: where another process was quicker, its scores are taken and ours are dropped, so
-that all who share a store decide alike.
+that all who share a store decide alike. Scores of one step are all of one maker (`nas.scores.maker`): the one that made
+all of them, where the store holds such, or else the workers of this process.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,12 +12,25 @@ import numpy as np
 import numpy.typing as npt
 
 from nas.scores.prompts import ValidationSet
-from nas.scores.store import CLIP_COLUMN, ScoreKey, ScoreStore, digest_of_prompts
+from nas.scores.store import CLIP_COLUMN, UNKNOWN_MAKER, ScoreKey, ScoreStore, digest_of_prompts
 from nas.workers.pool import WorkerPool
 from nas.workers.worker import EvaluationResult, EvaluationTask
 from search_spaces.architecture import Architecture
+from search_spaces.files.user_error import UserError
 
 PICTURED_CHUNK: Final = 0  # the prompts whose pictures are kept: the same ones every round
+
+
+class MixedWorkersError(UserError):
+    """Workers of different kinds, whose scores must not be compared."""
+
+
+class AnotherMakerError(Exception):
+    """The workers' first answer shows that the store's scores are of another maker; what was scored now is kept."""
+
+
+class NotStoredError(LookupError):
+    """The store lacks scores of the maker that they were asked of."""
 
 
 class Scorer:
@@ -28,6 +42,7 @@ class Scorer:
         prompts: On what.
         protocol_digest: How; part of the store's key.
         score_name: By which score; names the store's column.
+        made_by: What makes the scores of the pool's workers; None = their first answer says it.
     """
 
     def __init__(
@@ -39,9 +54,10 @@ class Scorer:
         prompts: ValidationSet,
         protocol_digest: str,
         score_name: str = CLIP_COLUMN,
+        made_by: str | None = None,
     ) -> None:
         self._pool, self._store, self._prompts, self._protocol_digest = pool, store, prompts, protocol_digest
-        self._score_name = score_name
+        self._score_name, self._made_by, self._is_assumed = score_name, made_by, False
         self._prompts_digests = [digest_of_prompts(prompts.chunk(chunk)) for chunk in range(prompts.num_chunks)]
 
     @property
@@ -58,6 +74,33 @@ class Scorer:
     def chunk_size(self) -> int:
         """Prompts of a full chunk."""
         return self._prompts.chunk_size
+
+    def makers(self, weights_digest: str, /) -> tuple[str, ...]:
+        """What made the stored scores of some weights, the first one first."""
+        return self._store.makers(weights_digest)
+
+    def stored(
+        self,
+        architectures: Sequence[Architecture],
+        /,
+        *,
+        weights_digest: str,
+        made_by: str,
+        chunks: Sequence[int],
+    ) -> dict[Architecture, tuple[float, ...]]:
+        """Scores of every prompt of some chunks as one maker made them, from the store alone.
+
+        Raises:
+            NotStoredError: It lacks some.
+        """
+
+        def known(architecture: Architecture, chunk: int) -> tuple[float, ...]:
+            key = self._key(EvaluationTask(architecture=architecture, chunk=chunk), weights_digest, made_by)
+            if (scores := self._store.get(key, score=self._score_name)) is None:
+                raise NotStoredError(f"chunk {chunk} of {architecture.arch_id}")
+            return scores
+
+        return {a: tuple(score for chunk in chunks for score in known(a, chunk)) for a in architectures}
 
     def score(
         self,
@@ -81,6 +124,11 @@ class Scorer:
             picture_of: Keep this one's pictures too when its first chunk is scored, for `pictures`.
             num_samples: Keep so many small pictures of each other one when its first chunk is scored.
             on_answer: Called with what a worker answered, before it is kept.
+
+        Raises:
+            AnotherMakerError: Scores of this step that came from the store are not of these workers' kind; asked again,
+                they are.
+            MixedWorkersError: The workers are of different kinds.
         """
         chunks = range(self._prompts.num_chunks) if chunks is None else chunks
         tasks = {
@@ -94,6 +142,9 @@ class Scorer:
             for chunk in chunks
         }
         found: dict[EvaluationTask, tuple[float, ...]] = {}
+
+        if self._made_by is None and (makers := self.makers(weights_digest)):
+            self._made_by, self._is_assumed = makers[-1], True  # the workers' first answer will show it
         for task in tasks.values():
             if (known := self._known(task, weights_digest)) is not None:
                 found[task] = known
@@ -102,6 +153,7 @@ class Scorer:
             on_answer(result)
             found[result.task] = self._keep(result, weights_digest)
             on_chunk(len(found), len(tasks))
+        self._store.settle()
         return {a: tuple(score for chunk in chunks for score in found[tasks[a, chunk]]) for a in architectures}
 
     def pictures(self, architecture: Architecture, /, *, weights_digest: str) -> npt.NDArray[np.uint8]:
@@ -112,36 +164,56 @@ class Scorer:
             weights_digest: Digest of these weights.
         """
         task = EvaluationTask(architecture=architecture, chunk=PICTURED_CHUNK, with_pictures=True)
-        pictures = self._store.pictures(self._key(task, weights_digest))
+        key = self._key(task, weights_digest, UNKNOWN_MAKER)  # pictures are looked at, never paired
+        pictures = self._store.pictures(key)
         if pictures is None:
             (result,) = self._pool.evaluate([task])
             self._keep(result, weights_digest)
-            pictures = self._store.pictures(self._key(task, weights_digest))
+            pictures = self._store.pictures(key)
             assert pictures is not None
         return pictures
 
     def _known(self, task: EvaluationTask, weights_digest: str) -> tuple[float, ...] | None:
         """A task's scores when the store holds all that it asks for."""
-        key = self._key(task, weights_digest)
+        if self._made_by is None:
+            return None
+        key = self._key(task, weights_digest, self._made_by)
         if task.with_pictures and self._store.pictures(key) is None:
             return None
         return self._store.get(key, score=self._score_name)
 
     def _keep(self, result: EvaluationResult, weights_digest: str) -> tuple[float, ...]:
-        """The scores that the store holds from now on."""
-        return self._store.put(
-            self._key(result.task, weights_digest),
+        """The scores that the store holds from now on.
+
+        Raises:
+            AnotherMakerError: See `score`.
+            MixedWorkersError: Another kind of worker made them than the first ones.
+        """
+        kept = self._store.put(
+            self._key(result.task, weights_digest, result.made_by),
             prompts=self._prompts.chunk(result.task.chunk),
             scores=result.scores,
             pictures=result.pictures if result.task.with_pictures else None,
             samples=None if result.task.with_pictures else result.pictures,
             score=self._score_name,
         )
+        if self._is_assumed or self._made_by is None:
+            assumed, self._made_by, self._is_assumed = self._made_by, result.made_by, False
+            if assumed not in (None, result.made_by):
+                raise AnotherMakerError
+        if result.made_by != self._made_by:
+            raise MixedWorkersError(
+                "scores that are compared must be made by one kind of machine and one set of versions, but "
+                f"{result.worker} is {result.made_by!r} and others are {self._made_by!r}; give the search workers that "
+                "are alike (`workers.address`: a cluster of one kind), and the same command continues"
+            )
+        return kept
 
-    def _key(self, task: EvaluationTask, weights_digest: str) -> ScoreKey:
+    def _key(self, task: EvaluationTask, weights_digest: str, made_by: str) -> ScoreKey:
         return ScoreKey(
             weights_digest=weights_digest,
             arch_id=task.architecture.arch_id,
             protocol_digest=self._protocol_digest,
             prompts_digest=self._prompts_digests[task.chunk],
+            made_by=made_by,
         )

@@ -23,6 +23,8 @@ from nas.pipelines.computing.execution import Execution
 from nas.pipelines.model_folder import ModelFolder
 from nas.pipelines.protocol import SamplingProtocol
 from nas.scores.prompts import ValidationSet
+from nas.scores.stored.keys import UNKNOWN_MAKER
+from nas.workers.maker import made_by
 from search_spaces.actions import CopyStart
 from search_spaces.architecture import Architecture
 from search_spaces.supernet import Supernet
@@ -84,6 +86,7 @@ class EvaluationResult:
         worker: Who answered.
         pictures: uint8 (n, h, w, 3), or None; all of the task's, or as many as `task.num_samples` says.
         start: Unix seconds when it began, by the worker's clock.
+        made_by: What made them, as `nas.workers.maker.made_by` says it; scores of different makers are never paired.
     """
 
     task: EvaluationTask
@@ -92,6 +95,7 @@ class EvaluationResult:
     worker: str
     pictures: npt.NDArray[np.uint8] | None = None
     start: float = 0.0
+    made_by: str = UNKNOWN_MAKER
 
 
 def load_supernet(spec: WorkerSpec, /, *, device: str | None = None) -> Supernet:
@@ -121,7 +125,7 @@ class EvaluationWorker:
         spec.execution.check()
         self._supernet = supernet if supernet is not None else load_supernet(spec)
         spec.execution.compile(self._supernet.unet)
-        self._name = name
+        self._name, self._made_by = name, made_by(spec.execution.device)
         setting = spec.setting
         score = make_score(spec.score.name, settings=spec.score.settings, setting=setting)
         with self._supernet.switched(self._supernet.space.base) as base:
@@ -152,6 +156,7 @@ class EvaluationWorker:
             worker=self._name,
             pictures=_wanted(found.pictures, task),
             start=began,
+            made_by=self._made_by,
         )
 
 
