@@ -17,6 +17,13 @@ from search_spaces.search_space import Edit
 FIRST: Final = ""  # the weights that a search starts with, before anything was trained
 
 
+class PromptSet(StrEnum):
+    """Which captions something is scored on."""
+
+    DECIDING = "deciding"
+    HELD_OUT = "held_out"
+
+
 class Recipe(StrEnum):
     """How weights are trained; lengths and rates are the experiment's."""
 
@@ -135,6 +142,9 @@ class Score:
         reference: What the subjects' losses are paired with; None = scores without losses.
         contest: What is to be decided; None = every subject gets every prompt.
         decision: What led here.
+        by: Name of a score of the door `nas.scores`, one that the algorithm declares; "" = the run's own.
+        prompts: On which captions.
+        num_prompts: The first so many of them, of the run's own score in whole chunks; None = all.
     """
 
     round: int
@@ -142,6 +152,14 @@ class Score:
     reference: Subject | None = None
     contest: Contest | None = None
     decision: Decision | None = None
+    by: str = ""
+    prompts: PromptSet = PromptSet.DECIDING
+    num_prompts: int | None = None
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it asks for the run's own score on the prompts that decide, as many as it takes."""
+        return not self.by and self.prompts is PromptSet.DECIDING and self.num_prompts is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,7 @@
 """From a config to objects: everything that a config names is resolved here and nowhere else, cheap things first."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -58,6 +58,7 @@ class Experiment:
         price_ms: Predicted latency of an architecture; the space is covered.
         worker: What each worker loads.
         score: What the score says of itself.
+        others: The same of the scores that the algorithm asks for beside it, by name.
         algorithm: What decides.
         problem: What it is given: space, prices, target, settings.
         racing: How scoring races; None = exhaustive.
@@ -77,6 +78,7 @@ class Experiment:
     racing: RacingSettings | None
     digests: dict[str, str]
     start: Start
+    others: Mapping[str, Declaration] = field(default_factory=dict)
 
     def problem_of(self, config: Mapping[str, Any], /) -> Problem[Any]:
         """The problem of a config of the same run, as plain values, that differs in what may be extended."""
@@ -113,6 +115,7 @@ class Experiment:
             source=self.source,
             worker=self.worker,
             score=score,
+            others=tuple(self.others.values()),
             unet_config=self.worker.model.unet_config(),
             pictures=self.digests.get("training_pictures"),
             whole_folders=True,
@@ -181,9 +184,12 @@ def resolve(config: ExperimentConfig, /, *, run: Path | None = None) -> Experime
     protected = frozenset(config.search.protected)
     check_protected(space, protected)
     _check_skipping(config, space, start.architecture)
+    algorithm = make_algorithm(config.search)
+    own = _score(config)
     worker = WorkerSpec(
         model=model,
-        score=_score(config),
+        score=own,
+        others=tuple(ScoreSpec(name=name) for name in algorithm.declaration.scores if name != own.name),
         validation=validation,
         protocol=config.sampling,
         latent_size=space.sample_size,
@@ -197,9 +203,11 @@ def resolve(config: ExperimentConfig, /, *, run: Path | None = None) -> Experime
         worker.execution.check()
     elif config.training_device != "cpu":
         check_device(config.training_device, name="robust_training.device")
-    score = Declaration.of(make_score(worker.score.name, settings=worker.score.settings, setting=worker.setting))
+    score, *others = (
+        Declaration.of(make_score(each.name, settings=each.settings, setting=worker.setting))
+        for each in (worker.score, *worker.others)
+    )
     warn_of_long_captions(told, model=model, clip=config.clip if config.score.name == CLIP else None)
-    algorithm = make_algorithm(config.search)
     problem = Problem(
         space=space,
         price_ms=price_ms,
@@ -214,7 +222,13 @@ def resolve(config: ExperimentConfig, /, *, run: Path | None = None) -> Experime
     )
     check_feasible(problem)
     digests = result_digests(
-        config, source=source, worker=worker, score=score, unet_config=unet_config, pictures=pictures_digest
+        config,
+        source=source,
+        worker=worker,
+        score=score,
+        others=others,
+        unet_config=unet_config,
+        pictures=pictures_digest,
     )
     return Experiment(
         config=config,
@@ -228,6 +242,7 @@ def resolve(config: ExperimentConfig, /, *, run: Path | None = None) -> Experime
         racing=_racing(config),
         digests=digests | start.digests,
         start=start,
+        others={other.name: other for other in others},
     )
 
 

@@ -10,7 +10,7 @@ from math import isfinite
 from typing import Any, ClassVar, Final
 
 from nas.algorithms.problem import Problem
-from nas.algorithms.steps import Decision, Estimate, Finish, Score, Scored, Subject
+from nas.algorithms.steps import Decision, Estimate, Finish, PromptSet, Score, Scored, Subject
 from nas.algorithms.value_score import ScoredAction
 
 
@@ -138,6 +138,51 @@ class ActionEvaluated(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Measured(Event):
+    """Architectures are scored by another score than the run's own, or on other prompts than those that decide.
+
+    Attributes:
+        round: Whose weights.
+        by: Name of the score; None = the run's own.
+        prompts: "held_out"; None = those that decide.
+        num_prompts: The first so many; None = all.
+        reference: Score of what losses are paired with: mean, low, high, num_prompts, confidence; None without one.
+        subjects: Of each that was scored: `action` (None where no action made it), `arch_id`, `score`, `loss`.
+    """
+
+    name: ClassVar[str] = "measurement"
+    optional: ClassVar[frozenset[str]] = frozenset({"by", "prompts", "num_prompts", "reference"})
+
+    round: int
+    by: str | None = None
+    prompts: str | None = None
+    num_prompts: int | None = None
+    reference: Mapping[str, Any] | None = None
+    subjects: list[Mapping[str, Any]]
+
+    @classmethod
+    def of(cls, step: Score, outcome: Scored, /) -> "Measured":
+        """The event of such a scoring."""
+        return cls(
+            round=step.round,
+            by=step.by or None,
+            prompts=None if step.prompts is PromptSet.DECIDING else str(step.prompts),
+            num_prompts=step.num_prompts,
+            reference=None if outcome.reference is None else asdict(outcome.reference.score),
+            subjects=[
+                {
+                    "action": None if subject.action is None else str(subject.action),
+                    "arch_id": subject.architecture.arch_id,
+                    "score": asdict(estimate.score),
+                    "loss": None if estimate.loss is None else asdict(estimate.loss),
+                }
+                for subject, estimate in zip(step.subjects, outcome.estimates, strict=True)
+                if estimate is not None
+            ],
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ContestRaced(Event):
     """A round's contest is settled by racing.
 
@@ -207,13 +252,16 @@ class SearchFinished(Event):
 
 
 KINDS: Final[tuple[type[Event], ...]] = (
-    SearchStarted, SearchExtended, WeightsTrained, ArchitectureEvaluated, ActionEvaluated, ContestRaced, Decided,
-    SearchFinished,
+    SearchStarted, SearchExtended, WeightsTrained, ArchitectureEvaluated, ActionEvaluated, Measured, ContestRaced,
+    Decided, SearchFinished,
 )  # fmt: skip
 
 
 def evaluations(step: Score, outcome: Scored, /, *, problem: Problem[Any]) -> Iterator[Event]:
-    """The events of a scoring: the reference first, then every subject that was scored."""
+    """The events of a scoring: the reference first, then every subject that was scored; one where it is not plain."""
+    if not step.is_plain:
+        yield Measured.of(step, outcome)
+        return
     if step.reference is not None and outcome.reference is not None:
         yield _of_architecture(step, step.reference, outcome.reference, problem)
     for subject, estimate in zip(step.subjects, outcome.estimates, strict=True):

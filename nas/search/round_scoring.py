@@ -39,6 +39,7 @@ class StepScorer:
         racing: How contests are raced; None = exhaustively.
         latency_error: Relative error of milliseconds: values that differ by less are ties.
         num_samples: Small pictures that are kept of each scored action.
+        pictured: Whether the reference's first pictures are kept.
         on_answer: Called with what a worker answered, before it is kept.
     """
 
@@ -53,12 +54,13 @@ class StepScorer:
         racing: RacingSettings | None,
         latency_error: float,
         num_samples: int = 0,
+        pictured: bool = True,
         on_answer: Answered = lambda result, *, step, subject: None,
     ) -> None:
         self._scorer, self._hold, self._confidence = scorer, hold, confidence
         self._higher_is_better = higher_is_better
         self._racing, self._latency_error = racing, latency_error
-        self._num_samples, self._on_answer = num_samples, on_answer
+        self._num_samples, self._pictured, self._on_answer = num_samples, pictured, on_answer
 
     def score(self, step: Score, /, *, on_chunk: Callable[[int, int], None]) -> Scored:
         """Score the subjects of a step.
@@ -89,7 +91,7 @@ class StepScorer:
         return self._scorer.makers(subjects[0].weights) if subjects else ()
 
     def _scored(self, step: Score, chunks: "_Chunks") -> Scored:
-        before = None if step.reference is None else chunks.reference(step.reference)
+        before = None if step.reference is None else chunks.reference(step.reference, pictured=self._pictured)
         if step.contest is None or self._racing is None or before is None:
             verdict, after = None, chunks.extend(range(len(step.subjects)), self._scorer.num_chunks)
         else:
@@ -156,11 +158,12 @@ class _Chunks:
         self._num_chunks: dict[int, int] = {}
         self.num_done = 0
 
-    def reference(self, subject: Subject, /) -> Scores:
-        """Scores of the reference on every prompt; its first pictures are kept."""
+    def reference(self, subject: Subject, /, *, pictured: bool) -> Scores:
+        """Scores of the reference on every prompt; its first pictures are kept if they are wanted."""
         self._hold(subject.weights)
         num_chunks = self._scorer.num_chunks
-        (scores,) = self._score([subject], range(num_chunks), num_chunks * len(self._step.subjects), pictured=True)
+        remaining = num_chunks * len(self._step.subjects)
+        (scores,) = self._score([subject], range(num_chunks), remaining, pictured=pictured)
         return scores
 
     def extend(self, indices: Sequence[int], num_chunks: int, /) -> dict[int, Scores]:

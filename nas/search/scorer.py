@@ -5,16 +5,18 @@ that all who share a store decide alike. Scores of one step are all of one maker
 all of them, where the store holds such, or else the workers of this process.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
+from nas.config.digests import protocol_key
 from nas.scores.prompts import ValidationSet
 from nas.scores.store import CLIP_COLUMN, UNKNOWN_MAKER, ScoreKey, ScoreStore, digest_of_prompts
 from nas.workers.pool import WorkerPool
-from nas.workers.worker import EvaluationResult, EvaluationTask
+from nas.workers.worker import OWN, EvaluationResult, EvaluationTask, WorkerSpec, Yardstick
 from search_spaces.architecture import Architecture
 from search_spaces.files.user_error import UserError
 
@@ -42,6 +44,7 @@ class Scorer:
         prompts: On what.
         protocol_digest: How; part of the store's key.
         score_name: By which score; names the store's column.
+        yardstick: The same as the workers know it.
         made_by: What makes the scores of the pool's workers; None = their first answer says it.
     """
 
@@ -54,11 +57,18 @@ class Scorer:
         prompts: ValidationSet,
         protocol_digest: str,
         score_name: str = CLIP_COLUMN,
+        yardstick: Yardstick = OWN,
         made_by: str | None = None,
     ) -> None:
         self._pool, self._store, self._prompts, self._protocol_digest = pool, store, prompts, protocol_digest
-        self._score_name, self._made_by, self._is_assumed = score_name, made_by, False
+        self._score_name, self._yardstick = score_name, yardstick
+        self._made_by, self._is_assumed = made_by, False
         self._prompts_digests = [digest_of_prompts(prompts.chunk(chunk)) for chunk in range(prompts.num_chunks)]
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it is the run's own score, which makes pictures."""
+        return not self._yardstick.by
 
     @property
     def num_prompts(self) -> int:
@@ -137,6 +147,7 @@ class Scorer:
                 chunk=chunk,
                 with_pictures=architecture == picture_of and chunk == PICTURED_CHUNK,
                 num_samples=num_samples if architecture != picture_of and chunk == PICTURED_CHUNK else 0,
+                yardstick=self._yardstick,
             )
             for architecture in architectures
             for chunk in chunks
@@ -163,7 +174,9 @@ class Scorer:
             architecture: Drawn with the weights that the pool holds, unless the store has its pictures.
             weights_digest: Digest of these weights.
         """
-        task = EvaluationTask(architecture=architecture, chunk=PICTURED_CHUNK, with_pictures=True)
+        task = EvaluationTask(
+            architecture=architecture, chunk=PICTURED_CHUNK, with_pictures=True, yardstick=self._yardstick
+        )
         key = self._key(task, weights_digest, UNKNOWN_MAKER)  # pictures are looked at, never paired
         pictures = self._store.pictures(key)
         if pictures is None:
@@ -216,4 +229,47 @@ class Scorer:
             protocol_digest=self._protocol_digest,
             prompts_digest=self._prompts_digests[task.chunk],
             made_by=made_by,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scorers:
+    """Who scores by whatever yardstick a step names, all into one store.
+
+    Attributes:
+        pool: Who generates.
+        store: What has been generated.
+        worker: What each worker loads.
+        digests: Of all that results depend on; `protocol` and those that `protocol_key` names.
+        made_by: What makes the scores of the pool's workers; None = their first answer says it.
+    """
+
+    pool: WorkerPool
+    store: ScoreStore
+    worker: WorkerSpec
+    digests: Mapping[str, str]
+    made_by: str | None = None
+
+    def by(self, yardstick: Yardstick, /) -> Scorer:
+        """The scorer of a yardstick.
+
+        Raises:
+            UserError: The run does not serve that score, or has no such prompts.
+        """
+        prompts, spec = self.worker.prompts(yardstick.prompts), self.worker.score_of(yardstick.by)
+        if spec is self.worker.score:
+            yardstick = replace(yardstick, by="")
+        num = yardstick.num_prompts
+        if num is not None and not yardstick.by:  # in whole chunks, which steps that ask for more share
+            num, yardstick = -(-num // prompts.chunk_size) * prompts.chunk_size, replace(yardstick, num_prompts=None)
+        elif num is not None and num >= len(prompts.prompts):
+            yardstick = replace(yardstick, num_prompts=None)
+        return Scorer(
+            self.pool,
+            store=self.store,
+            prompts=prompts if num is None else prompts.first(num),
+            protocol_digest=self.digests[protocol_key(yardstick.by)],
+            score_name=spec.name,
+            yardstick=yardstick,
+            made_by=self.made_by,
         )
