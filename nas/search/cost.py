@@ -14,7 +14,7 @@ from typing import Any, Final, Protocol
 
 from nas.algorithms.algorithm import Algorithm
 from nas.algorithms.problem import Problem
-from nas.algorithms.steps import Estimate, Finish, Recipe, Score, Scored, Train, Trained
+from nas.algorithms.steps import Estimate, Finish, PromptSet, Recipe, Score, Scored, Train, Trained
 from nas.evaluation.door import Declaration
 from nas.racing.comparisons import look_schedule
 from nas.racing.settings import RacingSettings
@@ -112,6 +112,7 @@ def foresee(
     racing: RacingSettings | None,
     iterations: Mapping[Recipe, int],
     others: Mapping[str, Declaration] = MappingProxyType({}),
+    sets: Mapping[PromptSet, int] = MappingProxyType({}),
 ) -> tuple[Work, Work]:
     """The least and the most work that a search can be expected to be.
 
@@ -122,13 +123,19 @@ def foresee(
         racing: How contests are raced; None = exhaustively.
         iterations: Training steps of each recipe.
         others: What other scores say of themselves that its steps may ask for, by name.
+        sets: Prompts of other sets than those that decide.
     """
     works = []
     for power in (SLOWEST_FIRST, QUICKEST_FIRST):
         steps = list(made_up_steps(algorithm, problem, power=power))
         for first_look in {len(validation.prompts), _first_look(validation, racing)}:
             work = _work(
-                steps, num_prompts=len(validation.prompts), raced=first_look, iterations=iterations, others=others
+                steps,
+                num_prompts=len(validation.prompts),
+                raced=first_look,
+                iterations=iterations,
+                others=others,
+                sets=sets,
             )
             works.append(work)
     least, most = ({f.name: pick(getattr(w, f.name) for w in works) for f in fields(Work)} for pick in (min, max))
@@ -225,6 +232,7 @@ def _work(
     raced: int,
     iterations: Mapping[Recipe, int],
     others: Mapping[str, Declaration],
+    sets: Mapping[PromptSet, int],
 ) -> Work:
     """The work of some steps, every contestant scored on `raced` prompts."""
     pictures = passes = training_steps = 0
@@ -233,7 +241,8 @@ def _work(
             training_steps += sum(round(job.share * iterations[job.recipe]) for job in step.jobs)
             continue
         num_scored = len(step.subjects) + (step.reference is not None)
-        asked = num_prompts if step.num_prompts is None else min(step.num_prompts, num_prompts)
+        there = sets.get(step.prompts, num_prompts)
+        asked = there if step.num_prompts is None else min(step.num_prompts, there)
         if step.by in others:
             passes += others[step.by].passes_per_prompt * asked * num_scored
             continue

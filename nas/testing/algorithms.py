@@ -129,11 +129,12 @@ class AlgorithmLaws:
                 known |= set(outcome.digests)
 
     def test_nothing_is_scored_twice(self, algorithm: Algorithm[Any], problem: Problem[Any]) -> None:
-        """The same architecture with the same weights is scored once; references are free."""
-        seen = set[tuple[Any, str]]()
+        """By one score on the same prompts an architecture is scored once with its weights; references are free."""
+        seen = set[tuple[Any, ...]]()
         for step, _ in play(algorithm, problem):
             if isinstance(step, Score):
-                subjects = [(subject.architecture, subject.weights) for subject in step.subjects]
+                how = (step.by, step.prompts, step.num_prompts)
+                subjects = [(subject.architecture, subject.weights, *how) for subject in step.subjects]
                 assert len(set(subjects)) == len(subjects)
                 assert seen.isdisjoint(subjects)
                 seen |= set(subjects)

@@ -43,6 +43,8 @@ class WorkerSpec:
         score: What it scores by.
         others: Other scores that it may be asked for, each started when it first is.
         validation: The prompts that decide.
+        final: The prompts that choose the best round; None = there are none of their own.
+        held_out: The prompts that no decision sees; None = there are none.
         protocol: How pictures are made.
         latent_size: (height, width) of their latents.
         max_copies: Copies that one block may get.
@@ -61,6 +63,8 @@ class WorkerSpec:
     copy_start: CopyStart
     num_threads: int
     execution: Execution = Execution()  # noqa: RUF009  frozen
+    final: ValidationSet | None = None
+    held_out: ValidationSet | None = None
 
     def prompts(self, which: PromptSet, /) -> ValidationSet:
         """The prompts of a set.
@@ -68,11 +72,13 @@ class WorkerSpec:
         Raises:
             UserError: There are none.
         """
-        if which is PromptSet.HELD_OUT:
+        sets = {PromptSet.DECIDING: self.validation, PromptSet.FINAL: self.final, PromptSet.HELD_OUT: self.held_out}
+        if (found := sets[which]) is None:
             raise UserError(
-                "a step asks for scores on held-out captions, but the config names none; leave the step out"
+                f"a step asks for scores on the {which} captions, but the config names none; leave the step out, or "
+                "give `validation.held_out`, `validation.final_prompts`"
             )
-        return self.validation
+        return found
 
     def score_of(self, name: str, /) -> ScoreSpec:
         """The score of a name; "" = the first.
