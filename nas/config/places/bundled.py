@@ -16,6 +16,7 @@ NAMED: Final[Mapping[str, Mapping[str, Path]]] = {
     "search.start": BUNDLED_MODELS,
     "clip.model": {SHAPES: OPEN_CLIP_DIR},
     "validation.captions": {SHAPES: CAPTIONS_FILE},
+    "validation.held_out_captions": {SHAPES: CAPTIONS_FILE},
 }
 TABLES: Final = ("latency_table", "latency_source.settings.path")
 
