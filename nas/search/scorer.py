@@ -45,7 +45,7 @@ class Scorer:
         protocol_digest: How; part of the store's key.
         score_name: By which score; names the store's column.
         yardstick: The same as the workers know it.
-        made_by: What makes the scores of the pool's workers; None = their first answer says it.
+        made_by: What the workers are expected to be (`nas.workers.maker`), which their first answer shows.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class Scorer:
     ) -> None:
         self._pool, self._store, self._prompts, self._protocol_digest = pool, store, prompts, protocol_digest
         self._score_name, self._yardstick = score_name, yardstick
-        self._made_by, self._is_assumed = made_by, False
+        self._made_by, self._is_assumed = made_by, made_by is not None  # the first answer shows it
         self._prompts_digests = [digest_of_prompts(prompts.chunk(chunk)) for chunk in range(prompts.num_chunks)]
 
     @property
@@ -241,7 +241,7 @@ class Scorers:
         store: What has been generated.
         worker: What each worker loads.
         digests: Of all that results depend on; `protocol` and those that `protocol_key` names.
-        made_by: What makes the scores of the pool's workers; None = their first answer says it.
+        made_by: What the workers are expected to be (`nas.workers.maker`), which their first answer shows.
     """
 
     pool: WorkerPool
