@@ -18,7 +18,7 @@ NAMED: Final[Mapping[str, Mapping[str, Path]]] = {
     "validation.captions": {SHAPES: CAPTIONS_FILE},
     "validation.held_out_captions": {SHAPES: CAPTIONS_FILE},
 }
-TABLES: Final = ("latency_table", "latency_source.settings.path")
+TABLES: Final = ("latency_table", "latency_source.settings.path", "latency_source.settings.tables")
 
 
 def bundled(key: str, name: str, /) -> Path | None:
