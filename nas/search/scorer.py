@@ -7,6 +7,7 @@ all of them, where the store holds such, or else the workers of this process.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -225,11 +226,17 @@ class Scorer:
     def _key(self, task: EvaluationTask, weights_digest: str, made_by: str) -> ScoreKey:
         return ScoreKey(
             weights_digest=weights_digest,
-            arch_id=task.architecture.arch_id,
+            arch_id=_arch_id(task.architecture),
             protocol_digest=self._protocol_digest,
             prompts_digest=self._prompts_digests[task.chunk],
             made_by=made_by,
         )
+
+
+@lru_cache(maxsize=4096)
+def _arch_id(architecture: Architecture) -> str:
+    """The digest of an architecture, which every chunk of it asks for."""
+    return architecture.arch_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -83,7 +83,7 @@ def test_held_out_scores_change_no_decision(has_finals: bool) -> None:
         assert steps[:-1] == plain
         assert [replace(each, truth=None) for each in ended.results] == list(finish.results)
         assert (ended.reason, ended.base) == (finish.reason, finish.base)
-        assert steps[-1].decision == finish.decision  # type: ignore[union-attr]
+        assert steps[-1].decision == finish.decision
     truths = {run.results[0].truth.score.mean for _, run in runs if run.results[0].truth is not None}
     assert len(truths) == 3
 
