@@ -21,6 +21,7 @@ class PromptSet(StrEnum):
     """Which captions something is scored on."""
 
     DECIDING = "deciding"
+    FINAL = "final"  # the deciding ones and more, for what is chosen in the end
     HELD_OUT = "held_out"
 
 
@@ -249,6 +250,7 @@ class Result:
         actions: What led there from the start, in order, if actions did.
         label: Tells results of one search apart; names files.
         missed_by: By how much each limit is missed, such as {"latency_ms": 0.3}; empty where all are kept.
+        truth: Its score, and its loss to the base, on captions that no decision saw; None where none were held out.
     """
 
     subject: Subject
@@ -257,6 +259,7 @@ class Result:
     actions: tuple[Any, ...] = ()
     label: str = "found"
     missed_by: Mapping[str, float] = field(default_factory=dict)
+    truth: Estimate | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -268,12 +271,14 @@ class Finish:
         reason: Why it ended.
         base: Score of the architecture that it started with.
         decision: What led here.
+        base_truth: Score of that architecture on captions that no decision saw; None where none were held out.
     """
 
     results: tuple[Result, ...]
     reason: StopReason
     base: Interval
     decision: Decision | None = None
+    base_truth: Interval | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

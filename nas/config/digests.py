@@ -90,6 +90,9 @@ def result_digests(
             }
         ),
     }
+    for name, prompts in (("final_validation", worker.final), ("held_out", worker.held_out)):
+        if prompts is not None:
+            digests[name] = digest_of({"prompts": [prompt.prompt_id for prompt in prompts.prompts]})
     if pictures is not None:
         digests["training_pictures"] = pictures
     return digests

@@ -12,6 +12,7 @@ from latency.sources.registry import make_source
 from latency.sources.table import TableSource
 from nas.algorithms.algorithm import Algorithm
 from nas.algorithms.feasibility import check_feasible, check_protected
+from nas.algorithms.held_out import HeldOut
 from nas.algorithms.problem import Problem
 from nas.algorithms.screened import Screened
 from nas.algorithms.settings import ScoringSettings, Screen
@@ -20,6 +21,7 @@ from nas.config.algorithms import make_algorithm
 from nas.config.caption_lengths import warn_of_long_captions
 from nas.config.digests import result_digests
 from nas.config.extension import check_contents, check_extension
+from nas.config.loading import stored_config
 from nas.config.pins import pinned
 from nas.config.places.identity import without_places
 from nas.config.sections import EVOLVING, ExperimentConfig, SearchConfig
@@ -32,8 +34,8 @@ from nas.pipelines.schedulers import check_sampling
 from nas.pipelines.source import find_model
 from nas.racing.settings import RacingSettings
 from nas.references.start import Start, find_start
-from nas.scores.captions import read_captions
-from nas.scores.prompts import ValidationSet
+from nas.runs.directory import is_run
+from nas.scores.drawing import draw_prompts
 from nas.settings import plain, read
 from nas.training.data.checking import check_pictures, first_captions
 from nas.training.data.readers.opening import open_pictures
@@ -160,13 +162,13 @@ def resolve(config: ExperimentConfig, /, *, run: Path | None = None) -> Experime
     config = pinned(config, run=run)
     model = find_model(config.model, variant=config.model_variant)
     check_sampling(config.sampling, model=model)
-    captions = read_captions(config.validation.captions, num=config.validation.num_prompts)
-    told, pictures_digest = {"validation": captions}, None
+    config = _drawn_as_before(config, run=run)
+    prompts = draw_prompts(config.validation, seed=config.seed)
+    told, pictures_digest = {"validation": prompts.captions}, None
     if (path := config.robust_training.pictures) is not None:
         pictures = open_pictures(path, settings=config.robust_training.data)
         check_pictures(pictures, max_corrupt_share=config.robust_training.data.max_corrupt_share)
         told["training"], pictures_digest = first_captions(pictures), pictures.digest
-    validation = ValidationSet.from_captions(captions, seed=config.seed, chunk_size=config.validation.chunk_size)
     unet_config = model.unet_config()
     if unet_config["_class_name"] == SEARCHED:
         raise UserError(f"`model` must be a base model, but {config.model} holds a searched UNet; give its base")
@@ -193,7 +195,9 @@ def resolve(config: ExperimentConfig, /, *, run: Path | None = None) -> Experime
         model=model,
         score=own,
         others=_others(config, own=own, asked=algorithm.declaration.scores),
-        validation=validation,
+        validation=prompts.deciding,
+        final=prompts.final,
+        held_out=prompts.held_out,
         protocol=config.sampling,
         latent_size=space.sample_size,
         max_copies=config.search.max_copies_per_block,
@@ -228,6 +232,7 @@ def resolve(config: ExperimentConfig, /, *, run: Path | None = None) -> Experime
         higher_is_better=score.higher_is_better,
         latency_error=price_ms.relative_error,
         seed=config.seed,
+        has_finals=prompts.final is not None,
     )
     check_feasible(problem)
     digests = result_digests(
@@ -246,13 +251,21 @@ def resolve(config: ExperimentConfig, /, *, run: Path | None = None) -> Experime
         price_ms=price_ms,
         worker=worker,
         score=score,
-        algorithm=algorithm,
+        algorithm=algorithm if prompts.held_out is None else HeldOut(algorithm),
         problem=problem,
         racing=_racing(config),
         digests=digests | start.digests,
         start=start,
         others={other.name: other for other in others},
     )
+
+
+def _drawn_as_before(config: ExperimentConfig, /, *, run: Path | None) -> ExperimentConfig:
+    """A config whose captions are drawn as those of a run that exists: one of 0.1.0 shuffled the first of its file."""
+    if run is None or not is_run(run):
+        return config
+    kept = stored_config(run / "config.yaml").validation.drawn_from
+    return replace(config, validation=replace(config.validation, drawn_from=kept))
 
 
 def copies_made(search: SearchConfig, start: Architecture, /, *, base: Architecture) -> int:

@@ -88,6 +88,10 @@ BEFORE: Final[Mapping[str, Any]] = {
     "search.settings": {},
     "search.space": "any",
     "search.start": None,
+    "validation.drawn_from": "first_lines",
+    "validation.final_prompts": None,
+    "validation.held_out": None,
+    "validation.held_out_captions": None,
 }
 
 

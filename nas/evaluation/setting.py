@@ -24,11 +24,15 @@ from nas.scores.prompts import Prompt, ValidationSet
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Loaded:
-    """What stays of a pipeline's parts: not the text encoders, which may go once the captions are embedded."""
+    """What stays of a pipeline's parts: not the text encoders, which may go once the captions are embedded.
+
+    Captions are embedded chunk by chunk, so that a chunk's bits do not depend on what else is scored, and wait in the
+    computer's memory for their turn on the device.
+    """
 
     autoencoder: Autoencoder
     scheduler_config: Mapping[str, Any]
-    captions: Conditioning
+    captions: tuple[Conditioning, ...]
     empty: Conditioning
 
 
@@ -78,8 +82,9 @@ class ScoreSetting:
         return noise.to(self.execution.device)
 
     def conditioning(self, chunk: int, /) -> Conditioning:
-        """What a UNet is told of a chunk's captions."""
-        return self._loaded.captions[self.rows(chunk)]
+        """What a UNet is told of a chunk's captions, on the device."""
+        captions = self._loaded.captions[chunk][: len(self.prompts(chunk))]
+        return captions.to(self.execution.device)
 
     @property
     def empty(self) -> Conditioning:
@@ -105,6 +110,9 @@ class ScoreSetting:
         return _Loaded(
             autoencoder=parts.autoencoder,
             scheduler_config=parts.scheduler_config,
-            captions=parts.embed([prompt.caption for prompt in self.validation.prompts], size_px=size_px),
+            captions=tuple(
+                parts.embed([prompt.caption for prompt in self.prompts(chunk)], size_px=size_px).to("cpu")
+                for chunk in range(self.validation.num_chunks)
+            ),
             empty=parts.embed([""], size_px=size_px),
         )

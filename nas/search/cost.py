@@ -15,7 +15,7 @@ from typing import Any, Final, Protocol
 
 from nas.algorithms.algorithm import Algorithm
 from nas.algorithms.problem import Problem
-from nas.algorithms.steps import Estimate, Finish, Recipe, Score, Scored, Train, Trained
+from nas.algorithms.steps import Estimate, Finish, PromptSet, Recipe, Score, Scored, Train, Trained
 from nas.evaluation.door import Declaration, Reference
 from nas.racing.comparisons import look_schedule
 from nas.racing.settings import RacingSettings
@@ -114,6 +114,7 @@ def foresee(
     iterations: Mapping[Recipe, int],
     others: Mapping[str, Declaration] = MappingProxyType({}),
     num_workers: int = 1,
+    sets: Mapping[PromptSet, int] = MappingProxyType({}),
 ) -> tuple[Work, Work]:
     """The least and the most work that a search can be expected to be.
 
@@ -125,6 +126,7 @@ def foresee(
         iterations: Training steps of each recipe.
         others: What other scores say of themselves that its steps may ask for, by name.
         num_workers: Each of which prepares these for itself.
+        sets: Prompts of other sets than those that decide.
     """
     works = []
     screened = (0.0, MADE_UP) if algorithm.declaration.scores else (MADE_UP,)
@@ -132,7 +134,12 @@ def foresee(
         steps = list(made_up_steps(algorithm, problem, power=power, change=change))
         for first_look in {len(validation.prompts), _first_look(validation, racing)}:
             work = _work(
-                steps, num_prompts=len(validation.prompts), raced=first_look, iterations=iterations, others=others
+                steps,
+                num_prompts=len(validation.prompts),
+                raced=first_look,
+                iterations=iterations,
+                others=others,
+                sets=sets,
             )
             work = replace(work, num_passes=work.num_passes + num_workers * _preparing(steps, others, validation))
             works.append(work)
@@ -256,6 +263,7 @@ def _work(
     raced: int,
     iterations: Mapping[Recipe, int],
     others: Mapping[str, Declaration],
+    sets: Mapping[PromptSet, int],
 ) -> Work:
     """The work of some steps, every contestant scored on `raced` prompts."""
     pictures = passes = training_steps = 0
@@ -264,7 +272,8 @@ def _work(
             training_steps += sum(round(job.share * iterations[job.recipe]) for job in step.jobs)
             continue
         num_scored = len(step.scored) + (step.reference is not None)
-        asked = num_prompts if step.num_prompts is None else min(step.num_prompts, num_prompts)
+        there = sets.get(step.prompts, num_prompts)
+        asked = there if step.num_prompts is None else min(step.num_prompts, there)
         if step.by in others:
             passes += others[step.by].passes_per_prompt * asked * num_scored
             continue

@@ -43,6 +43,7 @@ from nas.search.round_scoring import StepScorer
 from nas.search.round_training import JobTrainer
 from nas.search.scorer import Scorer, Scorers
 from nas.search.staff import shared_store, staffed
+from nas.workers.maker import made_by
 from nas.workers.pool import WorkerPool
 from nas.workers.worker import Yardstick
 
@@ -74,8 +75,14 @@ def search(experiment: Experiment, run: RunDirectory, /, *, listeners: Listeners
         with staffed(experiment, run=run, log_folder=run.path / "logs", on_start=listeners.on_start) as (pool, trainer):
             if listeners.on_estimate is not None and trace.num_past == 0:
                 listeners.on_estimate(estimated(experiment, pool=pool, trainer=trainer))
-            scorers = Scorers(pool=pool, store=store, worker=experiment.worker, digests=experiment.digests,
-                              others=experiment.others)  # fmt: skip
+            scorers = Scorers(
+                pool=pool,
+                store=store,
+                worker=experiment.worker,
+                digests=experiment.digests,
+                others=experiment.others,
+                made_by=None if config.workers.needs_ray else made_by(config.execution.device),
+            )
             session = _Session(experiment, run=run, trace=trace, pool=pool, trainer=trainer, scorers=scorers,
                                listeners=listeners)  # fmt: skip
             return session.search([*earlier, config.plain()])

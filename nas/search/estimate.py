@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from nas.algorithms.steps import Recipe
+from nas.algorithms.steps import PromptSet, Recipe
 from nas.config.experiment import Experiment
 from nas.runs.directory import RunDirectory
 from nas.search.cost import CostEstimate, Work, foresee, measure_pace
@@ -32,6 +32,14 @@ def expected_work(experiment: Experiment, /) -> tuple[Work, Work]:
         iterations={Recipe.ROBUST: training.iterations, Recipe.RECOVERY: training.recovery_iterations},
         others=experiment.others,
         num_workers=experiment.config.workers.num_workers,
+        sets={
+            name: len(prompts.prompts)
+            for name, prompts in (
+                (PromptSet.FINAL, experiment.worker.final),
+                (PromptSet.HELD_OUT, experiment.worker.held_out),
+            )
+            if prompts is not None
+        },
     )
 
 

@@ -7,13 +7,14 @@ scores stand in the same store.
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Protocol
 
 from nas.algorithms.steps import Contest, Estimate, Score, Scored, Subject, Verdict
 from nas.racing.race import Direction, Race
 from nas.racing.settings import RacingSettings
 from nas.scores.intervals import Interval, losses, mean_interval
-from nas.search.scorer import Scorer
+from nas.search.scorer import AnotherMakerError, NotStoredError, Scorer
 from nas.workers.worker import EvaluationResult
 from search_spaces.architecture import Architecture
 
@@ -69,9 +70,28 @@ class StepScorer:
             step: The step.
             on_chunk: Called with (chunks scored, chunks that there are still going to be at most).
         """
-        chunks = _Chunks(
+        for made_by in self._makers(step):
+            with suppress(NotStoredError):  # then the next maker may have made it all, or the workers do
+                chunks: _Chunks = _StoredChunks(self._scorer, step, made_by)
+                scored = self._scored(step, chunks)
+                on_chunk(chunks.num_done, chunks.num_done)
+                return scored
+        try:
+            return self._scored(step, self._chunks(step, on_chunk))
+        except AnotherMakerError:
+            return self._scored(step, self._chunks(step, on_chunk))
+
+    def _chunks(self, step: Score, on_chunk: Callable[[int, int], None]) -> "_Chunks":
+        return _Chunks(
             self._scorer, step, self._hold, on_chunk, num_samples=self._num_samples, on_answer=self._on_answer
         )
+
+    def _makers(self, step: Score) -> tuple[str, ...]:
+        """Who may have made all scores of a step."""
+        subjects = (*step.subjects, *([step.reference] if step.reference is not None else []))
+        return self._scorer.makers(subjects[0].weights) if subjects else ()
+
+    def _scored(self, step: Score, chunks: "_Chunks") -> Scored:
         before = None if step.reference is None else chunks.reference(step.reference, pictured=self._pictured)
         if step.contest is None or self._racing is None or before is None:
             verdict, after = None, chunks.extend(step.scored, self._scorer.num_chunks)
@@ -121,7 +141,7 @@ class StepScorer:
 
 
 class _Chunks:
-    """Scores of one step's architectures, chunk after chunk."""
+    """Scores of one step's architectures, chunk after chunk: from the store, or else from the workers."""
 
     def __init__(
         self,
@@ -137,7 +157,7 @@ class _Chunks:
         self._num_samples, self._on_answer = num_samples, on_answer
         self._scores: dict[int, Scores] = {}
         self._num_chunks: dict[int, int] = {}
-        self._num_done = 0
+        self.num_done = 0
 
     def reference(self, subject: Subject, /, *, pictured: bool) -> Scores:
         """Scores of the reference on every prompt; its first pictures are kept if they are wanted."""
@@ -167,11 +187,11 @@ class _Chunks:
         self, subjects: Sequence[Subject], chunks: range, remaining: int, *, pictured: bool = False
     ) -> list[Scores]:
         """Scores of subjects with the weights that the workers hold."""
-        before = self._num_done
+        before = self.num_done
 
         def on_chunk(done: int, total: int) -> None:
-            self._num_done = before + done
-            self._on_chunk(self._num_done, before + total + remaining)
+            self.num_done = before + done
+            self._on_chunk(self.num_done, before + total + remaining)
 
         of = {subject.architecture: subject for subject in reversed(subjects)}
         architectures = [subject.architecture for subject in subjects]
@@ -191,3 +211,38 @@ class _Chunks:
         """The network of the round, where subjects have its weights."""
         reference = self._step.reference
         return None if reference is None or reference.weights != weights else reference.architecture
+
+
+class _StoredChunks(_Chunks):
+    """Scores of one step's architectures as one maker made them, from the store alone.
+
+    A step that an earlier process went through is answered so, wherever it ran; the workers hear nothing of it.
+    """
+
+    def __init__(self, scorer: Scorer, step: Score, made_by: str) -> None:
+        super().__init__(scorer, step, lambda weights: None, lambda done, total: None, num_samples=0, on_answer=_nobody)
+        self._made_by = made_by
+
+    def _score(
+        self, subjects: Sequence[Subject], chunks: range, remaining: int, *, pictured: bool = False
+    ) -> list[Scores]:
+        """Scores of subjects.
+
+        Raises:
+            NotStoredError: The store lacks some.
+        """
+        architectures = [subject.architecture for subject in subjects]
+        weights = subjects[0].weights
+        found = self._scorer.stored(
+            architectures,
+            weights_digest=weights,
+            made_by=self._made_by,
+            chunks=chunks,
+            against=self._against(weights),
+        )
+        self.num_done += len(chunks) * len(found)
+        return [found[architecture] for architecture in architectures]
+
+
+def _nobody(result: EvaluationResult, /, *, step: Score, subject: Subject) -> None:
+    """Who is told nothing."""

@@ -129,12 +129,14 @@ class AlgorithmLaws:
                 known |= set(outcome.digests)
 
     def test_nothing_is_scored_twice(self, algorithm: Algorithm[Any], problem: Problem[Any]) -> None:
-        """The same architecture with the same weights is scored once by each score; references are free."""
+        """By one score on the same prompts an architecture is scored once with its weights; references are free."""
         seen = set[tuple[Any, ...]]()
         for step, _ in play(algorithm, problem):
             if isinstance(step, Score):
                 scored = [step.subjects[index] for index in step.scored]
-                subjects = [(step.by, step.prompts, each.architecture, each.weights) for each in scored]
+                subjects = [
+                    (step.by, step.prompts, step.num_prompts, each.architecture, each.weights) for each in scored
+                ]
                 assert len(set(subjects)) == len(subjects)
                 assert seen.isdisjoint(subjects)
                 seen |= set(subjects)

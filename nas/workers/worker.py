@@ -25,6 +25,8 @@ from nas.pipelines.computing.execution import Execution
 from nas.pipelines.model_folder import ModelFolder
 from nas.pipelines.protocol import SamplingProtocol
 from nas.scores.prompts import ValidationSet
+from nas.scores.stored.keys import UNKNOWN_MAKER
+from nas.workers.maker import made_by
 from search_spaces.actions import CopyStart
 from search_spaces.architecture import Architecture
 from search_spaces.files.user_error import UserError
@@ -41,6 +43,8 @@ class WorkerSpec:
         score: What it scores by.
         others: Other scores that it may be asked for, each started when it first is.
         validation: The prompts that decide.
+        final: The prompts that choose the best round; None = there are none of their own.
+        held_out: The prompts that no decision sees; None = there are none.
         protocol: How pictures are made.
         latent_size: (height, width) of their latents.
         max_copies: Copies that one block may get.
@@ -59,6 +63,8 @@ class WorkerSpec:
     copy_start: CopyStart
     num_threads: int
     execution: Execution = Execution()  # noqa: RUF009  frozen
+    final: ValidationSet | None = None
+    held_out: ValidationSet | None = None
 
     def prompts(self, which: PromptSet, /) -> ValidationSet:
         """The prompts of a set.
@@ -66,11 +72,13 @@ class WorkerSpec:
         Raises:
             UserError: There are none.
         """
-        if which is PromptSet.HELD_OUT:
+        sets = {PromptSet.DECIDING: self.validation, PromptSet.FINAL: self.final, PromptSet.HELD_OUT: self.held_out}
+        if (found := sets[which]) is None:
             raise UserError(
-                "a step asks for scores on held-out captions, but the config names none; leave the step out"
+                f"a step asks for scores on the {which} captions, but the config names none; leave the step out, or "
+                "give `validation.held_out`, `validation.final_prompts`"
             )
-        return self.validation
+        return found
 
     def score_of(self, name: str, /) -> ScoreSpec:
         """The score of a name; "" = the first.
@@ -155,6 +163,7 @@ class EvaluationResult:
         worker: Who answered.
         pictures: uint8 (n, h, w, 3), or None; all of the task's, or as many as `task.num_samples` says.
         start: Unix seconds when it began, by the worker's clock.
+        made_by: What made them, as `nas.workers.maker.made_by` says it; scores of different makers are never paired.
     """
 
     task: EvaluationTask
@@ -163,6 +172,7 @@ class EvaluationResult:
     worker: str
     pictures: npt.NDArray[np.uint8] | None = None
     start: float = 0.0
+    made_by: str = UNKNOWN_MAKER
 
 
 def load_supernet(spec: WorkerSpec, /, *, device: str | None = None) -> Supernet:
@@ -196,6 +206,7 @@ class EvaluationWorker:
         self._supernet = supernet if supernet is not None else load_supernet(spec)
         spec.execution.compile(self._supernet.unet)
         self._spec, self._name, self._setting = spec, name, spec.setting
+        self._made_by = made_by(spec.execution.device)
         self._evaluators = {OWN: self._started(OWN, self._supernet)}
 
     def update_weights(self, changed: Mapping[str, npt.NDArray[np.generic]], /) -> None:
@@ -227,6 +238,7 @@ class EvaluationWorker:
             worker=self._name,
             pictures=_wanted(found.pictures, task),
             start=began,
+            made_by=self._made_by,
         )
 
     def _evaluator(self, yardstick: Yardstick) -> Evaluator:

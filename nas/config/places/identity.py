@@ -20,6 +20,7 @@ _PLACED: Final = (
     "clip.pretrained",
     "latency_table",
     "validation.captions",
+    "validation.held_out_captions",
     "robust_training.data.images",
     "robust_training.pictures",
     "search.start",

@@ -140,6 +140,7 @@ class Frames(ABC):
             arch_id: Digest of the architecture.
             protocol_digest: Digest of how pictures are made and judged.
             prompts_digest: Digest of the chunk of prompts.
+            made_by: Versions and the kind of machine that made it; only scores of one maker are paired.
             prompt_id: Digest of caption and noise.
             caption: The prompt's text.
             noise_seed: The prompt's noise.

@@ -205,6 +205,11 @@ def another(key: str) -> dict[str, Any]:
             "robust_training.data.encode": "per_batch",
         },
     }
+    special |= {
+        "validation.final_prompts": {"validation.final_prompts": 99},
+        "validation.held_out": {"validation.held_out": 5},
+        "validation.held_out_captions": {"validation.held_out": 5, "validation.held_out_captions": "other.txt"},
+    }
     if key in special:
         return special[key]
     now = plain(attrgetter(key)(config()))
@@ -230,7 +235,8 @@ def test_a_setting_changes_the_digest_unless_no_result_depends_on_it(key: str) -
 def test_a_later_setting_is_in_no_digest_while_it_is_as_it_was(key: str) -> None:
     assert key in LEAVES
     was = config(**{key: BEFORE[key]})
-    for given, expected in (({key: BEFORE[key]}, False), (another(key), True)):
+    changed = another(key) if plain(attrgetter(key)(config())) == BEFORE[key] else {}  # a default that became another
+    for given, expected in (({key: BEFORE[key]}, False), (changed, True)):
         found: Any = identity(config(**given).plain())
         for name in key.split("."):
             found = found.get(name) if isinstance(found, dict) else None
