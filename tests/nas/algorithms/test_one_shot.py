@@ -1,0 +1,42 @@
+"""Algorithms that train once and then score batches: each keeps the laws, in UNets and in another family."""
+
+from typing import Any
+
+import pytest
+
+from nas.algorithms.one_shot import local_search, random_search, regularized_evolution
+from nas.algorithms.problem import Problem
+from nas.testing.algorithms import AlgorithmLaws, MacsMs
+from tests.depth_space import depth_space
+
+MADE = {
+    "random_search": lambda: random_search.make(random_search.RandomSettings(num_evaluations=12, batch_size=5)),
+    "local_search": lambda: local_search.make(local_search.LocalSettings(num_evaluations=20, batch_size=3)),
+    "regularized_evolution": lambda: regularized_evolution.make(
+        regularized_evolution.RegularizedSettings(num_evaluations=20, batch_size=4, population_size=6, sample_size=2)
+    ),
+}
+
+
+@pytest.fixture(params=MADE)
+def made(request: pytest.FixtureRequest) -> Any:
+    return MADE[request.param]()
+
+
+class TestInUNets(AlgorithmLaws):
+    @pytest.fixture
+    def algorithm(self, made: Any) -> Any:
+        return made
+
+
+class TestInAnotherFamily(AlgorithmLaws):
+    @pytest.fixture
+    def algorithm(self, made: Any) -> Any:
+        return made
+
+    @pytest.fixture
+    def problem(self, algorithm: Any) -> Problem[Any]:
+        space = depth_space()
+        price_ms = MacsMs(space)
+        target_ms = 0.5 * price_ms(space.base)
+        return Problem(space=space, price_ms=price_ms, target_latency_ms=target_ms, settings=algorithm.settings)
