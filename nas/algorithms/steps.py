@@ -40,13 +40,13 @@ class Decision:
         round: Whose outcome.
         actions: What is executed.
         stop: Why nothing more is.
-        notes: Numbers worth telling, by name: how many architectures were scored, say.
+        notes: What is worth telling, by name: how many architectures were scored, say.
     """
 
     round: int
     actions: tuple[Edit, ...] = ()
     stop: StopReason | None = None
-    notes: Mapping[str, float] = field(default_factory=dict)
+    notes: Mapping[str, float | str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -136,7 +136,7 @@ class Campaign(Generic[S]):
 
 Propose: TypeAlias = Callable[[Campaign[Any]], Iterable[Any]]
 Learn: TypeAlias = Callable[[Campaign[Any], tuple[Tried, ...]], Any]
-Note: TypeAlias = Callable[[Campaign[Any]], Mapping[str, float]]
+Note: TypeAlias = Callable[[Campaign[Any]], Mapping[str, Any]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,7 +149,7 @@ class BatchSearch(Generic[S]):
         propose: The next architectures, none of them scored before, at most `Campaign.room`; none = there is nothing
             more to try. In the first round nothing is scored yet, not even the start.
         learn: Its memory after a batch, asked with the campaign that has the batch already.
-        note: Numbers that the trace shall tell.
+        note: What the trace shall tell.
         uncounted: How many architectures are scored besides `num_evaluations`, all in the first batch.
     """
 

@@ -4,7 +4,15 @@ from typing import Any
 
 import pytest
 
-from nas.algorithms.one_shot import local_search, random_search, regularized_evolution
+from nas.algorithms.one_shot import (
+    handpicked,
+    knapsack,
+    local_search,
+    optuna_search,
+    random_search,
+    regularized_evolution,
+    uniform,
+)
 from nas.algorithms.problem import Problem
 from nas.testing.algorithms import AlgorithmLaws, MacsMs
 from tests.depth_space import depth_space
@@ -15,6 +23,17 @@ MADE = {
     "regularized_evolution": lambda: regularized_evolution.make(
         regularized_evolution.RegularizedSettings(num_evaluations=20, batch_size=4, population_size=6, sample_size=2)
     ),
+    "knapsack": lambda: knapsack.make(knapsack.KnapsackSettings(num_evaluations=12, batch_size=4, num_checks=3)),
+    "uniform": lambda: uniform.make(uniform.UniformSettings(num_evaluations=4)),
+    "handpicked": lambda: handpicked.make(handpicked.HandpickedSettings()),
+    **{
+        name: lambda name=name: optuna_search.make(
+            optuna_search.OptunaSettings(
+                num_evaluations=14, batch_size=5, num_startup=4, population_size=5, sampler=optuna_search.Sampler(name)
+            )
+        )
+        for name in ("tpe", "nsga2", "random")
+    },
 }
 
 
