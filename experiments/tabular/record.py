@@ -9,12 +9,12 @@ is scored exhaustively. `python -m experiments.tabular.pack` makes the benchmark
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import typer
 from rich.progress import track
 
-from nas.config.experiment import Experiment, resolve
+from nas.config.experiment import resolve
 from nas.config.loading import load_config
 from nas.runs.directory import RunDirectory
 from nas.runs.weights import weights_digest

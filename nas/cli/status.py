@@ -95,6 +95,7 @@ def _shown(run: "Run", path: Path) -> list[RenderableType]:
         for number, rival in executed.groupby("round")["runner_up"].last().items():
             if rival is not None:
                 parts.append(_line(f"next in round {number} would have been {rival}"))
+    parts += [_line(note) for note in _told(run)]
     if started:
         parts.append(_line(f"base {started['base_latency_ms']:.3f} ms, target {started['target_latency_ms']:.3f} ms"))
         if finished is not None and not finished["target_met"]:
@@ -103,6 +104,20 @@ def _shown(run: "Run", path: Path) -> list[RenderableType]:
             parts.append(_line(f"the latency table: {why}", style="yellow"))
     parts += [_line(f"note: {notice}", style="yellow") for notice in run.notices]
     return parts
+
+
+def _told(run: "Run") -> list[str]:
+    """What the algorithm told: how many architectures it scored, and whatever else, a line a round."""
+    notes = [(e["round"], dict(e["notes"])) for e in run.events if e["event"] == "decision" and e.get("notes")]
+    nums = [note.pop("num_scored") for _, note in notes if "num_scored" in note]
+    lines = [f"{nums[-1]} architectures scored in {len(nums)} batches"] if nums else []
+    for number, note in notes:
+        told = (
+            f"{name} {value:.4g}" if isinstance(value, (int, float)) else f"{name} {value}"
+            for name, value in note.items()
+        )
+        lines += [f"round {number}: {', '.join(told)}"] if note else []
+    return lines
 
 
 def _line(text: str, *, style: str = "") -> Text:

@@ -2,8 +2,8 @@
 
 How many rounds there are depends on scores that nobody knows yet, so it is bounded: the algorithm is folded over
 made-up outcomes, one set that prefers the slowest blocks and one that prefers the quickest. Racing lies between
-dropping every loser at the first look and scoring every subject on every prompt. Scores that a store already holds
-make a search cheaper than this.
+dropping every loser at the first look and scoring every subject on every prompt. An algorithm that knows its work
+beforehand is asked instead. Scores that a store already holds make a search cheaper than this.
 """
 
 import time
@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Final
 
-from nas.algorithms.algorithm import Algorithm
+from nas.algorithms.algorithm import Algorithm, Budget, Budgeted
 from nas.algorithms.problem import Problem
 from nas.algorithms.steps import Estimate, Finish, Recipe, Score, Scored, Train, Trained
 from nas.racing.comparisons import look_schedule
@@ -89,6 +89,9 @@ def foresee(
         racing: How contests are raced; None = exhaustively.
         iterations: Training steps of each recipe.
     """
+    if isinstance(algorithm, Budgeted):
+        work = _budgeted(algorithm.budget(problem), num_prompts=len(validation.prompts), iterations=iterations)
+        return work, work
     works = []
     for power in (SLOWEST_FIRST, QUICKEST_FIRST):
         steps = list(made_up_steps(algorithm, problem, power=power))
@@ -96,6 +99,15 @@ def foresee(
             works.append(_work(steps, num_prompts=len(validation.prompts), raced=first_look, iterations=iterations))
     least, most = ({f.name: pick(getattr(w, f.name) for w in works) for f in fields(Work)} for pick in (min, max))
     return Work(**least), Work(**most)
+
+
+def _budgeted(budget: Budget, /, *, num_prompts: int, iterations: Mapping[Recipe, int]) -> Work:
+    """The work of an algorithm that knows it beforehand."""
+    return Work(
+        num_rounds=budget.num_rounds,
+        num_pictures=budget.num_scorings * num_prompts,
+        num_training_steps=sum(round(share * iterations[recipe]) for recipe, share in budget.shares.items()),
+    )
 
 
 def measure_pace(

@@ -14,7 +14,19 @@ from typing import Any
 
 from nas.algorithms.algorithm import Algorithm, AlgorithmError, blamed, check, check_step
 from nas.algorithms.problem import Problem
-from nas.algorithms.steps import Decision, Extended, Finish, Outcome, Recipe, Score, Step, Train, Trained
+from nas.algorithms.steps import (
+    Decision,
+    Estimate,
+    Extended,
+    Finish,
+    Outcome,
+    Recipe,
+    Score,
+    Step,
+    Subject,
+    Train,
+    Trained,
+)
 from nas.config.digests import config_digest
 from nas.config.experiment import Experiment
 from nas.config.loading import stored_values
@@ -117,6 +129,7 @@ class _Session:
         self._latest: Interval | None = None  # score of the last reference
         self._latest_ms = 0.0  # its latency
         self._num_pictures = self._num_training_steps = 0
+        self._counted: dict[tuple[Any, str], int] = {}  # prompts of each architecture with weights
         self._introduced = False  # whether an event of this process says what it runs on
 
     def search(self, configs: list[dict[str, Any]], /) -> FoundArchitecture:
@@ -194,6 +207,7 @@ class _Session:
                 score=self._latest,
                 actions=tuple(map(str, decision.actions)),
                 stop=None if decision.stop is None else str(decision.stop),
+                notes=decision.notes,
             )
         )
 
@@ -242,10 +256,20 @@ class _Session:
         if outcome.reference is not None:
             self._books.priced(shown)
             self._latest, self._latest_ms = outcome.reference.score, problem.price_ms(shown)
-            self._num_pictures += outcome.reference.score.num_prompts
+            assert step.reference is not None
+            self._count(step.reference, outcome.reference)
             self._paint(step)
-        self._num_pictures += sum(estimate.score.num_prompts for estimate in outcome.estimates if estimate is not None)
+        for subject, estimate in zip(step.subjects, outcome.estimates, strict=True):
+            if estimate is not None:
+                self._count(subject, estimate)
         return outcome
+
+    def _count(self, subject: Subject, estimate: Estimate) -> None:
+        """Count the pictures of a subject, those that an earlier step scored it on but once."""
+        key = (subject.architecture, subject.weights)
+        num, before = estimate.score.num_prompts, self._counted.get(key, 0)
+        self._num_pictures += max(num - before, 0)
+        self._counted[key] = max(num, before)
 
     def _paint(self, step: Score) -> None:
         """Keep the reference's pictures of the first prompts, the same every round."""

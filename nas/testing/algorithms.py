@@ -47,10 +47,13 @@ class MacsMs:
 
     def __init__(self, space: Any, /) -> None:
         self._space = space
+        self._known: dict[Any, float] = {}
 
     def __call__(self, architecture: Any, /) -> float:
         """Milliseconds of an architecture."""
-        return float(self._space.num_macs(architecture)) / 1e6
+        if architecture not in self._known:
+            self._known[architecture] = float(self._space.num_macs(architecture)) / 1e6
+        return self._known[architecture]
 
 
 class AlgorithmLaws:

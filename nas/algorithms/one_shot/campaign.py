@@ -1,8 +1,9 @@
 """The fold that train-once algorithms share: train, score batch after batch, recover what was found, finish. Pure.
 
 A round is a batch. It begins with a `Train` of no steps, which names the weights, and its reference is the best
-architecture so far, whose scores are known already: so a run's rounds show how the best one grew. What the algorithm
-itself decides is which architectures come next: a function of the campaign, which holds all that was scored.
+architecture so far, whose scores are known already: so a run's rounds show how the best one grew. The last round has
+that architecture alone, after its recovery if there is one. What the algorithm itself decides is which architectures
+come next: a function of the campaign, which holds all that was scored.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -68,7 +69,7 @@ class Campaign(Generic[S]):
     Attributes:
         problem: What is to be found.
         nearest: The fastest architecture, where even that misses the limits; else None.
-        round: The current batch, or the recovery.
+        round: The current batch, or the last round.
         weights: Digest of the weights that everything is scored with.
         is_trained: Whether the round's training is done.
         tried: All that was scored, in order, the start first.
@@ -76,8 +77,8 @@ class Campaign(Generic[S]):
         memory: What the algorithm keeps besides, a frozen value.
         decision: What the latest scores led to; told with the next step.
         ending: Why nothing more is proposed.
-        recovery: Digest of the weights that the recovery gave.
-        recovered: Score of what was found, with these.
+        last_weights: Digest of the weights that the last round gave.
+        found: Score of what was found, with these.
     """
 
     problem: Problem[S]
@@ -90,8 +91,8 @@ class Campaign(Generic[S]):
     memory: Any = None
     decision: Decision | None = None
     ending: StopReason | None = None
-    recovery: str | None = None
-    recovered: Interval | None = None
+    last_weights: str = FIRST
+    found: Interval | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         """Without what is computed anew."""
@@ -170,52 +171,56 @@ class BatchSearch(Generic[S]):
 
     def budget(self, problem: Problem[S], /) -> Budget:
         """What the settings say: the scores decide which architectures are scored, not how many."""
-        num, batches = problem.settings.num_evaluations, -(-problem.settings.num_evaluations // self.settings.batch_size)
+        num, uncounted = problem.settings.num_evaluations, self.uncounted(problem)
+        batches = -(-num // problem.settings.batch_size)
         if _nearest(problem) is not None:
             num, batches = 1, 1
-        elif uncounted := self.uncounted(problem):
+        elif uncounted:
             num, batches = num + uncounted, batches + 1
         return Budget(
-            num_rounds=batches + problem.recovers,
+            num_rounds=batches + 1,
             num_scorings=1 + num + problem.recovers,
             shares={Recipe.ROBUST: 1.0, Recipe.RECOVERY: float(problem.recovers)},
         )
 
     def step(self, state: Campaign[S], /) -> Step:
-        """Name the weights and score a batch, over and over; at the end recover what was found."""
-        problem, is_recovering = state.problem, state.ending is not None
-        if state.ending is not None and (state.recovered is not None or not problem.recovers):
-            return _finish(state, state.ending)
+        """Name the weights and score a batch, over and over; at the end what was found alone."""
+        problem, is_last = state.problem, state.ending is not None
+        if state.ending is not None and state.found is not None:
+            return _finish(state, state.ending, state.found)
         reference = state.best.architecture if state.tried else problem.first
         if not state.is_trained:
-            recipe = Recipe.RECOVERY if is_recovering else Recipe.ROBUST
-            share = 0.0 if state.weights != FIRST and not is_recovering else 1.0
-            job = Job(architecture=reference, recipe=recipe, parent=state.weights, share=share)
+            recovers = is_last and problem.recovers
+            job = Job(
+                architecture=reference,
+                recipe=Recipe.RECOVERY if recovers else Recipe.ROBUST,
+                parent=state.weights,
+                share=1.0 if recovers or state.weights == FIRST else 0.0,
+            )
             return Train(round=state.round, jobs=(job,), decision=state.decision)
-        weights = state.recovery or state.weights
         return Score(
             round=state.round,
-            subjects=() if is_recovering else _subjects(state, self.propose),
-            reference=Subject(architecture=reference, weights=weights),
+            subjects=() if is_last else _subjects(state, self.propose),
+            reference=Subject(architecture=reference, weights=state.last_weights if is_last else state.weights),
         )
 
     def told(self, state: Campaign[S], step: Step, outcome: Outcome, /) -> Campaign[S]:
         """After weights, after a batch, or with a tighter limit."""
         match step, outcome:
             case Train(), Trained():
-                name = "recovery" if state.ending is not None else "weights"
+                name = "weights" if state.ending is None else "last_weights"
                 return replace(state, is_trained=True, decision=None, **{name: outcome.digests[0]})
             case Score(), Scored() if state.ending is not None:
                 assert outcome.reference is not None
                 decision = Decision(round=state.round, stop=state.ending)
-                return replace(state, recovered=outcome.reference.score, decision=decision)
+                return replace(state, found=outcome.reference.score, decision=decision)
             case Score(), Scored():
                 return self._after(state, step, outcome)
             case Finish(), Extended():
                 problem: Problem[Any] = outcome.problem
                 return replace(
                     state, problem=problem, nearest=_nearest(problem), round=state.round + 1, is_trained=False,
-                    num_before=len(state.tried), decision=None, ending=None, recovery=None, recovered=None,
+                    num_before=len(state.tried), decision=None, ending=None, last_weights=FIRST, found=None,
                 )  # fmt: skip
         raise AssertionError(f"{type(outcome).__name__} is no outcome of {type(step).__name__}")
 
@@ -238,10 +243,9 @@ class BatchSearch(Generic[S]):
             ending = StopReason.CONVERGED
         elif after.num_left <= 0:
             ending = StopReason.BUDGET_SPENT
-        is_over = ending is not None and not after.problem.recovers
-        notes = {"num_scored": float(len(after.tried) - 1), **self.note(after)}
-        decision = Decision(round=state.round, stop=ending if is_over else None, notes=notes)
-        return replace(after, decision=decision, ending=ending, round=state.round + (not is_over))
+        notes = {"num_scored": len(after.tried) - 1, **self.note(after)}
+        decision = Decision(round=state.round, notes=notes)
+        return replace(after, decision=decision, ending=ending, round=state.round + 1)
 
 
 def _subjects(state: Campaign[Any], propose: Propose) -> tuple[Subject, ...]:
@@ -264,14 +268,14 @@ def _nearest(problem: Problem[Any]) -> Any:
     return None if problem.meets(quickest) else quickest
 
 
-def _finish(state: Campaign[Any], reason: StopReason) -> Finish:
+def _finish(state: Campaign[Any], reason: StopReason, found: Interval) -> Finish:
     """The best that keeps the limits, or else the nearest."""
-    best, problem = state.best, state.problem
-    over_ms = problem.price_ms(best.architecture) - problem.target_latency_ms
+    best, problem = state.best.architecture, state.problem
+    over_ms = problem.price_ms(best) - problem.target_latency_ms
     result = Result(
-        subject=Subject(architecture=best.architecture, weights=state.recovery or state.weights),
-        round=best.round if state.recovered is None else state.round,
-        score=state.recovered or best.score,
-        missed_by={} if problem.meets(best.architecture) else {"latency_ms": over_ms},
+        subject=Subject(architecture=best, weights=state.last_weights),
+        round=state.round,
+        score=found,
+        missed_by={} if problem.meets(best) else {"latency_ms": over_ms},
     )
     return Finish(results=(result,), reason=reason, base=state.tried[0].score, decision=state.decision)

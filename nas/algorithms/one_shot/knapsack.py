@@ -30,7 +30,7 @@ MAX_SOLUTIONS: Final = 200  # programmes that are solved for one batch, those wh
 
 DECLARATION: Final = Declaration(
     name="knapsack",
-    paper="Bercovich et al., Puzzle: Distillation-Based NAS, ICML 2025 (arXiv 2411.19146), section 4; pair terms are ours",
+    paper="Bercovich et al., Puzzle, ICML 2025 (arXiv 2411.19146), its integer programme; pair terms are ours",
     cost="every single edit once, then `num_evaluations` architectures of several edits; solving takes seconds",
     use="many targets or devices from one scoring; large spaces, since it asks for few architectures",
     assumes_additivity=True,

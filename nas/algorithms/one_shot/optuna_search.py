@@ -115,7 +115,13 @@ def _asked(campaign: Campaign[OptunaSettings], genes: Genes, /, *, seed: int, nu
 
 
 def _trial(
-    optuna: Any, tried: Tried, campaign: Campaign[OptunaSettings], genes: Genes, spaces: Mapping[str, Any], *, number: int
+    optuna: Any,
+    tried: Tried,
+    campaign: Campaign[OptunaSettings],
+    genes: Genes,
+    spaces: Mapping[str, Any],
+    *,
+    number: int,
 ) -> Any:
     """A trial of what was scored: blocks that are left, by name."""
     settings, ms = campaign.problem.settings, campaign.problem.price_ms(tried.architecture)

@@ -5,7 +5,7 @@ made, since a copy that nobody trains changes nothing but the latency. Every arc
 limits, so that nothing is spent on one that could never be the answer.
 """
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any, Final
 
 import numpy as np
@@ -84,7 +84,7 @@ def mutated(problem: Problem[Any], architecture: Any, rng: np.random.Generator, 
 
 
 def neighbours(problem: Problem[Any], architecture: Any, rng: np.random.Generator, /) -> Iterator[Any]:
-    """Every architecture within the limits that one edit leads to, or a return together with a removal; in random order.
+    """Every architecture within the limits that one edit leads to, or a return with a removal; in random order.
 
     At a limit that binds hardly any block can come back unless another goes: the exchanges are what a search there
     lives on. None is given out twice.
@@ -121,7 +121,7 @@ def unseen(make: Callable[[], Any], /, *, known: Collection[Any], num: int) -> t
     return tuple(found)
 
 
-def first_unseen(architectures: Iterator[Any] | Sequence[Any], /, *, known: Collection[Any], num: int) -> tuple[Any, ...]:
+def first_unseen(architectures: Iterable[Any], /, *, known: Collection[Any], num: int) -> tuple[Any, ...]:
     """The first `num` different ones that are not known."""
     found: dict[Any, None] = {}
     for architecture in architectures:

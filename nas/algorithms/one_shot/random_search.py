@@ -1,4 +1,4 @@
-"""Random search: architectures drawn at the limit, the best of which is kept. The least that a search must beat. Pure."""
+"""Random search: architectures drawn at the limit, the best is kept. The least that a search must beat. Pure."""
 
 from typing import Any, Final
 
