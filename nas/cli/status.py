@@ -86,7 +86,11 @@ def _shown(run: "Run", path: Path) -> list[RenderableType]:
     score, rounds, decisions = score_label(run.score), run.rounds(), run.decisions()
     state = f"finished, {finished['stop']}" if finished else run.state
     parts: list[RenderableType] = [_line(f"{path}: {state}", style=_STYLES[run.state])]
-    parts.append(_rounds(rounds, name=run.score, score=score, found=finished["arch_id"] if finished else None))
+    parts.append(
+        _rounds(
+            rounds, name=run.score, score=score, found=(finished["round"], finished["arch_id"]) if finished else None
+        )
+    )
     executed = decisions[decisions["action"].notna()]
     if len(executed):
         parts.append(_executed(executed, name=run.score, score=score))
@@ -124,7 +128,7 @@ def _line(text: str, *, style: str = "") -> Text:
     return styled(in_one_line(text), style)
 
 
-def _rounds(rounds: "pd.DataFrame", *, name: str, score: str, found: str | None) -> Table:
+def _rounds(rounds: "pd.DataFrame", *, name: str, score: str, found: tuple[int, str] | None) -> Table:
     """A row per round; the one that was found is marked."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     for column in ("round", "ms", score, "interval", "params", "then", ""):
@@ -138,7 +142,7 @@ def _rounds(rounds: "pd.DataFrame", *, name: str, score: str, found: str | None)
             f"{row[f'{name}_low']:.4f} .. {row[f'{name}_high']:.4f}",
             f"{row['num_params'] / 1e6:.2f} M",
             f"{num} action{'s'[: num > 1]}" if num else "",
-            styled("<- found", "bold green") if row["arch_id"] == found else "",
+            styled("<- found", "bold green") if (row["round"], row["arch_id"]) == found else "",
         )
     return table
 

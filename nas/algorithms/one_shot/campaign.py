@@ -16,6 +16,7 @@ from pydantic import Field
 
 from nas.algorithms.algorithm import Budget, Declaration
 from nas.algorithms.feasibility import emptiest, fastest
+from nas.algorithms.one_shot.genes import Genes
 from nas.algorithms.one_shot.proposer import removals
 from nas.algorithms.problem import Problem
 from nas.algorithms.steps import (
@@ -176,7 +177,7 @@ class BatchSearch(Generic[S]):
         if _nearest(problem) is not None:
             num, batches = 1, 1
         elif uncounted:
-            num, batches = num + uncounted, batches + 1
+            num, batches = num + uncounted, batches + 2  # the first one, and one that need not be full
         return Budget(
             num_rounds=batches + 1,
             num_scorings=1 + num + problem.recovers,
@@ -276,6 +277,16 @@ def _finish(state: Campaign[Any], reason: StopReason, found: Interval) -> Finish
         subject=Subject(architecture=best, weights=state.last_weights),
         round=state.round,
         score=found,
+        actions=_actions(problem, best),
         missed_by={} if problem.meets(best) else {"latency_ms": over_ms},
     )
     return Finish(results=(result,), reason=reason, base=state.tried[0].score, decision=state.decision)
+
+
+def _actions(problem: Problem[Any], architecture: Any) -> tuple[Any, ...]:
+    """The removals that lead from the start to an architecture; none where it takes others too."""
+    genes = Genes.of(problem)
+    levels = genes.levels(architecture)
+    if genes.architecture(levels) != architecture:
+        return ()
+    return tuple(edit for edit, level in zip(genes.edits, levels, strict=True) for _ in range(level))

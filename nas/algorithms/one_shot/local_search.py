@@ -33,7 +33,7 @@ def propose(campaign: Campaign[LocalSettings], /) -> tuple[Any, ...]:
         around = neighbours(problem, standing.architecture, rng)
         if found := first_unseen(around, known=known, num=campaign.room):
             return found
-    return unseen(lambda: draw(problem, rng), known=known, num=campaign.room if campaign.tried else 1)
+    return unseen(lambda: draw(problem, rng), known=known, num=campaign.room)
 
 
 def learn(campaign: Campaign[LocalSettings], latest: tuple[Tried, ...], /) -> Tried | None:
