@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 Vector = NDArray[np.float64]
 PAIR_SIZES: Final = (0.0, 0.1, 0.3, 1.0)  # standard deviation of a pair term, in those of a single one
+TINY: Final = 1e-9  # a pair term that is none
 NOISES: Final = (0.01, 0.1, 0.3, 1.0)  # of a score, in the same
 
 
@@ -60,14 +61,13 @@ def additivity(chosen: Vector, lost: Vector, /, *, single: Vector) -> Additivity
     return Additivity(r2=r2, error=float(np.abs(errors).mean()), num=len(lost))
 
 
-def fitted(chosen: Vector, lost: Vector, /, *, single: Vector, max_pairs: int) -> LossModel:
+def fitted(chosen: Vector, lost: Vector, /, *, single: Vector) -> LossModel:
     """Losses and pair terms by everything that was scored.
 
     Args:
         chosen: (n, k), 0 or 1.
         lost: (n,).
         single: (k,) what each edit loses alone, around which the model is built.
-        max_pairs: How many pair terms are kept at most, the largest.
     """
     num = chosen.shape[1]
     first, second = np.triu_indices(num, k=1)
@@ -83,8 +83,11 @@ def fitted(chosen: Vector, lost: Vector, /, *, single: Vector, max_pairs: int) -
     kernel = chosen @ chosen.T + size**2 * (both @ both.T)
     weights = np.linalg.solve(kernel + noise**2 * np.eye(len(left)), left)
     terms = size**2 * (both.T @ weights)
-    largest = np.argsort(-np.abs(terms), kind="stable")[:max_pairs]
-    kept = {(int(first[i]), int(second[i])): float(terms[i]) for i in sorted(largest) if abs(terms[i]) > 1e-9 * scale}
+    kept = {
+        (int(i), int(j)): float(term)
+        for i, j, term in zip(first, second, terms, strict=True)
+        if abs(term) > TINY * scale
+    }
     return LossModel(losses=single + chosen.T @ weights, pairs=kept)
 
 

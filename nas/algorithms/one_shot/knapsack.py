@@ -7,7 +7,8 @@ where they do not, pair terms are fitted (`additivity`) and the programme is sol
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from itertools import combinations
 from typing import Annotated, Any, Final, Self
 
 import numpy as np
@@ -26,7 +27,6 @@ from nas.settings import settings
 Vector = NDArray[np.float64]
 MARGIN_MS: Final = 1e-9  # of the limit: what sums of savings may err by
 CHECKING: Final = 1  # the round in which random architectures are scored beside the programme's first choice
-MAX_SOLUTIONS: Final = 200  # programmes that are solved for one batch, those whose architecture is of no use included
 
 DECLARATION: Final = Declaration(
     name="knapsack",
@@ -127,38 +127,48 @@ class Scoring:
 
     def model(self) -> LossModel:
         """What is believed of losses by now."""
-        max_pairs = self.genes.problem.settings.max_pairs
-        if not max_pairs:
+        if not self.genes.problem.settings.max_pairs:
             return LossModel(losses=self.single, pairs={})
-        return fitted(self.chosen, self.lost, single=self.single, max_pairs=max_pairs)
+        return fitted(self.chosen, self.lost, single=self.single)
 
 
 def _chosen(scoring: Scoring, /, *, known: set[Any], num: int) -> Iterator[Any]:
-    """The best choices by what is believed that nobody has scored, best first."""
-    genes, model, found = scoring.genes, scoring.model(), 0
-    problem = genes.problem
-    alone = [problem.price_ms(architecture) for architecture in _singles(genes)]
-    first_ms = problem.price_ms(problem.first)
-    saved = [
-        (before if level > 1 else first_ms) - after
-        for (_, level), before, after in zip(genes.steps, [first_ms, *alone], alone, strict=False)
-    ]
-    programme = Programme(
-        losses=model.losses,
-        savings=np.array([saved]),
-        need=np.array([first_ms - problem.target_latency_ms - MARGIN_MS]),
-        chains=genes.chains,
-        pairs=model.pairs,
-    )
-    for _ in range(MAX_SOLUTIONS):
-        choice = solve(programme) if found < num else None
-        if choice is None:
-            return
+    """What the programme chooses by all that is believed, and the best near it, none of which anybody has scored."""
+    genes, model, problem = scoring.genes, scoring.model(), scoring.genes.problem
+    best = solve(_programme(genes, model))
+    if best is None:
+        return
+    near = {best: model.predicted(np.array(best))}
+    for flips in (*combinations(range(len(best)), 1), *combinations(range(len(best)), 2)):
+        flipped = tuple(chosen ^ (column in flips) for column, chosen in enumerate(best))
+        if all(flipped[before] >= flipped[after] for before, after in genes.chains):
+            near[flipped] = model.predicted(np.array(flipped))
+    found = 0
+    for choice in sorted(near, key=lambda each: (near[each], each)):
         architecture = genes.architecture(genes.levels_of(choice))
         if architecture not in known and problem.meets(architecture):
             known, found = known | {architecture}, found + 1
             yield architecture
-        programme = replace(programme, excluded=(*programme.excluded, choice))
+        if found == num:
+            return
+
+
+def _programme(genes: Genes, model: LossModel) -> Programme:
+    """The programme of a belief; of its pair terms the largest."""
+    problem = genes.problem
+    alone, first_ms = [problem.price_ms(each) for each in _singles(genes)], problem.price_ms(problem.first)
+    saved = [
+        (before if level > 1 else first_ms) - after
+        for (_, level), before, after in zip(genes.steps, [first_ms, *alone[:-1]], alone, strict=True)
+    ]
+    largest = sorted(model.pairs, key=lambda pair: (-abs(model.pairs[pair]), pair))[: problem.settings.max_pairs]
+    return Programme(
+        losses=model.losses,
+        savings=np.array([saved]),
+        need=np.array([first_ms - problem.target_latency_ms - MARGIN_MS]),
+        chains=genes.chains,
+        pairs={pair: model.pairs[pair] for pair in largest},
+    )
 
 
 def make(settings: KnapsackSettings, /) -> BatchSearch[KnapsackSettings]:

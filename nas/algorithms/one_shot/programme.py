@@ -27,7 +27,6 @@ class Programme:
         need: One per limit.
         chains: Pairs (i, j): j only with i.
         pairs: Further loss where both are chosen; negative where they lose less than their sum.
-        excluded: Choices that are not wanted again.
     """
 
     losses: Vector
@@ -35,10 +34,9 @@ class Programme:
     need: Vector
     chains: tuple[tuple[int, int], ...] = ()
     pairs: Mapping[tuple[int, int], float] = field(default_factory=dict)
-    excluded: tuple[tuple[int, ...], ...] = ()
 
 
-class Rows:
+class _Rows:
     """Rows of constraints `low <= a · x`, a few entries each."""
 
     def __init__(self) -> None:
@@ -61,13 +59,11 @@ class Rows:
 def solve(programme: Programme, /) -> tuple[int, ...] | None:
     """The best choice, a 0 or 1 per variable; None where nothing saves enough."""
     num, pairs = len(programme.losses), sorted(programme.pairs)
-    rows = Rows()
+    rows = _Rows()
     for savings, need in zip(programme.savings, programme.need, strict=True):
         rows.add(range(num), savings.tolist(), float(need))
     for before, after in programme.chains:
         rows.add((before, after), (1.0, -1.0), 0.0)
-    for choice in programme.excluded:  # at least one variable differs
-        rows.add(range(num), [1.0 - 2.0 * chosen for chosen in choice], 1.0 - sum(choice))
     for index, (i, j) in enumerate(pairs):
         both = num + index
         if programme.pairs[i, j] > 0:

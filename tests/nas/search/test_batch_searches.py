@@ -89,9 +89,7 @@ def test_what_it_will_cost_is_known_beforehand(searched: Path) -> None:
     assert most.num_rounds == sum(event["event"] == "trained" for event in events)
 
 
-def test_optuna_has_a_trial_for_each_architecture_with_its_distance_to_the_limit(
-    searched: Path, tmp_path: Path
-) -> None:
+def test_optuna_has_a_trial_for_each_architecture_and_its_distance_to_the_limit(searched: Path, tmp_path: Path) -> None:
     optuna = pytest.importorskip("optuna")
     run = open_run(searched / "run")
     ((path, _),) = write_frames(run, tmp_path, form=ExportForm.OPTUNA)
