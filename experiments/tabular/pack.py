@@ -23,6 +23,7 @@ from nas.tabular.files import write_benchmark
 from search_spaces.actions import parse_action
 from search_spaces.architecture import Architecture
 from search_spaces.files.user_error import UserError
+from search_spaces.known.bundled import folder_name
 
 
 def main(
@@ -69,7 +70,7 @@ def packed(
     protocol = experiment.config.sampling
     return Benchmark(
         name=name,
-        model=f"{experiment.config.model.name}, {space.num_params(space.base):,} parameters",
+        model=f"{folder_name(experiment.config.model)}, {space.num_params(space.base):,} parameters",
         protocol=f"{protocol.scheduler}, {protocol.num_steps} steps, guidance {protocol.guidance_scale:g}",
         score=experiment.score.name,
         unit=experiment.score.unit,

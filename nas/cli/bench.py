@@ -25,7 +25,7 @@ def bench(
         list[str] | None,
         typer.Argument(
             metavar="ALGORITHM...",
-            help="names, ours or a plugin's; name:{setting: value} gives settings",
+            help="names, as `nas plugins` lists them; with settings as name:{setting: value}",
             show_default=False,
         ),
     ] = None,

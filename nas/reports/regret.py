@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MARKED = 6  # points that carry a marker, on a line
+FROM = 20  # evaluations from which on the axis shows every line: before, nothing may keep the target yet
 
 
 @styled
@@ -23,6 +24,7 @@ def regret_figure(frame: pd.DataFrame, /, *, title: str, score: str) -> "Figure"
     """
     figure = new_figure(height=3.4, title=title)
     axes = tidy(figure.subplots(), grid="both")
+    highest = 0.0
     for index, (name, part) in enumerate(frame.groupby("algorithm", sort=False)):
         table = part.pivot_table(index="num_evaluations", columns="seed", values="regret").ffill()
         colour, marker = SERIES[index % len(SERIES)], SERIES_MARKERS[index % len(SERIES_MARKERS)]
@@ -32,10 +34,12 @@ def regret_figure(frame: pd.DataFrame, /, *, title: str, score: str) -> "Figure"
             table.index, middle, style, color=colour, marker=marker, markersize=3.5,
             markevery=max(len(table) // MARKED, 1), label=str(name), drawstyle="steps-post",
         )  # fmt: skip
+        highest = max(highest, float(middle[middle.index >= min(FROM, middle.index.max())].max()))
         low, high = table.quantile(0.25, axis=1), table.quantile(0.75, axis=1)
         axes.fill_between(table.index, low, high, color=colour, alpha=0.12, linewidth=0, step="post")
     axes.set(xscale="log", xlabel="architectures scored, the start included", ylabel=f"regret ({score})")
-    axes.set_ylim(bottom=0)
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axes.set_ylim(0, 1.3 * max(highest, 1e-9))
     figure.legend(loc="outside right upper")
     note(
         figure, "Regret: best score within the target less that of the best one found. Median and quartiles over seeds."

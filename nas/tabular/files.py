@@ -99,11 +99,10 @@ def read_benchmark(reference: str | PathLike[str], /) -> Benchmark:
     if metadata.get(_SEAL) != _digest(text, table):
         raise BenchmarkError(f"{path} is not what was written; take another copy of it")
     try:
-        return Benchmark(
-            **{name: tuple(value) if isinstance(value, list) else value for name, value in about.items()},
-            **{name: table[name].to_numpy() for name in _COLUMNS[:-1]},
-            scores=tuple(np.asarray(row, dtype=np.float64) for row in table["scores"].to_pylist()),
-        )
+        given: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in about.items()}
+        given |= {name: table[name].to_numpy() for name in _COLUMNS[:-1]}
+        given["scores"] = tuple(np.asarray(row, dtype=np.float64) for row in table["scores"].to_pylist())
+        return Benchmark(**given)
     except TypeError as error:
         raise BenchmarkError(f"{path} must say all that a tabular benchmark says of itself: {error}") from error
 

@@ -209,8 +209,11 @@ class BatchSearch(Generic[S]):
         """After weights, after a batch, or with a tighter limit."""
         match step, outcome:
             case Train(), Trained():
-                name = "weights" if state.ending is None else "last_weights"
-                return replace(state, is_trained=True, decision=None, **{name: outcome.digests[0]})
+                state = replace(state, is_trained=True, decision=None)
+                (digest,) = outcome.digests
+                if state.ending is None:
+                    return replace(state, weights=digest)
+                return replace(state, last_weights=digest)
             case Score(), Scored() if state.ending is not None:
                 assert outcome.reference is not None
                 decision = Decision(round=state.round, stop=state.ending)
