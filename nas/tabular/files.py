@@ -25,7 +25,7 @@ _SCHEMA: Final = pa.schema(
         "latency_ms": pa.float64(),
         "num_params": pa.int64(),
         "num_macs": pa.int64(),
-        "scores": pa.list_(pa.float32()),
+        "scores": pa.list_(pa.field("element", pa.float32())),  # parquet's own name of it
     }
 )
 _FOLDER: Final = Path(__file__).parent
@@ -68,7 +68,12 @@ def write_benchmark(benchmark: Benchmark, path: Path, /) -> None:
     text = json.dumps(about, sort_keys=True)
     metadata = {_KEY: text.encode(), _SEAL: _digest(text, table)}
     with whole(path) as part:
-        pq.write_table(table.replace_schema_metadata(metadata), part, compression="zstd", compression_level=19)
+        table = table.replace_schema_metadata(None)
+        with pq.ParquetWriter(
+            part, table.schema, compression="zstd", compression_level=19, store_schema=False
+        ) as writer:
+            writer.write_table(table)
+            writer.add_key_value_metadata(metadata)
 
 
 def read_benchmark(reference: str | PathLike[str], /) -> Benchmark:

@@ -84,26 +84,22 @@ def mutated(problem: Problem[Any], architecture: Any, rng: np.random.Generator, 
 
 
 def neighbours(problem: Problem[Any], architecture: Any, rng: np.random.Generator, /) -> Iterator[Any]:
-    """Every architecture within the limits that one edit leads to, or a return with a removal; in random order.
+    """Every architecture within the limits that one edit leads to, or an exchange; in random order, none twice.
 
-    At a limit that binds hardly any block can come back unless another goes: the exchanges are what a search there
-    lives on. None is given out twice.
+    A return that the limits forbid comes together with a removal: at a limit that binds, a search lives on these.
     """
     gone = [action.apply(architecture) for action in removals(problem, architecture)]
-    edits = [(True, number) for number in range(len(gone))]
-    back = returns(problem, architecture)
-    edits += [(False, number) for number in range(len(back) * (1 + len(gone)))]
+    edits: list[tuple[Any, Any]] = [(None, after) for after in gone]
+    for action in returns(problem, architecture):
+        back = action.apply(architecture)
+        edits += [(None, back)] if problem.meets(back) else [(action, before) for before in gone]
     seen = {architecture}
     for index in rng.permutation(len(edits)):
-        is_removal, number = edits[index]
-        if is_removal:
-            found = gone[number]
-        else:
-            action, other = back[number % len(back)], number // len(back)
-            start = architecture if other == 0 else gone[other - 1]
-            if problem.space.why_not(action, architecture=start) is not None:
+        action, found = edits[index]
+        if action is not None:
+            if problem.space.why_not(action, architecture=found) is not None:
                 continue
-            found = action.apply(start)
+            found = action.apply(found)
         if found not in seen and problem.meets(found):
             seen.add(found)
             yield found
