@@ -69,9 +69,8 @@ def write_benchmark(benchmark: Benchmark, path: Path, /) -> None:
     metadata = {_KEY: text.encode(), _SEAL: _digest(text, table)}
     with whole(path) as part:
         table = table.replace_schema_metadata(None)
-        with pq.ParquetWriter(
-            part, table.schema, compression="zstd", compression_level=19, store_schema=False
-        ) as writer:
+        compressed: Any = {"compression": "zstd", "compression_level": 19}
+        with pq.ParquetWriter(part, table.schema, store_schema=False, **compressed) as writer:
             writer.write_table(table)
             writer.add_key_value_metadata(metadata)
 
