@@ -29,16 +29,16 @@ from tests.depth_space import depth_space
 
 
 def _optuna(sampler: str) -> Any:
-    settings = {"num_evaluations": 8, "batch_size": 4, "num_startup": 3, "population_size": 4}
+    settings: dict[str, Any] = {"num_evaluations": 8, "batch_size": 4, "num_startup": 3, "population_size": 4}
     return optuna_search.make(optuna_search.OptunaSettings(sampler=optuna_search.Sampler(sampler), **settings))
 
 
-IN_UNETS = {
+IN_UNETS: dict[str, Any] = {
     "local_search": local_search.make(local_search.LocalSettings(num_evaluations=8, batch_size=3)),
     "knapsack": knapsack.make(knapsack.KnapsackSettings(num_evaluations=6, batch_size=4, num_checks=3)),
     "handpicked": handpicked.make(handpicked.HandpickedSettings()),
 }
-IN_STACKS = {
+IN_STACKS: dict[str, Any] = {
     "random_search": random_search.make(random_search.RandomSettings(num_evaluations=12, batch_size=5)),
     "local_search": local_search.make(local_search.LocalSettings(num_evaluations=20, batch_size=3)),
     "regularized_evolution": regularized_evolution.make(
@@ -127,6 +127,7 @@ def test_local_search_goes_to_better_neighbours_and_begins_anew_when_there_is_no
     problem = stacks(algorithm, ratio=0.6)
     state, moves = algorithm.start(problem), list[tuple[Any, Any]]()
     for step, outcome in play(algorithm, problem)[:-1]:
+        assert outcome is not None
         before = state.memory
         state = algorithm.told(state, step, outcome)
         if state.memory != before:

@@ -143,15 +143,15 @@ def test_an_integer_programme_over_sums_is_right_where_losses_add_up_and_pairs_m
 
 
 def test_algorithms_are_summarised_over_seeds() -> None:
-    algorithms = {
+    algorithms: dict[str, Any] = {
         "local": local_search.make(local_search.LocalSettings(num_evaluations=40, batch_size=2)),
         "greedy": ArchitectureEvolving(EvolvingSettings(removals_per_round=1, max_copies=0)),
     }
     frame = courses(made_up(), algorithms, seeds=range(3))
-    rows = summary(frame, at=[5, 40]).set_index("algorithm")
-    assert rows.loc["local", "share_exact"] == 1
-    assert rows.loc["greedy", "spread_40"] == 0, "it draws nothing"
-    assert rows.loc["local", "regret_40"] <= rows.loc["local", "regret_5"]
+    rows: dict[Any, Any] = summary(frame, at=[5, 40]).set_index("algorithm").to_dict("index")
+    assert rows["local"]["share_exact"] == 1
+    assert rows["greedy"]["spread_40"] == 0, "it draws nothing"
+    assert rows["local"]["regret_40"] <= rows["local"]["regret_5"]
     assert Row(5).arch_id == "5"
 
 
