@@ -14,10 +14,10 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from math import isfinite
-from typing import Any, Final, Generic, Protocol, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeVar, runtime_checkable
 
 from nas.algorithms.problem import Problem
-from nas.algorithms.steps import Extended, Finish, Outcome, Score, Scored, Step, Train, Trained
+from nas.algorithms.steps import Extended, Finish, Outcome, Recipe, Score, Scored, Step, Train, Trained
 from search_spaces.files.user_error import PluginError, UserError
 
 State = TypeVar("State")
@@ -33,6 +33,8 @@ class Declaration:
         name: As in `search.algorithm`.
         paper: Where it comes from, with the section.
         cost: Its cost law in words: how many scorings, of how many subjects.
+        use: When to take it, in words.
+        objectives: Which it takes: "score" under limits, or more.
         trains: Whether it asks for training.
         assumes_additivity: Whether it takes the losses of edits to add up.
         scores: Names of the scores that its steps ask for beside the run's own, each with its default settings.
@@ -43,6 +45,8 @@ class Declaration:
     name: str
     paper: str
     cost: str
+    use: str = ""
+    objectives: tuple[str, ...] = ("score",)
     trains: bool = True
     assumes_additivity: bool = False
     scores: tuple[str, ...] = ()
@@ -80,6 +84,30 @@ class Algorithm(Protocol[State]):
 
     def max_steps(self, problem: Problem[Any], /) -> int:
         """A bound on the steps until `Finish`, whatever the outcomes."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """How much work a search is, whatever the scores.
+
+    Attributes:
+        num_rounds: Steps `Train`.
+        num_scorings: Architectures that are scored on every prompt, references that are new included.
+        shares: Training steps of each recipe, in times its length.
+    """
+
+    num_rounds: int
+    num_scorings: int
+    shares: Mapping[Recipe, float]
+
+
+@runtime_checkable
+class Budgeted(Protocol):
+    """An algorithm that knows its work beforehand, so that nobody folds it over made-up outcomes to learn it."""
+
+    def budget(self, problem: Problem[Any], /) -> Budget:
+        """The most work that a search is."""
         ...
 
 

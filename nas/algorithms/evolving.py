@@ -41,6 +41,7 @@ DECLARATION: Final = Declaration(
     name="evolving",
     paper="Li et al., SnapFusion, NeurIPS 2023 (arXiv 2306.00980), Algorithm 1",
     cost="a round scores every removal of the current architecture: removals x rounds scorings, fewer by racing",
+    use="weights that adapt to each removal by training between the rounds: the paper's search",
     extends={"target_latency_ms": "lower", "max_rounds": "higher", "max_copies": "higher"},
 )
 

@@ -48,11 +48,13 @@ class Decision:
         round: Whose outcome.
         actions: What is executed.
         stop: Why nothing more is.
+        notes: What is worth telling, by name: how many architectures were scored, say.
     """
 
     round: int
     actions: tuple[Edit, ...] = ()
     stop: StopReason | None = None
+    notes: Mapping[str, float | str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from nas.cli.bench import bench
 from nas.cli.convert import convert
 from nas.cli.demo import demo
 from nas.cli.distillation.app import app as distillation_app
@@ -68,6 +69,7 @@ app.command()(export)
 app.command()(generate)
 app.command()(convert)
 app.command()(plot)
+app.command()(bench)
 app.command()(plugins)
 app.command()(settings)
 app.add_typer(latency_app, name="latency")

@@ -90,7 +90,11 @@ def _shown(run: "Run", path: Path) -> list[RenderableType]:
     score, rounds, decisions = score_label(run.score), run.rounds(), run.decisions()
     state = f"finished, {finished['stop']}" if finished else run.state
     parts: list[RenderableType] = [_line(f"{path}: {state}", style=_STYLES[run.state])]
-    parts.append(_rounds(rounds, name=run.score, score=score, found=finished["arch_id"] if finished else None))
+    parts.append(
+        _rounds(
+            rounds, name=run.score, score=score, found=(finished["round"], finished["arch_id"]) if finished else None
+        )
+    )
     executed = decisions[decisions["action"].notna()]
     if len(executed):
         parts.append(_executed(executed, name=run.score, score=score))
@@ -100,6 +104,7 @@ def _shown(run: "Run", path: Path) -> list[RenderableType]:
             if rival is not None:
                 parts.append(_line(f"next in round {number} would have been {rival}"))
     parts += [_line(sentence) for sentence in screened_rounds(run.events)]
+    parts += [_line(note) for note in _told(run)]
     if started:
         parts.append(_line(f"base {started['base_latency_ms']:.3f} ms, target {started['target_latency_ms']:.3f} ms"))
         if finished is not None and not finished["target_met"]:
@@ -114,11 +119,25 @@ def _shown(run: "Run", path: Path) -> list[RenderableType]:
     return parts
 
 
+def _told(run: "Run") -> list[str]:
+    """What the algorithm told: how many architectures it scored, and whatever else, a line a round."""
+    notes = [(e["round"], dict(e["notes"])) for e in run.events if e["event"] == "decision" and e.get("notes")]
+    nums = [note.pop("num_scored") for _, note in notes if "num_scored" in note]
+    lines = [f"{nums[-1]} architectures scored in {len(nums)} batches"] if nums else []
+    for number, note in notes:
+        told = (
+            f"{name} {value:.4g}" if isinstance(value, (int, float)) else f"{name} {value}"
+            for name, value in note.items()
+        )
+        lines += [f"round {number}: {', '.join(told)}"] if note else []
+    return lines
+
+
 def _line(text: str, *, style: str = "") -> Text:
     return styled(in_one_line(text), style)
 
 
-def _rounds(rounds: "pd.DataFrame", *, name: str, score: str, found: str | None) -> Table:
+def _rounds(rounds: "pd.DataFrame", *, name: str, score: str, found: tuple[int, str] | None) -> Table:
     """A row per round; the one that was found is marked."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     for column in ("round", "ms", score, "interval", "params", "then", ""):
@@ -132,7 +151,7 @@ def _rounds(rounds: "pd.DataFrame", *, name: str, score: str, found: str | None)
             f"{row[f'{name}_low']:.4f} .. {row[f'{name}_high']:.4f}",
             f"{row['num_params'] / 1e6:.2f} M",
             f"{num} action{'s'[: num > 1]}" if num else "",
-            styled("<- found", "bold green") if row["arch_id"] == found else "",
+            styled("<- found", "bold green") if (row["round"], row["arch_id"]) == found else "",
         )
     return table
 

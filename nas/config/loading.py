@@ -47,7 +47,9 @@ def load_config(path: str | PathLike[str], /, *, overrides: Sequence[str] = ()) 
     return load_settings(ExperimentConfig, path, overrides=overrides, place=with_absolute_paths, remedy=remedy)
 
 
-def load_settings(kind: type[T], path: str | PathLike[str], /, *, overrides: Sequence[str] = (), place: Place[T]) -> T:
+def load_settings(
+    kind: type[T], path: str | PathLike[str], /, *, overrides: Sequence[str] = (), place: Place[T], remedy: str = ""
+) -> T:
     """Read settings of any kind from a YAML file, with every path made absolute.
 
     Args:

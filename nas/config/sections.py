@@ -103,7 +103,10 @@ class SearchConfig(EvolvingSettings):
     """
 
     algorithm: Annotated[
-        str, Field(description="evolving (Algorithm 1), or a plugin's name; `nas plugins` lists them")
+        str,
+        Field(
+            description="evolving (Algorithm 1), another of docs/algorithms.md, or a plugin's; `nas plugins` lists all"
+        ),
     ] = EVOLVING
     settings: Annotated[Mapping[str, Any], Field(description="of another algorithm than evolving")] = field(
         default_factory=dict

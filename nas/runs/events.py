@@ -240,18 +240,22 @@ class Decided(Event):
         round: The round.
         actions: What is executed, in this order; none where the search stops.
         stop: "converged", "infeasible", "budget_spent"; None while the search goes on.
+        notes: What else the algorithm has to tell, by name; None = nothing.
     """
 
     name: ClassVar[str] = "decision"
+    optional: ClassVar[frozenset[str]] = frozenset({"notes"})
 
     round: int
     actions: list[str]
     stop: str | None
+    notes: Mapping[str, Any] | None = None
 
     @classmethod
     def of(cls, decision: Decision, /) -> "Decided":
         """The event of a decision."""
-        return cls(round=decision.round, actions=[str(action) for action in decision.actions], stop=decision.stop)
+        actions, notes = [str(action) for action in decision.actions], dict(decision.notes) or None
+        return cls(round=decision.round, actions=actions, stop=decision.stop, notes=notes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,8 +2,8 @@
 
 How many rounds there are depends on scores that nobody knows yet, so it is bounded: the algorithm is folded over
 made-up outcomes, one set that prefers the slowest blocks and one that prefers the quickest. Racing lies between
-dropping every loser at the first look and scoring every subject on every prompt. Scores that a store already holds
-make a search cheaper than this.
+dropping every loser at the first look and scoring every subject on every prompt. An algorithm that knows its work
+beforehand is asked instead. Scores that a store already holds make a search cheaper than this.
 """
 
 import time
@@ -13,7 +13,7 @@ from itertools import product
 from types import MappingProxyType
 from typing import Any, Final, Protocol
 
-from nas.algorithms.algorithm import Algorithm
+from nas.algorithms.algorithm import Algorithm, Budget, Budgeted
 from nas.algorithms.problem import Problem
 from nas.algorithms.steps import Estimate, Finish, PromptSet, Recipe, Score, Scored, Train, Trained
 from nas.evaluation.door import Declaration, Reference
@@ -128,6 +128,9 @@ def foresee(
         num_workers: Each of which prepares these for itself.
         sets: Prompts of other sets than those that decide.
     """
+    if isinstance(algorithm, Budgeted):
+        work = _budgeted(algorithm.budget(problem), num_prompts=len(validation.prompts), iterations=iterations)
+        return work, work
     works = []
     screened = (0.0, MADE_UP) if algorithm.declaration.scores else (MADE_UP,)
     for power, change in product((SLOWEST_FIRST, QUICKEST_FIRST), screened):
@@ -145,6 +148,15 @@ def foresee(
             works.append(work)
     least, most = ({f.name: pick(getattr(w, f.name) for w in works) for f in fields(Work)} for pick in (min, max))
     return Work(**least), Work(**most)
+
+
+def _budgeted(budget: Budget, /, *, num_prompts: int, iterations: Mapping[Recipe, int]) -> Work:
+    """The work of an algorithm that knows it beforehand."""
+    return Work(
+        num_rounds=budget.num_rounds,
+        num_pictures=budget.num_scorings * num_prompts,
+        num_training_steps=sum(round(share * iterations[recipe]) for recipe, share in budget.shares.items()),
+    )
 
 
 def measure_pace(

@@ -14,7 +14,19 @@ from typing import Any
 
 from nas.algorithms.algorithm import Algorithm, AlgorithmError, blamed, check, check_step
 from nas.algorithms.problem import Problem
-from nas.algorithms.steps import Decision, Extended, Finish, Outcome, Recipe, Score, Step, Train, Trained
+from nas.algorithms.steps import (
+    Decision,
+    Estimate,
+    Extended,
+    Finish,
+    Outcome,
+    Recipe,
+    Score,
+    Step,
+    Subject,
+    Train,
+    Trained,
+)
 from nas.config.digests import config_digest
 from nas.config.experiment import Experiment
 from nas.config.loading import stored_values
@@ -110,6 +122,7 @@ class _Session:
         self._latest: Interval | None = None  # score of the last reference
         self._latest_ms = 0.0  # its latency
         self._num_pictures = self._num_training_steps = self._num_passes = 0
+        self._counted: dict[tuple[Any, str], int] = {}  # prompts of each architecture with weights
         self._introduced = False  # whether an event of this process says what it runs on
 
     def search(self, configs: list[dict[str, Any]], /) -> FoundArchitecture:
@@ -187,6 +200,7 @@ class _Session:
                 score=self._latest,
                 actions=tuple(map(str, decision.actions)),
                 stop=None if decision.stop is None else str(decision.stop),
+                notes=decision.notes,
             )
         )
 
@@ -242,13 +256,22 @@ class _Session:
             self._books.priced(shown)
             self._latest, self._latest_ms = outcome.reference.score, problem.price_ms(shown)
             self._paint(step, scorer)
-        scored = (outcome.reference, *outcome.estimates)
-        num_scored = sum(estimate.score.num_prompts for estimate in scored if estimate is not None)
-        if is_own:
-            self._num_pictures += num_scored
-        else:
-            self._num_passes += pictures_or_passes * num_scored
+        scored = [*zip(step.subjects, outcome.estimates, strict=True), (step.reference, outcome.reference)]
+        for subject, estimate in scored:
+            if subject is None or estimate is None:
+                continue
+            if is_own:
+                self._count(subject, estimate)
+            else:
+                self._num_passes += pictures_or_passes * estimate.score.num_prompts
         return outcome
+
+    def _count(self, subject: Subject, estimate: Estimate) -> None:
+        """Count the pictures of a subject, those that an earlier step scored it on but once."""
+        key = (subject.architecture, subject.weights)
+        num, before = estimate.score.num_prompts, self._counted.get(key, 0)
+        self._num_pictures += max(num - before, 0)
+        self._counted[key] = max(num, before)
 
     def _step_scorer(self, step: Score, scorer: Scorer) -> StepScorer:
         """Who executes a step: the run's own score alone is raced, and has pictures kept."""
