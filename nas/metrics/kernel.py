@@ -5,7 +5,7 @@
 | | kernel | source |
 |---|---|---|
 | KID | (x.y / d + 1)^3 | Binkowski et al., Demystifying MMD GANs (2018) |
-| CMMD | exp(-|x - y|^2 / (2 sigma^2)), sigma = 10, times 1000 | Jayasumana et al., Rethinking FID (2024); CLIP's unit vectors |
+| CMMD | 1000 exp(-|x - y|^2 / (2 sigma^2)), sigma = 10 | Jayasumana et al., Rethinking FID (2024); of CLIP's unit vectors |
 
 KID is often computed as a mean over random subsets of 1,000 pictures, since their kernel matrix fits in memory; here
 all pairs count, in blocks, which is the same expectation with less spread. Numbers may be below 0: the true distance

@@ -1,9 +1,9 @@
 """Precision and recall: how many pictures lie among the real ones, and the other way round.
 
 Kynkaanniemi et al. (2019): around every picture of a set lies a ball that reaches to its k-th nearest neighbour in the
-set, k = 3; together they are the set's manifold. Precision is the share of generated pictures within the manifold of the
-real ones (are they good?), recall that of real pictures within the manifold of the generated ones (are they varied?).
-Both depend on the numbers of pictures: compare sets of equal size only.
+set, k = 3; together they are the set's manifold. Precision is the share of generated pictures within the manifold of
+the real ones (are they good?), recall that of real pictures within the manifold of the generated ones (are they
+varied?). Both depend on the numbers of pictures: compare sets of equal size only.
 """
 
 from typing import Final
