@@ -1,6 +1,6 @@
-"""Draws what a plan asks for and the store does not hold, a chunk at a time: what is killed goes on at the next chunk."""
+"""Draws what a plan asks for and the store does not hold, chunk by chunk: what was killed goes on at the next one."""
 
-from typing import Final
+from typing import Any, Final
 
 from nas.curves.plan import Plan
 from nas.curves.real import Crew
@@ -59,7 +59,7 @@ def _keep(plan: Plan, store: EvaluationStore, looked: Looked) -> None:
     task = looked.task
     assert isinstance(task, DrawingTask)
     prompts = plan.prompts.chunk(task.chunk)
-    rows = {
+    rows: dict[str, list[Any]] = {
         "prompt_id": [prompt.prompt_id for prompt in prompts],
         "caption": [prompt.caption for prompt in prompts],
         "noise_seed": [prompt.noise_seed for prompt in prompts],

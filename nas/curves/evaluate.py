@@ -11,11 +11,11 @@ from typing import Final
 
 import numpy as np
 
+from nas.curves.asked.settings import EvaluationSettings
 from nas.curves.drawing import draw_missing
 from nas.curves.plan import Plan, make_plan
 from nas.curves.points import Curves, Point
 from nas.curves.real import Crew, real_features
-from nas.curves.settings import EvaluationSettings
 from nas.curves.standing import Listener, Standing
 from nas.curves.store import EvaluationStore
 from nas.curves.worker import CurveWorker, DrawingTask

@@ -4,7 +4,7 @@
 |---|---|---|
 | an OpenCLIP folder, or NAME@TAG | its picture tower | unit vectors |
 | a folder with config.json of a Dinov2Model | DINOv2, safetensors | the class token's, as its authors evaluate |
-| a .torchscript, .ts or .pt file | TorchScript, such as the published Inception | what it gives for uint8 (n, 3, h, w) |
+| a .torchscript, .ts or .pt file | TorchScript, such as a published Inception | what it gives for uint8 (n, 3, h, w) |
 
 A TorchScript file is a program, which runs as such: take it from who you would run a program of.
 """
@@ -102,8 +102,8 @@ def find_features(given: str | None, /, *, clip: ClipSettings | None) -> Feature
     if at:
         return _of_clip(name, tag)
     raise UserError(
-        f"`features` must be an OpenCLIP folder, NAME@TAG such as ViT-L-14@openai, a DINOv2 folder with safetensors, or a "
-        f"TorchScript file ({', '.join(_SCRIPTS)}), but got {given!r}"
+        "`features` must be an OpenCLIP folder, NAME@TAG such as ViT-L-14@openai, a DINOv2 folder with safetensors, or "
+        f"a TorchScript file ({', '.join(_SCRIPTS)}), but got {given!r}"
     )
 
 

@@ -3,11 +3,11 @@
 from dataclasses import dataclass, replace
 from typing import Final
 
-from nas.curves.captions import captions_of
+from nas.curves.asked.captions import captions_of
+from nas.curves.asked.settings import EvaluationSettings
+from nas.curves.asked.subjects import find_subject, named_apart
 from nas.curves.features import FeatureSpec, find_features
-from nas.curves.settings import EvaluationSettings
 from nas.curves.store import ChunkKey
-from nas.curves.subjects import find_subject, named_apart
 from nas.curves.worker import CurveSpec, DrawingTask
 from nas.evaluation.door import Declaration, judges_pictures
 from nas.evaluation.registry import ScoreSpec, make_score

@@ -43,7 +43,8 @@ def real_features(
     Raises:
         UserError: More than one in a hundred cannot be read.
     """
-    assert plan.reader is not None and plan.spec.features is not None, "distances are wanted"
+    assert plan.reader is not None, "distances are wanted"
+    assert plan.spec.features is not None, "distances need them"
     data, kind = DataSettings(), f"features-{digest_of({'features': plan.spec.features.digest})}"
     execution = {"execution": repr(plan.spec.execution), "num_threads": plan.spec.num_threads, "size_px": size_px}
     protocol, pictures = digest_of(execution), plan.reader.digest
@@ -65,7 +66,8 @@ def real_features(
             if names[chunk]:
                 tasks.append(task)
         for looked in pool.evaluate(tasks):
-            assert isinstance(looked.task, LookingTask) and looked.features is not None
+            assert isinstance(looked.task, LookingTask), "nothing else was asked"
+            assert looked.features is not None, "they were asked for"
             chunk = looked.task.chunk
             known[chunk] = store.put(keys[chunk], looked.features, rows={"picture": names[chunk]})
         for chunk in (chunk for chunk, _ in portion if chunk in known):

@@ -5,7 +5,7 @@
 | | kernel | source |
 |---|---|---|
 | KID | (x.y / d + 1)^3 | Binkowski et al., Demystifying MMD GANs (2018) |
-| CMMD | 1000 exp(-|x - y|^2 / (2 sigma^2)), sigma = 10 | Jayasumana et al., Rethinking FID (2024); of CLIP's unit vectors |
+| CMMD | 1000 exp(-|x - y|^2 / (2 sigma^2)), sigma = 10 | Jayasumana et al., Rethinking FID (2024); CLIP's vectors |
 
 KID is often computed as a mean over random subsets of 1,000 pictures, since their kernel matrix fits in memory; here
 all pairs count, in blocks, which is the same expectation with less spread. Numbers may be below 0: the true distance
@@ -35,8 +35,9 @@ def cmmd(made: Features, real: Features, /) -> Estimate:
     """CLIP maximum mean discrepancy, of unit vectors, times 1000."""
 
     def kernel(x: Features, y: Features) -> npt.NDArray[np.float64]:
-        squares = (x**2).sum(1)[:, None] + (y**2).sum(1)[None] - 2 * x @ y.T
-        return SCALE * np.exp(-squares / (2 * SIGMA**2))
+        squares: npt.NDArray[np.float64] = (x**2).sum(1)[:, None] + (y**2).sum(1)[None] - 2 * x @ y.T
+        values: npt.NDArray[np.float64] = SCALE * np.exp(-squares / (2 * SIGMA**2))
+        return values
 
     return _squared_mmd(made, real, kernel=kernel)
 

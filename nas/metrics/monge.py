@@ -41,7 +41,7 @@ def _distance(made: Features, real: Features, directions: Features) -> float:
         part = directions[start : start + _PORTION].T
         gaps = np.sort(made @ part, axis=0)[rows] - np.sort(real @ part, axis=0)[columns]
         total += float((weights @ gaps**2).sum())
-    return 3 * made.shape[1] * total / len(directions)
+    return 3.0 * int(made.shape[1]) * total / len(directions)
 
 
 def _quantiles(n: int, m: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.float64]]:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from nas.curves.settings import EvaluationSettings
+from nas.curves.asked.settings import EvaluationSettings
 from nas.scores.captions import read_captions
 from nas.training.data.readers.example import Example, PictureReader
 from search_spaces.files.strict_json import read_json
@@ -23,7 +23,8 @@ def captions_of(settings: EvaluationSettings, /, *, reader: PictureReader | None
     if settings.captions is not None:
         path, captions = settings.captions, _one_per_picture(settings.captions)
     else:
-        assert reader is not None and settings.pictures is not None, "the settings ask for one of both"
+        assert reader is not None, "the settings ask for one of both"
+        assert settings.pictures is not None, "whose reader it is"
         path = settings.pictures
         found = (each for part in range(reader.num_parts) for _, each in reader.read(part))
         captions = [each.captions[0] for each in found if isinstance(each, Example) and each.captions[0]]

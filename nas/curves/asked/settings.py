@@ -58,7 +58,7 @@ class EvaluationSettings:
     features: Annotated[
         str | None,
         Field(
-            description="of distances: OpenCLIP's folder or NAME@TAG, a DINOv2 folder, a TorchScript file; null = `clip`"
+            description="of distances: OpenCLIP's folder or NAME@TAG, DINOv2's folder, a TorchScript file; null: clip's"
         ),
     ] = None
     chunk_size: Annotated[int, Field(ge=1, description="pictures that are drawn at once; part of the protocol")] = 16
