@@ -9,6 +9,7 @@
 A TorchScript file is a program, which runs as such: take it from who you would run a program of.
 """
 
+import warnings
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -133,7 +134,8 @@ def _check_script(path: Path) -> None:
 
 
 def _script(path: Path, place: Callable[[torch.nn.Module], Any]) -> Extractor:
-    with faults_told(path, what="a TorchScript network"):
+    with faults_told(path, what="a TorchScript network"), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "`torch.jit", FutureWarning)  # the form in which Inception is published
         network = torch.jit.load(path, map_location="cpu").eval()
     place(network)
     with_features = "return_features" in str(getattr(network.forward, "schema", ""))  # as the published Inception has

@@ -24,7 +24,7 @@ from nas.training.data.batches import Batch, TrainingData
 from nas.training.fleet import ALONE, Fleet
 from nas.training.objective import Objective
 from nas.training.optimizing import Optimizing
-from nas.training.settings import RobustTrainingSettings
+from nas.training.settings import TrainingSettings
 from nas.training.skipping.strategy import SkipStrategy
 from nas.training.state import TrainingState, read_state, write_state
 from nas.training.step import prepared, rows_of, training_step
@@ -99,7 +99,7 @@ class Training:
         data: TrainingData,
         objective: Objective,
         strategy: SkipStrategy,
-        settings: RobustTrainingSettings,
+        settings: TrainingSettings,
         num_steps: int,
         seed: int,
         fleet: Fleet = ALONE,

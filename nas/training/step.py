@@ -3,18 +3,17 @@
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from latency.pricing.scenario import Dtype
-from nas.pipelines.conditioning import Conditioning
 from nas.training.data.batches import Batch, TrainingData
-from nas.training.distillation import watched
 from nas.training.fleet import ALONE, Fleet
-from nas.training.objective import Objective, Task
-from nas.training.settings import RobustTrainingSettings
+from nas.training.objective import Draws, Exercise, Objective
+from nas.training.settings import TrainingSettings
 from nas.training.skipping.strategy import SkipStrategy
 from search_spaces.architecture import Architecture
 from search_spaces.files.user_error import UserError
@@ -28,7 +27,7 @@ def training_step(
     batch: Batch,
     subnetworks: Sequence[Architecture],
     objective: Objective,
-    settings: RobustTrainingSettings,
+    settings: TrainingSettings,
     scaler: torch.amp.GradScaler | None = None,
     fleet: Fleet = ALONE,
 ) -> Float[Tensor, ""]:
@@ -51,22 +50,12 @@ def training_step(
     """
     share = 1 / (settings.gradient_accumulation * len(subnetworks))
     device = supernet.unet.device
+    computing = partial(autocast, settings, device)
     total = torch.zeros((), device=device)
-    for task, text in _tasks(batch, objective=objective, settings=settings, device=device, fleet=fleet):
-        arguments, distillation = text.arguments(), objective.distillation
-        with autocast(settings, device):
-            lesson = None if distillation is None else distillation.lesson(task.noisy, task.timesteps, text=text)
+    for exercise in _exercises(batch, objective=objective, settings=settings, device=device, fleet=fleet):
         for architecture in subnetworks:
             supernet.switch(architecture)
-            with (
-                autocast(settings, device),
-                watched(supernet if distillation is not None and distillation.features else None) as features,
-            ):
-                predicted = supernet.unet(task.noisy, task.timesteps, **arguments).sample
-            loss = objective.error(predicted, task)
-            if distillation is not None and lesson is not None:
-                loss = loss + distillation.loss(predicted, features, lesson=lesson)
-            loss = loss * share
+            loss = exercise.loss(supernet, computing=computing) * share
             (loss if scaler is None else scaler.scale(loss)).backward()
             total += loss.detach()
     if fleet.world > 1:
@@ -74,7 +63,7 @@ def training_step(
     return total
 
 
-def rows_of(settings: RobustTrainingSettings, /, *, world: int) -> int:
+def rows_of(settings: TrainingSettings, /, *, world: int) -> int:
     """Rows of a step's batch that each rank works through.
 
     Raises:
@@ -91,7 +80,7 @@ def rows_of(settings: RobustTrainingSettings, /, *, world: int) -> int:
 
 
 @contextmanager
-def prepared(supernet: Supernet, settings: RobustTrainingSettings, /) -> Iterator[None]:
+def prepared(supernet: Supernet, settings: TrainingSettings, /) -> Iterator[None]:
     """Make the current architecture ready to be trained, for the time of a `with` block; it is current again after."""
     architecture, unet = supernet.architecture, supernet.unet
     before = torch.contiguous_format if unet.conv_in.weight.is_contiguous() else torch.channels_last
@@ -116,28 +105,34 @@ def _lay_out(supernet: Supernet, layout: torch.memory_format) -> None:
             parameter.data = parameter.data.contiguous(memory_format=layout)
 
 
-def _tasks(
-    batch: Batch, *, objective: Objective, settings: RobustTrainingSettings, device: torch.device, fleet: Fleet
-) -> Iterator[tuple[Task, Conditioning]]:
-    """The parts of a batch as tasks, with their text."""
+def _exercises(
+    batch: Batch, *, objective: Objective, settings: TrainingSettings, device: torch.device, fleet: Fleet
+) -> Iterator[Exercise]:
+    """The parts of a batch as exercises."""
     num = len(batch.latents)
-    own = slice(fleet.rank * num, (fleet.rank + 1) * num)
-    everyone = (fleet.world * num, *batch.latents.shape[1:])
-    noise = torch.randn(everyone, generator=batch.generator)[own]
-    timesteps = torch.randint(len(objective.schedule), everyone[:1], generator=batch.generator)[own]
+    drawn = objective.draws((fleet.world * num, *batch.latents.shape[1:]), generator=batch.generator)
+    own = _rows(drawn, slice(fleet.rank * num, (fleet.rank + 1) * num))
     size = num // settings.gradient_accumulation
     layout = torch.channels_last if settings.channels_last else torch.contiguous_format
+
+    def placed(tensor: Tensor) -> Tensor:
+        return tensor.to(device, memory_format=layout) if tensor.dim() == 4 else tensor.to(device)
+
     for start in range(0, num, size):
         part = slice(start, start + size)
-        task = objective.task(
-            batch.latents[part].to(device, memory_format=layout),
-            noise=noise[part].to(device, memory_format=layout),
-            timesteps=timesteps[part].to(device),
+        yield objective.posed(
+            placed(batch.latents[part]),
+            draws={name: placed(each) for name, each in _rows(own, part).items()},
+            text=batch.text[part].to(device),
+            computing=partial(autocast, settings, device),
         )
-        yield task, batch.text[part].to(device)
 
 
-def autocast(settings: RobustTrainingSettings, device: torch.device, /) -> AbstractContextManager[object]:
+def _rows(draws: Draws, rows: slice) -> Draws:
+    return {name: each[rows] for name, each in draws.items()}
+
+
+def autocast(settings: TrainingSettings, device: torch.device, /) -> AbstractContextManager[object]:
     """What forward passes run in."""
     if settings.precision is Dtype.FLOAT32:
         return nullcontext()
@@ -151,7 +146,7 @@ def time_step(
     data: TrainingData,
     objective: Objective,
     strategy: SkipStrategy,
-    settings: RobustTrainingSettings,
+    settings: TrainingSettings,
 ) -> float:
     """Seconds of a step's forward and backward passes, the second of two; no weight changes."""
     seconds = 0.0

@@ -10,7 +10,7 @@ from typing import Final
 from nas.cli.screen.console import Screen, in_one_line
 from nas.cli.screen.formats import duration
 from nas.cli.screen.live_bar import LiveBar
-from nas.robust_training.news import Begun, Drawn, Encoded, News
+from nas.launching.news import Begun, Drawn, Encoded, News
 from nas.training.loop import StepDone
 
 SMOOTHING: Final = 0.05  # weight of a new step in what is shown

@@ -16,6 +16,9 @@ NAMED: Final[Mapping[str, Mapping[str, Path]]] = {
     "search.start": BUNDLED_MODELS,
     "clip.model": {SHAPES: OPEN_CLIP_DIR},
     "validation.captions": {SHAPES: CAPTIONS_FILE},
+    "student": BUNDLED_MODELS,  # of a distillation, as the next two
+    "teacher": BUNDLED_MODELS,
+    "samples.captions": {SHAPES: CAPTIONS_FILE},
 }
 TABLES: Final = ("latency_table", "latency_source.settings.path")
 

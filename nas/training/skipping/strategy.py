@@ -1,5 +1,6 @@
 """The door of skipping: which sub-networks a training step trains."""
 
+from dataclasses import dataclass
 from typing import Protocol
 
 from search_spaces.architecture import Architecture
@@ -11,3 +12,18 @@ class SkipStrategy(Protocol):
     def subnetworks(self, *, step: int, num_steps: int, seed: int) -> tuple[Architecture, ...]:
         """What step `step` of `num_steps` trains, all on the same batch; at least one."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """Skips nothing.
+
+    Attributes:
+        architecture: What every step trains.
+    """
+
+    architecture: Architecture
+
+    def subnetworks(self, *, step: int, num_steps: int, seed: int) -> tuple[Architecture, ...]:
+        """The architecture itself."""
+        return (self.architecture,)

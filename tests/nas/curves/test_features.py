@@ -30,6 +30,7 @@ def test_an_open_clip_tower(tmp_path: Path) -> None:
     assert torch.equal(found, ClipModel(str(CLIP)).embed_pictures(PICTURES))
 
 
+@pytest.mark.filterwarnings("ignore:`torch.jit:FutureWarning")
 def test_a_torchscript_file_is_given_bytes_and_gives_its_features(tmp_path: Path) -> None:
     path = tmp_path / "inception.pt"
     torch.jit.script(Inception()).save(str(path))

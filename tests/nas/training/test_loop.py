@@ -14,11 +14,11 @@ from diffusers import UNet2DConditionModel
 from latency.pricing.scenario import Dtype
 from nas.pipelines.conditioning import Conditioning
 from nas.training.data.batches import Batch, TrainingData
+from nas.training.denoising import Denoising
 from nas.training.distillation import Distillation
 from nas.training.latent_set import LatentSet
 from nas.training.loop import StepDone, Training, TrainingError
 from nas.training.noise_schedule import NoiseSchedule
-from nas.training.objective import Objective
 from nas.training.settings import RateSchedule, RobustTrainingSettings
 from nas.training.skipping.making import skip_strategy
 from nas.training.state import StateError, read_state
@@ -68,7 +68,7 @@ def training(
     return Training(
         supernet,
         data=data,
-        objective=Objective(
+        objective=Denoising(
             schedule=schedule,
             min_snr_gamma=settings.min_snr_gamma,
             distillation=distillation if teaches else None,
