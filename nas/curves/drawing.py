@@ -21,7 +21,11 @@ def draw_missing(plan: Plan, /, *, pool: Crew, store: EvaluationStore, say: List
         say: Hears where it stands.
         featured: Whether features are needed.
     """
-    passes = {protocol: plan.passes(protocol) for protocol in plan.protocols}
+    passes = {
+        (model, protocol): plan.passes(model, protocol)
+        for model in range(len(plan.names))
+        for protocol in plan.protocols
+    }
     every = [
         DrawingTask(model=model, protocol=protocol, chunk=chunk)
         for model in range(len(plan.names))  # outermost: a worker holds one at a time
@@ -30,7 +34,7 @@ def draw_missing(plan: Plan, /, *, pool: Crew, store: EvaluationStore, say: List
     ]
 
     def cost(task: DrawingTask) -> int:
-        return passes[task.protocol] * len(plan.prompts.chunk(task.chunk))
+        return passes[task.model, task.protocol] * len(plan.prompts.chunk(task.chunk))
 
     tasks = [wanted for task in every if (wanted := _wanted(plan, store, task, featured=featured)) is not None]
     total = sum(map(cost, every))

@@ -150,7 +150,7 @@ def _point(
     return Point(
         model=plan.names[place],
         protocol=protocol,
-        num_passes=plan.passes(protocol),
+        num_passes=plan.passes(place, protocol),
         is_baseline=not plan.settings.asks_for(protocol),
         numbers=numbers,
     )

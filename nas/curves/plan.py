@@ -65,9 +65,11 @@ class Plan:
         """What is drawn."""
         return self.spec.prompts
 
-    def passes(self, protocol: SamplingProtocol, /) -> int:
-        """UNet passes of one picture."""
-        return replace(self.spec.setting(0), protocol=protocol).passes_per_picture
+    def passes(self, model: int, protocol: SamplingProtocol, /) -> int:
+        """UNet passes of one picture; a UNet that is told its guidance needs no second one."""
+        told = self.spec.models[model].unet_config().get("time_cond_proj_dim") is not None
+        way = replace(protocol, guidance_scale=1.0) if told else protocol
+        return replace(self.spec.setting(model), protocol=way).passes_per_picture
 
     def size_px(self, model: int, /) -> tuple[int, int]:
         """Height and width of a model's pictures."""
