@@ -50,7 +50,7 @@ def write_report(
     for name, outcome in evaluations.items():
         figure = _figure(outcome.folder, out / f"{name}.svg")
         lines += ["", *_scores(name, outcome.folder)]
-        lines += ["", f"![{name}]({figure.name})"] * (figure is not None)
+        lines += ["", f"![{name}]({figure.name})"] if figure is not None else []
     write_text(out / PAGE, "\n".join(lines) + "\n")
     write_text(out / NUMBERS, json.dumps(_numbers(times, outcomes, where), indent=2) + "\n")
     return out / PAGE

@@ -88,9 +88,9 @@ class PipelineSettings:
                         f"the stage {name} takes {reference}, but before it stand {', '.join(known) or 'none'}"
                     )
             known.append(name)
-        for reference in (self.final.unet, self.final.decoder):
-            if reference is not None and stage_of(reference) not in known:
-                wrong.append(f"`final` takes {reference}, but the stages are {', '.join(known)}")
+        for taken in (self.final.unet, self.final.decoder):
+            if taken is not None and stage_of(taken) not in known:
+                wrong.append(f"`final` takes {taken}, but the stages are {', '.join(known)}")
         if wrong:
             raise UserError("; ".join(wrong))
         return self

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from nas.curves.evaluate import run_evaluation
@@ -25,15 +26,15 @@ def test_a_line_per_way_to_draw_along_which_guidance_grows(curves: Curves, tmp_p
     assert panels[0].get_legend_handles_labels()[1] == ["DDIM 1", "DDIM 2"]
     line = panels[0].get_lines()[0]
     own = [point for point in curves.points if point.protocol.num_steps == 1]
-    assert list(line.get_xdata()) == [point.numbers["kid"].value for point in own]
-    assert list(line.get_ydata()) == [point.numbers["clip"].value for point in own]
+    assert np.asarray(line.get_xdata()).tolist() == [point.numbers["kid"].value for point in own]
+    assert np.asarray(line.get_ydata()).tolist() == [point.numbers["clip"].value for point in own]
     write_figure(figure, tmp_path / "curves.svg")
     assert "12 pictures a row, distances to 24 real ones" in (tmp_path / "curves.svg").read_text()
 
 
 def test_several_models_are_told_apart_by_colour(curves: Curves) -> None:
     other = replace(curves, points=tuple(replace(point, model="other") for point in curves.points))
-    lines = [line for line in curves_figure(curves, other).axes[0].get_lines() if len(line.get_xdata()) > 1]
+    lines = [line for line in curves_figure(curves, other).axes[0].get_lines() if np.size(line.get_xdata()) > 1]
     looks = [(line.get_color(), line.get_marker(), line.get_linestyle()) for line in lines]
     assert len(set(looks)) == len(looks) == 4
     assert len({colour for colour, _, _ in looks}) == 2
