@@ -10,6 +10,7 @@ import yaml
 
 from nas.config.loading import load_config
 from nas.curves.asked.reading import made_of, read_values, with_whole_paths
+from nas.pipelines.index import INDEX
 from nas.settings import plain
 from nas.stages.outcome import Outcome
 from nas.stages.settings import REFERENCE, StageKind, StageSettings, stage_of
@@ -59,7 +60,9 @@ def ready(
     given = {key: _meant(value, folder=folder, outcomes=outcomes) for key, value in stage.set.items()}
     path = None if stage.config is None else folder / stage.config
     if kind is StageKind.EVALUATION:
-        models = tuple(str(_meant(each, folder=folder, outcomes=outcomes)) for each in stage.models)
+        models = tuple(
+            str(_meant(model_meant(each, folder=folder), folder=folder, outcomes=outcomes)) for each in stage.models
+        )
         return _evaluation(path, given, models=models, folder=folder, say=say)
     if stage.models:
         raise UserError("`models` are what an evaluation evaluates; a stage of another kind has them in `set`")
@@ -67,6 +70,13 @@ def ready(
         raise UserError(f"a stage of kind {kind} must name a `config`, the YAML of its command")
     overrides = [f"{key}={_as_yaml(value)}" for key, value in given.items()]
     return _DOERS[kind](path, overrides, say)
+
+
+def model_meant(reference: str, /, *, folder: Path) -> str:
+    """The model, run or training that a pipeline names, relative to its folder; other names stay as they are."""
+    path = folder / reference
+    is_one = any((path / name).is_file() for name in (INDEX, "config.yaml", f"pipeline/{INDEX}"))
+    return str(path.resolve()) if is_one else reference
 
 
 def _meant(value: Any, *, folder: Path, outcomes: Mapping[str, Outcome]) -> Any:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from nas.pipelines.source import find_model
 from nas.settings import read
-from nas.stages.doing import ready
+from nas.stages.doing import model_meant, ready
 from nas.stages.final import num_steps, write_final
 from nas.stages.outcome import (
     Outcome,
@@ -92,8 +92,7 @@ def run_pipeline(
 
 
 def _gone_through(settings: PipelineSettings, *, folder: Path, root: Path, say: Say) -> PipelineResult:
-    given = settings.model
-    base = find_model(str((folder / given).resolve()) if (folder / given).is_dir() else given)
+    base = find_model(model_meant(settings.model, folder=folder))
     outcomes = dict[str, Outcome]()
     for number, name in enumerate(settings.stages, 1):
         say(f"stage {number} of {len(settings.stages)}: {name} ({settings.kind(name)})")

@@ -37,7 +37,7 @@ def evaluate(
     images: Annotated[Path | None, typer.Option(help="folder of the pictures that a COCO JSON names")] = None,
     num_captions: Annotated[int | None, typer.Option(min=2, help="draw so many of the captions, by chance")] = None,
     clip: Annotated[
-        str | None, typer.Option(help="OpenCLIP folder, or NAME@TAG such as ViT-g-14@laion2b_s34b_b88k")
+        str | None, typer.Option(help="OpenCLIP folder, NAME@TAG such as ViT-g-14@laion2b_s34b_b88k, or shapes")
     ] = None,
     score: Annotated[str | None, typer.Option(help="another score of pictures; `nas plugins` lists them")] = None,
     features: Annotated[
@@ -74,8 +74,8 @@ def evaluate(
     interval and the name of its features. What is drawn is kept by content: a second call
     draws only what is new, and a call that was killed goes on.
 
-    Examples: nas evaluate shapes --captions captions.txt --clip open_clip --guidance 1:5:1
-              nas evaluate runs/demo/export shapes --pictures real --clip open_clip --steps 8,50
+    Examples: nas evaluate shapes --captions shapes --clip shapes --num-captions 64 --guidance 1:5:1
+              nas evaluate runs/demo/export shapes --pictures real --clip shapes --steps 8,50
     """
     given = {
         "captions": captions, "pictures": pictures, "images": images, "num_captions": num_captions,
@@ -105,13 +105,13 @@ def evaluate(
 def _settings(given: dict[str, Any], *, config: Path | None, **typed: Any) -> "EvaluationSettings":
     """Settings of a file, on top of which stands what was typed."""
     from nas.curves.asked.ranges import numbers, whole_numbers
-    from nas.curves.asked.reading import made_of, read_values
+    from nas.curves.asked.reading import made_of, named, read_values
 
     values = read_values(config) if config is not None else {}
-    values |= {
-        name: str(value) if isinstance(value, Path) else value for name, value in given.items() if value is not None
-    }
+    texts = {name: str(value) if isinstance(value, Path) else value for name, value in given.items()}
+    values |= {name: named(name, value) for name, value in texts.items() if value is not None}
     if (clip := typed["clip"]) is not None:
+        clip = str(named("clip", clip))
         model, _, tag = clip.partition("@") if not Path(clip).is_dir() else (clip, "", "")
         values["clip"] = {"model": model} | ({"pretrained": tag} if tag else {})
     if (score := typed["score"]) is not None:
