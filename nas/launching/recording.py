@@ -109,8 +109,8 @@ class Recorder:
     def _draw(self, step: int) -> Path | None:
         if self._sheets is None:
             return None
-        with self._training.averaged() as supernet:
-            pictures = self._sheets.draw(supernet.unet)
+        with self._training.averaged() as trainee:
+            pictures = self._sheets.draw(trainee.module)
         path = self._recording.folder.sheet(step)
         captions, title = self._sheets.captions, f"after {step:,} of {self._training.num_steps:,} steps"
         columns = self._sheets.num_columns

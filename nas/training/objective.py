@@ -7,14 +7,13 @@ sub-network that the step trains.
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from nas.pipelines.conditioning import Conditioning
-from search_spaces.supernet import Supernet
 
 Draws: TypeAlias = Mapping[str, Tensor]  # what is random in a step, by name: a row for each picture
 Computing: TypeAlias = Callable[[], AbstractContextManager[object]]  # what forward passes run in: their precision
@@ -23,8 +22,13 @@ Computing: TypeAlias = Callable[[], AbstractContextManager[object]]  # what forw
 class Exercise(Protocol):
     """What the students of a step are asked, all the same."""
 
-    def loss(self, supernet: Supernet, /, *, computing: Computing) -> Float[Tensor, ""]:
-        """How wrong the current architecture's answer is, in float32, with gradients to its weights."""
+    def loss(self, trainee: Any, /, *, computing: Computing) -> Float[Tensor, ""]:
+        """How wrong the current architecture's answer is, in float32, with gradients to its weights.
+
+        Args:
+            trainee: What is trained: a supernet, but in a training of something else.
+            computing: What forward passes run in.
+        """
         ...
 
 

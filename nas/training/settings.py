@@ -26,17 +26,9 @@ class RateSchedule(StrEnum):
 
 
 @settings
-class TrainingSettings:
-    """How weights are trained, whatever is minimised."""
+class LoopSettings:
+    """How weights are trained, whatever they are of, whatever is minimised, and on what."""
 
-    pictures: Annotated[
-        Path | None,
-        Field(
-            description="captioned pictures: a folder, COCO's JSON, *.tar, *.parquet (docs/pictures.md); must be given "
-            "when there are iterations"
-        ),
-    ] = None
-    data: DataSettings = DataSettings()
     workers: TrainingWorkers = TrainingWorkers()
     iterations: Annotated[int, Field(ge=0, description="training steps")] = 0
     batch_size: Annotated[int, Field(ge=1, description="pictures per step")] = 32
@@ -93,6 +85,20 @@ class TrainingSettings:
     ] = 500
 
     _known_kind = field_validator("device", mode="before")(of_a_known_kind)
+
+
+@settings
+class TrainingSettings(LoopSettings):
+    """How weights are trained on captioned pictures."""
+
+    pictures: Annotated[
+        Path | None,
+        Field(
+            description="captioned pictures: a folder, COCO's JSON, *.tar, *.parquet (docs/pictures.md); must be given "
+            "when there are iterations"
+        ),
+    ] = None
+    data: DataSettings = DataSettings()
 
 
 @settings

@@ -1,7 +1,7 @@
 """The door of skipping: which sub-networks a training step trains."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from search_spaces.architecture import Architecture
 
@@ -19,11 +19,11 @@ class Whole:
     """Skips nothing.
 
     Attributes:
-        architecture: What every step trains.
+        architecture: What every step trains; of a trainee that is no supernet, whatever it calls one.
     """
 
-    architecture: Architecture
+    architecture: Any
 
-    def subnetworks(self, *, step: int, num_steps: int, seed: int) -> tuple[Architecture, ...]:
+    def subnetworks(self, *, step: int, num_steps: int, seed: int) -> tuple[Any, ...]:
         """The architecture itself."""
         return (self.architecture,)

@@ -263,11 +263,11 @@ def test_training_gives_the_average_and_draws_with_it_on_the_way(
     work, raw, averaged = training(supernet, pictures, settings, num=4, seed=0), list[Any](), list[Any]()
 
     def look(done: StepDone) -> None:
-        raw.append(supernet.unet.conv_in.weight.detach().clone())
+        raw.append(supernet.module.conv_in.weight.detach().clone())
         with work.averaged() as drawing:
-            assert not drawing.unet.training
-            averaged.append(drawing.unet.conv_in.weight.detach().clone())
-        assert torch.equal(supernet.unet.conv_in.weight, raw[-1])
+            assert not drawing.module.training
+            averaged.append(drawing.module.conv_in.weight.detach().clone())
+        assert torch.equal(supernet.module.conv_in.weight, raw[-1])
 
     losses = work.run(on_step=look)
     plain, same = trained(tiny, pictures, num=4, seed=0)
