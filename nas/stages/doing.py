@@ -134,7 +134,15 @@ def _steps(path: Path, overrides: Sequence[str], say: Callable[[str], None]) -> 
 
 
 def _decoder(path: Path, overrides: Sequence[str], say: Callable[[str], None]) -> Ready:
-    raise UserError("stages of kind decoder are not there yet")
+    from nas.distillation.decoder.distil import distill_decoder
+    from nas.distillation.decoder.job import load_decoder_config
+
+    config = load_decoder_config(path, overrides=tuple(overrides))
+
+    def do(directory: Path) -> Done:
+        return distill_decoder(config, out=directory / _RUN).folder, None
+
+    return Ready(values=plain(config), do=do)
 
 
 _DOERS: Final[Mapping[StageKind, Callable[[Path, Sequence[str], Callable[[str], None]], Ready]]] = {
