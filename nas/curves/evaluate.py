@@ -37,6 +37,7 @@ def run_evaluation(
     settings: EvaluationSettings,
     out: str | PathLike[str],
     store: str | PathLike[str] | None = None,
+    names: Sequence[str] = (),
     on_standing: Listener = lambda standing: None,
 ) -> Curves:
     """Evaluate models, or go on where an earlier call stopped.
@@ -46,6 +47,7 @@ def run_evaluation(
         settings: What is drawn and computed.
         out: Folder of the tables; made when there is none.
         store: Folder of what was drawn before, which many evaluations may share; None = `OUT/evaluations`.
+        names: What the models are called; none = by their folders.
         on_standing: Called often with where it stands; must be quick.
 
     Returns:
@@ -55,7 +57,7 @@ def run_evaluation(
         UserError: Something does not fit, as `make_plan`; or too few pictures for a metric that was asked for.
         StorageError: The disk refuses; the same call goes on.
     """
-    plan = make_plan([str(folder) for folder in folders], settings=settings)
+    plan = make_plan([str(folder) for folder in folders], settings=settings, names=names)
     return evaluate(plan, out=local_path(out), store=local_path(store) if store else None, on_standing=on_standing)
 
 

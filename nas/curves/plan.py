@@ -1,5 +1,6 @@
 """Plan: all that an evaluation will draw and compute, found and checked before any model is loaded."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -103,12 +104,15 @@ class Plan:
         )
 
 
-def make_plan(folders: list[str] | tuple[str, ...], /, *, settings: EvaluationSettings) -> Plan:
+def make_plan(
+    folders: list[str] | tuple[str, ...], /, *, settings: EvaluationSettings, names: Sequence[str] = ()
+) -> Plan:
     """Find and check what is asked for.
 
     Args:
         folders: Whose pictures are evaluated; see `find_subject`.
         settings: How.
+        names: What they are called; none = by their folders.
 
     Raises:
         UserError: Something is missing or does not fit, too few pictures for a metric that was asked for among it.
@@ -147,7 +151,7 @@ def make_plan(folders: list[str] | tuple[str, ...], /, *, settings: EvaluationSe
     return Plan(
         settings=settings,
         spec=spec,
-        names=tuple(named_apart(models)),
+        names=tuple(names or named_apart(models)),
         digests=tuple(model.digest() for model in models),
         score=Declaration.of(scores[0]),
         score_digests=tuple(score.digest for score in scores),

@@ -63,7 +63,8 @@ def ready(
         models = tuple(
             str(_meant(model_meant(each, folder=folder), folder=folder, outcomes=outcomes)) for each in stage.models
         )
-        return _evaluation(path, given, models=models, folder=folder, say=say)
+        names = tuple(each.removeprefix(REFERENCE) for each in stage.models)
+        return _evaluation(path, given, models=models, names=names, folder=folder)
     if stage.models:
         raise UserError("`models` are what an evaluation evaluates; a stage of another kind has them in `set`")
     if path is None:
@@ -154,7 +155,7 @@ _DOERS: Final[Mapping[StageKind, Callable[[Path, Sequence[str], Callable[[str], 
 
 
 def _evaluation(
-    path: Path | None, given: Mapping[str, Any], *, models: Sequence[str], folder: Path, say: Callable[[str], None]
+    path: Path | None, given: Mapping[str, Any], *, models: Sequence[str], names: Sequence[str], folder: Path
 ) -> Ready:
     values = read_values(path) if path is not None else {}
     for key, value in with_whole_paths(_nested(given), folder=folder).items():
@@ -164,11 +165,11 @@ def _evaluation(
     def do(directory: Path) -> Done:
         from nas.curves.evaluate import run_evaluation
 
-        curves = run_evaluation(models, settings=settings, out=directory)
+        curves = run_evaluation(models, settings=settings, out=directory, names=names)
         _draw(curves, directory)
         return directory, None
 
-    return Ready(values={"models": list(models), **plain(settings)}, do=do)
+    return Ready(values={"models": list(models), "names": list(names), **plain(settings)}, do=do)
 
 
 def _draw(curves: "Curves", directory: Path) -> None:

@@ -71,7 +71,7 @@ def content_of(path: Path, /) -> str:
     return folder_digest(path) if path.is_dir() else sha256_of(path)
 
 
-def directory_of(root: Path, name: str, what: Mapping[str, Any], /) -> Path:
+def directory_of(root: Path, name: str, /, *, what: Mapping[str, Any]) -> Path:
     """Where a stage works: a directory per identity, so that other settings never meet what was done before."""
     return root / name / digest_of(what)
 

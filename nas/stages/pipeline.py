@@ -127,7 +127,7 @@ def _done(
     if settings.model in stage.values.get("models", ()):
         known[settings.model] = content_of(find_model(settings.model).path)
     what = identity(kind, stage.values, known=known)
-    directory = directory_of(root, name, what)
+    directory = directory_of(root, name, what=what)
     if (before := read_receipt(directory)) is not None:
         say(f"  done before, in {before.seconds:,.0f} s: {before.folder}")
         return before
