@@ -94,6 +94,10 @@ def _with_plugin_paths(section: S, key: str, paths: Callable[[Any], Mapping[str,
         value = settings.get(name, default)
         if isinstance(value, str):
             settings[name] = unless_a_name(f"{key}.{name}", value, absolute=absolute)
+        elif isinstance(value, Mapping):
+            settings[name] = {
+                unless_a_name(f"{key}.{name}", str(path), absolute=absolute): of for path, of in value.items()
+            }
     return section if settings == plugin.settings else replace(plugin, settings=settings)
 
 

@@ -22,7 +22,7 @@ NAMED: Final[Mapping[str, Mapping[str, Path]]] = {
     "latents.captions": {SHAPES: CAPTIONS_FILE},
     "clip": {SHAPES: OPEN_CLIP_DIR},
 }
-TABLES: Final = ("latency_table", "latency_source.settings.path")
+TABLES: Final = ("latency_table", "latency_source.settings.path", "latency_source.settings.tables")
 
 
 def bundled(key: str, name: str, /) -> Path | None:
