@@ -47,6 +47,8 @@ BEFORE: Final[Mapping[str, Any]] = {
     "score.name": CLIP,
     "score.settings": {},
     "racing.growth": 1.3,
+    "racing.rule": "elimination",
+    "racing.tolerance": 0.0,
     "robust_training.adam_beta1": 0.9,
     "robust_training.adam_beta2": 0.999,
     "robust_training.adam_epsilon": 1e-8,
@@ -79,9 +81,11 @@ BEFORE: Final[Mapping[str, Any]] = {
     "robust_training.warm_up_share": 0.1,
     "robust_training.weight_decay": 0.01,
     "search.algorithm": EVOLVING,
+    "search.indifference": 0.0,
     "search.settings": {},
     "search.space": "any",
     "search.start": None,
+    "search.value": "paper",
 }
 
 

@@ -166,18 +166,27 @@ class Decided(Event):
         round: The round.
         actions: What is executed, in this order; none where the search stops.
         stop: "converged", "infeasible", "budget_spent"; None while the search goes on.
+        certainty: How likely the actions are the right ones: `chance` that no others would lose less by more than
+            `tolerance`, and `expected_loss` that knowing all would save; None where nothing was chosen by losses.
     """
 
     name: ClassVar[str] = "decision"
+    optional: ClassVar[frozenset[str]] = frozenset({"certainty"})
 
     round: int
     actions: list[str]
     stop: str | None
+    certainty: Mapping[str, float] | None = None
 
     @classmethod
     def of(cls, decision: Decision, /) -> "Decided":
         """The event of a decision."""
-        return cls(round=decision.round, actions=[str(action) for action in decision.actions], stop=decision.stop)
+        return cls(
+            round=decision.round,
+            actions=[str(action) for action in decision.actions],
+            stop=decision.stop,
+            certainty=None if decision.certainty is None else asdict(decision.certainty),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

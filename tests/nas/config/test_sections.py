@@ -229,7 +229,8 @@ def test_a_setting_changes_the_digest_unless_no_result_depends_on_it(key: str) -
 def test_a_later_setting_is_in_no_digest_while_it_is_as_it_was(key: str) -> None:
     assert key in LEAVES
     was = config(**{key: BEFORE[key]})
-    for given, expected in (({key: BEFORE[key]}, False), (another(key), True)):
+    has_moved = plain(attrgetter(key)(config())) != BEFORE[key]  # today's default is another one
+    for given, expected in (({key: BEFORE[key]}, False), ({} if has_moved else another(key), True)):
         found: Any = identity(config(**given).plain())
         for name in key.split("."):
             found = found.get(name) if isinstance(found, dict) else None
