@@ -5,6 +5,7 @@ actions. A column named `clip` or `d_clip` has another score's name in its place
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from math import nan
 from typing import Any, Final
 
 import pandas as pd
@@ -13,6 +14,7 @@ from nas.runs.frames.tidy import ANY, NUMBER, TEXT, WHOLE, numbers, tidy
 from nas.scores.store import CLIP_COLUMN
 
 _DIGESTS: Final = {"arch_id": TEXT, "weights_digest": ANY}
+CERTAINTY: Final = ("chance_right", "expected_loss")
 
 
 def score_of(events: Sequence[Mapping[str, Any]], /) -> str:
@@ -57,7 +59,7 @@ def round_frame(events: Sequence[Mapping[str, Any]], /, *, score: str = CLIP_COL
         events: Of a trace.
         score: Name of the score, which names the columns.
     """
-    decisions = {event["round"]: event["actions"] for event in events if event["event"] == "decision"}
+    decisions = {event["round"]: event for event in events if event["event"] == "decision"}
     rows = [
         (
             event["round"],
@@ -67,13 +69,14 @@ def round_frame(events: Sequence[Mapping[str, Any]], /, *, score: str = CLIP_COL
             event["clip"]["num_prompts"],
             *_interval(event["clip"]),
             event["num_params"],
-            " ".join(decisions.get(event["round"], [])),
+            " ".join(decisions.get(event["round"], {}).get("actions", [])),
+            *certainty(decisions.get(event["round"], {})),
         )
         for event, weights in scored_with_weights(events)
         if event["action"] is None
     ]
     kinds = {"round": WHOLE, **_DIGESTS, "predicted_latency_ms": NUMBER, "num_prompts": WHOLE}
-    return tidy(rows, kinds | numbers(*_names(score)) | {"num_params": WHOLE, "actions": TEXT})
+    return tidy(rows, kinds | numbers(*_names(score)) | {"num_params": WHOLE, "actions": TEXT, **numbers(*CERTAINTY)})
 
 
 def race_frame(events: Sequence[Mapping[str, Any]], /) -> pd.DataFrame:
@@ -91,6 +94,12 @@ def race_frame(events: Sequence[Mapping[str, Any]], /) -> pd.DataFrame:
     ]
     counts = dict.fromkeys(("round", "num_pictures", "num_pictures_exhaustive"), WHOLE)
     return tidy(rows, counts | {"chosen": TEXT, "ties": TEXT})
+
+
+def certainty(decision: Mapping[str, Any], /) -> tuple[float, float]:
+    """The columns `CERTAINTY` of a decision's event; NaN where it does not say so."""
+    known = decision.get("certainty") or {}
+    return known.get("chance", nan), known.get("expected_loss", nan)
 
 
 def scored_with_weights(
