@@ -1,4 +1,4 @@
-"""The bundled model as this study scores it: held-out captions, four DDIM steps with guidance, scores kept by content."""
+"""The bundled model as this study scores it: held-out captions, four DDIM steps, guidance; scores kept by content."""
 
 from collections.abc import Sequence
 from pathlib import Path

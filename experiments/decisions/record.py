@@ -2,8 +2,8 @@
 
     python -m experiments.decisions.record --space any --num-prompts 512 --out runs/decisions
 
-Cost: about 40 s of an idle core per removal and 512 captions; a second call goes on where the first stopped, and one
-for more captions asks only for the new ones. Writes `OUT/SPACE.parquet`, one row per architecture and prompt:
+Cost: about 40 s of an idle core per removal and 512 captions; a second call goes on where the first stopped, and
+scores lie in `OUT/scores` by content. Writes `OUT/SPACE.parquet`, one row per architecture and prompt:
 
 | column | what |
 |---|---|

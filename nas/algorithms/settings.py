@@ -25,8 +25,8 @@ class EvolvingSettings:
     keep_copies: Annotated[bool, Field(description="is a copied block safe from removal?")] = True
     value: Annotated[
         Rule,
-        Field(description="how a loss is weighed: upper_bound and posterior doubt a few prompts, paper takes the mean"),
-    ] = Rule.UPPER_BOUND
+        Field(description="how a loss is weighed: posterior and upper_bound doubt a few prompts, paper takes the mean"),
+    ] = Rule.POSTERIOR
     indifference: Annotated[
         float, Field(ge=0, description="score that counts as nothing: of smaller losses the larger saving goes first")
     ] = 0.0005

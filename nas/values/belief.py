@@ -1,10 +1,12 @@
 """What is believed of each contestant's true loss after a round's scores: an empirical Bayes posterior.
 
-A removal that changes pictures a lot may cost a lot; one that changes none cannot change their score. So the prior of a
-true mean loss theta is stated in units of its own size c, the spread of its losses over prompts, or a distance where
-one was measured:
+A removal that changes pictures a lot may cost a lot; one that changes none cannot change their score. To first order
+a change helps as many pictures as it harms, and spreads their losses; what is lost on average is of second order. So
+the prior of a true mean loss theta is stated in units of its own size c, the square of the spread s of its losses over
+prompts, or of a distance where one was measured:
 
     theta / c  ~  pi_0 delta_0 + sum over k of pi_k |N(0, tau_k^2)|,      mean of n losses  ~  N(theta, s^2 / n)
+    c = s^2 / (median spread)
 
 Losses are not negative: what removes a block can be lucky on a few captions, but rarely helps. The pi are fitted to all
 contestants of the round by EM (adaptive shrinkage with half-normal components: Stephens 2017, "False discovery rates: a
@@ -20,7 +22,7 @@ from scipy import special
 
 from nas.values.sample import Floats, Losses
 
-TAUS: Final = tuple(0.02 * 2**k for k in range(8))  # 0.02 to 2.56: losses of a fiftieth of the spread to all of it
+TAUS: Final = tuple(0.02 * 2**k for k in range(8))  # 0.02 to 2.56: of the spread, for a contestant of median spread
 NUM_EM: Final = 100
 NULL_COUNT, COUNT = 2.0, 1.0  # Dirichlet prior: leans towards nothing, as ash does, but with a few contestants less so
 NUM_DRAWS: Final = 512
@@ -46,7 +48,7 @@ class Belief:
         """What the losses of a round say."""
         spreads = losses.spreads
         errors = spreads / np.sqrt(losses.nums)
-        sizes = spreads if losses.distances is None else losses.distances * _scale(losses.distances, spreads)
+        sizes = _squared(spreads if losses.distances is None else losses.distances, spreads)
         widths = np.concatenate([np.zeros((len(sizes), 1)), np.outer(sizes, TAUS)], axis=1)
         sure = errors[:, None] == 0
         variances = np.where(sure, 1.0, errors[:, None] ** 2)
@@ -75,10 +77,13 @@ class Belief:
         return _cut_quantile(where, self.centres[rows, chosen], self.widths[rows, chosen])
 
 
-def _scale(distances: Floats, spreads: Floats) -> float:
-    """What turns distances into losses: the median ratio to the spreads of losses."""
-    moved = (distances > 0) & (spreads > 0)
-    return float(np.median(spreads[moved] / distances[moved])) if moved.any() else 1.0
+def _squared(sizes: Floats, spreads: Floats) -> Floats:
+    """c: the squares of sizes, so that the contestant of median size has the median spread for its c."""
+    moved = (sizes > 0) & (spreads > 0)
+    if not moved.any():
+        return np.zeros_like(sizes)
+    squared: Floats = sizes**2 * (float(np.median(spreads[moved])) / float(np.median(sizes[moved])) ** 2)
+    return squared
 
 
 def _fitted(logs: Floats) -> Floats:
