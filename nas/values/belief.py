@@ -24,7 +24,7 @@ from nas.values.sample import Floats, Losses
 
 TAUS: Final = tuple(0.02 * 2**k for k in range(8))  # 0.02 to 2.56: of the spread, for a contestant of median spread
 NUM_EM: Final = 100
-NULL_COUNT, COUNT = 2.0, 1.0  # Dirichlet prior: leans towards nothing, as ash does, but with a few contestants less so
+COUNT: Final = 1.0  # contestants that the Dirichlet prior is worth in all: of a round's few it takes little
 NUM_DRAWS: Final = 512
 SEED: Final = 14  # of the draws: the same uniforms for every belief, so that two looks differ by their data alone
 
@@ -89,12 +89,11 @@ def _squared(sizes: Floats, spreads: Floats) -> Floats:
 def _fitted(logs: Floats) -> Floats:
     """(K, C) responsibilities at the mixture that makes the data likeliest, the Dirichlet prior included."""
     likelihoods = np.exp(logs - logs.max(axis=1, keepdims=True))
-    counts = np.array([NULL_COUNT, *[COUNT] * (logs.shape[1] - 1)]) - 1 + 1 / logs.shape[1]
     shares = np.full(logs.shape[1], 1 / logs.shape[1])
     for _ in range(NUM_EM):
         weights = likelihoods * shares
         weights /= weights.sum(axis=1, keepdims=True)
-        shares = weights.sum(axis=0) + counts
+        shares = weights.sum(axis=0) + COUNT / logs.shape[1]
         shares /= shares.sum()
     weights = likelihoods * shares
     fitted: Floats = weights / weights.sum(axis=1, keepdims=True)

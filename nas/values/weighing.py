@@ -1,12 +1,13 @@
 """The value of an action: a loss as it is weighed, per millisecond saved.
 
-    paper         mean / ms                                        SnapFusion (arXiv 2306.00980), Algorithm 1
-    upper_bound   max(max(mean, 0) + z s.e., e) / ms               pessimism in the face of few prompts
-    posterior     max(E[theta | scores], e) / ms                   `nas.values.belief`
+    paper         mean / ms                                  SnapFusion (arXiv 2306.00980), Algorithm 1
+    upper_bound   [max(mean, 0) + z s.e.] / ms               pessimism in the face of few prompts
+    posterior     [E[theta | scores]] / ms                   `nas.values.belief`
 
-e is the indifference: nothing is known to cost less than it, so that among actions that cost about nothing the larger
-saving goes first, and what noise does to such losses moves nothing. s.e. are moderated (`nas.values.sample`). Among
-copies the highest value wins, so that there the *lower* bound max(mean - z s.e., 0) is what counts.
+The brackets count losses in whole indifferences e, at least one: [x] = e max(1, round(x / e)). So among actions that
+cost about nothing the larger saving goes first, losses that nobody would tell apart tie, and what another machine's
+rounding does to scores moves next to no decision. s.e. are moderated (`nas.values.sample`). Among copies the highest
+value wins, so that there the *lower* bound max(mean - z s.e., 0) is what counts, and may be none at all.
 """
 
 import numpy as np
@@ -28,12 +29,15 @@ def weighed(losses: Losses, rule: ValueRule, /, *, highest: bool = False) -> Flo
         case Rule.PAPER:
             return losses.means
         case Rule.UPPER_BOUND if highest:
-            return np.maximum(losses.means - ERRORS * losses.errors, 0.0)
+            bounds: Floats = np.maximum(losses.means - ERRORS * losses.errors, 0.0)
         case Rule.UPPER_BOUND:
-            bounds: Floats = np.maximum(losses.means, 0.0) + ERRORS * losses.errors
+            bounds = np.maximum(losses.means, 0.0) + ERRORS * losses.errors
         case Rule.POSTERIOR:
             bounds = Belief.after(losses).means
-    return bounds if highest else np.maximum(bounds, rule.indifference)
+    if rule.indifference == 0:
+        return bounds
+    steps: Floats = np.maximum(np.round(bounds / rule.indifference), 0.0 if highest else 1.0)
+    return steps * rule.indifference
 
 
 def values(losses: Losses, rule: ValueRule, /, *, highest: bool = False) -> Floats:
