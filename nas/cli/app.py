@@ -13,6 +13,7 @@ import typer
 
 from nas.cli.convert import convert
 from nas.cli.demo import demo
+from nas.cli.distillation.app import app as distillation_app
 from nas.cli.export import export
 from nas.cli.generate import generate
 from nas.cli.init import init
@@ -115,6 +116,7 @@ def search(
 
 
 app.command()(train)
+app.add_typer(distillation_app, name="distill")
 app.command()(status)
 app.command()(report)
 app.command()(runs)

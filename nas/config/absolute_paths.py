@@ -67,7 +67,7 @@ def with_absolute_paths(config: ExperimentConfig, /, *, absolute: Absolute) -> E
     elif clip is not None and clip.pretrained is not None and not is_tag(clip.pretrained):
         clip = replace(clip, pretrained=str(absolute("clip.pretrained", Path(clip.pretrained))))
     if search.start is not None:
-        search = replace(search, start=_unless_a_name("search.start", search.start, absolute))
+        search = replace(search, start=unless_a_name("search.start", search.start, absolute=absolute))
     config = replace(
         config,
         clip=clip,
@@ -75,10 +75,10 @@ def with_absolute_paths(config: ExperimentConfig, /, *, absolute: Absolute) -> E
         latency_source=_with_plugin_paths(config.latency_source, "latency_source.settings", _source_paths, absolute),
         score=_with_plugin_paths(config.score, "score.settings", _score_paths, absolute),
     )
-    return _with_paths(config, absolute)
+    return with_paths(config, absolute=absolute)
 
 
-def _unless_a_name(key: str, value: str, absolute: Absolute) -> str:
+def unless_a_name(key: str, value: str, /, *, absolute: Absolute) -> str:
     """The path that a text means; a known name that is no path here stays one."""
     if is_hub_reference(value):
         return value
@@ -93,7 +93,11 @@ def _with_plugin_paths(section: S, key: str, paths: Callable[[Any], Mapping[str,
     for name, default in paths(plugin).items():
         value = settings.get(name, default)
         if isinstance(value, str):
-            settings[name] = _unless_a_name(f"{key}.{name}", value, absolute)
+            settings[name] = unless_a_name(f"{key}.{name}", value, absolute=absolute)
+        elif isinstance(value, Mapping):
+            settings[name] = {
+                unless_a_name(f"{key}.{name}", str(path), absolute=absolute): of for path, of in value.items()
+            }
     return section if settings == plugin.settings else replace(plugin, settings=settings)
 
 
@@ -115,7 +119,7 @@ def _score_paths(section: Any) -> Mapping[str, object]:
     return dict.fromkeys(score_paths(section.name))
 
 
-def _with_paths(section: S, absolute: Absolute, prefix: str = "") -> S:
+def with_paths(section: S, /, *, absolute: Absolute, prefix: str = "") -> S:
     """Settings whose paths are absolute, those of all sections below included."""
     made: Any = section
     changed: dict[str, Any] = {}
@@ -124,5 +128,5 @@ def _with_paths(section: S, absolute: Absolute, prefix: str = "") -> S:
         if isinstance(value, Path) and not is_hub_reference(value):
             changed[each.name] = absolute(key, value)
         elif is_dataclass(value):
-            changed[each.name] = _with_paths(value, absolute, f"{key}.")
+            changed[each.name] = with_paths(value, absolute=absolute, prefix=f"{key}.")
     return replace(made, **changed) if changed else section

@@ -1,8 +1,8 @@
 """Training on Ray Train's workers, which it replaces when they are lost; those go on from the state on disk.
 
-Ray Train brings processes together and starts them anew; what they do is `train_rank`, what they go on from is the
-state that stands in the directory, which all machines must see. There is nothing to restore in Ray: a later process
-that trains in the same directory goes on in the same way.
+Ray Train brings processes together and starts them anew; what they do is the training's work, what they go on from
+is the state that stands in the directory, which all machines must see. There is nothing to restore in Ray: a later
+process that trains in the same directory goes on in the same way.
 """
 
 import pickle
@@ -14,11 +14,10 @@ import ray
 import ray.train
 from ray.train.torch import TorchConfig, TorchTrainer, get_device
 
-from nas.robust_training.job import TrainingJob
-from nas.robust_training.news import Listener, News
-from nas.robust_training.on_this_machine import LISTEN_S, WorkerLostError, portable
-from nas.robust_training.rank import train_rank
-from nas.robust_training.stopping import Stopping
+from nas.launching.launch import Launch
+from nas.launching.news import Listener, News
+from nas.launching.on_this_machine import LISTEN_S, WorkerLostError, portable
+from nas.launching.stopping import Stopping
 from nas.training.launching.process_group import TIMEOUT, ProcessGroup
 from nas.training.launching.settings import HERE
 from nas.workers.ray_cluster import check_capacity, connect
@@ -74,7 +73,7 @@ class _RayDesk:
         return self.answer is not None and bool(ray.get(self.answer))
 
 
-def train_on_ray(job: TrainingJob, /, *, listen: Listener, stopping: Stopping) -> bool:
+def train_on_ray(job: Launch, /, *, listen: Listener, stopping: Stopping) -> bool:
     """Train on workers of a Ray cluster, or of a Ray that is started here.
 
     Raises:
@@ -82,7 +81,7 @@ def train_on_ray(job: TrainingJob, /, *, listen: Listener, stopping: Stopping) -
         WorkerLostError: More workers were lost than `max_failures` says; the state of the last save stands.
         Exception: Whatever the first of them raises, that another one would raise as well.
     """
-    workers = job.config.robust_training.workers
+    workers = job.workers
     owns_ray = connect(None if workers.address == HERE else workers.address)
     try:
         needs = WorkerSettings(
@@ -115,7 +114,7 @@ def train_on_ray(job: TrainingJob, /, *, listen: Listener, stopping: Stopping) -
             ray.shutdown()
 
 
-def _fitted(job: TrainingJob, trainer: TorchTrainer, board: Any, *, listen: Listener, stopping: Stopping) -> bool:
+def _fitted(job: Launch, trainer: TorchTrainer, board: Any, *, listen: Listener, stopping: Stopping) -> bool:
     """Let Ray Train work, in a thread that hears no signals, and hear what its workers say."""
     lost: list[Exception] = []
 
@@ -143,8 +142,8 @@ def _fitted(job: TrainingJob, trainer: TorchTrainer, board: Any, *, listen: List
         raise lost[0]
     if lost:
         raise WorkerLostError(
-            f"training was given up after {job.config.robust_training.workers.max_failures} losses of workers, which "
-            f"is `robust_training.workers.max_failures`; the same command goes on from the last state. The last loss: "
+            f"training was given up after {job.workers.max_failures} losses of workers, which "
+            f"is `{job.section}.workers.max_failures`; the same command goes on from the last state. The last loss: "
             f"{str(lost[0]).strip().splitlines()[-1]}"
         ) from lost[0]
     return job.folder.trained() is not None
@@ -156,6 +155,6 @@ def _work(config: dict[str, Any]) -> None:
     if ray.get(board.has_failed.remote()):
         return  # it would fail again
     try:
-        train_rank(job, fleet=ProcessGroup.joined(), device=get_device(), desk=_RayDesk(board))
+        job.work(ProcessGroup.joined(), device=get_device(), desk=_RayDesk(board))
     except (UserError, OSError) as error:
         ray.get(board.fail.remote(portable(error)))

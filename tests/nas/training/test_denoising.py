@@ -4,9 +4,9 @@ import pytest
 import torch
 from diffusers import DDIMScheduler
 
+from nas.training.denoising import Denoising
 from nas.training.distillation import Distillation, watched
 from nas.training.noise_schedule import NoiseSchedule
-from nas.training.objective import Objective
 from search_spaces import Action
 from tests.nas.training.tiny import SCHEDULE, supernet_of, tiny_pictures, tiny_unet
 
@@ -15,9 +15,9 @@ GENERATOR = torch.Generator().manual_seed(0)
 LATENTS, NOISE, WRONG = torch.randn(3, len(TIMESTEPS), 4, 8, 8, generator=GENERATOR, dtype=torch.float64)
 
 
-def objective(prediction_type: str, *, gamma: float | None = 5.0, zero_snr: bool = False) -> Objective:
+def objective(prediction_type: str, *, gamma: float | None = 5.0, zero_snr: bool = False) -> Denoising:
     scheduler = DDIMScheduler(prediction_type=prediction_type, rescale_betas_zero_snr=zero_snr)
-    return Objective(schedule=NoiseSchedule.of(scheduler), min_snr_gamma=gamma)
+    return Denoising(schedule=NoiseSchedule.of(scheduler), min_snr_gamma=gamma)
 
 
 @pytest.mark.parametrize("prediction_type", ["epsilon", "v_prediction", "sample"])
@@ -92,4 +92,4 @@ def test_a_teacher_gets_no_gradients() -> None:
 def test_an_unknown_prediction_is_refused() -> None:
     schedule = NoiseSchedule(alphas_cumprod=SCHEDULE.alphas_cumprod, prediction_type="flow")
     with pytest.raises(ValueError, match="must be epsilon, v_prediction or sample, but got 'flow'"):
-        Objective(schedule=schedule).task(LATENTS, noise=NOISE, timesteps=TIMESTEPS)
+        Denoising(schedule=schedule).task(LATENTS, noise=NOISE, timesteps=TIMESTEPS)

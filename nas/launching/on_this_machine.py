@@ -14,10 +14,9 @@ from typing import Any, Final
 
 import torch
 
-from nas.robust_training.job import TrainingJob
-from nas.robust_training.news import Listener, News
-from nas.robust_training.rank import train_rank
-from nas.robust_training.stopping import Stopping
+from nas.launching.launch import Launch
+from nas.launching.news import Listener, News
+from nas.launching.stopping import Stopping
 from nas.training.fleet import ALONE
 from nas.training.launching.process_group import group
 
@@ -42,11 +41,11 @@ class _OwnDesk:
         return self.stopping.asked
 
 
-def train_here(job: TrainingJob, /, *, listen: Listener, stopping: Stopping) -> bool:
-    """Train in this process; see `train_rank`."""
+def train_here(job: Launch, /, *, listen: Listener, stopping: Stopping) -> bool:
+    """Train in this process."""
     desk = _OwnDesk(listen, stopping)
     with torch.random.fork_rng():
-        return train_rank(job, fleet=ALONE, device=torch.device(job.config.training_device), desk=desk)
+        return job.work(ALONE, device=torch.device(job.device), desk=desk)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +73,7 @@ class _Ended:
     error: bytes | None = None
 
 
-def train_in_processes(job: TrainingJob, /, *, listen: Listener, stopping: Stopping) -> bool:
+def train_in_processes(job: Launch, /, *, listen: Listener, stopping: Stopping) -> bool:
     """Train in as many processes as the settings say, each on a processor or a card of its own.
 
     Raises:
@@ -82,7 +81,7 @@ def train_in_processes(job: TrainingJob, /, *, listen: Listener, stopping: Stopp
         Exception: Whatever the first of them raises.
     """
     context: Any = multiprocessing.get_context(_START)
-    news, stop, world = context.Queue(), context.Event(), job.config.robust_training.workers.num_workers
+    news, stop, world = context.Queue(), context.Event(), job.workers.num_workers
     with tempfile.TemporaryDirectory() as folder:
         meeting = Path(folder) / "meeting"
         processes = [
@@ -91,7 +90,7 @@ def train_in_processes(job: TrainingJob, /, *, listen: Listener, stopping: Stopp
         try:
             for process in processes:
                 process.start()
-            return _listened(processes, news, listen=listen, stopping=stopping, stop=stop.set)
+            return _listened(job, processes, news, listen=listen, stopping=stopping, stop=stop.set)
         finally:
             for process in processes:
                 if process.is_alive():
@@ -101,14 +100,20 @@ def train_in_processes(job: TrainingJob, /, *, listen: Listener, stopping: Stopp
 
 
 def _listened(
-    processes: list[BaseProcess], news: Any, *, listen: Listener, stopping: Stopping, stop: Callable[[], None]
+    job: Launch,
+    processes: list[BaseProcess],
+    news: Any,
+    *,
+    listen: Listener,
+    stopping: Stopping,
+    stop: Callable[[], None],
 ) -> bool:
     """Hear what processes say until all have ended, or one by an error."""
     ended = dict[int, _Ended]()
     while len(ended) < len(processes):
         if stopping.asked:
             stop()
-        lost = _lost(processes, ended)
+        lost = _lost(job, processes, ended)
         try:
             heard = news.get(timeout=LISTEN_S)
         except queue.Empty:
@@ -122,35 +127,35 @@ def _listened(
         else:
             error = pickle.loads(heard.error)  # noqa: S301  of our own process
             # Whose neighbour was killed finds its connection closed; that is no news.
-            raise next(iter(_lost(processes, ended)), error) if type(error) is RuntimeError else error
+            raise next(iter(_lost(job, processes, ended)), error) if type(error) is RuntimeError else error
     for process in processes:
         process.join(LEAVE_S)
     return all(each.is_done for each in ended.values())
 
 
-def _lost(processes: list[BaseProcess], ended: Mapping[int, _Ended]) -> list[WorkerLostError]:
+def _lost(job: Launch, processes: list[BaseProcess], ended: Mapping[int, _Ended]) -> list[WorkerLostError]:
     """Errors for the processes that are gone without a word."""
     return [
         WorkerLostError(
             f"process {rank} of {len(processes)} that train ended without a word (exit code {process.exitcode}); it "
-            "may have run out of memory: lower `robust_training.batch_size`, or raise "
-            "`robust_training.gradient_accumulation`. The same command goes on from the last state"
+            f"may have run out of memory: lower `{job.section}.batch_size`, or raise "
+            f"`{job.section}.gradient_accumulation`. The same command goes on from the last state"
         )
         for rank, process in enumerate(processes)
         if process.exitcode not in (None, 0) and rank not in ended
     ]
 
 
-def _work(job: TrainingJob, rank: int, meeting: Path, news: Any, stop: Any) -> None:
+def _work(job: Launch, rank: int, meeting: Path, news: Any, stop: Any) -> None:
     """What a process that was started does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # who waits hears it and asks to stop
-    device = torch.device(job.config.training_device)
+    device = torch.device(job.device)
     if device.type == "cuda":
         device = torch.device("cuda", rank)
-    world = job.config.robust_training.workers.num_workers
+    world = job.workers.num_workers
     with group(rank, world=world, meeting=meeting, device=device) as fleet:
         try:
-            ended = _Ended(rank, is_done=train_rank(job, fleet=fleet, device=device, desk=_FarDesk(news, stop)))
+            ended = _Ended(rank, is_done=job.work(fleet, device=device, desk=_FarDesk(news, stop)))
         except Exception as error:  # said before the group is left, whose others then fail too
             ended = _Ended(rank, error=portable(error))
         news.put(ended)

@@ -1,5 +1,6 @@
 """What who trains tells who waits: small values that travel between processes."""
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,3 +56,10 @@ class Desk(Protocol):
     def is_stopped(self) -> bool:
         """Whether somebody wants the training to stop after this step."""
         ...
+
+
+def say_tenths(news: News) -> None:
+    """A line per tenth of the training."""
+    if isinstance(news, StepDone) and news.step * 10 // news.num_steps > (news.step - 1) * 10 // news.num_steps:
+        line = f"step {news.step:,} of {news.num_steps:,}: loss {news.loss:.4f}"
+        print(line, file=sys.stderr, flush=True)  # noqa: T201  who waits is told

@@ -1,9 +1,11 @@
 """What the first process of a training writes as it goes: its curve, sheets of sample pictures, TensorBoard events."""
 
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -13,29 +15,60 @@ from latency.exporters.extras import load_extra
 from nas.drawing.grid import grid, write_grid
 from nas.evaluation.pictures import Drawer
 from nas.evaluation.setting import ScoreSetting
-from nas.pipelines.computing.execution import Execution
-from nas.robust_training.job import TrainingJob
+from nas.launching.directory import TrainingDirectory
 from nas.runs.records.lines import Losses
 from nas.runs.records.writing import LossLines, write_line
-from nas.scores.prompts import ValidationSet
 from nas.training.loop import StepDone, Training
+
+
+class Sheets(Protocol):
+    """Draws the same pictures each time.
+
+    Attributes:
+        captions: Of them.
+        num_columns: Pictures in a row of the sheet.
+    """
+
+    captions: Sequence[str]
+    num_columns: int
+
+    def draw(self, module: torch.nn.Module, /) -> npt.NDArray[np.uint8]:
+        """Pictures as uint8 (n, h, w, 3), of what is trained."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recording:
+    """What is written.
+
+    Attributes:
+        folder: Where.
+        batch_size: Pictures of a step, for the speed.
+        sample_every: Steps between two sheets; 0 = none.
+        tensorboard: Whether events are written, too.
+    """
+
+    folder: TrainingDirectory
+    batch_size: int
+    sample_every: int
+    tensorboard: bool = False
 
 
 class Recorder:
     """Writes what is seen of a training, for the time of a `with` block; what was begun is ended however it ends."""
 
-    def __init__(self, job: TrainingJob, training: Training, /, *, device: torch.device) -> None:
-        self._job, self._training = job, training
+    def __init__(self, recording: Recording, training: Training, /, *, sheets: Sheets | None) -> None:
+        self._recording, self._training, self._sheets = recording, training, sheets
         self._lines = LossLines(self._write_losses, done=training.losses)
-        self._drawer = Sheets(job, device=device) if job.prompts else None
         self._events: Any = None
         self._clock = time.perf_counter()
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
-        if self._job.tensorboard:
+        if self._recording.tensorboard:
             writing = load_extra("torch.utils.tensorboard", extra="tensorboard")
-            self._events = writing.SummaryWriter(str(self._job.folder.events), purge_step=self._training.num_done + 1)
+            folder = str(self._recording.folder.events)
+            self._events = writing.SummaryWriter(folder, purge_step=self._training.num_done + 1)
             self._stack.callback(self._events.close)
         self._stack.callback(self._lines.end)
         return self
@@ -59,10 +92,10 @@ class Recorder:
                 ("learning_rate", done.learning_rate),
                 ("gradient_norm", done.gradient_norm),
                 ("skipped", done.skipped),
-                ("pictures_per_s", self._job.config.robust_training.batch_size / seconds),
+                ("pictures_per_s", self._recording.batch_size / seconds),
             ):
                 self._events.add_scalar(f"training/{name}", value, done.step)
-        every = self._job.config.robust_training.sample_every
+        every = self._recording.sample_every
         sheet = None
         if every and (done.step % every == 0 or done.step == done.num_steps):
             sheet = self._draw(done.step)
@@ -71,41 +104,33 @@ class Recorder:
 
     def _write_losses(self, first: int, losses: tuple[float, ...]) -> None:
         line = Losses(round=0, job=0, recovering=False, first_step=first, losses=losses)
-        write_line(self._job.folder.path, line)
+        write_line(self._recording.folder.path, line)
 
     def _draw(self, step: int) -> Path | None:
-        if self._drawer is None:
+        if self._sheets is None:
             return None
-        with self._training.averaged() as supernet:
-            pictures = self._drawer.draw(supernet.unet)
-        path = self._job.folder.sheet(step)
-        captions, title = self._drawer.captions, f"after {step:,} of {self._training.num_steps:,} steps"
-        write_grid(path, pictures, captions=captions, title=title)
+        with self._training.averaged() as trainee:
+            pictures = self._sheets.draw(trainee.module)
+        path = self._recording.folder.sheet(step)
+        captions, title = self._sheets.captions, f"after {step:,} of {self._training.num_steps:,} steps"
+        columns = self._sheets.num_columns
+        write_grid(path, pictures, captions=captions, title=title, num_columns=columns)
         if self._events is not None:
-            picture = np.asarray(grid(pictures, captions=captions, title=title))
+            picture = np.asarray(grid(pictures, captions=captions, title=title, num_columns=columns))
             self._events.add_image("samples", picture, step, dataformats="HWC")
         return path
 
 
-class Sheets:
-    """Draws the same prompts with the same noise each time."""
+class PromptSheets:
+    """Draws the first chunk of a setting's prompts, with the same noise each time."""
 
-    def __init__(self, job: TrainingJob, /, *, device: torch.device) -> None:
-        space, config = job.space, job.config
-        prompts = ValidationSet.from_captions(list(job.prompts), seed=config.seed, chunk_size=len(job.prompts))
-        self.captions = [prompt.caption for prompt in prompts.chunk(0)]
-        self._drawer = Drawer(
-            ScoreSetting(
-                model=job.model,
-                validation=prompts,
-                protocol=config.sampling,
-                latent_shape=(space.in_channels, *space.sample_size),
-                execution=Execution(device=str(device)),
-            )
-        )
+    def __init__(self, setting: ScoreSetting, /) -> None:
+        self.captions: Sequence[str] = [prompt.caption for prompt in setting.prompts(0)]
+        self.num_columns = 8
+        self._drawer = Drawer(setting)
 
-    def draw(self, unet: torch.nn.Module, /) -> npt.NDArray[np.uint8]:
-        """Pictures as uint8 (n, h, w, 3)."""
-        pictures = self._drawer.pictures(unet, chunk=0).nan_to_num(0)
+    def draw(self, module: torch.nn.Module, /) -> npt.NDArray[np.uint8]:
+        """Pictures as uint8 (n, h, w, 3), of a UNet."""
+        pictures = self._drawer.pictures(module, chunk=0).nan_to_num(0)
         drawn: npt.NDArray[np.uint8] = (pictures * 255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
         return drawn
