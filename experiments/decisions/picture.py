@@ -9,6 +9,7 @@ from nas.reports.style import BLUE, GREY, INK, RED, new_figure, note, styled, ti
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+_PASSES = [64, 256, 1024]
 _COLOURS = {"paper": RED, "upper_bound": GREY, "posterior": BLUE}
 
 
@@ -32,10 +33,13 @@ def picture(frame: pd.DataFrame) -> "Figure":
                 mark = "s" if "race" in method else "x"
                 axes.plot(x, y, color=INK, marker=mark, markersize=3.5, linewidth=0.8, linestyle=":", label=method)
         axes.set_xscale("log", base=2)
+        axes.set_xticks(_PASSES, list(map(str, _PASSES)))
+        axes.set_xticks([], minor=True)
+        axes.set_ylim(0, 1.1 * own.groupby(["method", "setting"])["true_loss"].mean().max())
         axes.set_title(f"{ratio:.0%} of the latency", fontsize=8)
         axes.set_xlabel("UNet passes per removal")
         tidy(axes, grid="y")
     panels[0].set_ylabel("CLIP score lost")
-    panels[-1].legend(fontsize=6, frameon=False)
+    panels[0].legend(fontsize=6, frameon=False)
     note(figure, f"Means of {frame['seed'].nunique()} shuffles; shaded: one standard deviation between shuffles.")
     return figure

@@ -96,8 +96,8 @@ def _shown(run: "Run", path: Path) -> list[RenderableType]:
         for number, rival in executed.groupby("round")["runner_up"].last().items():
             if rival is not None:
                 parts.append(_line(f"next in round {number} would have been {rival}"))
-        for row in executed[executed["chance_right"].notna()].groupby("round").first().itertuples():
-            parts.append(_line(_certainty(row.Index, row.chance_right, row.expected_loss, score=score)))
+        for row in executed[executed["chance_right"].notna()].drop_duplicates("round").to_dict(orient="records"):
+            parts.append(_line(_certainty(row["round"], row["chance_right"], row["expected_loss"], score=score)))
     if started:
         parts.append(_line(f"base {started['base_latency_ms']:.3f} ms, target {started['target_latency_ms']:.3f} ms"))
         if finished is not None and not finished["target_met"]:

@@ -74,12 +74,12 @@ def test_what_costs_about_nothing_goes_by_what_it_saves() -> None:
         given = problem(value=rule, removals_per_round=2)
         algorithm, state, step = first_scoring(given)
         assert step.contest is not None
-        largest = sorted(step.contest.saved_ms, key=lambda i: -step.contest.saved_ms[i])[:4]  # type: ignore[union-attr]
+        largest = sorted(step.contest.saved_ms, key=lambda i: -step.contest.saved_ms[i])[:4]
         lucky = dict(zip(largest, (3e-5, 2e-5, -3e-5, -1e-4), strict=True))
         decision = algorithm.step(algorithm.told(state, step, scored(lucky, step=step, half=1e-4))).decision
         assert decision is not None
         taken = [next(i for i, s in enumerate(step.subjects) if s.action == action) for action in decision.actions]
-        by_saving = sorted(largest, key=lambda i: (-step.contest.saved_ms[i], i))  # type: ignore[union-attr]
+        by_saving = sorted(largest, key=lambda i: (-step.contest.saved_ms[i], i))
         expected = largest[:1:-1] if rule is Rule.PAPER else by_saving[:2]
         assert set(taken) == set(expected)
 
@@ -88,7 +88,7 @@ def test_a_decision_says_how_sure_it_is() -> None:
     given = problem(removals_per_round=2)
     algorithm, state, step = first_scoring(given)
     assert step.contest is not None
-    chosen = sorted(step.contest.saved_ms, key=lambda i: -step.contest.saved_ms[i])[:2]  # type: ignore[union-attr]
+    chosen = sorted(step.contest.saved_ms, key=lambda i: -step.contest.saved_ms[i])[:2]
     sure = algorithm.step(algorithm.told(state, step, scored(dict.fromkeys(chosen, 1e-6), step=step))).decision
     toss = algorithm.step(algorithm.told(state, step, scored({}, step=step, half=0.1))).decision
     assert sure is not None

@@ -32,7 +32,7 @@ def race_of(losses: np.ndarray, *, choice: Choice | None = None, **options: obje
         "rule": RULE,
         "settings": RacingSettings(min_prompts=8),
     }
-    return OpportunityRace(range(len(losses)), **(given_ | options))  # type: ignore[arg-type]
+    return OpportunityRace(range(len(losses)), **(given_ | options))
 
 
 def run(race: OpportunityRace[int], losses: np.ndarray) -> OpportunityRace[int]:

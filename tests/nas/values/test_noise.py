@@ -72,7 +72,7 @@ def test_nor_do_those_about_many_harmless_blocks(rule: Rule, seed: int) -> None:
     assert group == frozenset(sorted(range(16), key=lambda i: -saved_ms[i])[:9])
 
 
-def raced(scores: np.ndarray, **settings: float) -> tuple[frozenset[int], dict[int, int]]:
+def raced(scores: np.ndarray) -> tuple[frozenset[int], dict[int, int]]:
     losses = scores[0] - scores[1:]
     race = OpportunityRace(
         range(len(losses)),
@@ -80,7 +80,7 @@ def raced(scores: np.ndarray, **settings: float) -> tuple[frozenset[int], dict[i
         num_prompts=losses.shape[1],
         chunk_size=8,
         rule=RULE,
-        settings=RacingSettings(min_prompts=16, **settings),
+        settings=RacingSettings(min_prompts=16),
     )
     while not race.finished:
         race.observe({index: losses[index, :num].tolist() for index, num in race.wanted.items()})

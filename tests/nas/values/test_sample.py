@@ -45,7 +45,7 @@ def test_every_variance_moves_towards_one_and_none_beyond_it(seed: int) -> None:
 def test_what_is_alike_is_taken_for_equal_and_what_is_not_for_its_own() -> None:
     alike = np.full(20, 2.0)
     assert moderated(alike, degrees=np.full(20, 5.0)) == pytest.approx(alike)
-    decades = 10.0 ** np.arange(-8, 2)
+    decades = np.float64(10.0) ** np.arange(-8, 2, dtype=np.float64)
     assert moderated(decades, degrees=np.full(10, 63.0)) == pytest.approx(decades, rel=0.05, abs=1e-5)
 
 
