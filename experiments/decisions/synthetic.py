@@ -1,4 +1,4 @@
-"""How right are races on made-up losses, whose truth is known? What a group costs too much, and what it took to find.
+"""How right are races on made-up losses, whose truth is known? What a group costs too much, and what it took.
 
     python -m experiments.decisions.synthetic --races 200
 
