@@ -83,6 +83,8 @@ def _summary(run: "Run") -> dict[str, Any]:
 
 def _shown(run: "Run", path: Path) -> list[RenderableType]:
     """All of it, for a terminal."""
+    from nas.runs.frames.rounds import screened_rounds
+
     started, finished = run.start, run.events[-1] if run.is_finished else None
     score, rounds, decisions = score_label(run.score), run.rounds(), run.decisions()
     state = f"finished, {finished['stop']}" if finished else run.state
@@ -98,6 +100,7 @@ def _shown(run: "Run", path: Path) -> list[RenderableType]:
                 parts.append(_line(f"next in round {number} would have been {rival}"))
         for row in executed[executed["chance_right"].notna()].drop_duplicates("round").to_dict(orient="records"):
             parts.append(_line(_certainty(row["round"], row["chance_right"], row["expected_loss"], score=score)))
+    parts += [_line(sentence) for sentence in screened_rounds(run.events)]
     if started:
         parts.append(_line(f"base {started['base_latency_ms']:.3f} ms, target {started['target_latency_ms']:.3f} ms"))
         if finished is not None and not finished["target_met"]:

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final, Self
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from nas.algorithms.settings import EvolvingSettings
+from nas.algorithms.settings import OUTPUT_CHANGE, EvolvingSettings, ScoringSettings
 from nas.config.places.identity import SUBSECTIONS, without_places
 from nas.drawing.settings import PictureSettings
 from nas.evaluation.settings import CLIP, ClipSettings, ScoreSettings
@@ -80,6 +80,12 @@ BEFORE: Final[Mapping[str, Any]] = {
     "robust_training.rate_schedule": "constant",
     "robust_training.warm_up_share": 0.1,
     "robust_training.weight_decay": 0.01,
+    "scoring.by": OUTPUT_CHANGE,
+    "scoring.num_prompts": 16,
+    "scoring.screen": "off",
+    "scoring.settings": {},
+    "scoring.shortlist": 14,
+    "scoring.tolerance": 1e-4,
     "search.algorithm": EVOLVING,
     "search.indifference": 0.0,
     "search.settings": {},
@@ -170,6 +176,7 @@ class ExperimentConfig:
     sampling: SamplingProtocol = SamplingProtocol()
     robust_training: RobustTrainingSettings = RobustTrainingSettings()
     search: SearchConfig
+    scoring: ScoringSettings = ScoringSettings()
     racing: RacingSettings = RacingSettings()
     execution: Execution = Execution()
     workers: WorkerSettings = WorkerSettings()

@@ -4,7 +4,7 @@ It is a value until something heavy is asked of it: scores are made, and declare
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -56,6 +56,12 @@ class ScoreSetting:
         scheduler = make_scheduler(self.protocol.scheduler, config=scheduler_config(self.model))
         scheduler.set_timesteps(self.protocol.num_steps)
         return len(scheduler.timesteps) * (1 if self.protocol.guidance_scale == 1 else 2)
+
+    def first(self, num_prompts: int, /) -> "ScoreSetting":
+        """The same with the first so many prompts; what is loaded is shared."""
+        part = replace(self, validation=self.validation.first(num_prompts))
+        part.__dict__["_loaded"] = self._loaded
+        return part
 
     def prompts(self, chunk: int, /) -> tuple[Prompt, ...]:
         """The prompts of a chunk."""

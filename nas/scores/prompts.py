@@ -6,7 +6,7 @@ file has, the first n are a random sample of them all, which racing relies on.
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Self
 
@@ -72,6 +72,10 @@ class ValidationSet:
             digest = hashlib.sha256(f"{seed}|{occurrence}|{caption}".encode()).digest()
             prompts.append(Prompt(caption=caption, noise_seed=int.from_bytes(digest[:7], "big")))
         return cls(prompts=tuple(sorted(prompts, key=lambda prompt: prompt.noise_seed)), chunk_size=chunk_size)
+
+    def first(self, num_prompts: int, /) -> Self:
+        """The first so many of its prompts, all where there are no more, in the same chunks."""
+        return replace(self, prompts=self.prompts[:num_prompts])
 
     @property
     def num_chunks(self) -> int:

@@ -30,6 +30,8 @@ def expected_work(experiment: Experiment, /) -> tuple[Work, Work]:
         validation=experiment.worker.validation,
         racing=experiment.racing,
         iterations={Recipe.ROBUST: training.iterations, Recipe.RECOVERY: training.recovery_iterations},
+        others=experiment.others,
+        num_workers=experiment.config.workers.num_workers,
     )
 
 
@@ -43,5 +45,6 @@ def estimated(experiment: Experiment, /, *, pool: WorkerPool, trainer: JobTraine
         num_prompts=len(experiment.worker.validation.chunk(0)),
         workers=experiment.config.workers,
         on_gpu=experiment.worker.execution.device != "cpu",
+        passes_per_picture=experiment.worker.setting.passes_per_picture,
     )
     return CostEstimate(least=least, most=most, pace=pace)

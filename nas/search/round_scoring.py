@@ -16,6 +16,7 @@ from nas.racing.settings import RacingRule, RacingSettings
 from nas.scores.intervals import Interval, losses, mean_interval
 from nas.search.scorer import Scorer
 from nas.workers.worker import EvaluationResult
+from search_spaces.architecture import Architecture
 
 Scores = tuple[float, ...]
 
@@ -39,6 +40,7 @@ class StepScorer:
         racing: How contests are raced; None = exhaustively.
         latency_error: Relative error of milliseconds: values that differ by less are ties.
         num_samples: Small pictures that are kept of each scored action.
+        pictured: Whether the reference's first pictures are kept.
         on_answer: Called with what a worker answered, before it is kept.
     """
 
@@ -53,12 +55,13 @@ class StepScorer:
         racing: RacingSettings | None,
         latency_error: float,
         num_samples: int = 0,
+        pictured: bool = True,
         on_answer: Answered = lambda result, *, step, subject: None,
     ) -> None:
         self._scorer, self._hold, self._confidence = scorer, hold, confidence
         self._higher_is_better = higher_is_better
         self._racing, self._latency_error = racing, latency_error
-        self._num_samples, self._on_answer = num_samples, on_answer
+        self._num_samples, self._pictured, self._on_answer = num_samples, pictured, on_answer
 
     def score(self, step: Score, /, *, on_chunk: Callable[[int, int], None]) -> Scored:
         """Score the subjects of a step.
@@ -70,9 +73,9 @@ class StepScorer:
         chunks = _Chunks(
             self._scorer, step, self._hold, on_chunk, num_samples=self._num_samples, on_answer=self._on_answer
         )
-        before = None if step.reference is None else chunks.reference(step.reference)
+        before = None if step.reference is None else chunks.reference(step.reference, pictured=self._pictured)
         if step.contest is None or self._racing is None or before is None:
-            verdict, after = None, chunks.extend(range(len(step.subjects)), self._scorer.num_chunks)
+            verdict, after = None, chunks.extend(step.scored, self._scorer.num_chunks)
         else:
             verdict, after = self._race(step.contest, self._racing, before, chunks)
         return Scored(
@@ -153,11 +156,12 @@ class _Chunks:
         self._num_chunks: dict[int, int] = {}
         self._num_done = 0
 
-    def reference(self, subject: Subject, /) -> Scores:
-        """Scores of the reference on every prompt; its first pictures are kept."""
+    def reference(self, subject: Subject, /, *, pictured: bool) -> Scores:
+        """Scores of the reference on every prompt; its first pictures are kept if they are wanted."""
         self._hold(subject.weights)
         num_chunks = self._scorer.num_chunks
-        (scores,) = self._score([subject], range(num_chunks), num_chunks * len(self._step.subjects), pictured=True)
+        remaining = num_chunks * len(self._step.scored)
+        (scores,) = self._score([subject], range(num_chunks), remaining, pictured=pictured)
         return scores
 
     def extend(self, indices: Sequence[int], num_chunks: int, /, *, others: int = 0) -> dict[int, Scores]:
@@ -225,5 +229,11 @@ class _Chunks:
             picture_of=architectures[0] if pictured else None,
             num_samples=self._num_samples if all(subject.action is not None for subject in subjects) else 0,
             on_answer=lambda result: self._on_answer(result, step=self._step, subject=of[result.task.architecture]),
+            against=self._against(subjects[0].weights),
         )
         return [found[architecture] for architecture in architectures]
+
+    def _against(self, weights: str) -> Architecture | None:
+        """The network of the round, where subjects have its weights."""
+        reference = self._step.reference
+        return None if reference is None or reference.weights != weights else reference.architecture

@@ -4,17 +4,23 @@ What the store holds is what counts: where another process was quicker, its scor
 that all who share a store decide alike.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
+from nas.algorithms.steps import Subject
+from nas.config.digests import protocol_key
+from nas.evaluation.door import Declaration, Reference
 from nas.scores.prompts import ValidationSet
 from nas.scores.store import CLIP_COLUMN, ScoreKey, ScoreStore, digest_of_prompts
 from nas.workers.pool import WorkerPool
-from nas.workers.worker import EvaluationResult, EvaluationTask
+from nas.workers.worker import OWN, EvaluationResult, EvaluationTask, WorkerSpec, Yardstick
 from search_spaces.architecture import Architecture
+from search_spaces.files.digests import digest_of
+from search_spaces.files.user_error import UserError
 
 PICTURED_CHUNK: Final = 0  # the prompts whose pictures are kept: the same ones every round
 
@@ -28,6 +34,8 @@ class Scorer:
         prompts: On what.
         protocol_digest: How; part of the store's key.
         score_name: By which score; names the store's column.
+        yardstick: The same as the workers know it.
+        refers: Whether the score is a distance to the network of a round, which `score` must be told then.
     """
 
     def __init__(
@@ -39,10 +47,17 @@ class Scorer:
         prompts: ValidationSet,
         protocol_digest: str,
         score_name: str = CLIP_COLUMN,
+        yardstick: Yardstick = OWN,
+        refers: bool = False,
     ) -> None:
         self._pool, self._store, self._prompts, self._protocol_digest = pool, store, prompts, protocol_digest
-        self._score_name = score_name
+        self._score_name, self._yardstick, self._refers = score_name, yardstick, refers
         self._prompts_digests = [digest_of_prompts(prompts.chunk(chunk)) for chunk in range(prompts.num_chunks)]
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it is the run's own score, which makes pictures."""
+        return not self._yardstick.by
 
     @property
     def num_prompts(self) -> int:
@@ -70,6 +85,7 @@ class Scorer:
         picture_of: Architecture | None = None,
         num_samples: int = 0,
         on_answer: Callable[[EvaluationResult], None] = lambda result: None,
+        against: Architecture | None = None,
     ) -> dict[Architecture, tuple[float, ...]]:
         """Scores of every prompt of some chunks, in the order given.
 
@@ -81,7 +97,17 @@ class Scorer:
             picture_of: Keep this one's pictures too when its first chunk is scored, for `pictures`.
             num_samples: Keep so many small pictures of each other one when its first chunk is scored.
             on_answer: Called with what a worker answered, before it is kept.
+            against: The network of the round, where the score refers to it.
+
+        Raises:
+            UserError: The score refers to a round's network, and there is none.
         """
+        if self._refers and against is None:
+            raise UserError(
+                f"{self._score_name} is a distance to the network before an action here, but a step asks for it "
+                "without a reference; give the score's setting `reference: model`"
+            )
+        referred = Subject(architecture=against, weights=weights_digest) if self._refers else None
         chunks = range(self._prompts.num_chunks) if chunks is None else chunks
         tasks = {
             (architecture, chunk): EvaluationTask(
@@ -89,6 +115,8 @@ class Scorer:
                 chunk=chunk,
                 with_pictures=architecture == picture_of and chunk == PICTURED_CHUNK,
                 num_samples=num_samples if architecture != picture_of and chunk == PICTURED_CHUNK else 0,
+                yardstick=self._yardstick,
+                against=referred,
             )
             for architecture in architectures
             for chunk in chunks
@@ -111,7 +139,9 @@ class Scorer:
             architecture: Drawn with the weights that the pool holds, unless the store has its pictures.
             weights_digest: Digest of these weights.
         """
-        task = EvaluationTask(architecture=architecture, chunk=PICTURED_CHUNK, with_pictures=True)
+        task = EvaluationTask(
+            architecture=architecture, chunk=PICTURED_CHUNK, with_pictures=True, yardstick=self._yardstick
+        )
         pictures = self._store.pictures(self._key(task, weights_digest))
         if pictures is None:
             (result,) = self._pool.evaluate([task])
@@ -142,6 +172,51 @@ class Scorer:
         return ScoreKey(
             weights_digest=weights_digest,
             arch_id=task.architecture.arch_id,
-            protocol_digest=self._protocol_digest,
+            protocol_digest=self._protocol_digest
+            if task.against is None
+            else digest_of({"protocol": self._protocol_digest, "against": task.against.architecture.arch_id}),
             prompts_digest=self._prompts_digests[task.chunk],
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scorers:
+    """Who scores by whatever yardstick a step names, all into one store.
+
+    Attributes:
+        pool: Who generates.
+        store: What has been generated.
+        worker: What each worker loads.
+        digests: Of all that results depend on; `protocol` and those that `protocol_key` names.
+        others: What the scores beside the run's own say of themselves, by name.
+    """
+
+    pool: WorkerPool
+    store: ScoreStore
+    worker: WorkerSpec
+    digests: Mapping[str, str]
+    others: Mapping[str, Declaration] = field(default_factory=dict)
+
+    def by(self, yardstick: Yardstick, /) -> Scorer:
+        """The scorer of a yardstick.
+
+        Raises:
+            UserError: The run does not serve that score, or has no such prompts.
+        """
+        prompts, spec = self.worker.prompts(yardstick.prompts), self.worker.score_of(yardstick.by)
+        if spec is self.worker.score:
+            yardstick = replace(yardstick, by="")
+        num = yardstick.num_prompts
+        if num is not None and not yardstick.by:  # in whole chunks, which steps that ask for more share
+            num, yardstick = -(-num // prompts.chunk_size) * prompts.chunk_size, replace(yardstick, num_prompts=None)
+        elif num is not None and num >= len(prompts.prompts):
+            yardstick = replace(yardstick, num_prompts=None)
+        return Scorer(
+            self.pool,
+            store=self.store,
+            prompts=prompts if num is None else prompts.first(num),
+            protocol_digest=self.digests[protocol_key(yardstick.by)],
+            score_name=spec.name,
+            yardstick=yardstick,
+            refers=yardstick.by in self.others and self.others[yardstick.by].reference is Reference.ROUND,
         )

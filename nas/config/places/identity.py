@@ -25,6 +25,7 @@ _PLACED: Final = (
     "search.start",
     "latency_source.settings",
     "score.settings",
+    "scoring.settings",
 )
 
 

@@ -182,7 +182,7 @@ class Frames(ABC):
         """One row per scoring task that a worker answered, and per training.
 
         Columns:
-            phase: "scoring", "robust training" or "recovery".
+            phase: "scoring", "screening" (by another score than the run's own), "robust training" or "recovery".
             round: Counts trainings from 0.
             worker: "worker-0" and so on, "in process", or "driver" for a training.
             arch_id: Digest of the architecture that was scored or trained.

@@ -13,6 +13,7 @@ import pandas as pd
 from nas.runs.frames.tidy import ANY, NUMBER, TEXT, WHOLE, numbers, tidy
 from nas.scores.store import CLIP_COLUMN
 
+_FEW: Final = 3  # actions that a sentence names
 _DIGESTS: Final = {"arch_id": TEXT, "weights_digest": ANY}
 CERTAINTY: Final = ("chance_right", "expected_loss")
 
@@ -100,6 +101,20 @@ def certainty(decision: Mapping[str, Any], /) -> tuple[float, float]:
     """The columns `CERTAINTY` of a decision's event; NaN where it does not say so."""
     known = decision.get("certainty") or {}
     return known.get("chance", nan), known.get("expected_loss", nan)
+
+
+def screened_rounds(events: Sequence[Mapping[str, Any]], /) -> list[str]:
+    """A sentence per round whose actions a cheap score screened: who got no prompt, and why."""
+    sentences = []
+    for event in events:
+        if event["event"] == "screen":
+            free, num = event["free"], len(event["free"]) + len(event["dropped"])
+            named = f" ({', '.join(free[:_FEW])}{', ...' if len(free) > _FEW else ''})" if free else ""
+            sentences.append(
+                f"round {event['round']}: {event['by']} screened {num} actions away, {len(free)} of them since they "
+                f"change nothing{named}"
+            )
+    return sentences
 
 
 def scored_with_weights(

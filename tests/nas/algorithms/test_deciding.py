@@ -110,7 +110,27 @@ def test_who_was_no_contestant_has_no_certainty_and_the_paper_s_rule_no_weights(
     _, _, literal = first_scoring(problem(value=Rule.PAPER))
     assert weighed_losses(literal.contest, scored({}, step=literal)) == {}
     missing = replace(outcome, estimates=(None, *outcome.estimates[1:]))
-    assert weighed_losses(step.contest, missing) == {}
+    assert step.contest is not None
+    assert set(weighed_losses(step.contest, missing)) == set(step.contest.contestants) - {0}
+
+
+def test_what_provably_changes_nothing_is_weighed_as_nothing_and_taken_rightly() -> None:
+    """As a screen tells it: a loss of 0 that no prompt was spent on, and others that have no estimate at all."""
+    given = problem(removals_per_round=2)
+    _, _, step = first_scoring(given)
+    outcome = scored({1: 1e-6}, step=step)
+    nothing = Interval(mean=0.0, low=0.0, high=0.0, num_prompts=0, confidence=0.95)
+    free = Estimate(score=nothing, loss=nothing)
+    told = replace(outcome, estimates=(free, *outcome.estimates[1:6], *[None] * (len(step.subjects) - 6)))
+    weights = weighed_losses(step.contest, told)
+    assert weights[0] == weights[1] == given.settings.indifference
+    assert set(weights) == set(range(6))
+    certain = certainty_of(step, told, taken=[0, 1])
+    assert certain is not None
+    assert certain.chance > 0.99
+    only = replace(outcome, estimates=(free, *[None] * (len(step.subjects) - 1)))
+    assert weighed_losses(step.contest, only) == {0: given.settings.indifference}
+    assert certainty_of(step, only, taken=[0]) is None
 
 
 def test_nothing_is_copied_that_is_not_surely_worth_anything() -> None:

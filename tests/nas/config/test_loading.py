@@ -190,8 +190,9 @@ def test_the_identity_leaves_out_only_what_never_changes_a_result(tmp_path: Path
         *(name for name in RESULT_FREE if "." not in name),
         "model_variant",
         "score",
+        "scoring",
         "latency_source",
-    }  # the last three while default
+    }  # the last four while default
     assert set(described(ExperimentConfig)) - set(one.identity()) == absent
     assert load_config(path, overrides=["model_variant=fp16"]).identity()["model_variant"] == "fp16"
     assert load_config(path, overrides=["num_threads=2"]).identity() != one.identity()

@@ -192,6 +192,7 @@ def another(key: str) -> dict[str, Any]:
         "robust_training.drop_probability_by_stage": {"robust_training.drop_probability_by_stage": {"a": 0.5}},
         "search.protected": {"search.protected": ["a"]},
         "score.settings": {"score.settings": {"a": 1}, "score.name": "another"},
+        "scoring.settings": {"scoring.settings": {"a": 1}},
         "latency_source.name": {"latency_source.name": "formula", "latency_table": None},
         "latency_source.settings": {
             "latency_source.settings": {"a": 1},
@@ -243,7 +244,7 @@ def test_a_section_that_came_later_is_in_no_digest_while_it_is_as_it_was(monkeyp
     monkeypatch.setitem(BEFORE, "sampling.num_steps", 8)
     monkeypatch.setitem(BEFORE, "sampling.guidance_scale", 7.5)
     monkeypatch.setitem(BEFORE, "sampling.scheduler", "DDIMScheduler")
-    assert set(old) - set(identity(old)) == {"sampling", "score", "latency_source", "model_variant"}
+    assert set(old) - set(identity(old)) == {"sampling", "score", "scoring", "latency_source", "model_variant"}
     without = {name: part for name, part in old.items() if name != "sampling"}
     assert with_before(without)["sampling"] == old["sampling"]
     assert identity(old | {"sampling": {**old["sampling"], "num_steps": 9}})["sampling"] == {"num_steps": 9}
