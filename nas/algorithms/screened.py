@@ -97,9 +97,7 @@ class Screened(Generic[State]):
     def _reduced(self, step: Score, contest: Contest, seen: Mapping[int, Estimate]) -> Score:
         """The step with a contest of those whom prompts can tell apart."""
         losses = {index: _loss(estimate) for index, estimate in seen.items()}
-        if (
-            self._tolerance is not None and self._scoring.by == OUTPUT_CHANGE
-        ):  # a mean square, measured as a prior's scale
+        if self._tolerance is not None and self._scoring.by == OUTPUT_CHANGE:  # a mean square
             contest = replace(contest, distances={index: max(loss.mean, 0.0) ** 0.5 for index, loss in losses.items()})
 
         def change(index: int) -> tuple[float, int]:
