@@ -28,7 +28,7 @@ def texts() -> list[Path]:
     return [
         path
         for path in paths
-        if path.is_file() and path.suffix not in {".png", ".parquet"} and OTHERS.isdisjoint(path.parts)
+        if path.is_file() and path.suffix not in {".npz", ".parquet", ".png"} and OTHERS.isdisjoint(path.parts)
     ]
 
 
