@@ -13,6 +13,7 @@ from nas.pipelines.computing.execution import Execution
 from nas.pipelines.conditioning import Conditioning
 from nas.pipelines.folder import PipelineParts
 from nas.pipelines.model_folder import ModelFolder
+from nas.pipelines.noise_schedule import NoiseSchedule
 from nas.pipelines.protocol import SamplingProtocol
 from nas.pipelines.schedulers import make_scheduler, scheduler_config
 from nas.scores.captions import read_captions
@@ -22,7 +23,6 @@ from nas.training.data.readers.metadata import read_folder
 from nas.training.denoising import Denoising
 from nas.training.latent_set import LatentSet
 from nas.training.loop import Training
-from nas.training.noise_schedule import NoiseSchedule
 from nas.training.settings import RobustTrainingSettings
 from nas.training.skipping.making import skip_strategy
 from nas.training.skipping.settings import Skipping

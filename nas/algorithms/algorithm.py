@@ -14,10 +14,10 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from math import isfinite
-from typing import Any, Final, Generic, Protocol, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeVar, runtime_checkable
 
 from nas.algorithms.problem import Problem
-from nas.algorithms.steps import Extended, Finish, Outcome, Score, Scored, Step, Train, Trained
+from nas.algorithms.steps import Extended, Finish, Outcome, Recipe, Score, Scored, Step, Train, Trained
 from search_spaces.files.user_error import PluginError, UserError
 
 State = TypeVar("State")
@@ -33,8 +33,11 @@ class Declaration:
         name: As in `search.algorithm`.
         paper: Where it comes from, with the section.
         cost: Its cost law in words: how many scorings, of how many subjects.
+        use: When to take it, in words.
+        objectives: Which it takes: "score" under limits, or more.
         trains: Whether it asks for training.
         assumes_additivity: Whether it takes the losses of edits to add up.
+        scores: Names of the scores that its steps ask for beside the run's own, each with its default settings.
         extends: What a finished search may go on with, settings or "target_latency_ms", each with its direction:
             "lower" or "higher".
     """
@@ -42,8 +45,11 @@ class Declaration:
     name: str
     paper: str
     cost: str
+    use: str = ""
+    objectives: tuple[str, ...] = ("score",)
     trains: bool = True
     assumes_additivity: bool = False
+    scores: tuple[str, ...] = ()
     extends: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -78,6 +84,30 @@ class Algorithm(Protocol[State]):
 
     def max_steps(self, problem: Problem[Any], /) -> int:
         """A bound on the steps until `Finish`, whatever the outcomes."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """How much work a search is, whatever the scores.
+
+    Attributes:
+        num_rounds: Steps `Train`.
+        num_scorings: Architectures that are scored on every prompt, references that are new included.
+        shares: Training steps of each recipe, in times its length.
+    """
+
+    num_rounds: int
+    num_scorings: int
+    shares: Mapping[Recipe, float]
+
+
+@runtime_checkable
+class Budgeted(Protocol):
+    """An algorithm that knows its work beforehand, so that nobody folds it over made-up outcomes to learn it."""
+
+    def budget(self, problem: Problem[Any], /) -> Budget:
+        """The most work that a search is."""
         ...
 
 
@@ -138,6 +168,8 @@ def _wrong_jobs(step: Train, problem: Problem[Any]) -> list[str]:
 def _wrong_subjects(step: Score, problem: Problem[Any]) -> list[str]:
     scored = [*step.subjects, *([step.reference] if step.reference is not None else [])]
     wrong = [] if scored else ["it must have a subject or a reference"]
+    if step.num_prompts is not None and step.num_prompts < 1:
+        wrong.append(f"`num_prompts` must be at least 1, but is {step.num_prompts}")
     if step.contest is not None:
         foreign = sorted(index for index in step.contest.saved_ms if not 0 <= index < len(step.subjects))
         useless = sorted(index for index, ms in step.contest.saved_ms.items() if not (isfinite(ms) and ms > 0))
@@ -149,6 +181,13 @@ def _wrong_subjects(step: Score, problem: Problem[Any]) -> list[str]:
             wrong.append(f"contestants must save a positive number of milliseconds, but {useless} do not")
         if step.contest.num < 1:
             wrong.append(f"a contest must have at least one place, but has {step.contest.num}")
+    if step.screening is not None:
+        known = {*range(len(step.subjects))}
+        named = {*step.screening.changes, *step.screening.free, *step.screening.contested}
+        if named - known:
+            wrong.append(f"a screening must name its {len(step.subjects)} subjects, but names {sorted(named - known)}")
+        if step.contest is not None and set(step.contest.saved_ms) != set(step.screening.contested):
+            wrong.append("contestants after a screening must be those that it leaves")
     return wrong + _outside([subject.architecture for subject in scored], problem)
 
 

@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from nas.cli.bench import bench
 from nas.cli.convert import convert
 from nas.cli.demo import demo
 from nas.cli.distillation.app import app as distillation_app
@@ -20,6 +21,8 @@ from nas.cli.init import init
 from nas.cli.latency.app import app as latency_app
 from nas.cli.plot import plot
 from nas.cli.plugins import plugins
+from nas.cli.quality.evaluate import evaluate
+from nas.cli.quality.pipeline import pipeline
 from nas.cli.runs.comparing import compare
 from nas.cli.runs.frames import frames
 from nas.cli.runs.listing import runs
@@ -66,8 +69,11 @@ app.command()(init)
 app.add_typer(space_app, name="space")
 app.command()(export)
 app.command()(generate)
+app.command()(evaluate)
+app.command()(pipeline)
 app.command()(convert)
 app.command()(plot)
+app.command()(bench)
 app.command()(plugins)
 app.command()(settings)
 app.add_typer(latency_app, name="latency")

@@ -15,6 +15,7 @@ from nas.cli.screen.console import Group, RenderableType, Screen, in_one_line, s
 from nas.cli.screen.errors import user_errors
 from nas.cli.screen.formats import TableFormat, score_label
 from nas.cli.screen.json_text import json_text
+from nas.runs.held_out import held_out_scores
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,6 +68,7 @@ def _summary(run: "Run") -> dict[str, Any]:
         "stop": finished and finished["stop"],
         "target_met": finished and finished["target_met"],
         "found_round": finished and finished["round"],
+        **({} if (truth := held_out_scores(run.events)) is None else {"held_out": truth.plain()}),
         "target_latency_ms": started.get("target_latency_ms"),
         "base_latency_ms": started.get("base_latency_ms"),
         **({"score": started["score"]} if "score" in started else {}),
@@ -82,11 +84,17 @@ def _summary(run: "Run") -> dict[str, Any]:
 
 def _shown(run: "Run", path: Path) -> list[RenderableType]:
     """All of it, for a terminal."""
+    from nas.runs.frames.rounds import screened_rounds
+
     started, finished = run.start, run.events[-1] if run.is_finished else None
     score, rounds, decisions = score_label(run.score), run.rounds(), run.decisions()
     state = f"finished, {finished['stop']}" if finished else run.state
     parts: list[RenderableType] = [_line(f"{path}: {state}", style=_STYLES[run.state])]
-    parts.append(_rounds(rounds, name=run.score, score=score, found=finished["arch_id"] if finished else None))
+    parts.append(
+        _rounds(
+            rounds, name=run.score, score=score, found=(finished["round"], finished["arch_id"]) if finished else None
+        )
+    )
     executed = decisions[decisions["action"].notna()]
     if len(executed):
         parts.append(_executed(executed, name=run.score, score=score))
@@ -95,21 +103,41 @@ def _shown(run: "Run", path: Path) -> list[RenderableType]:
         for number, rival in executed.groupby("round")["runner_up"].last().items():
             if rival is not None:
                 parts.append(_line(f"next in round {number} would have been {rival}"))
+    parts += [_line(sentence) for sentence in screened_rounds(run.events)]
+    parts += [_line(note) for note in _told(run)]
     if started:
         parts.append(_line(f"base {started['base_latency_ms']:.3f} ms, target {started['target_latency_ms']:.3f} ms"))
         if finished is not None and not finished["target_met"]:
             parts.append(_line("TARGET NOT MET: the nearest architecture is marked", style="yellow"))
+        if (truth := held_out_scores(run.events)) is not None:
+            parts.append(_line(f"on captions that no decision saw: {truth.words()}"))
+        elif finished is not None:
+            parts.append(_line(f"these {score} scores are selection scores: no captions were held out"))
         if why := started.get("runtime", {}).get("distrust"):
             parts.append(_line(f"the latency table: {why}", style="yellow"))
     parts += [_line(f"note: {notice}", style="yellow") for notice in run.notices]
     return parts
 
 
+def _told(run: "Run") -> list[str]:
+    """What the algorithm told: how many architectures it scored, and whatever else, a line a round."""
+    notes = [(e["round"], dict(e["notes"])) for e in run.events if e["event"] == "decision" and e.get("notes")]
+    nums = [note.pop("num_scored") for _, note in notes if "num_scored" in note]
+    lines = [f"{nums[-1]} architectures scored in {len(nums)} batches"] if nums else []
+    for number, note in notes:
+        told = (
+            f"{name} {value:.4g}" if isinstance(value, (int, float)) else f"{name} {value}"
+            for name, value in note.items()
+        )
+        lines += [f"round {number}: {', '.join(told)}"] if note else []
+    return lines
+
+
 def _line(text: str, *, style: str = "") -> Text:
     return styled(in_one_line(text), style)
 
 
-def _rounds(rounds: "pd.DataFrame", *, name: str, score: str, found: str | None) -> Table:
+def _rounds(rounds: "pd.DataFrame", *, name: str, score: str, found: tuple[int, str] | None) -> Table:
     """A row per round; the one that was found is marked."""
     table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     for column in ("round", "ms", score, "interval", "params", "then", ""):
@@ -123,7 +151,7 @@ def _rounds(rounds: "pd.DataFrame", *, name: str, score: str, found: str | None)
             f"{row[f'{name}_low']:.4f} .. {row[f'{name}_high']:.4f}",
             f"{row['num_params'] / 1e6:.2f} M",
             f"{num} action{'s'[: num > 1]}" if num else "",
-            styled("<- found", "bold green") if row["arch_id"] == found else "",
+            styled("<- found", "bold green") if (row["round"], row["arch_id"]) == found else "",
         )
     return table
 

@@ -74,6 +74,7 @@ def with_absolute_paths(config: ExperimentConfig, /, *, absolute: Absolute) -> E
         search=search,
         latency_source=_with_plugin_paths(config.latency_source, "latency_source.settings", _source_paths, absolute),
         score=_with_plugin_paths(config.score, "score.settings", _score_paths, absolute),
+        scoring=_with_plugin_paths(config.scoring, "scoring.settings", _screen_paths, absolute),
     )
     return with_paths(config, absolute=absolute)
 
@@ -112,11 +113,20 @@ def _source_paths(section: Any) -> Mapping[str, object]:
 
 def _score_paths(section: Any) -> Mapping[str, object]:
     """The same of a score; what it does not get is nobody's path."""
-    if not any(isinstance(value, str) for value in section.settings.values()):
+    return _paths_of_score(section.name, section.settings)
+
+
+def _screen_paths(section: Any) -> Mapping[str, object]:
+    """The same of the score that screens."""
+    return _paths_of_score(section.by, section.settings)
+
+
+def _paths_of_score(name: str, settings: Mapping[str, object]) -> Mapping[str, object]:
+    if not any(isinstance(value, str) for value in settings.values()):
         return {}
     from nas.evaluation.registry import score_paths  # which imports torch
 
-    return dict.fromkeys(score_paths(section.name))
+    return dict.fromkeys(score_paths(name))
 
 
 def with_paths(section: S, /, *, absolute: Absolute, prefix: str = "") -> S:

@@ -3,15 +3,37 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from latency.exporters.extras import MissingExtraError
 from latency.plugins import Door, instance_of, missing_members
 from nas.algorithms import evolving
 from nas.algorithms.algorithm import Algorithm, AlgorithmError, AlgorithmKind, Declaration
+from nas.algorithms.one_shot import (
+    handpicked,
+    knapsack,
+    local_search,
+    optuna_search,
+    random_search,
+    regularized_evolution,
+    uniform,
+)
 from nas.config.sections import EVOLVING, SearchConfig
 from nas.settings import read
 from search_spaces.files.user_error import PluginError
 
 GROUP: Final = "nas.algorithms"
-OURS: Final[Mapping[str, AlgorithmKind[Any]]] = {EVOLVING: evolving.KIND}
+OURS: Final[Mapping[str, AlgorithmKind[Any]]] = {
+    kind.declaration.name: kind
+    for kind in (
+        evolving.KIND,
+        knapsack.KIND,
+        local_search.KIND,
+        regularized_evolution.KIND,
+        optuna_search.KIND,
+        random_search.KIND,
+        uniform.KIND,
+        handpicked.KIND,
+    )
+}
 
 
 def algorithm_door() -> Door[AlgorithmKind[Any]]:
@@ -31,6 +53,8 @@ def make_algorithm(search: SearchConfig, /) -> Algorithm[Any]:
     settings = search if is_ours else read(kind.settings, search.settings, name="search.settings")
     try:
         algorithm = kind.make(settings)
+    except MissingExtraError:
+        raise
     except Exception as error:  # whatever a stranger's code raises
         raise AlgorithmError(
             f"the search algorithm {search.algorithm!r} cannot be made ({type(error).__name__}: {error}); this is its "

@@ -48,13 +48,7 @@ def load_config(path: str | PathLike[str], /, *, overrides: Sequence[str] = ()) 
 
 
 def load_settings(
-    kind: type[T],
-    path: str | PathLike[str],
-    /,
-    *,
-    overrides: Sequence[str] = (),
-    place: Place[T],
-    remedy: str = "",
+    kind: type[T], path: str | PathLike[str], /, *, overrides: Sequence[str] = (), place: Place[T], remedy: str = ""
 ) -> T:
     """Read settings of any kind from a YAML file, with every path made absolute.
 

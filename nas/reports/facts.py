@@ -7,6 +7,7 @@ import pandas as pd
 
 from nas.reports.layout import lay_out
 from nas.reports.style import FigureError, plain
+from nas.runs.frames.rounds import is_of_round
 from nas.runs.run import Run
 from search_spaces.actions import Sign, parse_action
 from search_spaces.architecture import Architecture, ArchitectureError
@@ -50,7 +51,7 @@ def architectures(run: Run, /) -> dict[int, Architecture]:
     base_of(run)
     found: dict[int, Architecture] = {}
     for event in run.events:
-        if event["event"] == "evaluation" and event["action"] is None and event.get("stages"):
+        if event["event"] == "evaluation" and is_of_round(event) and event.get("stages"):
             plain_form = {"schema_version": 1, "stages": event["stages"]}
             found.setdefault(event["round"], Architecture.from_dict(plain_form))
     if not found:

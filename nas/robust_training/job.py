@@ -17,7 +17,7 @@ from nas.pipelines.model_folder import ModelFolder
 from nas.pipelines.schedulers import check_sampling
 from nas.pipelines.source import find_model
 from nas.references.start import Start, find_start
-from nas.scores.captions import read_captions
+from nas.scores.drawing import shown_captions
 from nas.training.data.checking import check_pictures, first_captions
 from nas.training.data.readers.opening import open_pictures
 from nas.training.skipping.making import skip_strategy
@@ -112,7 +112,7 @@ def find_job(config: ExperimentConfig, out: Path, /, *, tensorboard: bool = Fals
     check_sampling(config.sampling, model=model)
     prompts: list[str] = []
     if training.sample_every:
-        prompts = read_captions(config.validation.captions, num=min(NUM_PROMPTS, config.validation.num_prompts))
+        prompts = shown_captions(config.validation, seed=config.seed, num=NUM_PROMPTS)
     if model.unet_config()["_class_name"] == SEARCHED:
         raise UserError(
             f"`model` must be a base model, but {config.model} holds a searched UNet; give its base as `model`, and "

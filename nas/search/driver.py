@@ -14,7 +14,19 @@ from typing import Any
 
 from nas.algorithms.algorithm import Algorithm, AlgorithmError, blamed, check, check_step
 from nas.algorithms.problem import Problem
-from nas.algorithms.steps import Decision, Extended, Finish, Outcome, Recipe, Score, Step, Train, Trained
+from nas.algorithms.steps import (
+    Decision,
+    Estimate,
+    Extended,
+    Finish,
+    Outcome,
+    Recipe,
+    Score,
+    Step,
+    Subject,
+    Train,
+    Trained,
+)
 from nas.config.digests import config_digest
 from nas.config.experiment import Experiment
 from nas.config.loading import stored_values
@@ -35,15 +47,17 @@ from nas.runs.events import (
 from nas.runs.spec import FoundArchitecture
 from nas.runs.trace import Trace, read_trace, recorded_digests
 from nas.scores.intervals import Interval
-from nas.search.bookkeeping import PHASES, SCORING, Bookkeeper, loss_summary
+from nas.search.bookkeeping import PHASES, SCORING, SCREENING, Bookkeeper, loss_summary
 from nas.search.estimate import estimated
 from nas.search.progress import NOBODY, Listeners, Progress, RoundDone
 from nas.search.results import named, write_results
 from nas.search.round_scoring import StepScorer
 from nas.search.round_training import JobTrainer
-from nas.search.scorer import Scorer
+from nas.search.scorer import Scorer, Scorers
 from nas.search.staff import shared_store, staffed
+from nas.workers.maker import made_by
 from nas.workers.pool import WorkerPool
+from nas.workers.worker import Yardstick
 
 
 def search(experiment: Experiment, run: RunDirectory, /, *, listeners: Listeners = NOBODY) -> FoundArchitecture:
@@ -73,14 +87,15 @@ def search(experiment: Experiment, run: RunDirectory, /, *, listeners: Listeners
         with staffed(experiment, run=run, log_folder=run.path / "logs", on_start=listeners.on_start) as (pool, trainer):
             if listeners.on_estimate is not None and trace.num_past == 0:
                 listeners.on_estimate(estimated(experiment, pool=pool, trainer=trainer))
-            scorer = Scorer(
-                pool,
+            scorers = Scorers(
+                pool=pool,
                 store=store,
-                prompts=experiment.worker.validation,
-                protocol_digest=experiment.digests["protocol"],
-                score_name=experiment.score.name,
+                worker=experiment.worker,
+                digests=experiment.digests,
+                others=experiment.others,
+                made_by=None if config.workers.needs_ray else made_by(config.execution.device),
             )
-            session = _Session(experiment, run=run, trace=trace, pool=pool, trainer=trainer, scorer=scorer,
+            session = _Session(experiment, run=run, trace=trace, pool=pool, trainer=trainer, scorers=scorers,
                                listeners=listeners)  # fmt: skip
             return session.search([*earlier, config.plain()])
 
@@ -96,27 +111,18 @@ class _Session:
         trace: Trace,
         pool: WorkerPool,
         trainer: JobTrainer,
-        scorer: Scorer,
+        scorers: Scorers,
         listeners: Listeners,
     ) -> None:
         self._experiment, self._run, self._trace = experiment, run, trace
-        self._pool, self._trainer, self._scorer, self._listeners = pool, trainer, scorer, listeners
+        self._pool, self._trainer, self._scorers, self._listeners = pool, trainer, scorers, listeners
         self._books = Bookkeeper(run, experiment.space, experiment.price_ms)
-        self._step_scorer = StepScorer(
-            scorer,
-            hold=self._hold,
-            confidence=experiment.config.validation.confidence,
-            higher_is_better=experiment.problem.higher_is_better,
-            racing=experiment.racing,
-            latency_error=experiment.problem.latency_error,
-            num_samples=experiment.config.pictures.per_action,
-            on_answer=self._books.scored,
-        )
         self._recorded = {digests.get("config") for digests in recorded_digests(trace.past)}
         self._held: str | None = None  # digest of the weights that the workers hold
         self._latest: Interval | None = None  # score of the last reference
         self._latest_ms = 0.0  # its latency
-        self._num_pictures = self._num_training_steps = 0
+        self._num_pictures = self._num_training_steps = self._num_passes = 0
+        self._counted: dict[tuple[Any, str], int] = {}  # prompts of each architecture with weights
         self._introduced = False  # whether an event of this process says what it runs on
 
     def search(self, configs: list[dict[str, Any]], /) -> FoundArchitecture:
@@ -194,6 +200,7 @@ class _Session:
                 score=self._latest,
                 actions=tuple(map(str, decision.actions)),
                 stop=None if decision.stop is None else str(decision.stop),
+                notes=decision.notes,
             )
         )
 
@@ -233,21 +240,56 @@ class _Session:
     def _score(self, step: Score, problem: Problem[Any]) -> Outcome:
         start = time.perf_counter()
         shown = (step.reference or step.subjects[0]).architecture
-        outcome = self._step_scorer.score(step, on_chunk=self._reporter(SCORING, step, shown, problem))
+        scorer = self._scorers.by(Yardstick.of(step))
+        is_own = scorer.is_own
+        phase = SCORING if is_own else SCREENING
+        pictures_or_passes = 1 if is_own else self._experiment.others[step.by].passes_per_prompt
+        of_chunk = pictures_or_passes * scorer.num_prompts / scorer.num_chunks  # on average
+        on_chunk = self._reporter(phase, step, shown, problem, of_chunk=of_chunk)
+        outcome = self._step_scorer(step, scorer).score(step, on_chunk=on_chunk)
         seconds = time.perf_counter() - start
         for number, event in enumerate(evaluations(step, outcome, problem=problem)):
             self._emit(event, **({} if number else {"seconds": seconds}))
         if outcome.verdict is not None:
-            self._emit(contest_raced(step, outcome, num_prompts=self._scorer.num_prompts))
-        if outcome.reference is not None:
+            self._emit(contest_raced(step, outcome, num_prompts=scorer.num_prompts))
+        if outcome.reference is not None and step.is_plain:
             self._books.priced(shown)
             self._latest, self._latest_ms = outcome.reference.score, problem.price_ms(shown)
-            self._num_pictures += outcome.reference.score.num_prompts
-            self._paint(step)
-        self._num_pictures += sum(estimate.score.num_prompts for estimate in outcome.estimates if estimate is not None)
+            self._paint(step, scorer)
+        scored = [*zip(step.subjects, outcome.estimates, strict=True), (step.reference, outcome.reference)]
+        for subject, estimate in scored:
+            if subject is None or estimate is None:
+                continue
+            if is_own:
+                self._count(subject, estimate)
+            else:
+                self._num_passes += pictures_or_passes * estimate.score.num_prompts
         return outcome
 
-    def _paint(self, step: Score) -> None:
+    def _count(self, subject: Subject, estimate: Estimate) -> None:
+        """Count the pictures of a subject, those that an earlier step scored it on but once."""
+        key = (subject.architecture, subject.weights)
+        num, before = estimate.score.num_prompts, self._counted.get(key, 0)
+        self._num_pictures += max(num - before, 0)
+        self._counted[key] = max(num, before)
+
+    def _step_scorer(self, step: Score, scorer: Scorer) -> StepScorer:
+        """Who executes a step: the run's own score alone is raced, and has pictures kept."""
+        experiment = self._experiment
+        score = experiment.score if scorer.is_own else experiment.others[step.by]
+        return StepScorer(
+            scorer,
+            hold=self._hold,
+            confidence=experiment.config.validation.confidence,
+            higher_is_better=score.higher_is_better,
+            racing=experiment.racing if scorer.is_own else None,
+            latency_error=experiment.problem.latency_error,
+            num_samples=experiment.config.pictures.per_action if step.is_plain else 0,
+            pictured=step.is_plain,
+            on_answer=self._books.scored,
+        )
+
+    def _paint(self, step: Score, scorer: Scorer) -> None:
         """Keep the reference's pictures of the first prompts, the same every round."""
         path = self._run.path / "images" / f"round-{step.round:03d}.png"
         if step.reference is not None and not is_whole(path):
@@ -255,16 +297,18 @@ class _Session:
                 warnings.warn(f"{path} is damaged: drawn again", RunWarning, stacklevel=2)
             self._run.check_stands()
             self._hold(step.reference.weights)
-            pictures = self._scorer.pictures(step.reference.architecture, weights_digest=step.reference.weights)
+            pictures = scorer.pictures(step.reference.architecture, weights_digest=step.reference.weights)
             captions = [prompt.caption for prompt in self._experiment.worker.validation.chunk(0)]
             write_grid(path, pictures, captions=captions)
 
     def _reporter(
-        self, phase: str, step: Train | Score, architecture: Any, problem: Problem[Any]
+        self, phase: str, step: Train | Score, architecture: Any, problem: Problem[Any], *, of_chunk: float = 0.0
     ) -> Callable[[int, int], None]:
-        """What a phase calls with (pieces done, pieces in all)."""
-        latency_ms, is_scoring = problem.price_ms(architecture), isinstance(step, Score)
-        of_chunk = self._scorer.num_prompts / self._scorer.num_chunks  # pictures, on average
+        """What a phase calls with (pieces done, pieces in all).
+
+        A piece of scoring makes `of_chunk` pictures, one of screening as many UNet passes.
+        """
+        latency_ms, is_training = problem.price_ms(architecture), isinstance(step, Train)
 
         def report(done: int, total: int) -> None:
             progress = Progress(
@@ -275,8 +319,9 @@ class _Session:
                 latency_ms=latency_ms,
                 target_latency_ms=problem.target_latency_ms,
                 clip=None if self._latest is None else self._latest.mean,
-                num_pictures=self._num_pictures + round(is_scoring * done * of_chunk),
-                num_training_steps=self._num_training_steps + (not is_scoring) * done,
+                num_pictures=self._num_pictures + round((phase == SCORING) * done * of_chunk),
+                num_training_steps=self._num_training_steps + is_training * done,
+                num_passes=self._num_passes + round((phase == SCREENING) * done * of_chunk),
             )
             self._listeners.on_progress(progress)
 

@@ -1,7 +1,7 @@
 """Where a search stands, for those who watch it, and who does."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 from nas.scores.intervals import Interval
@@ -22,6 +22,7 @@ class Progress:
         clip: Score of the latest architecture; None before the first.
         num_pictures: Pictures of the whole search so far, made now or found in the store.
         num_training_steps: Training steps of the whole search so far, done now or found done.
+        num_passes: UNet passes of the whole search so far for other scores than its own, likewise.
     """
 
     phase: str
@@ -33,6 +34,7 @@ class Progress:
     clip: float | None
     num_pictures: int
     num_training_steps: int
+    num_passes: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +47,7 @@ class RoundDone:
         score: Of it; None where the algorithm scored no reference.
         actions: What is executed next, such as "-resnet[mid,0]".
         stop: Why nothing more is; None while the search goes on.
+        notes: What else the algorithm tells, by name.
     """
 
     round: int
@@ -52,6 +55,7 @@ class RoundDone:
     score: Interval | None
     actions: tuple[str, ...]
     stop: str | None
+    notes: Mapping[str, float | str] = field(default_factory=dict)
 
     def sentence(self, *, score: str) -> str:
         """What came of it, in one line.
@@ -60,11 +64,19 @@ class RoundDone:
             score: What its score is called.
         """
         scored = "" if self.score is None else f", {score} {self.score.mean:.4f}"
-        what = f"then {' '.join(self.actions)}" if self.actions else f"the end: {self.stop or 'nothing more to do'}"
-        return f"round {self.round} done: {self.latency_ms:.2f} ms{scored}; {what}"
+        what = [", ".join(f"{name} {_shown(value)}" for name, value in self.notes.items())] if self.notes else []
+        if self.actions:
+            what.append(f"then {' '.join(self.actions)}")
+        elif self.stop or not self.notes:
+            what.append(f"the end: {self.stop or 'nothing more to do'}")
+        return f"round {self.round} done: {self.latency_ms:.2f} ms{scored}; {'; '.join(what)}"
 
 
 Started = Callable[[int, int], None]
+
+
+def _shown(value: float | str) -> str:
+    return value if isinstance(value, str) else f"{value:.4g}"
 
 
 def _silent(*args: object) -> None:

@@ -19,10 +19,23 @@ from typing import Any, Final
 
 import pytest
 
-from nas.algorithms.algorithm import Algorithm, Declaration, check
+from nas.algorithms.algorithm import Algorithm, Budgeted, Declaration, check
 from nas.algorithms.feasibility import fastest
 from nas.algorithms.problem import Problem
-from nas.algorithms.steps import FIRST, Estimate, Finish, Outcome, Score, Scored, Step, Train, Trained, Verdict
+from nas.algorithms.steps import (
+    FIRST,
+    Estimate,
+    Extended,
+    Finish,
+    Outcome,
+    Recipe,
+    Score,
+    Scored,
+    Step,
+    Train,
+    Trained,
+    Verdict,
+)
 from nas.scores.intervals import Interval
 from search_spaces import UNetSpace, space_from_config
 
@@ -47,10 +60,13 @@ class MacsMs:
 
     def __init__(self, space: Any, /) -> None:
         self._space = space
+        self._known: dict[Any, float] = {}
 
     def __call__(self, architecture: Any, /) -> float:
         """Milliseconds of an architecture."""
-        return float(self._space.num_macs(architecture)) / 1e6
+        if architecture not in self._known:
+            self._known[architecture] = float(self._space.num_macs(architecture)) / 1e6
+        return self._known[architecture]
 
 
 class AlgorithmLaws:
@@ -129,14 +145,60 @@ class AlgorithmLaws:
                 known |= set(outcome.digests)
 
     def test_nothing_is_scored_twice(self, algorithm: Algorithm[Any], problem: Problem[Any]) -> None:
-        """The same architecture with the same weights is scored once; references are free."""
-        seen = set[tuple[Any, str]]()
+        """By one score on the same prompts an architecture is scored once with its weights; references are free."""
+        seen = set[tuple[Any, ...]]()
         for step, _ in play(algorithm, problem):
             if isinstance(step, Score):
-                subjects = [(subject.architecture, subject.weights) for subject in step.subjects]
+                scored = [step.subjects[index] for index in step.scored]
+                subjects = [
+                    (step.by, step.prompts, step.num_prompts, each.architecture, each.weights) for each in scored
+                ]
                 assert len(set(subjects)) == len(subjects)
                 assert seen.isdisjoint(subjects)
                 seen |= set(subjects)
+
+    def test_what_is_scored_for_its_own_sake_keeps_the_limits(
+        self, algorithm: Algorithm[Any], problem: Problem[Any]
+    ) -> None:
+        """What costs nothing to know is asked before anything is scored; parts are scored for what they do alone."""
+        if algorithm.declaration.assumes_additivity:
+            return
+        for step, _ in play(algorithm, problem):
+            if isinstance(step, Score):
+                own = [subject.architecture for subject in step.subjects if subject.action is None]
+                assert [each for each in own if not problem.meets(each)] == []
+
+    def test_it_costs_no_more_than_it_says(self, algorithm: Algorithm[Any], problem: Problem[Any]) -> None:
+        """The budget of an algorithm that states one bounds what it asks for."""
+        if not isinstance(algorithm, Budgeted):
+            return
+        budget, steps = algorithm.budget(problem), [step for step, _ in play(algorithm, problem)]
+        scored = {asked for step in steps if isinstance(step, Score) for asked in _asked(step)}
+        assert len(scored) <= budget.num_scorings
+        for recipe in Recipe:
+            jobs = [job for step in steps if isinstance(step, Train) for job in step.jobs if job.recipe is recipe]
+            assert sum(job.share for job in jobs) <= budget.shares.get(recipe, 0.0)
+
+    def test_a_finished_search_goes_on_to_a_lower_target(
+        self, algorithm: Algorithm[Any], problem: Problem[Any]
+    ) -> None:
+        """Where it says that it does, what was scored is not scored again."""
+        if "target_latency_ms" not in algorithm.declaration.extends:
+            return
+        state = algorithm.start(problem)
+        transcript = play(algorithm, problem)
+        for step, outcome in transcript[:-1]:
+            assert outcome is not None
+            state = algorithm.told(state, step, outcome)
+        lower = replace(problem, target_latency_ms=0.8 * problem.target_latency_ms)
+        finish, extended = transcript[-1][0], Extended(problem=lower)
+        check(finish, extended)
+        further = play(algorithm, lower, state=algorithm.told(state, finish, extended), first=len(transcript))
+        seen = {s for step, _ in transcript if isinstance(step, Score) for s in _subjects(step)}
+        assert seen.isdisjoint(s for step, _ in further if isinstance(step, Score) for s in _subjects(step))
+        after = further[-1][0]
+        assert isinstance(after, Finish)
+        assert lower.meets(after.results[0].subject.architecture) == (not after.results[0].missed_by)
 
     @pytest.mark.parametrize("salt", ["a", "b", "c"])
     def test_it_ends_within_its_bound_and_says_the_truth(
@@ -176,10 +238,28 @@ class AlgorithmLaws:
                 assert left <= set(problem.space.removals(architecture)), "a protected block is gone"
 
 
-def play(algorithm: Algorithm[Any], problem: Problem[Any], /, *, raced: bool = False, salt: str = "") -> Transcript:
-    """The steps of a search with made-up outcomes; the last one is `Finish`, without an outcome."""
-    state, transcript = algorithm.start(problem), Transcript()
-    for number in range(algorithm.max_steps(problem)):
+def play(
+    algorithm: Algorithm[Any],
+    problem: Problem[Any],
+    /,
+    *,
+    raced: bool = False,
+    salt: str = "",
+    state: Any = None,
+    first: int = 0,
+) -> Transcript:
+    """The steps of a search with made-up outcomes; the last one is `Finish`, without an outcome.
+
+    Args:
+        algorithm: The algorithm.
+        problem: What it is given.
+        raced: Decide contests by a verdict.
+        salt: Another one gives other scores.
+        state: Where the search stands; None = at its start.
+        first: Number of its first step.
+    """
+    state, transcript = algorithm.start(problem) if state is None else state, Transcript()
+    for number in range(first, first + algorithm.max_steps(problem)):
         step = algorithm.step(state)
         if isinstance(step, Finish):
             return [*transcript, (step, None)]
@@ -200,7 +280,12 @@ def made_up(step: Step, /, *, number: int, raced: bool = False, salt: str = "") 
         salt: Another one gives other scores.
     """
     if isinstance(step, Train):
-        return Trained(digests=tuple(f"{salt}w{number}.{index}" for index in range(len(step.jobs))))
+        return Trained(  # a job of no steps gives the weights that it was given
+            digests=tuple(
+                job.parent if job.share == 0 and job.parent != FIRST else f"{salt}w{number}.{index}"
+                for index, job in enumerate(step.jobs)
+            )
+        )
     assert isinstance(step, Score), "`Finish` has no outcome but an extension"
     before = None if step.reference is None else _score(step.reference.architecture, salt)
     scores = [_score(subject.architecture, salt) for subject in step.subjects]
@@ -216,10 +301,16 @@ def made_up(step: Step, /, *, number: int, raced: bool = False, salt: str = "") 
                 score=_interval(score, few=verdict is not None and index not in verdict.chosen),
                 loss=None if before is None else _interval(before - score),
             )
+            if index in step.scored
+            else None
             for index, score in enumerate(scores)
         ),
         verdict=verdict,
     )
+
+
+def _subjects(step: Score) -> list[tuple[Any, str]]:
+    return [(subject.architecture, subject.weights) for subject in step.subjects]
 
 
 def _score(architecture: Any, salt: str) -> float:

@@ -20,8 +20,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from nas.pipelines.conditioning import Conditioning
+from nas.pipelines.noise_schedule import NoiseSchedule
 from nas.training.distillation import Distillation, Lesson, watched
-from nas.training.noise_schedule import NoiseSchedule
 from nas.training.objective import Computing, Draws
 from search_spaces.supernet import Supernet
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from nas.pipelines.model_folder import ModelFolder
+from nas.pipelines.noise_schedule import NoiseSchedule
 from nas.pipelines.schedulers import make_scheduler, scheduler_config
 from nas.training.data.batches import TrainingData
 from nas.training.data.encoding import Encoder
@@ -11,7 +12,6 @@ from nas.training.data.opening import open_training_data
 from nas.training.data.settings import DataSettings
 from nas.training.denoising import Denoising
 from nas.training.distillation import Distillation
-from nas.training.noise_schedule import NoiseSchedule
 from nas.training.settings import RobustTrainingSettings
 from search_spaces.supernet import Supernet
 

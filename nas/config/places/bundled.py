@@ -21,6 +21,7 @@ NAMED: Final[Mapping[str, Mapping[str, Path]]] = {
     "samples.captions": {SHAPES: CAPTIONS_FILE},
     "latents.captions": {SHAPES: CAPTIONS_FILE},
     "clip": {SHAPES: OPEN_CLIP_DIR},
+    "validation.held_out_captions": {SHAPES: CAPTIONS_FILE},
 }
 TABLES: Final = ("latency_table", "latency_source.settings.path", "latency_source.settings.tables")
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from latency.exporters.extras import load_extra
+from nas.runs.frames.rounds import is_of_round, scored_with_weights
 from nas.runs.run import Run
 from nas.runs.trace import time_of
 from search_spaces.actions import parse_action
@@ -54,21 +55,23 @@ def _trials(run: Run, optuna: Any) -> Iterator[Any]:
     """A trial per scored architecture."""
     architectures: dict[int, Architecture] = {}
     latencies: dict[int, float] = {}
-    most = _most(run)
-    for event in run.events:
-        if event["event"] != "evaluation":
-            continue
-        number = event["round"]
+    most, target_ms = _most(run), run.start.get("target_latency_ms")
+    told = set[tuple[str, str | None]]()
+    for event, weights in scored_with_weights(run.events):
+        number, key = event["round"], (event["arch_id"], weights)
         try:
             if event["action"] is None:
-                architecture = _own_architecture(event)
-                architectures[number], latencies[number] = architecture, event["predicted_latency_ms"]
-                ms = latencies[number]
+                architecture, ms = _own_architecture(event), event["predicted_latency_ms"]
+                if is_of_round(event):  # what the round's actions start from
+                    architectures[number], latencies[number] = architecture, ms
+                    if key in told:  # the best of an earlier batch
+                        continue
             else:
                 architecture = parse_action(event["action"]).apply(architectures[number])
                 ms = latencies[number] - event["d_latency_ms"]
         except (KeyError, UserError):  # of another family, or its round is damaged
             continue
+        told.add(key)
         if not (isfinite(ms) and isfinite(event["clip"]["mean"])):  # which Optuna takes for a failed trial
             continue
         params = counts(architecture)
@@ -81,6 +84,7 @@ def _trials(run: Run, optuna: Any) -> Iterator[Any]:
             values=[ms, event["clip"]["mean"]],
             user_attrs={"round": number, "action": event["action"] or "", "arch_id": event["arch_id"]}
             | {"num_prompts": event["clip"]["num_prompts"]},
+            constraints=None if target_ms is None else {"latency_ms": ms - target_ms},
         )
         if (time := time_of(event)) is not None:
             trial.datetime_start = trial.datetime_complete = datetime.fromtimestamp(time)

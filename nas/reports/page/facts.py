@@ -10,6 +10,7 @@ from nas.reports.layout import lay_out
 from nas.reports.page.pictures import Album
 from nas.reports.page.reading import Event, Source
 from nas.reports.page.values import BlockStory, Decision, Estimate, RoundView, Scored, Spent
+from nas.runs.frames.rounds import is_of_round
 from nas.runs.trace import seconds_of
 from search_spaces.actions import GENES, Action, Sign, parse_action
 from search_spaces.architecture import Architecture, ArchitectureError
@@ -22,7 +23,7 @@ def base_of(source: Source, /) -> Architecture | None:
 
 def rounds_of(source: Source, album: Album, /) -> tuple[RoundView, ...]:
     """Every architecture that was scored for its own sake, in order, with the pictures of its prompts."""
-    own = [event for event in source.events if event["event"] == "evaluation" and event["action"] is None]
+    own = [event for event in source.events if event["event"] == "evaluation" and is_of_round(event)]
     executed = {event["round"]: tuple(event["actions"]) for event in source.events if event["event"] == "decision"}
     found = source.finished or {}
     views = []
@@ -149,14 +150,19 @@ def spent_by(events: Iterable[Event], /) -> Spent:
     races: dict[int, int] = {}
     steps, seconds = 0, 0.0
     seen: set[tuple[int, str]] = set()
+    whole, weights = set[tuple[str, str]](), ""
     for event in events:
         seconds += seconds_of(event)
         if event["event"] == "trained":
             steps += event["iterations"]
+            weights = event["weights_digest"]
         elif event["event"] == "race":
             races[event["round"]] = event["num_pictures"]
         elif event["event"] == "evaluation" and (key := (event["round"], event["arch_id"])) not in seen:
             seen.add(key)
+            if event["action"] is None and (event["arch_id"], weights) in whole:  # scored in an earlier batch
+                continue
+            whole |= {(event["arch_id"], weights)} if event["action"] is None else set()
             scored = event["clip"] if event["action"] is None else event["d_clip"]
             pictures[event["round"]] = pictures.get(event["round"], 0) + scored["num_prompts"]
     return Spent(num_pictures=sum((pictures | races).values()), num_training_steps=steps, seconds=seconds)

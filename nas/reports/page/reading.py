@@ -11,6 +11,7 @@ import pandas as pd
 from nas.reports.page.values import Measured, ScoreLabel, State
 from nas.runs.comparison import compared
 from nas.runs.events import STARTS
+from nas.runs.frames.rounds import is_of_round
 from nas.runs.run import Run
 from nas.scores.captions import read_captions
 from nas.scores.intervals import Interval
@@ -165,7 +166,7 @@ def _loss(
 ) -> Interval | None:
     """What the result, or as yet the last round, lost to the start, prompt by prompt."""
     trained = [event for event in events if event["event"] == "trained"]
-    own = [event for event in events if event["event"] == "evaluation" and event["action"] is None]
+    own = [event for event in events if event["event"] == "evaluation" and is_of_round(event)]
     if not trained or not own or any("job" in event for event in trained) or not any("digests" in e for e in events):
         return None
     ended = next((event for event in reversed(events) if event["event"] == "search_finished"), own[-1])

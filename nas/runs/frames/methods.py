@@ -15,12 +15,13 @@ from nas.runs.frames.decisions import decision_frame
 from nas.runs.frames.exports import export_frame
 from nas.runs.frames.opened import OpenedRun
 from nas.runs.frames.pictures import picture_frame
-from nas.runs.frames.rounds import evaluation_frame, race_frame, round_frame
+from nas.runs.frames.rounds import architecture_frame, evaluation_frame, race_frame, round_frame
 from nas.runs.frames.scores import score_frame
 from nas.runs.frames.side_files import block_frame, timing_frame, training_frame
 
 FRAMES = (
-    "rounds", "decisions", "evaluations", "races", "blocks", "scores", "training", "timings", "exports", "pictures",
+    "rounds", "decisions", "evaluations", "architectures", "races", "blocks", "scores", "training", "timings",
+    "exports", "pictures",
 )  # fmt: skip
 
 
@@ -32,7 +33,7 @@ class Frames(ABC):
         """A frame of a run, or of several below each other."""
 
     def rounds(self) -> pd.DataFrame:
-        """One row per round, and what was then decided; an algorithm without actions has a row per scored architecture.
+        """One row per round, and what was then decided; a round without a reference has a row per scored architecture.
 
         Columns, where another score than CLIP's has its own name in the place of `clip`:
             round: Counts trainings from 0.
@@ -94,6 +95,22 @@ class Frames(ABC):
         """
         return self._made(lambda run: evaluation_frame(run.events, score=run.score))
 
+    def architectures(self) -> pd.DataFrame:
+        """One row per architecture that was scored as a whole, and not as what an action makes of another one.
+
+        Columns, where another score than CLIP's has its own name in the place of `clip`:
+            round: In which it was scored first; counts trainings from 0.
+            arch_id: Digest of the architecture.
+            weights_digest: Digest of the weights; None where the round's training gave several.
+            predicted_latency_ms: Predicted milliseconds of one forward pass.
+            num_prompts: Prompts that it was scored on.
+            clip: Mean score over prompts, in the score's unit.
+            clip_low: Lower end of its confidence interval.
+            clip_high: Upper end.
+            num_params: Parameters of the UNet.
+        """
+        return self._made(lambda run: architecture_frame(run.events, score=run.score))
+
     def races(self) -> pd.DataFrame:
         """One row per round whose actions were raced.
 
@@ -140,6 +157,7 @@ class Frames(ABC):
             arch_id: Digest of the architecture.
             protocol_digest: Digest of how pictures are made and judged.
             prompts_digest: Digest of the chunk of prompts.
+            made_by: Versions and the kind of machine that made it; only scores of one maker are paired.
             prompt_id: Digest of caption and noise.
             caption: The prompt's text.
             noise_seed: The prompt's noise.
@@ -176,7 +194,7 @@ class Frames(ABC):
         """One row per scoring task that a worker answered, and per training.
 
         Columns:
-            phase: "scoring", "robust training" or "recovery".
+            phase: "scoring", "screening" (by another score than the run's own), "robust training" or "recovery".
             round: Counts trainings from 0.
             worker: "worker-0" and so on, "in process", or "driver" for a training.
             arch_id: Digest of the architecture that was scored or trained.

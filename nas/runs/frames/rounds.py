@@ -12,7 +12,9 @@ import pandas as pd
 from nas.runs.frames.tidy import ANY, NUMBER, TEXT, WHOLE, numbers, tidy
 from nas.scores.store import CLIP_COLUMN
 
+_FEW: Final = 3  # actions that a sentence names
 _DIGESTS: Final = {"arch_id": TEXT, "weights_digest": ANY}
+_OWN: Final = {"round": WHOLE, **_DIGESTS, "predicted_latency_ms": NUMBER, "num_prompts": WHOLE}
 
 
 def score_of(events: Sequence[Mapping[str, Any]], /) -> str:
@@ -49,7 +51,7 @@ def evaluation_frame(events: Sequence[Mapping[str, Any]], /, *, score: str = CLI
 
 
 def round_frame(events: Sequence[Mapping[str, Any]], /, *, score: str = CLIP_COLUMN) -> pd.DataFrame:
-    """One row per round, and what was then decided; an algorithm without actions has a row per scored architecture.
+    """One row per round, and what was then decided; a round without a reference has a row per scored architecture.
 
     Its columns stand in `Run.rounds`.
 
@@ -70,10 +72,39 @@ def round_frame(events: Sequence[Mapping[str, Any]], /, *, score: str = CLIP_COL
             " ".join(decisions.get(event["round"], [])),
         )
         for event, weights in scored_with_weights(events)
-        if event["action"] is None
+        if is_of_round(event)
     ]
-    kinds = {"round": WHOLE, **_DIGESTS, "predicted_latency_ms": NUMBER, "num_prompts": WHOLE}
-    return tidy(rows, kinds | numbers(*_names(score)) | {"num_params": WHOLE, "actions": TEXT})
+    return tidy(rows, _OWN | numbers(*_names(score)) | {"num_params": WHOLE, "actions": TEXT})
+
+
+def architecture_frame(events: Sequence[Mapping[str, Any]], /, *, score: str = CLIP_COLUMN) -> pd.DataFrame:
+    """One row per architecture that was scored as a whole. Its columns stand in `Run.architectures`.
+
+    Args:
+        events: Of a trace.
+        score: Name of the score, which names the columns.
+    """
+    rows = dict[tuple[str, str | None], tuple[Any, ...]]()
+    for event, weights in scored_with_weights(events):
+        if event["action"] is None:
+            rows.setdefault(
+                (event["arch_id"], weights),
+                (
+                    event["round"],
+                    event["arch_id"],
+                    weights,
+                    event["predicted_latency_ms"],
+                    event["clip"]["num_prompts"],
+                    *_interval(event["clip"]),
+                    event["num_params"],
+                ),
+            )
+    return tidy(list(rows.values()), _OWN | numbers(*_names(score)) | {"num_params": WHOLE})
+
+
+def is_of_round(event: Mapping[str, Any], /) -> bool:
+    """Whether what was scored is a round's own architecture, rather than one whose losses are paired to it."""
+    return event["action"] is None and event.get("d_clip") is None
 
 
 def race_frame(events: Sequence[Mapping[str, Any]], /) -> pd.DataFrame:
@@ -91,6 +122,20 @@ def race_frame(events: Sequence[Mapping[str, Any]], /) -> pd.DataFrame:
     ]
     counts = dict.fromkeys(("round", "num_pictures", "num_pictures_exhaustive"), WHOLE)
     return tidy(rows, counts | {"chosen": TEXT, "ties": TEXT})
+
+
+def screened_rounds(events: Sequence[Mapping[str, Any]], /) -> list[str]:
+    """A sentence per round whose actions a cheap score screened: who got no prompt, and why."""
+    sentences = []
+    for event in events:
+        if event["event"] == "screen":
+            free, num = event["free"], len(event["free"]) + len(event["dropped"])
+            named = f" ({', '.join(free[:_FEW])}{', ...' if len(free) > _FEW else ''})" if free else ""
+            sentences.append(
+                f"round {event['round']}: {event['by']} screened {num} actions away, {len(free)} of them since they "
+                f"change nothing{named}"
+            )
+    return sentences
 
 
 def scored_with_weights(

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from nas.runs.frames.opened import OpenedRun
+from nas.runs.frames.rounds import is_of_round
 from nas.runs.frames.tidy import ANY, NUMBER, TEXT, TRUTH, WHOLE, WHOLE_OR_NONE, numbers, tidy
 from nas.runs.records.lines import Breakdown, Losses, Timing
 from nas.runs.trace import losses_of
@@ -57,7 +58,7 @@ def _architectures(run: OpenedRun) -> Iterator[tuple[int, str]]:
     if run.base_id is not None:
         yield BASE, run.base_id
     for event in run.events:
-        if event["event"] == "evaluation" and event["action"] is None:
+        if event["event"] == "evaluation" and is_of_round(event):
             yield event["round"], event["arch_id"]
 
 

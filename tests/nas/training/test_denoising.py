@@ -4,9 +4,9 @@ import pytest
 import torch
 from diffusers import DDIMScheduler
 
+from nas.pipelines.noise_schedule import NoiseSchedule
 from nas.training.denoising import Denoising
 from nas.training.distillation import Distillation, watched
-from nas.training.noise_schedule import NoiseSchedule
 from search_spaces import Action
 from tests.nas.training.tiny import SCHEDULE, supernet_of, tiny_pictures, tiny_unet
 

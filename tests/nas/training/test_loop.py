@@ -13,12 +13,12 @@ from diffusers import UNet2DConditionModel
 
 from latency.pricing.scenario import Dtype
 from nas.pipelines.conditioning import Conditioning
+from nas.pipelines.noise_schedule import NoiseSchedule
 from nas.training.data.batches import Batch, TrainingData
 from nas.training.denoising import Denoising
 from nas.training.distillation import Distillation
 from nas.training.latent_set import LatentSet
 from nas.training.loop import StepDone, Training, TrainingError
-from nas.training.noise_schedule import NoiseSchedule
 from nas.training.settings import RateSchedule, RobustTrainingSettings
 from nas.training.skipping.making import skip_strategy
 from nas.training.state import StateError, read_state

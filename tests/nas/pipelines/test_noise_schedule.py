@@ -4,7 +4,7 @@ import pytest
 import torch
 from diffusers import DDIMScheduler
 
-from nas.training.noise_schedule import NoiseSchedule
+from nas.pipelines.noise_schedule import NoiseSchedule
 
 
 @pytest.mark.parametrize("prediction_type", ["epsilon", "v_prediction", "sample"])

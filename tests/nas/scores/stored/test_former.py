@@ -1,5 +1,6 @@
-"""Reading a store at once: every value as it was sealed, whatever is damaged, and nothing that was not asked for."""
+"""Stores of 0.1.0: every value as it was sealed, damage told, nothing that was not asked for; and new scores beside."""
 
+import json
 import shutil
 import warnings
 from dataclasses import replace
@@ -9,8 +10,9 @@ import numpy as np
 import pytest
 
 from nas.scores.prompts import Prompt
-from nas.scores.sealed_table import unseal
 from nas.scores.store import ScoreKey, ScoreStore, ScoreStoreError, ScoreStoreWarning, digest_of_prompts
+from nas.scores.stored.sealed_table import unseal
+from tests.nas.scores.stored.former_store import put_as_0_1_0
 
 CHUNKS = [
     tuple(Prompt(caption=f'"é" {chunk} {i}\u2028', noise_seed=2**50 + 10 * chunk + i) for i in range(3))
@@ -23,11 +25,11 @@ WEIGHTS, ARCHITECTURES = ("w0", "w1"), tuple(f"a{i:02d}" for i in range(40))
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """160 files of scores: more than one thread reads."""
     path, rng = tmp_path_factory.mktemp("store") / "scores", np.random.default_rng(0)
-    store = ScoreStore(path)
     for weights in WEIGHTS:
         for arch_id in ARCHITECTURES:
             for prompts in CHUNKS:
-                store.put(key(weights, arch_id, prompts), prompts=prompts, scores=rng.standard_normal(3).tolist())
+                scores = rng.standard_normal(3).tolist()
+                put_as_0_1_0(path, key(weights, arch_id, prompts), prompts=prompts, scores=scores)
     return path
 
 
@@ -40,7 +42,7 @@ def key(weights: str, arch_id: str, prompts: tuple[Prompt, ...]) -> ScoreKey:
 def test_all_is_read_as_file_by_file(folder: Path) -> None:
     frame = ScoreStore(folder).frame()
     rows = [
-        row
+        {name: ({"made_by": ""} | row)[name] for name in frame}
         for path in sorted(folder.rglob("*.scores.parquet"))
         for row in unseal(path.read_bytes(), name=f"{path.parent.name}/{path.name}").to_pylist()
     ]
@@ -108,3 +110,20 @@ def test_two_scores_in_one_store_are_told_apart(tmp_path: Path) -> None:
     assert store.frame()["clip"].tolist() == [1, 2, 3]
     assert store.frame(score="other")["other"].tolist() == [4, 5, 6]
     assert store.frame(score="third").empty
+
+
+def test_what_0_1_0_kept_is_served_and_new_scores_stand_beside_it(folder: Path, tmp_path: Path) -> None:
+    path = Path(shutil.copytree(folder, tmp_path / "scores"))
+    before = {each: each.read_bytes() for each in path.rglob("*.parquet")}
+    store, one = ScoreStore(path), key("w0", "a00", CHUNKS[0])
+    (kept,) = [tuple(rows["clip"]) for name, rows in store.frame(weights_digest="w0", arch_id="a00").groupby(
+        "prompts_digest") if name == one.prompts_digest]  # fmt: skip
+    assert store.get(one) == kept == store.put(one, prompts=CHUNKS[0], scores=[7, 8, 9])
+    assert json.loads((path / "store.json").read_text()) == {"schema_version": 1}, "nothing new, so still what it was"
+    new = replace(one, made_by="here")
+    assert store.put(new, prompts=CHUNKS[0], scores=[7, 8, 9]) == (7, 8, 9) == ScoreStore(path).get(new)
+    assert json.loads((path / "store.json").read_text()) == {"schema_version": 2}
+    assert store.makers("w0") == ("", "here")
+    assert ScoreStore(path).get(one) == kept
+    assert len(ScoreStore(path).frame()) == len(ScoreStore(folder).frame()) + 3
+    assert all(each.read_bytes() == content for each, content in before.items())

@@ -1,4 +1,4 @@
-"""Reading many files of a store at once, for frames: a million scores in seconds, every one checked against its seal.
+"""Files of scores as 0.1.0 wrote them, a chunk each, read at once for frames: every one is checked against its seal.
 
 What a file is about stands in its name, and the prompts of a chunk are the same in each file of it. So the key columns
 are read once per chunk; of every other file the scores alone are read, and its seal is worked out from them and from
@@ -10,17 +10,19 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from nas.scores.sealed_table import SEAL, BrokenSealError, column_text, digest_of_columns, unseal
+from nas.scores.prompts import Prompt
+from nas.scores.stored.keys import PROMPT_COLUMNS
+from nas.scores.stored.sealed_table import SEAL, BrokenSealError, column_text, digest_of_columns, unseal
 
 SUFFIX: Final = ".scores.parquet"
-PROMPT_COLUMNS: Final = ("prompt_id", "caption", "noise_seed")
-KEYS: Final = ("weights_digest", "arch_id", "protocol_digest", "prompts_digest")
+_KEYS: Final = ("weights_digest", "arch_id", "protocol_digest", "prompts_digest")
 _THREADS: Final = 4
 _FEW: Final = 64  # files that are not worth a thread
 
@@ -83,9 +85,16 @@ def _named(folder: Path, suffix: str) -> Iterator[tuple[str, str, str, str]]:
 class ChunkPrompts:
     """The prompts of a chunk: their columns, and the same as the seal has them."""
 
-    columns: Mapping[str, pa.ChunkedArray]
+    columns: Mapping[str, pa.Array]
     texts: Mapping[str, str]
     num: int
+
+    @classmethod
+    def of(cls, prompts: Sequence[Prompt], /) -> Self:
+        """The prompts as columns."""
+        values = {name: [getattr(prompt, name) for prompt in prompts] for name in PROMPT_COLUMNS}
+        columns = {name: pa.array(values[name], kind) for name, kind in PROMPT_COLUMNS.items()}
+        return cls(columns, {name: column_text(each) for name, each in values.items()}, len(prompts))
 
 
 class BulkReader:
@@ -108,8 +117,8 @@ class BulkReader:
         self._score, self._on_damaged = score, on_damaged
         self._prompts: dict[str, ChunkPrompts] = {} if prompts is None else prompts
 
-    def read(self, files: Sequence[StoredFile], /, *, columns: Sequence[str]) -> dict[str, pa.Array]:
-        """Columns of all files, one below the other; files without the score, and damaged ones, are left out."""
+    def read(self, files: Sequence[StoredFile], /) -> list[tuple[StoredFile, npt.NDArray[np.float64]]]:
+        """The scores of files, in their order; files without the score, and damaged ones, are left out."""
         for file in {file.prompts_digest: file for file in reversed(files)}.values():
             if file.prompts_digest not in self._prompts:
                 self._whole(file)
@@ -118,8 +127,7 @@ class BulkReader:
         else:
             with ThreadPoolExecutor(_THREADS) as threads:
                 found = list(threads.map(self._scores, files, chunksize=32))
-        kept = [(file, scores) for file, scores in zip(files, found, strict=True) if scores is not None]
-        return {name: self._column(name, kept) for name in columns}
+        return [(file, scores.to_numpy()) for file, scores in zip(files, found, strict=True) if scores is not None]
 
     def _whole(self, file: StoredFile) -> pa.Table | None:
         """A file, checked, whose prompts are known from now on; None without the score, or where it is damaged."""
@@ -131,7 +139,7 @@ class BulkReader:
             self._on_damaged(file.path, error)
             return None
         self._prompts[file.prompts_digest] = ChunkPrompts(
-            {name: table[name] for name in PROMPT_COLUMNS},
+            {name: table[name].combine_chunks() for name in PROMPT_COLUMNS},
             {name: column_text(table[name].to_pylist()) for name in PROMPT_COLUMNS},
             table.num_rows,
         )
@@ -153,17 +161,5 @@ class BulkReader:
         return None if table is None else table[self._score]
 
     def _digest(self, file: StoredFile, known: ChunkPrompts, scores: pa.ChunkedArray) -> bytes:
-        keys = {name: column_text([getattr(file, name)] * known.num) for name in KEYS}
+        keys = {name: column_text([getattr(file, name)] * known.num) for name in _KEYS}
         return digest_of_columns(file.name, keys | dict(known.texts) | {self._score: column_text(scores.to_pylist())})
-
-    def _column(self, name: str, kept: Sequence[tuple[StoredFile, pa.ChunkedArray]]) -> pa.Array:
-        """One column of all files."""
-        if name == self._score:
-            return pa.chunked_array([chunk for _, scores in kept for chunk in scores.chunks], pa.float64())
-        if name in KEYS:
-            values = [getattr(file, name) for file, _ in kept]
-            lengths = np.array([len(scores) for _, scores in kept], dtype=np.int64)
-            return pa.array(values, pa.string()).take(pa.array(np.repeat(np.arange(len(kept)), lengths)))
-        chunks = [self._prompts[file.prompts_digest].columns[name] for file, _ in kept]
-        kind = pa.int64() if name == "noise_seed" else pa.string()
-        return pa.chunked_array([piece for chunk in chunks for piece in chunk.chunks], kind)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from nas.scores.sealed_table import BrokenSealError, seal, unseal
+from nas.scores.stored.sealed_table import BrokenSealError, seal, unseal
 
 TABLE = pa.table(
     {"text": ["a red ring", "ein Würfel"], "number": [0.1, -0.0], "seed": [1, 2**60], "blob": [b"", b"\0"]}

@@ -1,0 +1,157 @@
+"""`nas bench`: search algorithms compared on recorded scores, in seconds and without a model."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from nas.cli.screen.console import Screen, say
+from nas.cli.screen.errors import user_errors
+from nas.cli.screen.formats import Format, FormatOption
+from search_spaces.files.user_error import UserError
+
+if TYPE_CHECKING:
+    from nas.tabular.benchmark import Benchmark
+
+AT: Final = (25, 50, 100, 200)
+
+
+@user_errors
+def bench(
+    algorithms: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="ALGORITHM...",
+            help="names, as `nas plugins` lists them; with settings as name:{setting: value}",
+            show_default=False,
+        ),
+    ] = None,
+    table: Annotated[
+        str, typer.Option(help="tabular benchmark: a parquet file, or shapes, which is bundled")
+    ] = "shapes",
+    num_seeds: Annotated[int, typer.Option("--seeds", min=1, help="searches of each, with seeds from 0 on")] = 10,
+    target_ratio: Annotated[
+        float | None, typer.Option(min=0, max=1, help="latency limit as a share of the base's (default: half may stay)")
+    ] = None,
+    num_prompts: Annotated[
+        int | None, typer.Option(min=1, help="prompts of each score; fewer = noisier, judged by all")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="CSV file of all courses")] = None,
+    plot: Annotated[Path | None, typer.Option(help="picture of regret against evaluations: .png, .svg or .pdf")] = None,
+    format: FormatOption = Format.TABLE,
+) -> None:
+    """Compare search algorithms on recorded scores: regret against evaluations and passes, over seeds.
+
+    A benchmark holds the score of every architecture of a small sub-space, so that a search is looked up
+    instead of drawn, and the best architecture is known. Regret is how much better that one is than the
+    best one that an algorithm has found.
+
+    Example: nas bench local_search knapsack "regularized_evolution:{population_size: 10}" --seeds 20
+    """
+    from nas.tabular.comparing import courses, summary
+    from nas.tabular.files import read_benchmark
+
+    benchmark = read_benchmark(table)
+    made = dict(map(_made, algorithms or _ours()))
+    target_ms = None if target_ratio is None else target_ratio * float(benchmark.latency_ms[0])
+    with Screen(stderr=True).status("searching") as status:
+        frame = courses(
+            benchmark,
+            made,
+            seeds=range(num_seeds),
+            target_ms=target_ms,
+            num_prompts=num_prompts,
+            on_search=lambda done, total: status.update(f"{done} of {total} searches"),
+        )
+    rows = summary(frame, at=AT)
+    if out is not None:
+        frame.to_csv(out, index=False)
+        say(f"{len(frame):,} rows -> {out}") if format is Format.TABLE else None
+    if plot is not None:
+        _draw(frame, plot, benchmark=benchmark)
+    if format is Format.JSON:
+        say(
+            json.dumps(
+                {"benchmark": _about(benchmark), "algorithms": json.loads(rows.to_json(orient="records"))}, indent=2
+            )
+        )
+        return
+    about = _about(benchmark)
+    say(f"{benchmark.name}: {about['size']:,} architectures of {benchmark.model}; {benchmark.num_prompts} prompts each")
+    Screen().print(_table(rows.to_dict(orient="records"), score=benchmark.score))
+    if plot is not None:
+        say(f"regret against evaluations -> {plot}")
+
+
+def _made(text: str) -> tuple[str, Any]:
+    """An algorithm by its name, with settings behind a colon.
+
+    Raises:
+        UserError: There is none of that name, or it cannot have these settings.
+    """
+    import yaml
+
+    from nas.config.algorithms import make_algorithm
+    from nas.config.sections import EVOLVING, SearchConfig
+    from nas.settings import read
+
+    name, _, given = text.partition(":")
+    try:
+        settings = yaml.safe_load(given) or {}
+    except yaml.YAMLError as error:
+        raise UserError(f"settings of {name} are written like {name}:{{batch_size: 4}}, but got {given!r}") from error
+    if not isinstance(settings, dict):
+        raise UserError(f"settings of {name} are written like {name}:{{batch_size: 4}}, but got {given!r}")
+    own = settings if name == EVOLVING else {"settings": settings}
+    search = read(SearchConfig, {"algorithm": name, "target_ratio": 0.5, **own}, name=text)
+    return text, make_algorithm(search)
+
+
+def _ours() -> list[str]:
+    """Ours, but those whose libraries are not here."""
+    from importlib.util import find_spec
+
+    from nas.config.algorithms import OURS
+
+    return [name for name in OURS if name != "optuna_search" or find_spec("optuna") is not None]
+
+
+def _about(benchmark: "Benchmark") -> dict[str, Any]:
+    return {
+        "name": benchmark.name,
+        "model": benchmark.model,
+        "protocol": benchmark.protocol,
+        "score": benchmark.score,
+        "size": benchmark.size,
+        "num_prompts": benchmark.num_prompts,
+        "passes_per_evaluation": benchmark.num_prompts * benchmark.passes_per_prompt,
+    }
+
+
+def _table(rows: list[dict[Any, Any]], *, score: str) -> Table:
+    table = Table(
+        box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True, caption=f"regret in {score}, mean ± deviation"
+    )
+    for column in ("algorithm", *(f"after {num}" for num in AT), "best found", "after", "scored"):
+        table.add_column(column, justify="left" if column == "algorithm" else "right", overflow="fold")
+    for row in rows:
+        exact = row["evaluations_exact"]
+        table.add_row(
+            row["algorithm"],
+            *(f"{row[f'regret_{num}']:.4f} ± {row[f'spread_{num}']:.4f}" for num in AT),
+            f"{row['share_exact']:.0%}",
+            "" if exact != exact else f"{exact:.0f}",
+            str(row["evaluations"]),
+        )
+    return table
+
+
+def _draw(frame: Any, path: Path, *, benchmark: "Benchmark") -> None:
+    from nas.reports.regret import regret_figure
+    from nas.reports.writing import write_figure
+
+    title = f"{benchmark.name}: the best of {benchmark.size:,} architectures"
+    write_figure(regret_figure(frame, title=title, score=benchmark.score), path)

@@ -1,0 +1,175 @@
+"""Tabular benchmarks: what is written is read, laws hold, replay is a search's own course, and `nas bench` tells it."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from nas.algorithms.evolving import ArchitectureEvolving
+from nas.algorithms.one_shot import knapsack, local_search, random_search
+from nas.algorithms.problem import Problem
+from nas.algorithms.settings import EvolvingSettings
+from nas.cli.app import app
+from nas.tabular.benchmark import Benchmark, BenchmarkError
+from nas.tabular.comparing import courses, summary
+from nas.tabular.files import find_benchmark, read_benchmark, shipped_benchmarks, write_benchmark
+from nas.tabular.replay import Replay, problem_of
+from nas.tabular.space import Row, TabularSpace
+from nas.testing.algorithms import AlgorithmLaws
+from nas.testing.spaces import SearchSpaceLaws
+
+NUM, PROMPTS = 6, 4
+
+
+def made_up(*, interacts: float = 0.3) -> Benchmark:
+    """Six blocks whose losses add up, but for two that may not both go."""
+    rng = np.random.default_rng(0)
+    losses, saved = rng.uniform(0.01, 0.1, NUM), rng.uniform(1.0, 3.0, NUM)
+    masks = np.arange(2**NUM, dtype=np.int64)
+    bits = (masks[:, None] >> np.arange(NUM) & 1).astype(float)
+    means = 1 - bits @ losses - interacts * bits[:, 0] * bits[:, 3]
+    scores = means[:, None] + np.array([-0.02, 0.01, 0.0, 0.01])
+    alone = np.array([2**NUM, 2 ** (NUM + 1)], dtype=np.int64)  # single removals of the full space, on more prompts
+    return Benchmark(
+        name="made-up",
+        model="none",
+        protocol="none",
+        score="clip",
+        unit="cosine",
+        higher_is_better=True,
+        device="arithmetic",
+        edits=tuple(f"block[{index}]" for index in range(NUM + 2)),
+        num_searched=NUM,
+        passes_per_prompt=8,
+        seconds_per_pass=0.01,
+        made_by="this test",
+        masks=np.concatenate([masks, alone]),
+        latency_ms=np.concatenate([20 - bits @ saved, [19.0, 19.5]]),
+        num_params=np.concatenate([1000 - 100 * bits.sum(axis=1), [900, 900]]).astype(np.int64),
+        num_macs=np.concatenate([2000 - 100 * bits.sum(axis=1), [900, 900]]).astype(np.int64),
+        scores=(*(row.astype(np.float32).astype(np.float64) for row in scores), np.ones(9), np.ones(9)),
+    )
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("table") / "made-up.parquet"
+    write_benchmark(made_up(), path)
+    return path
+
+
+class TestTheSubSpace(SearchSpaceLaws):
+    @pytest.fixture
+    def space(self) -> TabularSpace:
+        return TabularSpace(made_up())
+
+
+class TestKnapsackOnATable(AlgorithmLaws):
+    @pytest.fixture
+    def algorithm(self) -> Any:
+        return knapsack.make(knapsack.KnapsackSettings(num_evaluations=6, num_checks=2))
+
+    @pytest.fixture
+    def problem(self, algorithm: Any) -> Problem[Any]:
+        return problem_of(made_up(), settings=algorithm.settings)
+
+
+def test_what_is_written_is_read(file: Path) -> None:
+    written, read = made_up(), read_benchmark(file)
+    assert read.edits == written.edits
+    assert (read.size, read.num_prompts, read.score) == (64, PROMPTS, "clip")
+    for name in ("masks", "latency_ms", "num_params", "num_macs"):
+        assert np.array_equal(getattr(read, name), getattr(written, name))
+    assert all(np.array_equal(a, b) for a, b in zip(read.scores, written.scores, strict=True))
+
+
+def test_what_is_none_is_refused_with_its_place(file: Path, tmp_path: Path) -> None:
+    with pytest.raises(BenchmarkError, match="give a file, or the name of a shipped one"):
+        find_benchmark(tmp_path / "gone.parquet")
+    text = tmp_path / "text.parquet"
+    text.write_text("scores")
+    with pytest.raises(BenchmarkError, match="must be a parquet file"):
+        read_benchmark(text)
+    damaged = bytearray(file.read_bytes())
+    position = damaged.find(b"block[0]")
+    damaged[position : position + 8] = b"block[9]"
+    (tmp_path / "damaged.parquet").write_bytes(bytes(damaged))
+    with pytest.raises(BenchmarkError, match="is not what was written"):
+        read_benchmark(tmp_path / "damaged.parquet")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"masks": np.arange(66)[::-1].copy()}, "ascending order"),
+        ({"num_searched": 9}, "between 1 and its 8 edits"),
+        ({"latency_ms": np.zeros(66)}, "latency_ms must be positive"),
+        ({"scores": (np.array([np.nan]),) * 66}, "finite score"),
+        ({"edits": ("block[0]",) * 8}, "edits must differ"),
+    ],
+)
+def test_a_benchmark_that_breaks_a_law_cannot_exist(change: dict[str, Any], words: str) -> None:
+    with pytest.raises(BenchmarkError, match=words):
+        replace(made_up(), **change)
+
+
+def test_a_replay_counts_each_architecture_once_and_ends_with_what_was_recorded() -> None:
+    benchmark = made_up()
+    algorithm = random_search.make(random_search.RandomSettings(num_evaluations=20))
+    problem = problem_of(benchmark, settings=algorithm.settings, seed=3)
+    replay = Replay(benchmark, problem)
+    found = replay.search(algorithm).results[0]
+    assert found.score.mean == pytest.approx(benchmark.means[found.subject.architecture.mask])
+    last = replay.course[-1]
+    assert [point.num_evaluations for point in replay.course] == list(range(1, last.num_evaluations + 1))
+    assert last.num_passes == last.num_evaluations * PROMPTS * 8
+    assert last.regret == pytest.approx(benchmark.best(target_ms=problem.target_latency_ms) - found.score.mean)
+    regrets = [point.regret for point in replay.course]
+    assert regrets == sorted(regrets, reverse=True), "with every prompt, what looks better is better"
+
+
+def test_an_integer_programme_over_sums_is_right_where_losses_add_up_and_pairs_mend_it_where_not() -> None:
+    sums = knapsack.make(knapsack.KnapsackSettings(num_evaluations=1, num_checks=0, max_pairs=0))
+    pairs = knapsack.make(knapsack.KnapsackSettings(num_evaluations=24, num_checks=8))
+    frame = courses(made_up(interacts=0.0), {"sums": sums}, seeds=[0])
+    assert frame["regret"].iloc[-1] == pytest.approx(0, abs=1e-6)
+    frame = courses(made_up(interacts=0.3), {"sums": sums, "pairs": pairs}, seeds=[0])
+    last = frame.groupby("algorithm")["regret"].last()
+    assert last["pairs"] == pytest.approx(0, abs=1e-6)
+
+
+def test_algorithms_are_summarised_over_seeds() -> None:
+    algorithms: dict[str, Any] = {
+        "local": local_search.make(local_search.LocalSettings(num_evaluations=40, batch_size=2)),
+        "greedy": ArchitectureEvolving(EvolvingSettings(removals_per_round=1, max_copies=0)),
+    }
+    frame = courses(made_up(), algorithms, seeds=range(3))
+    rows: dict[Any, Any] = summary(frame, at=[5, 40]).set_index("algorithm").to_dict("index")
+    assert rows["local"]["share_exact"] == 1
+    assert rows["greedy"]["spread_40"] == 0, "it draws nothing"
+    assert rows["local"]["regret_40"] <= rows["local"]["regret_5"]
+    assert Row(5).arch_id == "5"
+
+
+def test_bench_tells_a_table_json_and_a_figure(file: Path, tmp_path: Path) -> None:
+    words = ["bench", "random_search:{num_evaluations: 9}", "evolving", "--table", str(file), "--seeds", "2"]
+    done = CliRunner().invoke(app, [*words, "--plot", str(tmp_path / "regret.png"), "--out", str(tmp_path / "all.csv")])
+    assert done.exit_code == 0, done.output
+    assert "made-up: 64 architectures" in done.output
+    assert (tmp_path / "regret.png").stat().st_size > 5_000
+    told = json.loads(CliRunner().invoke(app, [*words, "--format", "json"]).stdout)
+    assert [row["algorithm"] for row in told["algorithms"]] == ["random_search:{num_evaluations: 9}", "evolving"]
+    assert told["benchmark"]["passes_per_evaluation"] == PROMPTS * 8
+    refused = CliRunner().invoke(app, ["bench", "random_search:{num: 9}", "--table", str(file)])
+    assert refused.exit_code == 2
+    assert "there is no such setting" in refused.stderr
+
+
+def test_what_is_shipped_is_small_and_whole() -> None:
+    for name in shipped_benchmarks():
+        assert find_benchmark(name).stat().st_size <= 2_000_000
+        assert read_benchmark(name).name == name
