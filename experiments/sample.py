@@ -26,7 +26,7 @@ from nas.config.places.bundled import NAMED
 from nas.runs.bundled.naming import BUNDLED_RUNS, SAMPLE
 from nas.runs.directory import is_run
 from nas.runs.run import open_run
-from nas.scores.sealed_table import seal, unseal
+from nas.scores.stored.sealed_table import seal, unseal
 from search_spaces.files.durable.writing import whole
 from search_spaces.files.strict_yaml import dumped
 from search_spaces.files.user_error import UserError

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from nas.config.experiment import Experiment, resolve
     from nas.config.loading import load_config
     from nas.config.sections import ExperimentConfig
+    from nas.distillation.decoder.distil import DistilledDecoder, distill_decoder
+    from nas.distillation.steps.distil import DistilledSteps, distill_steps
     from nas.export.export_run import export_run
     from nas.export.report import ExportReport
     from nas.references.supernet import load_supernet
@@ -38,12 +40,16 @@ else:
 
 
 _MODULES = {
+    "DistilledDecoder": "nas.distillation.decoder.distil",
+    "DistilledSteps": "nas.distillation.steps.distil",
     "Experiment": "nas.config.experiment",
     "ExperimentConfig": "nas.config.sections",
     "ExportReport": "nas.export.report",
     "Progress": "nas.search.progress",
     "Run": "nas.runs.run",
     "Runs": "nas.runs.run",
+    "distill_decoder": "nas.distillation.decoder.distil",
+    "distill_steps": "nas.distillation.steps.distil",
     "export_run": "nas.export.export_run",
     "load_config": "nas.config.loading",
     "load_supernet": "nas.references.supernet",
@@ -56,6 +62,8 @@ _MODULES = {
 }
 
 __all__ = [
+    "DistilledDecoder",
+    "DistilledSteps",
     "Experiment",
     "ExperimentConfig",
     "ExportReport",
@@ -63,6 +71,8 @@ __all__ = [
     "RoundDone",
     "Run",
     "Runs",
+    "distill_decoder",
+    "distill_steps",
     "export_run",
     "load_config",
     "load_supernet",

@@ -112,6 +112,11 @@ class Supernet:
                 self._layers[key] = list(transformer.transformer_blocks)
         self._skipped_transformer = SkippedTransformer()
 
+    @property
+    def module(self) -> UNet2DConditionModel:
+        """What is trained: the UNet."""
+        return self.unet
+
     def switch(self, architecture: Architecture, /) -> None:
         """Make the UNet compute another architecture; no weight is copied unless a copy is born.
 

@@ -20,7 +20,7 @@ R = TypeVar("R")
 # exporters and compilers look into their `forward`.
 CHECKED: Final = (
     *("nas.pipelines.autoencoder", "nas.pipelines.folder", "nas.pipelines.sampling", "nas.pipelines.text_encoders"),
-    *("nas.training.captioned_pictures", "nas.training.latent_set", "nas.training.noise_schedule"),
+    *("nas.training.captioned_pictures", "nas.training.latent_set", "nas.pipelines.noise_schedule"),
     *("nas.training.data.cached_set", "nas.training.data.encoding", "nas.training.data.shards"),
     *("nas.training.step", "nas.workers.worker"),
     *("nas.evaluation.clip.judge", "nas.evaluation.clip.model", "nas.evaluation.evaluator"),

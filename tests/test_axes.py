@@ -5,14 +5,14 @@ import torch
 from jaxtyping import TypeCheckError
 
 from nas.pipelines.conditioning import Conditioning
+from nas.pipelines.noise_schedule import NoiseSchedule
 from nas.training.latent_set import LatentSet
-from nas.training.noise_schedule import NoiseSchedule
 from tests.warm import python
 
 SCHEDULE = NoiseSchedule(alphas_cumprod=torch.linspace(0.9, 0.1, 5), prediction_type="epsilon")
 UNCHECKED = """
 import torch
-from nas.training.noise_schedule import NoiseSchedule
+from nas.pipelines.noise_schedule import NoiseSchedule
 schedule = NoiseSchedule(alphas_cumprod=torch.linspace(0.9, 0.1, 5), prediction_type="epsilon")
 schedule.diffuse(torch.zeros(2, 4, 3, 3), torch.zeros(1, 4, 3, 3), torch.zeros(2, dtype=torch.int64))
 """

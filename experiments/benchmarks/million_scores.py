@@ -23,8 +23,8 @@ from nas.reports.page import write_report
 from nas.runs.run import Run, open_run
 from nas.scores.intervals import mean_interval
 from nas.scores.prompts import Prompt
-from nas.scores.sealed_table import seal
 from nas.scores.store import ScoreStore, digest_of_prompts
+from nas.scores.stored.sealed_table import seal
 from search_spaces.files.digests import digest_of
 from search_spaces.known.architectures import sd15_space
 

@@ -19,10 +19,10 @@ import torch
 from diffusers import DDIMScheduler, UNet2DConditionModel
 
 from nas.pipelines.conditioning import Conditioning
+from nas.pipelines.noise_schedule import NoiseSchedule
+from nas.training.denoising import Denoising
 from nas.training.latent_set import LatentSet
 from nas.training.loop import StepDone, Training
-from nas.training.noise_schedule import NoiseSchedule
-from nas.training.objective import Objective
 from nas.training.settings import RobustTrainingSettings
 from search_spaces import Architecture
 from search_spaces.supernet import Supernet
@@ -116,7 +116,7 @@ def paired(
     training = Training(
         supernet,
         data=data,
-        objective=Objective(schedule=NoiseSchedule.of(DDIMScheduler(prediction_type="v_prediction"))),
+        objective=Denoising(schedule=NoiseSchedule.of(DDIMScheduler(prediction_type="v_prediction"))),
         strategy=Always(architecture),
         settings=settings,
         num_steps=args.steps + NUM_WARM_UP,

@@ -31,7 +31,8 @@ from nas.runs.directory import RunDirectory
 from nas.runs.run import open_run
 from nas.runs.spec import read_spec
 from nas.runs.trace import Trace, read_trace
-from nas.scores.store import ScoreStore
+from nas.scores.prompts import Prompt
+from nas.scores.store import ScoreKey, ScoreStore
 from search_spaces.architecture import Architecture
 from search_spaces.files.user_error import UserError
 from search_spaces.shapes import PIPELINE_DIR
@@ -62,6 +63,7 @@ def inputs(seed: int, num: int) -> Iterator[Case]:
         ("earlier/config-000.yaml", _read_configs),
         ("environment.json", _read_configs),
         ("scores/store.json", _read_scores),
+        (_FORMER_SCORES, _read_scores),
         (_SCORES, _read_scores),
         (_WEIGHTS, _read_weights),
         (_CHECKPOINT, _read_weights),
@@ -155,7 +157,8 @@ def _read_weights(run: Path) -> Iterator[Callable[[], object]]:
 
 Damage = Callable[[bytes, random.Random], bytes]
 _TEXTS: Final = ("json", "jsonl", "yaml")
-_SCORES: Final = "scores/*/*.scores.parquet"
+_FORMER_SCORES: Final = "scores/*/*.scores.parquet"
+_SCORES: Final = "scores/*/scores.jsonl"
 _WEIGHTS: Final = "weights/*.safetensors"
 _CHECKPOINT: Final = "checkpoints/round-000/weights.json"
 
@@ -163,7 +166,7 @@ _CHECKPOINT: Final = "checkpoints/round-000/weights.json"
 def _edited(content: bytes, rng: random.Random) -> bytes:
     """One value of a document, or of a line of a log, replaced, removed, renamed or wrapped."""
     lines = content.decode().split("\n")
-    is_log = lines[0].startswith('{"event"')
+    is_log = lines[0].startswith('{"event"') or '"seal"' in lines[0]
     number = rng.randrange(len(lines) - 1) if is_log else 0
     document = yaml.safe_load(lines[number] if is_log else content)
     holders = [document]
@@ -225,4 +228,17 @@ def _base() -> Path:
     weights = {"a": torch.arange(6.0).reshape(3, 2), "b": torch.arange(4)}
     for number in (0, 1):
         RunDirectory(run).write_checkpoint(number, architecture=architecture, weights=weights)
+    _keep_scores(run)
     return run
+
+
+def _keep_scores(run: Path) -> None:
+    """Scores as they are kept today, beside those of 0.1.0: of the same weights, as another machine made them."""
+    store = RunDirectory(run).scores
+    frame = store.frame()
+    names = ("weights_digest", "arch_id", "protocol_digest", "prompts_digest")
+    for values, rows in frame.groupby(list(names)):
+        key = ScoreKey(**dict(zip(names, map(str, values), strict=True)), made_by="another machine")
+        texts = zip(rows["caption"], rows["noise_seed"], strict=True)
+        prompts = [Prompt(caption=caption, noise_seed=int(seed)) for caption, seed in texts]
+        store.put(key, prompts=prompts, scores=rows["clip"].tolist())

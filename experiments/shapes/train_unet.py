@@ -24,7 +24,7 @@ from torch.nn import functional as F
 from experiments.shapes.latents import Encoded, encode
 from experiments.shapes.pace import paced
 from experiments.shapes.rendered import rendered
-from nas.training.noise_schedule import NoiseSchedule
+from nas.pipelines.noise_schedule import NoiseSchedule
 from nas.training.skipping.making import skip_strategy
 from nas.training.skipping.settings import Skipping
 from search_spaces.supernet import Supernet

@@ -13,16 +13,16 @@ from nas.pipelines.computing.execution import Execution
 from nas.pipelines.conditioning import Conditioning
 from nas.pipelines.folder import PipelineParts
 from nas.pipelines.model_folder import ModelFolder
+from nas.pipelines.noise_schedule import NoiseSchedule
 from nas.pipelines.protocol import SamplingProtocol
 from nas.pipelines.schedulers import make_scheduler, scheduler_config
 from nas.scores.captions import read_captions
 from nas.scores.prompts import ValidationSet
 from nas.training.captioned_pictures import encode_pictures
 from nas.training.data.readers.metadata import read_folder
+from nas.training.denoising import Denoising
 from nas.training.latent_set import LatentSet
 from nas.training.loop import Training
-from nas.training.noise_schedule import NoiseSchedule
-from nas.training.objective import Objective
 from nas.training.settings import RobustTrainingSettings
 from nas.training.skipping.making import skip_strategy
 from nas.training.skipping.settings import Skipping
@@ -87,7 +87,7 @@ class Trainer:
         return Training(
             self._supernet,
             data=self._data,
-            objective=Objective(schedule=self._schedule),
+            objective=Denoising(schedule=self._schedule),
             strategy=skip_strategy(skipping, space=self._supernet.space, architecture=architecture),
             settings=settings,
             num_steps=num_steps,

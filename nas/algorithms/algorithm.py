@@ -37,6 +37,7 @@ class Declaration:
         objectives: Which it takes: "score" under limits, or more.
         trains: Whether it asks for training.
         assumes_additivity: Whether it takes the losses of edits to add up.
+        scores: Names of the scores that its steps ask for beside the run's own, each with its default settings.
         extends: What a finished search may go on with, settings or "target_latency_ms", each with its direction:
             "lower" or "higher".
     """
@@ -48,6 +49,7 @@ class Declaration:
     objectives: tuple[str, ...] = ("score",)
     trains: bool = True
     assumes_additivity: bool = False
+    scores: tuple[str, ...] = ()
     extends: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -166,6 +168,8 @@ def _wrong_jobs(step: Train, problem: Problem[Any]) -> list[str]:
 def _wrong_subjects(step: Score, problem: Problem[Any]) -> list[str]:
     scored = [*step.subjects, *([step.reference] if step.reference is not None else [])]
     wrong = [] if scored else ["it must have a subject or a reference"]
+    if step.num_prompts is not None and step.num_prompts < 1:
+        wrong.append(f"`num_prompts` must be at least 1, but is {step.num_prompts}")
     if step.contest is not None:
         foreign = sorted(index for index in step.contest.saved_ms if not 0 <= index < len(step.subjects))
         useless = sorted(index for index, ms in step.contest.saved_ms.items() if not (isfinite(ms) and ms > 0))
@@ -177,6 +181,13 @@ def _wrong_subjects(step: Score, problem: Problem[Any]) -> list[str]:
             wrong.append(f"contestants must save a positive number of milliseconds, but {useless} do not")
         if step.contest.num < 1:
             wrong.append(f"a contest must have at least one place, but has {step.contest.num}")
+    if step.screening is not None:
+        known = {*range(len(step.subjects))}
+        named = {*step.screening.changes, *step.screening.free, *step.screening.contested}
+        if named - known:
+            wrong.append(f"a screening must name its {len(step.subjects)} subjects, but names {sorted(named - known)}")
+        if step.contest is not None and set(step.contest.saved_ms) != set(step.screening.contested):
+            wrong.append("contestants after a screening must be those that it leaves")
     return wrong + _outside([subject.architecture for subject in scored], problem)
 
 

@@ -5,6 +5,7 @@ there is nothing left to decide, a last round trains without skipping blocks (re
 alone. The best round that meets the target is what was found, or else the fastest. Pure.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -15,10 +16,12 @@ from nas.algorithms.settings import EvolvingSettings
 from nas.algorithms.steps import (
     FIRST,
     Decision,
+    Estimate,
     Extended,
     Finish,
     Job,
     Outcome,
+    PromptSet,
     Recipe,
     Result,
     Score,
@@ -70,6 +73,8 @@ class Evolution:
         finished: Why the search is over.
         decision: What the latest scores led to; told with the next step.
         rounds: Rounds that were scored.
+        finals: Scores of the finalists on more prompts, by round; None before they were asked for.
+        final_base: Score of the start on these prompts.
     """
 
     problem: Problem[EvolvingSettings]
@@ -82,6 +87,13 @@ class Evolution:
     finished: StopReason | None = None
     decision: Decision | None = None
     rounds: tuple[RoundResult, ...] = ()
+    finals: Mapping[int, Interval] | None = None
+    final_base: Interval | None = None
+
+    @property
+    def finalists(self) -> tuple[RoundResult, ...]:
+        """The rounds of which the best is found: those that meet the target."""
+        return tuple(each for each in self.rounds if each.latency_ms <= self.problem.target_latency_ms)
 
     @property
     def is_recovering(self) -> bool:
@@ -116,12 +128,14 @@ class ArchitectureEvolving:
         return Evolution(problem=problem, architecture=problem.first)
 
     def max_steps(self, problem: Problem[EvolvingSettings], /) -> int:
-        """Two for each round, the one without a decision and the recovery included, and the end."""
-        return 2 * (problem.settings.max_rounds + 2) + 1
+        """Two for each round, the one without a decision and the recovery included, the finals and the end."""
+        return 2 * (problem.settings.max_rounds + 2) + 2
 
     def step(self, state: Evolution, /) -> Step:
         """Train the round, then score it, until there is nothing left to decide."""
         if state.finished is not None:
+            if state.problem.has_finals and state.finals is None and len(state.finalists) > 1:
+                return _finals(state)
             return _finish(state, state.finished)
         if not state.is_trained:
             recipe = Recipe.RECOVERY if state.is_recovering else Recipe.ROBUST
@@ -146,13 +160,18 @@ class ArchitectureEvolving:
         match step, outcome:
             case Train(), Trained():
                 return replace(state, weights=outcome.digests[0], is_trained=True, decision=None)
+            case Score(prompts=PromptSet.FINAL), Scored(reference=Estimate() as base):
+                scores = [estimate.score for estimate in outcome.estimates if estimate is not None]
+                rounds = [each.round for each in state.finalists]
+                finals = dict(zip(rounds, scores, strict=True))
+                return replace(state, finals=finals, final_base=base.score, decision=None)
             case Score(), Scored():
                 return _decided(state, step, outcome)
             case Finish(), Extended():
                 problem: Problem[Any] = outcome.problem
                 return replace(
                     state, problem=problem, round=state.round + 1, is_trained=False, stopped=None, finished=None,
-                    decision=None,
+                    decision=None, finals=None, final_base=None,
                 )  # fmt: skip
         raise AssertionError(f"{type(outcome).__name__} is no outcome of {type(step).__name__}")
 
@@ -222,25 +241,40 @@ def _ranking(state: Evolution, step: Score, outcome: Scored) -> tuple[ScoredActi
     return (*others, *reversed(chosen)) if step.contest.highest else (*chosen, *others)
 
 
+def _finals(state: Evolution) -> Score:
+    """The rounds that meet the target, on more prompts."""
+    start = state.rounds[0]
+    return Score(
+        round=state.round,
+        subjects=tuple(Subject(architecture=each.architecture, weights=each.weights) for each in state.finalists),
+        reference=Subject(architecture=start.architecture, weights=start.weights),
+        decision=state.decision,
+        prompts=PromptSet.FINAL,
+    )
+
+
 def _finish(state: Evolution, reason: StopReason) -> Finish:
     """The best round that meets the target, or else the fastest."""
-    target_ms = state.problem.target_latency_ms
-    meeting = [result for result in state.rounds if result.latency_ms <= target_ms]
-    sign = 1 if state.problem.higher_is_better else -1
-    best = max(meeting, key=lambda r: sign * r.score.mean) if meeting else min(state.rounds, key=lambda r: r.latency_ms)
+    target_ms, meeting = state.problem.target_latency_ms, state.finalists
+    sign, finals = (1 if state.problem.higher_is_better else -1), state.finals or {}
+    scores = {each.round: finals.get(each.round, each.score) for each in state.rounds}
+    if meeting:
+        best = max(meeting, key=lambda each: sign * scores[each.round].mean)
+    else:
+        best = min(state.rounds, key=lambda each: each.latency_ms)
     missed = {} if meeting else {"latency_ms": best.latency_ms - target_ms}
     return Finish(
         results=(
             Result(
                 subject=Subject(architecture=best.architecture, weights=best.weights),
                 round=best.round,
-                score=best.score,
+                score=scores[best.round],
                 actions=best.actions,
                 missed_by=missed,
             ),
         ),
         reason=reason,
-        base=state.rounds[0].score,
+        base=state.rounds[0].score if state.final_base is None else state.final_base,
         decision=state.decision,
     )
 

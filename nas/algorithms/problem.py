@@ -26,6 +26,7 @@ class Problem(Generic[S]):
         higher_is_better: Whether a higher score is a better one, as CLIP's is.
         latency_error: Relative error of the prices: milliseconds that differ by less are ties.
         seed: Of every random choice of the algorithm.
+        has_finals: Whether there are more prompts for what is chosen in the end (`PromptSet.FINAL`).
     """
 
     space: SearchSpace
@@ -38,6 +39,7 @@ class Problem(Generic[S]):
     higher_is_better: bool = True
     latency_error: float = 0.0
     seed: int = 0
+    has_finals: bool = False
 
     def __post_init__(self) -> None:
         if not self.target_latency_ms > 0:

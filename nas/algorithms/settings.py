@@ -1,10 +1,15 @@
 """Settings of algorithms: what their papers leave to the reader, each with a default."""
 
-from typing import Annotated
+from collections.abc import Mapping
+from dataclasses import field
+from enum import StrEnum
+from typing import Annotated, Any, Final
 
 from pydantic import Field
 
 from nas.settings import settings
+
+OUTPUT_CHANGE: Final = "output_change"  # the score that screens where nothing else is said
 
 
 @settings
@@ -23,3 +28,39 @@ class EvolvingSettings:
     overshoot: Annotated[bool, Field(description="may an A+ lift the latency above the target for a while?")] = False
     keep_copies: Annotated[bool, Field(description="is a copied block safe from removal?")] = True
     max_rounds: Annotated[int, Field(ge=1, description="bound on rounds, each with a training and a scoring")] = 20
+
+
+class Screen(StrEnum):
+    """What a cheap score may decide before a contest.
+
+    OFF: nothing; every action gets prompts.
+    FREE: an action that provably changes nothing gets none.
+    SHORTLIST: and of the others only those get prompts that change least for a millisecond.
+    ALONE: everything; no action gets a prompt.
+    """
+
+    OFF = "off"
+    FREE = "free"
+    SHORTLIST = "shortlist"
+    ALONE = "alone"
+
+
+@settings
+class ScoringSettings:
+    """Which actions are worth prompts: a cheap score screens them first; see docs/scores.md."""
+
+    screen: Annotated[Screen, Field(description="what the cheap score decides: off, free, shortlist or alone")] = (
+        Screen.OFF
+    )
+    by: Annotated[str, Field(description="the cheap score; `nas plugins` lists them")] = OUTPUT_CHANGE
+    settings: Annotated[
+        Mapping[str, Any],
+        Field(description="its own; a distance is taken to the round's network unless `reference` says otherwise"),
+    ] = field(default_factory=dict)
+    num_prompts: Annotated[int, Field(ge=2, description="the first so many prompts, at most all, are screened on")] = 16
+    tolerance: Annotated[
+        float, Field(ge=0, description="a distance that is surely smaller counts as no change, in the score's unit")
+    ] = 1e-4
+    shortlist: Annotated[
+        int, Field(ge=1, description="actions that get prompts; never fewer than there are places left")
+    ] = 14

@@ -17,6 +17,14 @@ from search_spaces.search_space import Edit
 FIRST: Final = ""  # the weights that a search starts with, before anything was trained
 
 
+class PromptSet(StrEnum):
+    """Which captions something is scored on."""
+
+    DECIDING = "deciding"
+    FINAL = "final"  # the deciding ones and more, for what is chosen in the end
+    HELD_OUT = "held_out"
+
+
 class Recipe(StrEnum):
     """How weights are trained; lengths and rates are the experiment's."""
 
@@ -128,6 +136,31 @@ class Contest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Screening:
+    """What a cheap score said before a contest, and who gets prompts because of it.
+
+    Attributes:
+        by: Name of the cheap score.
+        contest: The whole contest; that of the step holds those who get prompts, and the places that are left.
+        changes: By each contestant of the whole contest, by its index among the subjects: how much it changes, by the
+            cheap score.
+        free: Those that provably change nothing, the largest saving first: no prompt is spent on them.
+        contested: Those that are scored.
+    """
+
+    by: str
+    contest: Contest
+    changes: Mapping[int, float]
+    free: tuple[int, ...] = ()
+    contested: tuple[int, ...] = ()
+
+    @property
+    def dropped(self) -> tuple[int, ...]:
+        """Contestants that are neither: they change too much for what they save, or others have filled the group."""
+        return tuple(index for index in sorted(self.changes) if index not in self.free + self.contested)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
     """Score subjects, each on every prompt unless a contest is decided sooner.
 
@@ -137,6 +170,10 @@ class Score:
         reference: What the subjects' losses are paired with; None = scores without losses.
         contest: What is to be decided; None = every subject gets every prompt.
         decision: What led here.
+        by: Name of a score of the door `nas.scores`, one that the algorithm declares; "" = the run's own.
+        prompts: On which captions.
+        num_prompts: The first so many of them, of the run's own score in whole chunks; None = all.
+        screening: Who of the subjects is scored at all; None = everybody.
     """
 
     round: int
@@ -144,6 +181,20 @@ class Score:
     reference: Subject | None = None
     contest: Contest | None = None
     decision: Decision | None = None
+    by: str = ""
+    prompts: PromptSet = PromptSet.DECIDING
+    num_prompts: int | None = None
+    screening: Screening | None = None
+
+    @property
+    def scored(self) -> tuple[int, ...]:
+        """Indices of the subjects that are scored."""
+        return tuple(range(len(self.subjects))) if self.screening is None else self.screening.contested
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it asks for the run's own score on the prompts that decide, as many as it takes."""
+        return not self.by and self.prompts is PromptSet.DECIDING and self.num_prompts is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,11 +232,13 @@ class Scored:
         estimates: One per subject; None for one that no prompt was spent on.
         reference: Of the reference, on every prompt; None without one.
         verdict: None where nothing was raced.
+        changes: By index of a subject, how much it changes by the cheap score that screened; None without a screen.
     """
 
     estimates: tuple[Estimate | None, ...]
     reference: Estimate | None = None
     verdict: Verdict | None = None
+    changes: Mapping[int, float] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,6 +252,7 @@ class Result:
         actions: What led there from the start, in order, if actions did.
         label: Tells results of one search apart; names files.
         missed_by: By how much each limit is missed, such as {"latency_ms": 0.3}; empty where all are kept.
+        truth: Its score, and its loss to the base, on captions that no decision saw; None where none were held out.
     """
 
     subject: Subject
@@ -207,6 +261,7 @@ class Result:
     actions: tuple[Any, ...] = ()
     label: str = "found"
     missed_by: Mapping[str, float] = field(default_factory=dict)
+    truth: Estimate | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,12 +273,14 @@ class Finish:
         reason: Why it ended.
         base: Score of the architecture that it started with.
         decision: What led here.
+        base_truth: Score of that architecture on captions that no decision saw; None where none were held out.
     """
 
     results: tuple[Result, ...]
     reason: StopReason
     base: Interval
     decision: Decision | None = None
+    base_truth: Interval | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

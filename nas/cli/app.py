@@ -14,6 +14,7 @@ import typer
 from nas.cli.bench import bench
 from nas.cli.convert import convert
 from nas.cli.demo import demo
+from nas.cli.distillation.app import app as distillation_app
 from nas.cli.export import export
 from nas.cli.generate import generate
 from nas.cli.init import init
@@ -117,6 +118,7 @@ def search(
 
 
 app.command()(train)
+app.add_typer(distillation_app, name="distill")
 app.command()(status)
 app.command()(report)
 app.command()(runs)

@@ -63,8 +63,15 @@ def _cost_sentence(cost: CostEstimate) -> str:
     gpus = f", {cost.gpu_hours(least):.1f} to {cost.gpu_hours(most):.1f} GPU hours" if cost.pace.num_gpus else ""
     return (
         f"estimated: {least.num_rounds} to {most.num_rounds} rounds, {least.num_pictures:,} to "
-        f"{most.num_pictures:,} pictures, {duration(cost.seconds(least))} to {duration(cost.seconds(most))}{gpus}"
+        f"{most.num_pictures:,} pictures{_passes(cost)}, {duration(cost.seconds(least))} to "
+        f"{duration(cost.seconds(most))}{gpus}"
     )
+
+
+def _passes(cost: CostEstimate) -> str:
+    """What other scores than the run's own cost, in words; nothing where none is asked for."""
+    most = cost.most.num_passes
+    return f", {cost.least.num_passes:,} to {most:,} UNet passes of other scores" if most else ""
 
 
 def _cost_table(cost: CostEstimate) -> Table:
@@ -74,6 +81,8 @@ def _cost_table(cost: CostEstimate) -> Table:
     works = (cost.least, cost.most)
     table.add_row("rounds", *(str(work.num_rounds) for work in works))
     table.add_row("pictures made and scored", *(f"{work.num_pictures:,}" for work in works))
+    if cost.most.num_passes:
+        table.add_row("UNet passes of other scores", *(f"{work.num_passes:,}" for work in works))
     table.add_row("training steps", *(f"{work.num_training_steps:,}" for work in works))
     table.add_row("time", *(duration(cost.seconds(work)) for work in works))
     if cost.pace.num_gpus:

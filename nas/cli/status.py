@@ -15,6 +15,7 @@ from nas.cli.screen.console import Group, RenderableType, Screen, in_one_line, s
 from nas.cli.screen.errors import user_errors
 from nas.cli.screen.formats import TableFormat, score_label
 from nas.cli.screen.json_text import json_text
+from nas.runs.held_out import held_out_scores
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,6 +68,7 @@ def _summary(run: "Run") -> dict[str, Any]:
         "stop": finished and finished["stop"],
         "target_met": finished and finished["target_met"],
         "found_round": finished and finished["round"],
+        **({} if (truth := held_out_scores(run.events)) is None else {"held_out": truth.plain()}),
         "target_latency_ms": started.get("target_latency_ms"),
         "base_latency_ms": started.get("base_latency_ms"),
         **({"score": started["score"]} if "score" in started else {}),
@@ -82,6 +84,8 @@ def _summary(run: "Run") -> dict[str, Any]:
 
 def _shown(run: "Run", path: Path) -> list[RenderableType]:
     """All of it, for a terminal."""
+    from nas.runs.frames.rounds import screened_rounds
+
     started, finished = run.start, run.events[-1] if run.is_finished else None
     score, rounds, decisions = score_label(run.score), run.rounds(), run.decisions()
     state = f"finished, {finished['stop']}" if finished else run.state
@@ -100,10 +104,15 @@ def _shown(run: "Run", path: Path) -> list[RenderableType]:
             if rival is not None:
                 parts.append(_line(f"next in round {number} would have been {rival}"))
     parts += [_line(note) for note in _told(run)]
+    parts += [_line(sentence) for sentence in screened_rounds(run.events)]
     if started:
         parts.append(_line(f"base {started['base_latency_ms']:.3f} ms, target {started['target_latency_ms']:.3f} ms"))
         if finished is not None and not finished["target_met"]:
             parts.append(_line("TARGET NOT MET: the nearest architecture is marked", style="yellow"))
+        if (truth := held_out_scores(run.events)) is not None:
+            parts.append(_line(f"on captions that no decision saw: {truth.words()}"))
+        elif finished is not None:
+            parts.append(_line(f"these {score} scores are selection scores: no captions were held out"))
         if why := started.get("runtime", {}).get("distrust"):
             parts.append(_line(f"the latency table: {why}", style="yellow"))
     parts += [_line(f"note: {notice}", style="yellow") for notice in run.notices]

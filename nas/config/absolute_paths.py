@@ -67,18 +67,19 @@ def with_absolute_paths(config: ExperimentConfig, /, *, absolute: Absolute) -> E
     elif clip is not None and clip.pretrained is not None and not is_tag(clip.pretrained):
         clip = replace(clip, pretrained=str(absolute("clip.pretrained", Path(clip.pretrained))))
     if search.start is not None:
-        search = replace(search, start=_unless_a_name("search.start", search.start, absolute))
+        search = replace(search, start=unless_a_name("search.start", search.start, absolute=absolute))
     config = replace(
         config,
         clip=clip,
         search=search,
         latency_source=_with_plugin_paths(config.latency_source, "latency_source.settings", _source_paths, absolute),
         score=_with_plugin_paths(config.score, "score.settings", _score_paths, absolute),
+        scoring=_with_plugin_paths(config.scoring, "scoring.settings", _screen_paths, absolute),
     )
-    return _with_paths(config, absolute)
+    return with_paths(config, absolute=absolute)
 
 
-def _unless_a_name(key: str, value: str, absolute: Absolute) -> str:
+def unless_a_name(key: str, value: str, /, *, absolute: Absolute) -> str:
     """The path that a text means; a known name that is no path here stays one."""
     if is_hub_reference(value):
         return value
@@ -93,9 +94,11 @@ def _with_plugin_paths(section: S, key: str, paths: Callable[[Any], Mapping[str,
     for name, default in paths(plugin).items():
         value = settings.get(name, default)
         if isinstance(value, str):
-            settings[name] = _unless_a_name(f"{key}.{name}", value, absolute)
+            settings[name] = unless_a_name(f"{key}.{name}", value, absolute=absolute)
         elif isinstance(value, Mapping):
-            settings[name] = {_unless_a_name(f"{key}.{name}", str(path), absolute): of for path, of in value.items()}
+            settings[name] = {
+                unless_a_name(f"{key}.{name}", str(path), absolute=absolute): of for path, of in value.items()
+            }
     return section if settings == plugin.settings else replace(plugin, settings=settings)
 
 
@@ -110,14 +113,23 @@ def _source_paths(section: Any) -> Mapping[str, object]:
 
 def _score_paths(section: Any) -> Mapping[str, object]:
     """The same of a score; what it does not get is nobody's path."""
-    if not any(isinstance(value, str) for value in section.settings.values()):
+    return _paths_of_score(section.name, section.settings)
+
+
+def _screen_paths(section: Any) -> Mapping[str, object]:
+    """The same of the score that screens."""
+    return _paths_of_score(section.by, section.settings)
+
+
+def _paths_of_score(name: str, settings: Mapping[str, object]) -> Mapping[str, object]:
+    if not any(isinstance(value, str) for value in settings.values()):
         return {}
     from nas.evaluation.registry import score_paths  # which imports torch
 
-    return dict.fromkeys(score_paths(section.name))
+    return dict.fromkeys(score_paths(name))
 
 
-def _with_paths(section: S, absolute: Absolute, prefix: str = "") -> S:
+def with_paths(section: S, /, *, absolute: Absolute, prefix: str = "") -> S:
     """Settings whose paths are absolute, those of all sections below included."""
     made: Any = section
     changed: dict[str, Any] = {}
@@ -126,5 +138,5 @@ def _with_paths(section: S, absolute: Absolute, prefix: str = "") -> S:
         if isinstance(value, Path) and not is_hub_reference(value):
             changed[each.name] = absolute(key, value)
         elif is_dataclass(value):
-            changed[each.name] = _with_paths(value, absolute, f"{key}.")
+            changed[each.name] = with_paths(value, absolute=absolute, prefix=f"{key}.")
     return replace(made, **changed) if changed else section

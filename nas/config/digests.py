@@ -22,17 +22,21 @@ def result_digests(
     source: LatencySource,
     worker: WorkerSpec,
     score: Declaration,
+    others: Sequence[Declaration] = (),
     unet_config: Mapping[str, Any],
     pictures: str | None,
     whole_folders: bool = False,
 ) -> dict[str, str]:
     """Digests of all that a search's result depends on, by name; `protocol` is how pictures are made and judged.
 
+    `protocol_output_change` and the like are how other scores than the run's own come about.
+
     Args:
         config: The experiment.
         source: Where its milliseconds come from.
         worker: What its workers load.
         score: What their score says of itself.
+        others: The same of the other scores that they serve.
         unet_config: Config of its UNet.
         pictures: Digest of its training pictures; None = it has none.
         whole_folders: Whether to cover every file of the model's folder, whatever it is, as 0.1.0 did, rather than
@@ -58,19 +62,27 @@ def result_digests(
     }
     if corrected := corrections(config.sampling.scheduler, model=worker.model):
         protocol["scheduler"] = corrected
-    if score.name == CLIP:
-        protocol[CLIP] = score.digest
-    else:
-        places = score_paths(score.name)  # what stands there is in the score's own digest
-        settings = {name: value for name, value in worker.score.settings.items() if name not in places}
-        protocol["score"] = {"name": score.name, "settings": settings, "digest": score.digest}
-        protocol["reference"] = digest_of_part("unet")  # which any score may look at when it starts
+
+    def protocol_of(declared: Declaration, by: str) -> str:
+        if declared.name == CLIP:
+            return digest_of(protocol | {CLIP: declared.digest})
+        places = score_paths(declared.name)  # what stands there is in the score's own digest
+        settings = {name: value for name, value in worker.score_of(by).settings.items() if name not in places}
+        return digest_of(
+            protocol
+            | {
+                "score": {"name": declared.name, "settings": settings, "digest": declared.digest},
+                "reference": digest_of_part("unet"),  # which any score may look at when it starts
+            }
+        )
+
     digests = {
         "config": digest_of(config.identity()),
         "model": folder_digest(folder.path) if whole_folders else folder.digest(known=known),
         CLIP if score.name == CLIP else "score": score.digest,
         "latency_table" if config.latency_table is not None else "latency_source": source.digest,
-        "protocol": digest_of(protocol),
+        protocol_key(): protocol_of(score, ""),
+        **{protocol_key(other.name): protocol_of(other, other.name) for other in others},
         "validation": digest_of(
             {
                 "prompts": [prompt.prompt_id for prompt in worker.validation.prompts],
@@ -78,9 +90,17 @@ def result_digests(
             }
         ),
     }
+    for name, prompts in (("final_validation", worker.final), ("held_out", worker.held_out)):
+        if prompts is not None:
+            digests[name] = digest_of({"prompts": [prompt.prompt_id for prompt in prompts.prompts]})
     if pictures is not None:
         digests["training_pictures"] = pictures
     return digests
+
+
+def protocol_key(by: str = "", /) -> str:
+    """Name of the digest of a score's protocol; "" = the run's own."""
+    return f"protocol_{by}" if by else "protocol"
 
 
 def config_digest(alike: Sequence[Mapping[str, Any]], /, *, recorded: Container[object]) -> str:

@@ -1,7 +1,7 @@
 """From a config to objects: everything that a config names is resolved here and nowhere else, cheap things first."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -12,26 +12,30 @@ from latency.sources.registry import make_source
 from latency.sources.table import TableSource
 from nas.algorithms.algorithm import Algorithm
 from nas.algorithms.feasibility import check_feasible, check_protected
+from nas.algorithms.held_out import HeldOut
 from nas.algorithms.problem import Problem
+from nas.algorithms.screened import Screened
+from nas.algorithms.settings import ScoringSettings, Screen
 from nas.config.absolute_paths import absolute_path, with_absolute_paths
 from nas.config.algorithms import make_algorithm
 from nas.config.caption_lengths import warn_of_long_captions
 from nas.config.digests import result_digests
 from nas.config.extension import check_contents, check_extension
+from nas.config.loading import stored_config
 from nas.config.pins import pinned
 from nas.config.places.identity import without_places
 from nas.config.sections import EVOLVING, ExperimentConfig, SearchConfig
 from nas.evaluation.clip.model import former_clip_digest
-from nas.evaluation.door import Declaration
-from nas.evaluation.registry import ScoreSpec, make_score
+from nas.evaluation.door import Declaration, Reference
+from nas.evaluation.registry import ScoreSpec, make_score, screening_settings
 from nas.evaluation.settings import CLIP
 from nas.pipelines.computing.execution import check_device
 from nas.pipelines.schedulers import check_sampling
 from nas.pipelines.source import find_model
 from nas.racing.settings import RacingSettings
 from nas.references.start import Start, find_start
-from nas.scores.captions import read_captions
-from nas.scores.prompts import ValidationSet
+from nas.runs.directory import is_run
+from nas.scores.drawing import draw_prompts
 from nas.settings import plain, read
 from nas.training.data.checking import check_pictures, first_captions
 from nas.training.data.readers.opening import open_pictures
@@ -40,7 +44,7 @@ from nas.training.skipping.rates import check_names
 from nas.workers.pool import check_pool
 from nas.workers.worker import WorkerSpec
 from search_spaces.architecture import Architecture
-from search_spaces.files.user_error import UserError
+from search_spaces.files.user_error import PluginError, UserError
 from search_spaces.folders.loading import SEARCHED, read_context_tokens
 from search_spaces.unets.diffusers_config import space_from_config
 from search_spaces.unets.space import UNetSpace
@@ -58,6 +62,7 @@ class Experiment:
         price_ms: Predicted latency of an architecture; the space is covered.
         worker: What each worker loads.
         score: What the score says of itself.
+        others: The same of the scores that the algorithm asks for beside it, by name.
         algorithm: What decides.
         problem: What it is given: space, prices, target, settings.
         racing: How scoring races; None = exhaustive.
@@ -77,6 +82,7 @@ class Experiment:
     racing: RacingSettings | None
     digests: dict[str, str]
     start: Start
+    others: Mapping[str, Declaration] = field(default_factory=dict)
 
     def problem_of(self, config: Mapping[str, Any], /) -> Problem[Any]:
         """The problem of a config of the same run, as plain values, that differs in what may be extended."""
@@ -113,6 +119,7 @@ class Experiment:
             source=self.source,
             worker=self.worker,
             score=score,
+            others=tuple(self.others.values()),
             unet_config=self.worker.model.unet_config(),
             pictures=self.digests.get("training_pictures"),
             whole_folders=True,
@@ -155,13 +162,13 @@ def resolve(config: ExperimentConfig, /, *, run: Path | None = None) -> Experime
     config = pinned(config, run=run)
     model = find_model(config.model, variant=config.model_variant)
     check_sampling(config.sampling, model=model)
-    captions = read_captions(config.validation.captions, num=config.validation.num_prompts)
-    told, pictures_digest = {"validation": captions}, None
+    config = _drawn_as_before(config, run=run)
+    prompts = draw_prompts(config.validation, seed=config.seed)
+    told, pictures_digest = {"validation": prompts.captions}, None
     if (path := config.robust_training.pictures) is not None:
         pictures = open_pictures(path, settings=config.robust_training.data)
         check_pictures(pictures, max_corrupt_share=config.robust_training.data.max_corrupt_share)
         told["training"], pictures_digest = first_captions(pictures), pictures.digest
-    validation = ValidationSet.from_captions(captions, seed=config.seed, chunk_size=config.validation.chunk_size)
     unet_config = model.unet_config()
     if unet_config["_class_name"] == SEARCHED:
         raise UserError(f"`model` must be a base model, but {config.model} holds a searched UNet; give its base")
@@ -181,10 +188,16 @@ def resolve(config: ExperimentConfig, /, *, run: Path | None = None) -> Experime
     protected = frozenset(config.search.protected)
     check_protected(space, protected)
     _check_skipping(config, space, start.architecture)
+    algorithm = make_algorithm(config.search)
+    own = _score(config)
+    screens = config.scoring.screen is not Screen.OFF
     worker = WorkerSpec(
         model=model,
-        score=_score(config),
-        validation=validation,
+        score=own,
+        others=_others(config, own=own, asked=algorithm.declaration.scores),
+        validation=prompts.deciding,
+        final=prompts.final,
+        held_out=prompts.held_out,
         protocol=config.sampling,
         latent_size=space.sample_size,
         max_copies=config.search.max_copies_per_block,
@@ -197,9 +210,17 @@ def resolve(config: ExperimentConfig, /, *, run: Path | None = None) -> Experime
         worker.execution.check()
     elif config.training_device != "cpu":
         check_device(config.training_device, name="robust_training.device")
-    score = Declaration.of(make_score(worker.score.name, settings=worker.score.settings, setting=worker.setting))
+    score, *others = (
+        Declaration.of(make_score(each.name, settings=each.settings, setting=worker.setting))
+        for each in (worker.score, *worker.others)
+    )
+    _check_reference(score)
+    if screens:
+        screen = next(other for other in others if other.name == config.scoring.by)
+        _check_screen(config.scoring, screen)
+        is_distance = screen.is_distance and screen.reference is Reference.ROUND
+        algorithm = Screened(algorithm, scoring=config.scoring, is_distance=is_distance)
     warn_of_long_captions(told, model=model, clip=config.clip if config.score.name == CLIP else None)
-    algorithm = make_algorithm(config.search)
     problem = Problem(
         space=space,
         price_ms=price_ms,
@@ -211,10 +232,17 @@ def resolve(config: ExperimentConfig, /, *, run: Path | None = None) -> Experime
         higher_is_better=score.higher_is_better,
         latency_error=price_ms.relative_error,
         seed=config.seed,
+        has_finals=prompts.final is not None,
     )
     check_feasible(problem)
     digests = result_digests(
-        config, source=source, worker=worker, score=score, unet_config=unet_config, pictures=pictures_digest
+        config,
+        source=source,
+        worker=worker,
+        score=score,
+        others=others,
+        unet_config=unet_config,
+        pictures=pictures_digest,
     )
     return Experiment(
         config=config,
@@ -223,12 +251,21 @@ def resolve(config: ExperimentConfig, /, *, run: Path | None = None) -> Experime
         price_ms=price_ms,
         worker=worker,
         score=score,
-        algorithm=algorithm,
+        algorithm=algorithm if prompts.held_out is None else HeldOut(algorithm),
         problem=problem,
         racing=_racing(config),
         digests=digests | start.digests,
         start=start,
+        others={other.name: other for other in others},
     )
+
+
+def _drawn_as_before(config: ExperimentConfig, /, *, run: Path | None) -> ExperimentConfig:
+    """A config whose captions are drawn as those of a run that exists: one of 0.1.0 shuffled the first of its file."""
+    if run is None or not is_run(run):
+        return config
+    kept = stored_config(run / "config.yaml").validation.drawn_from
+    return replace(config, validation=replace(config.validation, drawn_from=kept))
 
 
 def copies_made(search: SearchConfig, start: Architecture, /, *, base: Architecture) -> int:
@@ -290,6 +327,55 @@ def _score(config: ExperimentConfig) -> ScoreSpec:
         return ScoreSpec(name=config.score.name, settings=config.score.settings)
     assert config.clip is not None, "the config asks for it"
     return ScoreSpec(name=CLIP, settings=plain(config.clip))
+
+
+def _others(config: ExperimentConfig, *, own: ScoreSpec, asked: Sequence[str]) -> tuple[ScoreSpec, ...]:
+    """The scores that steps may name beside the run's own: the one that screens, and those that an algorithm asks for.
+
+    Raises:
+        UserError: The run's own score is to screen.
+    """
+    scoring = config.scoring
+    others = {name: ScoreSpec(name=name) for name in asked if name != own.name}
+    if scoring.screen is not Screen.OFF:
+        if scoring.by == own.name:
+            raise UserError(
+                f"`scoring.by` must be another score than the run's own, but both are {own.name}; choose a cheaper one "
+                "(`nas plugins`), or set scoring.screen=off"
+            )
+        try:
+            settings = screening_settings(scoring.by, scoring.settings)
+        except PluginError as error:
+            raise UserError(f"`scoring.by`: {error}") from error
+        others[scoring.by] = ScoreSpec(name=scoring.by, settings=settings)
+    return tuple(others.values())
+
+
+def _check_screen(scoring: ScoringSettings, score: Declaration, /) -> None:
+    """Check that a score can tell what changes nothing, where that is all that it is asked for.
+
+    Raises:
+        UserError: It cannot.
+    """
+    if scoring.screen is Screen.FREE and not (score.is_distance and score.reference is Reference.ROUND):
+        raise UserError(
+            f"with scoring.screen=free the score {score.name} must be a distance to the round's network, which alone "
+            "proves that an action changes nothing; choose output_change, picture_distance, latent_distance or "
+            "block_similarity, or screen by shortlist or alone"
+        )
+
+
+def _check_reference(score: Declaration) -> None:
+    """Check that rounds can be compared by a score.
+
+    Raises:
+        UserError: It is a distance to each round's own network.
+    """
+    if score.reference is Reference.ROUND:
+        raise UserError(
+            f"the score {score.name} is a distance to the network of each round here, by which rounds cannot be "
+            "compared; set its `reference` to model, or let it screen (`scoring.by`) and score by another one"
+        )
 
 
 def _racing(config: ExperimentConfig) -> RacingSettings | None:

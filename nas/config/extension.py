@@ -19,6 +19,8 @@ _SETTING_OF: Final = {
     "latency_table": "latency_table",
     "latency_source": "latency_source.settings",
     "validation": "validation.captions",
+    "final_validation": "validation.captions",
+    "held_out": "validation.held_out_captions",
     "training_pictures": "robust_training.pictures",
     "start": "search.start",
 }

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from importlib import metadata
 from os import PathLike
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol, TypeVar
 
-from nas.config.absolute_paths import absolute_path, with_absolute_paths
+from nas.config.absolute_paths import Absolute, absolute_path, with_absolute_paths
 from nas.config.sections import ExperimentConfig, with_before
 from nas.settings import SettingsError, read
 from search_spaces.files.paths import PathError, local_path
@@ -15,8 +15,17 @@ from search_spaces.files.strict_json import read_json_object
 from search_spaces.files.strict_yaml import MAX_BYTES, YamlError, parse_yaml, read_yaml
 from search_spaces.files.user_error import UserError
 
+T = TypeVar("T")
 _SHORT: Final = reprlib.Repr()
 _SHORT.maxstring = _SHORT.maxother = 120
+
+
+class Place(Protocol[T]):
+    """Makes the paths of settings absolute."""
+
+    def __call__(self, config: T, /, *, absolute: Absolute) -> T:
+        """The settings with absolute paths."""
+        ...
 
 
 class ConfigError(UserError):
@@ -35,14 +44,32 @@ def load_config(path: str | PathLike[str], /, *, overrides: Sequence[str] = ()) 
         ConfigError: The file is missing or breaks a law; the message lists every problem.
     """
     path = local_path(path)
+    if not path.exists():
+        raise ConfigError(f"there is no config {path}; `nas init {path}` writes one that works")
+    return load_settings(ExperimentConfig, path, overrides=overrides, place=with_absolute_paths)
+
+
+def load_settings(kind: type[T], path: str | PathLike[str], /, *, overrides: Sequence[str] = (), place: Place[T]) -> T:
+    """Read settings of any kind from a YAML file, with every path made absolute.
+
+    Args:
+        kind: Class of the settings.
+        path: YAML file. Its relative paths are relative to its folder.
+        overrides: "training.iterations=100" and the like; see `load_config`.
+        place: Makes the paths of such settings absolute; `with_paths` does where all are of type `Path`.
+
+    Raises:
+        ConfigError: The file is missing or breaks a law; the message lists every problem.
+    """
+    path = local_path(path)
     if isinstance(overrides, (str, Mapping)):
         raise ConfigError(
             f'overrides must be a list of texts such as ["search.target_ratio=0.5"], but got {overrides!r}'
         )
     if path.is_dir():
-        raise ConfigError(f"{path} is a folder; give the YAML file of an experiment in it")
+        raise ConfigError(f"{path} is a folder; give the YAML file in it that is meant")
     if not path.is_file():
-        raise ConfigError(f"there is no config {path}; `nas init {path}` writes one that works")
+        raise ConfigError(f"there is no config {path}")
     typed: set[str] = set()
     try:
         data = read_yaml(path)
@@ -52,7 +79,7 @@ def load_config(path: str | PathLike[str], /, *, overrides: Sequence[str] = ()) 
                 raise ConfigError(f"{key} is given twice on top of the file, last as {_SHORT.repr(value)}; keep one")
             _apply(data, key, value)
             typed.add(key)
-        config = read(ExperimentConfig, data, name=str(path))
+        config = read(kind, data, name=str(path))
     except (YamlError, SettingsError) as error:
         raise ConfigError(str(error)) from None
 
@@ -65,7 +92,7 @@ def load_config(path: str | PathLike[str], /, *, overrides: Sequence[str] = ()) 
             raise ConfigError(f"{path}: {key}: {error}") from None
 
     try:
-        return with_absolute_paths(config, absolute=absolute)
+        return place(config, absolute=absolute)
     except ConfigError:
         raise
     except UserError as error:

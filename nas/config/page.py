@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 from inspect import getdoc
 from pathlib import Path
-from types import NoneType, UnionType
+from types import MappingProxyType, NoneType, UnionType
 from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt
@@ -66,31 +66,43 @@ class Setting:
         return f"{self.section}.{self.name}" if self.section else self.name
 
 
-def all_settings() -> list[Setting]:
-    """Every setting of an experiment; sections stand in the file's order, behind what belongs to none."""
-    known = list(_settings(ExperimentConfig, ""))
+def all_settings(kind: type = ExperimentConfig, /) -> list[Setting]:
+    """Every setting of a file, an experiment's; sections stand in the file's order, behind what belongs to none."""
+    known = list(_settings(kind, ""))
     order = list(dict.fromkeys(each.section.partition(".")[0] for each in known))
     return sorted(
         known, key=lambda each: (each.section != "", order.index(each.section.partition(".")[0]), each.section)
     )
 
 
-def page() -> str:
-    """docs/settings.md."""
-    parts, known = [_HEAD], all_settings()
+def page(others: Mapping[str, type] = MappingProxyType({}), /) -> str:
+    """docs/settings.md.
+
+    Args:
+        others: The settings of other files than experiments, by the title of their part of the page.
+    """
+    parts = [_HEAD, *_sections(ExperimentConfig)]
+    for title, kind in others.items():
+        parts.append(f"# {title}\n")
+        parts += _sections(kind)
+    return "\n".join(parts)
+
+
+def _sections(document: type) -> Iterator[str]:
+    """The sections of a file, each with its table."""
+    known, is_experiment = all_settings(document), document is ExperimentConfig
     for section in dict.fromkeys(each.section for each in known):
-        kind: Any = ExperimentConfig
+        kind: Any = document
         for name in section.split(".") if section else ():
             kind = section_of(described(kind)[name])
-        marked = "†" if section in RESULT_FREE else ""
-        parts.append(f"## {f'`{section}`{marked}' if section else 'Top of the file'}\n\n{_summary(kind)}\n")
+        marked = "†" if is_experiment and section in RESULT_FREE else ""
+        yield f"## {f'`{section}`{marked}' if section else 'Top of the file'}\n\n{_summary(kind)}\n"
         rows = ["| setting | kind | default | must be | meaning |", "|---|---|---|---|---|"]
-        rows += [_row(each) for each in known if each.section == section]
-        parts.append("\n".join(rows) + "\n")
+        rows += [_row(each, is_experiment) for each in known if each.section == section]
+        yield "\n".join(rows) + "\n"
         later = [f"`{key} = {_yaml(value)}`" for key, value in BEFORE.items() if key.rpartition(".")[0] == section]
-        if later:
-            parts.append(f"\\* in no digest while {', '.join(later)}.\n")
-    return "\n".join(parts)
+        if is_experiment and later:
+            yield f"\\* in no digest while {', '.join(later)}.\n"
 
 
 def _summary(kind: type) -> str:
@@ -99,8 +111,9 @@ def _summary(kind: type) -> str:
     return text.partition("\n\n")[0].replace("\n", " ")
 
 
-def _row(each: Setting) -> str:
+def _row(each: Setting, is_marked: bool) -> str:
     marks = ("*" if each.key in BEFORE else "") + ("†" if each.key in RESULT_FREE else "")
+    marks = marks if is_marked else ""
     default = "*must be given*" if each.default is None else f"`{each.default}`"
     cells = (f"`{each.name}`{marks}", each.kind, default, each.law, each.description)
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final, Self
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from nas.algorithms.settings import EvolvingSettings
+from nas.algorithms.settings import OUTPUT_CHANGE, EvolvingSettings, ScoringSettings
 from nas.config.places.identity import SUBSECTIONS, without_places
 from nas.drawing.settings import PictureSettings
 from nas.evaluation.settings import CLIP, ClipSettings, ScoreSettings
@@ -78,10 +78,20 @@ BEFORE: Final[Mapping[str, Any]] = {
     "robust_training.rate_schedule": "constant",
     "robust_training.warm_up_share": 0.1,
     "robust_training.weight_decay": 0.01,
+    "scoring.by": OUTPUT_CHANGE,
+    "scoring.num_prompts": 16,
+    "scoring.screen": "off",
+    "scoring.settings": {},
+    "scoring.shortlist": 14,
+    "scoring.tolerance": 1e-4,
     "search.algorithm": EVOLVING,
     "search.settings": {},
     "search.space": "any",
     "search.start": None,
+    "validation.drawn_from": "first_lines",
+    "validation.final_prompts": None,
+    "validation.held_out": None,
+    "validation.held_out_captions": None,
 }
 
 
@@ -169,6 +179,7 @@ class ExperimentConfig:
     sampling: SamplingProtocol = SamplingProtocol()
     robust_training: RobustTrainingSettings = RobustTrainingSettings()
     search: SearchConfig
+    scoring: ScoringSettings = ScoringSettings()
     racing: RacingSettings = RacingSettings()
     execution: Execution = Execution()
     workers: WorkerSettings = WorkerSettings()

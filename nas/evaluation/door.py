@@ -9,6 +9,7 @@ import math
 import reprlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Protocol, Self, TypeAlias, TypeGuard
 
 import torch
@@ -23,6 +24,17 @@ class ScoreError(PluginError):
     """A score that does not keep its laws, or numbers and pictures that are not finite."""
 
 
+class Reference(StrEnum):
+    """What a distance is a distance to.
+
+    MODEL: the base model in the weights of the model folder, for good.
+    ROUND: the network of a round before the action, in the weights of the round.
+    """
+
+    MODEL = "model"
+    ROUND = "round"
+
+
 class DeclaresScore(Protocol):
     """What every score says of itself, without loading a model.
 
@@ -35,6 +47,9 @@ class DeclaresScore(Protocol):
             judge that asks for no more.
         digest: Content of all that its numbers depend on beside what `ScoreSetting` holds: its settings, the files that
             it reads, a version of its own rule.
+
+    What may be left out: `reference` (`Reference.MODEL`; see `RefersToRounds`), and the UNet passes per prompt that a
+    worker spends beside, for the estimate of costs: `passes_to_start` (0) and `passes_to_refer` (0).
     """
 
     @property
@@ -97,6 +112,22 @@ class Probe(DeclaresScore, Protocol):
 Score: TypeAlias = PictureJudge | Probe
 
 
+class RefersToRounds(Protocol):
+    """What a score whose `reference` is `Reference.ROUND` has beside.
+
+    It serves to choose among actions: a round's own network has distance 0, so that rounds cannot be compared by it.
+    """
+
+    reference: Reference
+
+    def refer(self, reference: torch.nn.Module, /) -> None:
+        """Take another network for the reference; called after `start`, whenever it is another one.
+
+        Args:
+            reference: A round's UNet before the action, placed, during this call only.
+        """
+
+
 # What an entry point of `nas.scores` names: a class or function that is called with a ScoreSetting and, by keyword,
 # with what `score.settings` of a config holds, and makes a score without loading a model. Its attribute `paths`, if it
 # has one, is a tuple of those settings that are paths: they are relative to the config that names them, and what stands
@@ -114,6 +145,9 @@ class Declaration:
     is_distance: bool
     passes_per_prompt: int
     digest: str
+    reference: Reference = Reference.MODEL
+    passes_to_start: int = 0
+    passes_to_refer: int = 0
 
     @classmethod
     def of(cls, score: Score, /) -> Self:
@@ -137,11 +171,17 @@ class Declaration:
         ]
         if judges_pictures(score) == probes_network(score):
             wrong.append("it must have exactly one of `judge` (of pictures) and `probe` (of a network)")
+        optional = {"reference": Reference, "passes_to_start": int, "passes_to_refer": int}
+        wrong += [
+            f"`{field}` must be {kind.__name__}, but is {getattr(score, field)!r}"
+            for field, kind in optional.items()
+            if hasattr(score, field) and type(getattr(score, field)) is not kind
+        ]
         if not wrong:
             wrong += _against_laws(score)
         if wrong:
             raise ScoreError(f"the score {type(score).__name__} breaks the door's laws: {'; '.join(wrong)}")
-        return cls(**{field: getattr(score, field) for field in kinds})
+        return cls(**{field: getattr(score, field) for field in (*kinds, *optional) if hasattr(score, field)})
 
     def better(self, value: float, /) -> float:
         """A number as one of which more is better, to compare by."""
@@ -156,6 +196,22 @@ def judges_pictures(score: Score, /) -> TypeGuard[PictureJudge]:
 def probes_network(score: Score, /) -> TypeGuard[Probe]:
     """Whether a score is a probe."""
     return callable(getattr(score, "probe", None))
+
+
+def refers_to_rounds(score: object, /) -> TypeGuard[RefersToRounds]:
+    """Whether the reference of a score is the network of a round, which it is told."""
+    return getattr(score, "reference", None) is Reference.ROUND and callable(getattr(score, "refer", None))
+
+
+def reference_named(name: str, /, *, of: str) -> Reference:
+    """The reference of a name.
+
+    Raises:
+        ScoreError: There is none.
+    """
+    if name not in tuple(Reference):
+        raise ScoreError(f"`reference` of {of} must be {' or '.join(Reference)}, but got {name!r}")
+    return Reference(name)
 
 
 def check_numbers(numbers: Sequence[float], /, *, score: str, num_prompts: int, of: str) -> tuple[float, ...]:
@@ -197,6 +253,8 @@ def _against_laws(score: Score) -> list[str]:
         wrong.append(f"`passes_per_prompt` must be at least 0, but is {score.passes_per_prompt}")
     if score.is_distance and score.higher_is_better:
         wrong.append("a distance to the reference is better when it is lower, but `higher_is_better` is True")
+    if getattr(score, "reference", Reference.MODEL) is Reference.ROUND and not refers_to_rounds(score):
+        wrong.append("a score whose `reference` is the round must have `refer`")
     if not score.digest:
         wrong.append("`digest` must not be empty")
     return wrong

@@ -3,7 +3,7 @@
 Nothing here depends on who calls: the same UNet weights, chunk and number of threads give the same bits.
 """
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from nas.evaluation.door import Score, ScoreError, check_numbers, judges_pictures, probes_network
+from nas.evaluation.door import Score, ScoreError, check_numbers, judges_pictures, probes_network, refers_to_rounds
 from nas.evaluation.pictures import Drawer
 from nas.evaluation.setting import ScoreSetting
 from nas.pipelines.computing.finite import cause_in_weights
@@ -58,6 +58,24 @@ class Evaluator:
         self._drawer = Drawer(setting)
         with _blamed(score, "starts"):
             score.start(reference)
+        self._referred: Hashable = None
+
+    def refers_to(self, key: Hashable, /) -> bool:
+        """Whether its reference is the network of this name: it needs none, or was given that one last."""
+        return not refers_to_rounds(self._score) or self._referred == key
+
+    def refer(self, reference: torch.nn.Module, /, *, key: Hashable) -> None:
+        """Take another network for the reference.
+
+        Args:
+            reference: A round's UNet before the action, placed; needed during this call only.
+            key: What tells it apart: architecture and weights.
+        """
+        score = self._score
+        with _blamed(score, "takes another reference"):
+            assert refers_to_rounds(score)
+            score.refer(reference)
+        self._referred = key
 
     def evaluate(
         self,

@@ -1,48 +1,35 @@
-"""Output change: how far a UNet's output lies from the base model's, at random timesteps, on the same noisy latents.
+"""Output change: how far a UNet's output lies from the reference's, at random timesteps, on the same noisy latents.
 
-The latents are those of the base model's own pictures of the prompts, noised by the forward process
-
-    z_t = sqrt(abar_t) z_0 + sqrt(1 - abar_t) eps
-
-with t and eps drawn from a generator of the prompt's, so that a number belongs to the prompt. The number is the mean
-square difference over the elements of the output, caption given, no guidance. It costs one pass per timestep where a
-picture costs a pass per step and branch; the base model's pictures are drawn once, when a worker starts.
+The number is the mean square difference over the elements of the output, or that as a share of the reference's own mean
+square; see `nas.evaluation.questions`. It costs one pass per timestep where a picture costs a pass per step and branch;
+the base model's pictures are drawn once, when a worker starts.
 """
 
-from dataclasses import dataclass
 from typing import Final
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
-from nas.evaluation.door import ScoreError
-from nas.evaluation.pictures import Drawer
+from nas.evaluation.door import Reference, reference_named
+from nas.evaluation.questions import Questions, mean_square
 from nas.evaluation.setting import ScoreSetting
 from search_spaces.files.digests import digest_of
 
 RULE: Final = 1  # number of the rule above: counts up when it gives other numbers
-SEED_OFFSET: Final = 1 << 56  # prompts' seeds have 56 bits: the probe's noise is none that a picture begins with
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Question:
-    """What one chunk is asked at one timestep per prompt, and what the base model answered; kept off the device."""
-
-    noisy: Float[Tensor, "n c h w"]
-    timesteps: Int[Tensor, " n"]
-    answer: Float[Tensor, "n c h w"]
 
 
 class OutputChange:
-    """Mean square distance to the base model's output.
+    """Mean square distance to the reference's output.
 
     Args:
         setting: The prompts, and how pictures are made.
         num_timesteps: Random timesteps per prompt.
+        reference: "model", the base model in its own weights, or "round", the network before the action.
+        relative: Whether numbers are shares of the mean square of the reference's output.
 
     Raises:
-        ScoreError: `num_timesteps` is no positive integer.
+        ScoreError: `num_timesteps` is no positive integer, or there is no such reference.
     """
 
     name = "output_change"
@@ -50,52 +37,39 @@ class OutputChange:
     higher_is_better = False
     is_distance = True
 
-    def __init__(self, setting: ScoreSetting, /, *, num_timesteps: int = 1) -> None:
-        if type(num_timesteps) is not int or num_timesteps < 1:
-            raise ScoreError(
-                f"`num_timesteps` of output_change must be an integer of at least 1, but got {num_timesteps!r}"
-            )
-        self._setting, self.passes_per_prompt = setting, num_timesteps
-        self.digest = digest_of({"rule": RULE, "num_timesteps": num_timesteps})
+    def __init__(
+        self, setting: ScoreSetting, /, *, num_timesteps: int = 1, reference: str = "model", relative: bool = False
+    ) -> None:
+        self._questions = Questions(setting, num_timesteps=num_timesteps, of=self.name)
+        self.reference, self._relative = reference_named(reference, of=self.name), relative
+        self.passes_per_prompt = self.passes_to_refer = num_timesteps
+        self.passes_to_start = self._questions.passes_to_draw + num_timesteps
+        later: dict[str, object] = {"relative": True} if relative else {}  # what came later counts where it is used
+        if self.reference is not Reference.MODEL:
+            later["reference"] = str(self.reference)
+        self.digest = digest_of({"rule": RULE, "num_timesteps": num_timesteps, **later})
 
-    @torch.inference_mode()
     def start(self, reference: torch.nn.Module, /) -> None:
         """Draw the base model's pictures, and keep what it answers on their noisy latents."""
-        drawer, alphas_cumprod = Drawer(self._setting), self._setting.scheduler().alphas_cumprod
-        self._questions: list[list[_Question]] = []
-        for chunk in range(self._setting.validation.num_chunks):
-            latents = drawer.latents(reference, chunk=chunk).float().cpu()
-            generators = [
-                torch.Generator().manual_seed(SEED_OFFSET + prompt.noise_seed)
-                for prompt in self._setting.prompts(chunk)
-            ]
-            questions = []
-            for _ in range(self.passes_per_prompt):
-                timesteps = torch.cat([torch.randint(len(alphas_cumprod), (1,), generator=g) for g in generators])
-                noise = torch.stack([torch.randn(latents.shape[1:], generator=g) for g in generators])
-                alphas = alphas_cumprod[timesteps].view(-1, 1, 1, 1)
-                noisy = alphas.sqrt() * latents + (1 - alphas).sqrt() * noise
-                answer = self._output(reference, noisy, timesteps, chunk).cpu()
-                questions.append(_Question(noisy=noisy, timesteps=timesteps, answer=answer))
-            self._questions.append(questions)
+        self._questions.draw(reference)
+        self.refer(reference)
 
-    @torch.inference_mode()
+    def refer(self, reference: torch.nn.Module, /) -> None:
+        """Keep what another network answers."""
+        self._answers = [
+            [self._questions.answer(reference, question).cpu() for question in questions]
+            for questions in self._questions
+        ]
+
     def probe(self, unet: torch.nn.Module, /, *, chunk: int) -> tuple[float, ...]:
-        """Mean square distance to the base model's output, of every prompt of a chunk."""
+        """Mean square distance to the reference's output, of every prompt of a chunk."""
         distances = [
-            (self._output(unet, q.noisy, q.timesteps, chunk) - q.answer.to(self._setting.execution.device))
-            .double()
-            .square()
-            .mean(dim=(1, 2, 3))
-            for q in self._questions[chunk]
+            self._distance(self._questions.answer(unet, question), answer)
+            for question, answer in zip(self._questions.of(chunk), self._answers[chunk], strict=True)
         ]
         return tuple(torch.stack(distances).mean(dim=0).tolist())
 
-    def _output(
-        self, unet: torch.nn.Module, noisy: Float[Tensor, "n c h w"], timesteps: Int[Tensor, " n"], chunk: int
-    ) -> Float[Tensor, "n c h w"]:
-        """A UNet's output in float32, on the device."""
-        device, text = self._setting.execution.device, self._setting.conditioning(chunk)
-        with self._setting.execution.autocast():
-            output: Tensor = unet(noisy.to(device), timesteps.to(device), **text.arguments()).sample
-        return output.float()
+    def _distance(self, output: Float[Tensor, "n c h w"], answer: Float[Tensor, "n c h w"]) -> Float[Tensor, " n"]:
+        answer = answer.to(output.device)
+        distance = mean_square(output - answer)
+        return distance / mean_square(answer) if self._relative else distance

@@ -6,15 +6,24 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from latency.plugins import Door
+from nas.evaluation.block_similarity import BlockSimilarity
 from nas.evaluation.clip.judge import ClipJudge
-from nas.evaluation.door import Declaration, Score, ScoreError, ScoreFactory
+from nas.evaluation.distances import LatentDistance, PictureDistance
+from nas.evaluation.door import Declaration, Reference, Score, ScoreError, ScoreFactory
 from nas.evaluation.output_change import OutputChange
 from nas.evaluation.setting import ScoreSetting
 from nas.evaluation.settings import CLIP
+from nas.evaluation.training_loss import TrainingLoss
 from search_spaces.files.user_error import PluginError
 
 GROUP: Final = "nas.scores"
-BUILT_IN: Final[Mapping[str, ScoreFactory]] = {CLIP: ClipJudge, OutputChange.name: OutputChange}
+BUILT_IN: Final[Mapping[str, ScoreFactory]] = {
+    CLIP: ClipJudge,
+    **{score.name: score for score in (OutputChange, PictureDistance, LatentDistance, BlockSimilarity, TrainingLoss)},
+}
+
+
+SCREENING: Final[Mapping[str, Any]] = {"reference": str(Reference.ROUND), "relative": True}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +68,16 @@ def make_score(name: str, /, *, settings: Mapping[str, Any], setting: ScoreSetti
             "two names in its plugin must change"
         )
     return score
+
+
+def screening_settings(name: str, given: Mapping[str, Any], /) -> dict[str, Any]:
+    """Settings of a score that screens: a distance is relative and to the round's network, unless others are given.
+
+    Raises:
+        PluginError: There is no score of this name, or its plugin is broken.
+    """
+    taken = inspect.signature(score_door().find(name)).parameters
+    return {key: value for key, value in SCREENING.items() if key in taken} | dict(given)
 
 
 def score_paths(name: str, /) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ It is a value until something heavy is asked of it: scores are made, and declare
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -24,11 +24,15 @@ from nas.scores.prompts import Prompt, ValidationSet
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Loaded:
-    """What stays of a pipeline's parts: not the text encoders, which may go once the captions are embedded."""
+    """What stays of a pipeline's parts: not the text encoders, which may go once the captions are embedded.
+
+    Captions are embedded chunk by chunk, so that a chunk's bits do not depend on what else is scored, and wait in the
+    computer's memory for their turn on the device.
+    """
 
     autoencoder: Autoencoder
     scheduler_config: Mapping[str, Any]
-    captions: Conditioning
+    captions: tuple[Conditioning, ...]
     empty: Conditioning
 
 
@@ -57,6 +61,12 @@ class ScoreSetting:
         scheduler.set_timesteps(self.protocol.num_steps)
         return len(scheduler.timesteps) * (1 if self.protocol.guidance_scale == 1 else 2)
 
+    def first(self, num_prompts: int, /) -> "ScoreSetting":
+        """The same with the first so many prompts; what is loaded is shared."""
+        part = replace(self, validation=self.validation.first(num_prompts))
+        part.__dict__["_loaded"] = self._loaded
+        return part
+
     def prompts(self, chunk: int, /) -> tuple[Prompt, ...]:
         """The prompts of a chunk."""
         return self.validation.chunk(chunk)
@@ -72,8 +82,9 @@ class ScoreSetting:
         return noise.to(self.execution.device)
 
     def conditioning(self, chunk: int, /) -> Conditioning:
-        """What a UNet is told of a chunk's captions."""
-        return self._loaded.captions[self.rows(chunk)]
+        """What a UNet is told of a chunk's captions, on the device."""
+        captions = self._loaded.captions[chunk][: len(self.prompts(chunk))]
+        return captions.to(self.execution.device)
 
     @property
     def empty(self) -> Conditioning:
@@ -99,6 +110,9 @@ class ScoreSetting:
         return _Loaded(
             autoencoder=parts.autoencoder,
             scheduler_config=parts.scheduler_config,
-            captions=parts.embed([prompt.caption for prompt in self.validation.prompts], size_px=size_px),
+            captions=tuple(
+                parts.embed([prompt.caption for prompt in self.prompts(chunk)], size_px=size_px).to("cpu")
+                for chunk in range(self.validation.num_chunks)
+            ),
             empty=parts.embed([""], size_px=size_px),
         )

@@ -112,10 +112,18 @@ def _scores(spec: Mapping[str, Any]) -> str:
     low, high = spec["clip_interval"]
     num = (spec.get("score") or {}).get("found", {}).get("num_prompts")
     prompts = "the search's own prompts" if num is None else f"{num} prompts, the search's own"
-    return (
-        f"The score is the mean over {prompts} [{low:.4f}, {high:.4f}], by which it was chosen: on others it may be "
-        "worse.\n\n"
-    )
+    chosen = f"The score is the mean over {prompts} [{low:.4f}, {high:.4f}], by which it was chosen: "
+    if not (truth := spec.get("held_out")):
+        return chosen + "on others it may be worse.\n\n"
+    found, base, loss = truth["found"], truth["base"], truth["loss"]
+    text = f"a selection score. On {found['num_prompts']} captions that no decision saw it is {_interval(found)}"
+    if base is not None and loss is not None:
+        text += f", and {_interval(base)} for where its search started: {_interval(loss)} lost per prompt, paired"
+    return f"{chosen}{text}.\n\n"
+
+
+def _interval(values: Mapping[str, Any]) -> str:
+    return f"{values['mean']:.4f} [{values['low']:.4f}, {values['high']:.4f}]"
 
 
 def _actions(spec: Mapping[str, Any]) -> str:

@@ -22,6 +22,7 @@ from search_spaces.files.strict_json import read_json_object
 from search_spaces.folders.loading import SEARCHED
 from search_spaces.searched_unet import SearchedUNet
 from search_spaces.stock_unet import neutral_unet
+from search_spaces.supernet import Supernet
 from search_spaces.unets.diffusers_config import stock_config
 from search_spaces.unets.space import UNetSpace
 
@@ -64,21 +65,53 @@ def write_form(folder: Path, source: ExportSource, /, *, form: ExportForm, dtype
     if form is ExportForm.SPEC:
         return Written(loads_as="spec", built=source.architecture)
     if form.is_folder_of_diffusers:
-        return _write_pipeline(folder, source, neutral=form is ExportForm.NEUTRAL, dtype=dtype)
+        return write_pipeline(
+            folder,
+            source.supernet,
+            architecture=source.architecture,
+            base_config=source.model.unet_config(),
+            model=source.model,
+            neutral=form is ExportForm.NEUTRAL,
+            dtype=dtype,
+        )
     return _write_file(folder, source, exporter=_exporter(form), dtype=dtype, batch=batch)
 
 
-def _write_pipeline(folder: Path, source: ExportSource, *, neutral: bool, dtype: torch.dtype) -> Written:
-    space, architecture = source.supernet.space, source.architecture
-    base_config = {k: v for k, v in source.model.unet_config().items() if k not in INTERNAL}
+def write_pipeline(
+    folder: Path,
+    supernet: Supernet,
+    /,
+    *,
+    architecture: Architecture,
+    base_config: Mapping[str, Any],
+    model: ModelFolder,
+    neutral: bool = False,
+    dtype: torch.dtype = torch.float32,
+) -> Written:
+    """Write a pipeline folder: an architecture of a supernet, and everything of a base model's pipeline around it.
+
+    Args:
+        folder: Exists and is empty.
+        supernet: Has the weights.
+        architecture: What is written.
+        base_config: Config of the `UNet2DConditionModel` that the supernet is of.
+        model: Gives the other parts.
+        neutral: Whether blocks that add nothing may stand in for what no stock config states.
+        dtype: Of the weights.
+
+    Raises:
+        ArchitectureError: Neutral blocks were asked for and no stock config holds the architecture.
+    """
+    space = supernet.space
+    base_config = {k: v for k, v in base_config.items() if k not in INTERNAL}
     built, blocks = architecture, tuple[str, ...]()
     stock = stock_config(architecture, space=space, base_config=base_config)
     if neutral and stock.config is None:
-        found = neutral_unet(source.supernet, architecture)
+        found = neutral_unet(supernet, architecture)
         unet, built, blocks = found.unet, found.hull, found.neutral
         stock = stock_config(built, space=space, base_config=base_config)
     else:
-        unet = source.supernet.materialise(architecture)
+        unet = supernet.materialise(architecture)
     if stock.config is not None:
         with torch.device("meta"):
             written = UNet2DConditionModel.from_config(stock.config)
@@ -89,9 +122,9 @@ def _write_pipeline(folder: Path, source: ExportSource, *, neutral: bool, dtype:
     else:
         written = SearchedUNet.from_supernet(unet, architecture=architecture, base_config=base_config)
         entry, loads_as = ["search_spaces.searched_unet", SEARCHED], SEARCHED
-    _with_own_tensors(written, dtype).save_pretrained(folder / "unet", variant=source.model.variant)
-    _copy_other_parts(folder, source.model, entry)
-    wanted = _with_own_tensors(source.supernet.materialise(architecture), dtype).float()
+    _with_own_tensors(written, dtype).save_pretrained(folder / "unet", variant=model.variant)
+    _copy_other_parts(folder, model, entry)
+    wanted = _with_own_tensors(supernet.materialise(architecture), dtype).float()
     return Written(
         loads_as=loads_as, built=built, neutral=blocks, probe=probe(wanted, space, batch=2, most=MOST_PROBED)
     )

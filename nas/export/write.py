@@ -26,7 +26,7 @@ from nas.export.source import ExportError, ExportSource, context_tokens_of
 from nas.export.verify import PROBE, VerificationRequest
 from nas.pipelines.model_folder import ModelFolder
 from nas.runs.spec import SPEC_NAME, SpecError, read_spec
-from nas.scores.captions import read_captions
+from nas.scores.drawing import shown_captions
 from search_spaces.architecture import Architecture
 from search_spaces.files.digests import sha256_of
 from search_spaces.files.durable.writing import settled, sweep_beside, whole, write_text
@@ -258,7 +258,7 @@ def draw_before_after(source: ExportSource, /, *, export: Path, path: Path) -> N
     """
     config, spec = source.config, source.spec
     assert config is not None, "specs have no prompts"
-    prompts = read_captions(config.validation.captions, num=min(8, config.validation.num_prompts))
+    prompts = shown_captions(config.validation, seed=config.seed, num=8)
     settings = DrawingSettings(
         prompts=tuple(prompts),
         seed=config.seed,

@@ -9,6 +9,8 @@ from diffusers import AutoencoderKL
 from jaxtyping import Float
 from torch import Tensor
 
+from search_spaces.files.user_error import UserError
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Autoencoder:
@@ -30,7 +32,16 @@ class Autoencoder:
 
     @torch.no_grad()  # latents are trained on, which inference tensors refuse
     def encode(self, pictures: Float[Tensor, "n 3 h_px w_px"], /, *, batch_size: int = 64) -> Float[Tensor, "n c h w"]:
-        """Pictures in [0, 1] to scaled latents."""
+        """Pictures in [0, 1] to scaled latents.
+
+        Raises:
+            UserError: The autoencoder is one of a decoder alone.
+        """
+        if not self.vae.encoder.conv_in.weight.any():
+            raise UserError(
+                "pictures cannot be encoded: this autoencoder has a decoder alone, as `nas distill decoder` makes "
+                "them; train with the model that it was made from, and give the result this decoder"
+            )
         with self._out_of_float16(pictures.device):
             batches = (part.to(self.vae.dtype) * 2 - 1 for part in pictures.split(batch_size))
             latents = torch.cat([self.vae.encode(batch).latent_dist.mean for batch in batches])
@@ -43,16 +54,19 @@ class Autoencoder:
     @torch.inference_mode()
     def decode(self, latents: Float[Tensor, "n c h w"], /) -> Float[Tensor, "n 3 h_px w_px"]:
         """Scaled latents to pictures in [0, 1]; what is not finite is NaN."""
-        scale: float = self.vae.config.scaling_factor
-        if (statistics := self._statistics(latents)) is None:
-            latents = latents / scale
-        else:
-            mean, std = statistics
-            latents = latents * std / scale + mean
+        latents = self.unscaled(latents)
         with self._out_of_float16(latents.device):
             pictures: Tensor = self.vae.decode(latents.to(self.vae.dtype)).sample
         pictures = pictures / 2 + 0.5
         return pictures.clamp(0, 1).where(pictures.isfinite(), torch.nan)
+
+    def unscaled(self, latents: Float[Tensor, "n c h w"], /) -> Float[Tensor, "n c h w"]:
+        """Scaled latents as the module itself decodes them."""
+        scale: float = self.vae.config.scaling_factor
+        if (statistics := self._statistics(latents)) is None:
+            return latents / scale
+        mean, std = statistics
+        return latents * std / scale + mean
 
     def _statistics(
         self, latents: Float[Tensor, "n c h w"]

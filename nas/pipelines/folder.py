@@ -59,13 +59,8 @@ class PipelineParts:
         Raises:
             ModelFolderError: A damaged part; the message says what is wrong with it.
         """
-        disable_progress_bar()  # transformers draws one per model, over the search's own
-        of_sdxl = model.index.pipeline_class is PipelineClass.SDXL
-        upcasts = of_sdxl and model.part_config("vae").get("force_upcast", True)
-        vae_dtype = torch.float32 if upcasts and dtype is torch.float16 else dtype
-        vae = load_model(AutoencoderKL, model.part("vae"), dtype=vae_dtype, variant=model.variant).requires_grad_(False)
         return cls(
-            autoencoder=Autoencoder(vae=vae, of_sdxl=of_sdxl),
+            autoencoder=load_autoencoder(model, dtype=dtype),
             text_encoders=load_text_encoders(model, dtype=dtype),
             scheduler_config=scheduler_config(model),
             index=model.index,
@@ -89,8 +84,18 @@ class PipelineParts:
         return self.autoencoder.decode(latents)
 
 
+def load_autoencoder(model: ModelFolder, /, *, dtype: torch.dtype | None = None) -> Autoencoder:
+    """The autoencoder of a model, in evaluation mode; see `PipelineParts.load`."""
+    of_sdxl = model.index.pipeline_class is PipelineClass.SDXL
+    upcasts = of_sdxl and model.part_config("vae").get("force_upcast", True)
+    vae_dtype = torch.float32 if upcasts and dtype is torch.float16 else dtype
+    vae = load_model(AutoencoderKL, model.part("vae"), dtype=vae_dtype, variant=model.variant).requires_grad_(False)
+    return Autoencoder(vae=vae, of_sdxl=of_sdxl)
+
+
 def load_text_encoders(model: ModelFolder, /, *, dtype: torch.dtype | None = None) -> TextEncoders:
     """The text encoders of a model with their tokenizers, in evaluation mode."""
+    disable_progress_bar()  # transformers draws one per model, over the search's own
     names = model.index.text_encoders
     tokenizers = load_tokenizers(model)
     models = tuple(_load_text_encoder(model.part(name), variant=model.variant, dtype=dtype) for name in names)
@@ -184,7 +189,6 @@ def load_pipeline(
         ModelFolderError: A damaged part; the message says what is wrong with it.
     """
     index = model.index
-    disable_progress_bar()
     diffusers_logging.disable_progress_bar()
     scheduler = own_scheduler(model)
     encoders = load_text_encoders(model, dtype=dtype)

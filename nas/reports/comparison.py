@@ -150,6 +150,9 @@ def _at(config: Mapping[str, Any], key: str) -> Any:
     return value
 
 
+_PAIRED_BY: Final = ("made_by", "protocol_digest", "prompt_id")
+
+
 def _paired(first: Run, before: RunSummary, run: Run, after: RunSummary) -> PairedDifference:
     """What a run's result scores more than the first one's, prompt by prompt."""
     if first.score != run.score:
@@ -160,15 +163,13 @@ def _paired(first: Run, before: RunSummary, run: Run, after: RunSummary) -> Pair
     for each, row in ((first, before), (run, after)):
         assert row.round is not None
         try:
-            frame = each.scores(
-                rounds=[row.round], arch_ids=[row.arch_id or ""], columns=["protocol_digest", "prompt_id", each.score]
-            )
+            frame = each.scores(rounds=[row.round], arch_ids=[row.arch_id or ""], columns=[*_PAIRED_BY, each.score])
         except (UserError, OSError):
             return PairedDifference(gain=None, why_not="its scores, or those of the first, are not in the run")
-        scores.append({(protocol, prompt): number for protocol, prompt, number in frame.itertuples(index=False)})
+        scores.append({tuple(key): number for *key, number in frame.itertuples(index=False)})
     shared = [key for key in scores[0] if key in scores[1]]
     if len(shared) < 2:
-        why = "they were scored on other prompts, or in another way"
+        why = "they were scored on other prompts, in another way, or by another kind of machine"
         return PairedDifference(gain=None, why_not=why)
     loss = paired_loss(
         [scores[1][key] for key in shared],

@@ -1,11 +1,8 @@
 """One training as a value that travels between processes: what a config says of it, found and checked."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
-
-import torch
 
 from latency.exporters.extras import load_extra
 from nas.algorithms.feasibility import check_protected
@@ -14,13 +11,13 @@ from nas.config.caption_lengths import warn_of_long_captions
 from nas.config.pins import pinned
 from nas.config.places.identity import without_places
 from nas.config.sections import ExperimentConfig
-from nas.pipelines.computing.execution import check_device
+from nas.launching.checking import check_workers
+from nas.launching.directory import TrainingDirectory
 from nas.pipelines.model_folder import ModelFolder
 from nas.pipelines.schedulers import check_sampling
 from nas.pipelines.source import find_model
 from nas.references.start import Start, find_start
-from nas.robust_training.directory import TrainingDirectory
-from nas.scores.captions import read_captions
+from nas.scores.drawing import shown_captions
 from nas.training.data.checking import check_pictures, first_captions
 from nas.training.data.readers.opening import open_pictures
 from nas.training.skipping.making import skip_strategy
@@ -31,6 +28,7 @@ from search_spaces.folders.loading import SEARCHED
 from search_spaces.unets.diffusers_config import space_from_config
 from search_spaces.unets.space import UNetSpace
 
+SECTION: Final = "robust_training"
 NUM_PROMPTS: Final = 8  # that sample pictures are drawn of
 _NO_MATTER: Final = ("device", "recovery_iterations")
 _SEARCH: Final = ("space", "start", "protected", "max_copies_per_block", "copy_start")  # what training reads of it
@@ -114,13 +112,14 @@ def find_job(config: ExperimentConfig, out: Path, /, *, tensorboard: bool = Fals
     check_sampling(config.sampling, model=model)
     prompts: list[str] = []
     if training.sample_every:
-        prompts = read_captions(config.validation.captions, num=min(NUM_PROMPTS, config.validation.num_prompts))
+        prompts = shown_captions(config.validation, seed=config.seed, num=NUM_PROMPTS)
     if model.unet_config()["_class_name"] == SEARCHED:
         raise UserError(
             f"`model` must be a base model, but {config.model} holds a searched UNet; give its base as `model`, and "
             "the folder as `search.start`"
         )
-    _check_workers(config)
+    rows_of(training, world=training.workers.num_workers)
+    check_workers(training.workers, device=config.training_device, section=SECTION)
     assert training.pictures is not None, "the config asks for pictures when there are iterations"
     pictures = open_pictures(training.pictures, settings=training.data)
     check_pictures(pictures, max_corrupt_share=training.data.max_corrupt_share)
@@ -138,38 +137,3 @@ def find_job(config: ExperimentConfig, out: Path, /, *, tensorboard: bool = Fals
     skip_strategy(training.skipping, space=space, architecture=job.start.architecture, protected=protected)
     warn_of_long_captions({"training": first_captions(pictures)}, model=model, clip=None)
     return job
-
-
-def _check_workers(config: ExperimentConfig) -> None:
-    """Check that there can be as many processes as are asked for; what a cluster has is seen when it is joined."""
-    workers, device = config.robust_training.workers, config.training_device
-    rows_of(config.robust_training, world=workers.num_workers)
-    if workers.address is not None:
-        load_extra("ray.train", extra="ray")
-        if device != "cpu" and not workers.gpus_per_worker:
-            raise UserError(
-                f"`robust_training.device` is {device!r}, but `robust_training.workers.gpus_per_worker` is 0, and Ray "
-                "hides GPUs from workers that ask for none; set it to 1"
-            )
-        if device == "cpu" and workers.gpus_per_worker:
-            raise UserError(
-                f"`robust_training.workers.gpus_per_worker` is {workers.gpus_per_worker:g}, but workers train on cpu; "
-                "set `robust_training.device` to cuda, or ask for no GPUs"
-            )
-        return
-    check_device(device, name="robust_training.device")
-    num = num_devices(device)
-    if workers.num_workers > num:
-        what = "processors" if device == "cpu" else "CUDA devices"
-        raise UserError(
-            f"`robust_training.workers.num_workers` must be at most the {num} {what} that this machine has for it, but "
-            f"is {workers.num_workers}; train with fewer processes, or on a Ray cluster "
-            "(`robust_training.workers.address`)"
-        )
-
-
-def num_devices(device: str, /) -> int:
-    """How many processes can train on this machine, each on a processor or card of its own."""
-    if device == "cpu":
-        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return torch.cuda.device_count()

@@ -1,28 +1,25 @@
 """What each process of a training does: the same on one, on several of a machine, and on Ray's."""
 
-import os
-import platform
 import warnings
-from contextlib import ExitStack
 
 import torch
 
+from nas.evaluation.setting import ScoreSetting
+from nas.launching.news import Desk
+from nas.launching.recording import PromptSheets, Recorder, Recording
+from nas.launching.steps import do_steps, teller_of_encoding
+from nas.pipelines.computing.execution import Execution
 from nas.robust_training.job import TrainingJob
-from nas.robust_training.news import Begun, Desk, Drawn, Encoded
-from nas.robust_training.recording import Recorder
 from nas.robust_training.result import write_result
+from nas.scores.prompts import ValidationSet
 from nas.training.fleet import Fleet
-from nas.training.loop import StepDone, Training
+from nas.training.loop import Training
 from nas.training.making import make_objective, open_data
 from nas.training.skipping.making import skip_strategy
 from search_spaces.supernet import Supernet
 
 
-class _Stopped(Exception):  # noqa: N818  no error
-    """All processes leave the loop after the same step."""
-
-
-def train_rank(job: TrainingJob, /, *, fleet: Fleet, device: torch.device, desk: Desk) -> bool:
+def train_rank(job: TrainingJob, fleet: Fleet, /, *, device: torch.device, desk: Desk) -> bool:
     """Train, from the state where there is one; the first process writes the model when the last step is done.
 
     Args:
@@ -53,7 +50,7 @@ def train_rank(job: TrainingJob, /, *, fleet: Fleet, device: torch.device, desk:
             model=job.model,
             supernet=supernet,
             cache=job.pictures,
-            on_progress=lambda done, num: _encoded(desk, is_first, done, num),
+            on_progress=teller_of_encoding(desk, fleet),
         )
     training = Training(
         supernet,
@@ -72,42 +69,31 @@ def train_rank(job: TrainingJob, /, *, fleet: Fleet, device: torch.device, desk:
         state=job.folder.state,
         origin=job.origin,
     )
-    stop = torch.zeros((), device=device)
-    with ExitStack() as stack:
-        recorder = stack.enter_context(Recorder(job, training, device=device)) if is_first else None
+    recording = Recording(
+        folder=job.folder,
+        batch_size=settings.batch_size,
+        sample_every=settings.sample_every,
+        tensorboard=job.tensorboard,
+    )
 
-        def on_step(done: StepDone) -> None:
-            if recorder is not None:
-                desk.tell(done)
-                if (sheet := recorder.record(done)) is not None:
-                    desk.tell(Drawn(path=sheet, step=done.step))
-                stop.fill_(desk.is_stopped())
-            fleet.average([stop])
-            if stop and done.step < done.num_steps:
-                raise _Stopped
+    def record() -> Recorder:
+        return Recorder(recording, training, sheets=_sheets(job, device) if job.prompts else None)
 
-        if recorder is not None:
-            desk.tell(
-                Begun(
-                    num_done=training.num_done,
-                    num_steps=training.num_steps,
-                    process=os.getpid(),
-                    host=platform.node(),
-                )
-            )
-            if (sheet := recorder.begin()) is not None:
-                desk.tell(Drawn(path=sheet, step=0))
-        try:
-            training.run(on_step=on_step)
-        except _Stopped:
-            training.save()
-            return False
-        training.save()
+    if not do_steps(training, record=record, fleet=fleet, device=device, desk=desk):
+        return False
     if is_first:
         write_result(job, supernet=supernet, training=training)
     return True
 
 
-def _encoded(desk: Desk, is_first: bool, done: int, num: int | None) -> None:
-    if is_first:
-        desk.tell(Encoded(num_done=done, num=num))
+def _sheets(job: TrainingJob, device: torch.device) -> PromptSheets:
+    space, config = job.space, job.config
+    return PromptSheets(
+        ScoreSetting(
+            model=job.model,
+            validation=ValidationSet.from_captions(list(job.prompts), seed=config.seed, chunk_size=len(job.prompts)),
+            protocol=config.sampling,
+            latent_shape=(space.in_channels, *space.sample_size),
+            execution=Execution(device=str(device)),
+        )
+    )

@@ -1,17 +1,17 @@
 """One call that trains robustly without a search: from a config to a pipeline folder, in a directory that goes on."""
 
-import sys
 from collections.abc import Sequence
+from functools import partial
 from os import PathLike
 from pathlib import Path
 
 from nas.config.loading import given_config
 from nas.config.sections import ExperimentConfig
-from nas.robust_training.job import TrainingJob, find_job
-from nas.robust_training.news import Listener, News
-from nas.robust_training.on_this_machine import train_here, train_in_processes
-from nas.robust_training.stopping import Stopping
-from nas.training.loop import StepDone
+from nas.launching.launch import Launch
+from nas.launching.news import Listener, say_tenths
+from nas.launching.start import launch
+from nas.robust_training.job import SECTION, TrainingJob, find_job
+from nas.robust_training.rank import train_rank
 from search_spaces.files.paths import local_path
 
 
@@ -43,7 +43,7 @@ def run_training(
     """
     config = given_config(config, overrides=overrides)
     job = find_job(config, local_path(out), tensorboard=tensorboard)
-    if not train(job, listen=on_news or _say):
+    if not train(job, listen=on_news or say_tenths):
         raise KeyboardInterrupt
     return job.folder.pipeline
 
@@ -62,26 +62,14 @@ def train(job: TrainingJob, /, *, listen: Listener) -> bool:
         UserError: As `train_rank`, or the directory is of another training.
         StorageError: The disk refuses; the same call goes on.
     """
-    with job.folder.opened(job.identity()), Stopping() as stopping:
-        if job.folder.trained() is not None:
-            return True
-
-        def heard(news: News) -> None:
-            stopping.is_stepping = stopping.is_stepping or isinstance(news, StepDone)
-            listen(news)
-
-        workers = job.config.robust_training.workers
-        if workers.address is not None:
-            from nas.robust_training.on_ray import train_on_ray
-
-            return train_on_ray(job, listen=heard, stopping=stopping)
-        if workers.num_workers > 1:
-            return train_in_processes(job, listen=heard, stopping=stopping)
-        return train_here(job, listen=heard, stopping=stopping)
-
-
-def _say(news: News) -> None:
-    """A line per tenth of the training."""
-    if isinstance(news, StepDone) and news.step * 10 // news.num_steps > (news.step - 1) * 10 // news.num_steps:
-        line = f"step {news.step:,} of {news.num_steps:,}: loss {news.loss:.4f}"
-        print(line, file=sys.stderr, flush=True)  # noqa: T201  who waits is told
+    return launch(
+        Launch(
+            folder=job.folder,
+            identity=job.identity(),
+            workers=job.config.robust_training.workers,
+            device=job.config.training_device,
+            work=partial(train_rank, job),
+            section=SECTION,
+        ),
+        listen=listen,
+    )

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nas.scores.intervals import Interval, paired_loss
+from nas.scores.maker import of_one_maker
 from nas.scores.store import ScoreStore
 
 
@@ -54,11 +55,16 @@ def compared(
     first_weights = next(event["weights_digest"] for event in events if event["event"] == "trained")
     first = next(event for event in events if event["event"] == "evaluation" and event["action"] is None)
     protocol = next(event["digests"]["protocol"] for event in events if "digests" in event)
-    before, after = (
-        dict(store.frame(score=score, weights_digest=weights, protocol_digest=protocol, arch_id=arch)
-             [["prompt_id", score]].itertuples(index=False, name=None))
+    frames = (
+        store.frame(
+            score=score, weights_digest=weights, protocol_digest=protocol, arch_id=arch,
+            columns=["made_by", "prompt_id", score],
+        )
         for weights, arch in ((first_weights, first["arch_id"]), (weights_digest, arch_id))
     )  # fmt: skip
+    before, after = (
+        dict(frame[["prompt_id", score]].itertuples(index=False, name=None)) for frame in of_one_maker(*frames)
+    )
     prompts = [prompt for prompt in before if prompt in after]
     is_whole = len(prompts) >= first["clip"]["num_prompts"]
     loss = (

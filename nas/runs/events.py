@@ -10,7 +10,7 @@ from math import isfinite
 from typing import Any, ClassVar, Final
 
 from nas.algorithms.problem import Problem
-from nas.algorithms.steps import Decision, Estimate, Finish, Score, Scored, Subject
+from nas.algorithms.steps import Decision, Estimate, Finish, PromptSet, Score, Scored, Screening, Subject
 from nas.algorithms.value_score import ScoredAction
 
 
@@ -138,6 +138,80 @@ class ActionEvaluated(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Measured(Event):
+    """Architectures are scored by another score than the run's own, or on other prompts than those that decide.
+
+    Attributes:
+        round: Whose weights.
+        by: Name of the score; None = the run's own.
+        prompts: "held_out"; None = those that decide.
+        num_prompts: The first so many; None = all.
+        reference: Score of what losses are paired with: mean, low, high, num_prompts, confidence; None without one.
+        subjects: Of each that was scored: `action` (None where no action made it), `arch_id`, `score`, `loss`.
+    """
+
+    name: ClassVar[str] = "measurement"
+    optional: ClassVar[frozenset[str]] = frozenset({"by", "prompts", "num_prompts", "reference"})
+
+    round: int
+    by: str | None = None
+    prompts: str | None = None
+    num_prompts: int | None = None
+    reference: Mapping[str, Any] | None = None
+    subjects: list[Mapping[str, Any]]
+
+    @classmethod
+    def of(cls, step: Score, outcome: Scored, /) -> "Measured":
+        """The event of such a scoring."""
+        return cls(
+            round=step.round,
+            by=step.by or None,
+            prompts=None if step.prompts is PromptSet.DECIDING else str(step.prompts),
+            num_prompts=step.num_prompts,
+            reference=None if outcome.reference is None else asdict(outcome.reference.score),
+            subjects=[
+                {
+                    "action": None if subject.action is None else str(subject.action),
+                    "arch_id": subject.architecture.arch_id,
+                    "score": asdict(estimate.score),
+                    "loss": None if estimate.loss is None else asdict(estimate.loss),
+                }
+                for subject, estimate in zip(step.subjects, outcome.estimates, strict=True)
+                if estimate is not None
+            ],
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContestScreened(Event):
+    """A cheap score has looked at a round's actions first; its numbers stand in the measurement before.
+
+    Attributes:
+        round: The round.
+        by: Name of the cheap score.
+        free: Actions that change nothing and get no prompt, the largest saving first.
+        dropped: Actions that change too much for what they save, or whose places are taken, and get no prompt.
+    """
+
+    name: ClassVar[str] = "screen"
+
+    round: int
+    by: str
+    free: list[str]
+    dropped: list[str]
+
+    @classmethod
+    def of(cls, step: Score, screening: Screening, /) -> "ContestScreened":
+        """The event of a screening."""
+        return cls(
+            round=step.round,
+            by=screening.by,
+            free=[_named(step.subjects[index]) for index in screening.free],
+            dropped=[_named(step.subjects[index]) for index in screening.dropped],
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ContestRaced(Event):
     """A round's contest is settled by racing.
 
@@ -211,13 +285,18 @@ class SearchFinished(Event):
 
 
 KINDS: Final[tuple[type[Event], ...]] = (
-    SearchStarted, SearchExtended, WeightsTrained, ArchitectureEvaluated, ActionEvaluated, ContestRaced, Decided,
-    SearchFinished,
+    SearchStarted, SearchExtended, WeightsTrained, ArchitectureEvaluated, ActionEvaluated, Measured, ContestScreened,
+    ContestRaced, Decided, SearchFinished,
 )  # fmt: skip
 
 
 def evaluations(step: Score, outcome: Scored, /, *, problem: Problem[Any]) -> Iterator[Event]:
-    """The events of a scoring: the reference first, then every subject that was scored."""
+    """The events of a scoring: the reference first, then every subject that was scored; one where it is not plain."""
+    if not step.is_plain:
+        yield Measured.of(step, outcome)
+        return
+    if step.screening is not None:
+        yield ContestScreened.of(step, step.screening)
     if step.reference is not None and outcome.reference is not None:
         yield _of_architecture(step, step.reference, outcome.reference, problem)
     for subject, estimate in zip(step.subjects, outcome.estimates, strict=True):
@@ -258,19 +337,19 @@ def _of_action(step: Score, subject: Subject, estimate: Estimate, problem: Probl
     )
 
 
+def _named(subject: Subject) -> str:
+    return subject.architecture.arch_id if subject.action is None else str(subject.action)
+
+
 def contest_raced(step: Score, outcome: Scored, /, *, num_prompts: int) -> ContestRaced:
     """The event of a race."""
     assert outcome.verdict is not None
 
-    def named(index: int) -> str:
-        subject = step.subjects[index]
-        return subject.architecture.arch_id if subject.action is None else str(subject.action)
-
     spent = sum(estimate.score.num_prompts for estimate in outcome.estimates if estimate is not None)
     return ContestRaced(
         round=step.round,
-        chosen=[named(index) for index in outcome.verdict.chosen],
-        ties=[[named(one), named(other)] for one, other in outcome.verdict.ties],
+        chosen=[_named(step.subjects[index]) for index in outcome.verdict.chosen],
+        ties=[[_named(step.subjects[index]) for index in pair] for pair in outcome.verdict.ties],
         num_pictures=num_prompts + spent,
         num_pictures_exhaustive=num_prompts * (1 + len(step.subjects)),
     )

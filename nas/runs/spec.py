@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from nas.algorithms.steps import StopReason
 from nas.pipelines.model_folder import ModelFolder
+from nas.runs.held_out import HeldOutScores
 from nas.scores.intervals import Interval
 from search_spaces.actions import AnyAction
 from search_spaces.architecture import Architecture, ArchitectureError
@@ -48,6 +49,7 @@ class FoundArchitecture:
         digests: Content of all that it came from.
         scenario: Model and device, for its name: "shapes_cpu".
         start: Where the search started; None = at the base model.
+        truth: Scores on captions that no decision saw; None where none were held out.
     """
 
     architecture: Architecture
@@ -65,6 +67,7 @@ class FoundArchitecture:
     job: int = 0
     scored_by: Mapping[str, Any] | None = None
     start: Architecture | None = None
+    truth: HeldOutScores | None = None
 
     @property
     def name(self) -> str:
@@ -119,6 +122,7 @@ def spec_of(found: FoundArchitecture, /, *, space: UNetSpace, model: ModelFolder
         "clip": found.clip.mean,
         "clip_interval": [found.clip.low, found.clip.high],
         "score": {"found": asdict(found.clip), "base": asdict(found.base_clip)},
+        **({} if found.truth is None else {"held_out": asdict(found.truth)}),
         "round": found.round,
         **({"job": found.job} if found.job else {}),
         "digests": dict(found.digests),

@@ -1,79 +1,62 @@
 """Scores on disk by content: what was scored once is never generated again, neither after a resume nor elsewhere.
 
-The key is what the scores depend on: weights, architecture, protocol (how pictures are made and judged), and the
-chunk's prompts in their order. Nothing else counts: a search of the same prompts for another device finds every chunk,
-and many searches may use one store at once. The first value written for a key stays.
+The key is what the scores depend on: weights, architecture, protocol (how pictures are made and judged), the chunk's
+prompts in their order, and what made them (`nas.scores.maker`). Nothing else counts: a search of the same prompts for
+another device finds every chunk, and many searches may use one store at once. The first value written for a key stays.
 
-    store.json <weights>/<architecture>-<protocol>-<prompts>.scores.parquet (and .pictures.parquet, .samples.parquet)
+    store.json
+    <weights>/scores.jsonl                                                    scores, a line per chunk
+    <weights>/<architecture>-<protocol>-<prompts>.pictures.parquet            (and .samples.parquet)
 
-The numbers stand in a column that is named after their score. Each file is sealed and stands whole or not at all; one
-that was damaged nevertheless is set aside with a warning and made again.
+Every line and every file is sealed, and stands whole or not at all; one that was damaged nevertheless is told and made
+again. Stores of 0.1.0, which kept a file of scores per chunk, are read as they are.
 """
 
-import io
-import json
 import math
-import reprlib
 import warnings
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import asdict, dataclass
 from os import PathLike
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Final, Self
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
-from PIL import Image
 
 from nas.scores.prompts import Prompt
-from nas.scores.reading import SUFFIX, BulkReader, ChunkPrompts, stored_files
-from nas.scores.sealed_table import BrokenSealError, seal, unseal
-from search_spaces.files.digests import digest_of
-from search_spaces.files.durable.writing import is_part, set_aside, whole_once, write_text
+from nas.scores.stored import marking
+from nas.scores.stored.former import SUFFIX, ChunkPrompts, stored_files
+from nas.scores.stored.frames import chunks_of, columns_of_chunks
+from nas.scores.stored.journal import Journal
+from nas.scores.stored.keys import (
+    CLIP_COLUMN,
+    UNKNOWN_MAKER,
+    ScoreKey,
+    ScoreStoreError,
+    ScoreStoreWarning,
+    chosen_columns,
+    columns_of,
+    digest_of_prompts,
+    name_flaw,
+    several,
+)
+from nas.scores.stored.pictures import as_pictures, as_table, read_sealed, write_sealed
 from search_spaces.files.paths import local_path
-from search_spaces.files.strict_json import JsonError, parse_json
-from search_spaces.files.user_error import UserError
 
-SCHEMA_VERSION: Final = 1
-_MARKER: Final = "store.json"
-_MARK: Final = {"schema_version": SCHEMA_VERSION}
+__all__ = [
+    "CLIP_COLUMN",
+    "UNKNOWN_MAKER",
+    "ScoreKey",
+    "ScoreStore",
+    "ScoreStoreError",
+    "ScoreStoreWarning",
+    "digest_of_prompts",
+    "name_flaw",
+]
+
 _SCORES, _PICTURES, _SAMPLES = "scores", "pictures", "samples"
-CLIP_COLUMN: Final = "clip"  # of the scores of every run that names no other
-_KEY_COLUMNS: Final = {
-    "weights_digest": pa.string(),
-    "arch_id": pa.string(),
-    "protocol_digest": pa.string(),
-    "prompts_digest": pa.string(),
-    "prompt_id": pa.string(),
-    "caption": pa.string(),
-    "noise_seed": pa.int64(),
-}
-
-
-# Names of columns beside a score's own, here and in the frames of a run (`d_latency_ms` of a score `latency_ms`).
-RESERVED: Final = frozenset(_KEY_COLUMNS) | {
-    "round", "predicted_latency_ms", "num_prompts", "num_params", "actions", "latency_ms",
-}  # fmt: skip
-
-
-class ScoreStoreError(UserError):
-    """A folder that is no store of this schema, or scores that it cannot keep."""
-
-
-class ScoreStoreWarning(UserWarning):
-    """A damaged file of a store was set aside or left out."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScoreKey:
-    """What the scores of one architecture's chunk depend on."""
-
-    weights_digest: str
-    arch_id: str
-    protocol_digest: str
-    prompts_digest: str
+_KINDS: Final = (_PICTURES, _SAMPLES)
 
 
 class ScoreStore:
@@ -90,8 +73,11 @@ class ScoreStore:
     def __init__(self, folder: str | PathLike[str], /) -> None:
         self._folder = local_path(folder)
         self._before_writing: Callable[[], None] | None = None
-        self._prompts: dict[str, ChunkPrompts] = {}  # of chunks that were read
-        _check_schema(self._folder)
+        self._journals: dict[str, Journal] = {}
+        self._prompts: dict[str, ChunkPrompts] = {}  # of chunks that frames have read
+        self._has_former: dict[str, bool] = {}  # by weights: whether 0.1.0 kept scores there
+        self._is_of_today = False  # whether its mark is known to be of this schema
+        marking.check_schema(self._folder)
 
     @classmethod
     def own(cls, folder: Path, /, *, before_writing: Callable[[], None] | None = None) -> Self:
@@ -108,10 +94,11 @@ class ScoreStore:
         Warns:
             ScoreStoreWarning: The mark was missing or damaged.
         """
-        marker = folder / _MARKER
-        if folder.is_dir() and _mark_of(marker) is None and any(folder.iterdir()):
-            write_text(marker, json.dumps(_MARK) + "\n")
-            warnings.warn(f"{marker} was missing or damaged: made again", ScoreStoreWarning, stacklevel=3)
+        if folder.is_dir() and marking.mark_of(folder) is None and any(folder.iterdir()):
+            marking.mark(folder)
+            warnings.warn(
+                f"{folder / marking.NAME} was missing or damaged: made again", ScoreStoreWarning, stacklevel=3
+            )
         store = cls(folder)
         store._before_writing = before_writing
         return store
@@ -124,7 +111,7 @@ class ScoreStore:
             ScoreStoreError: There is none, or one of another schema.
         """
         folder = local_path(folder)
-        if not (folder / _MARKER).is_file():
+        if not (folder / marking.NAME).is_file():
             raise ScoreStoreError(
                 f"there is no score store {folder}; a run keeps its scores in its own `scores`, unless `score_store` "
                 "named another folder: then give that one"
@@ -135,31 +122,38 @@ class ScoreStore:
         """The numbers of a score under a key, one per prompt; None when there are none yet.
 
         Raises:
-            ScoreStoreError: The file under this key holds another score.
+            ScoreStoreError: Another score stands under this key.
 
         Warns:
-            ScoreStoreWarning: They were damaged and set aside.
+            ScoreStoreWarning: They were damaged.
         """
-        table = self._read(self._path(key, _SCORES))
-        if table is None:
+        if (former := self._former(key)) is not None:
+            names, numbers = former.column_names, former[score].to_pylist() if score in former.column_names else ()
+        elif (entry := self._journal(key.weights_digest).get(key)) is not None:
+            names, numbers = [entry.score], entry.numbers
+        else:
             return None
-        if score not in table.column_names:
+        if score not in names:
             raise ScoreStoreError(
-                f"{self._path(key, _SCORES)} must hold the score {score!r}, but its columns are "
-                f"{', '.join(table.column_names)}; two scores never share a protocol's digest: give another store"
+                f"what {self._folder} holds under {key} must be the score {score!r}, but is {', '.join(names)}; two "
+                "scores never share a protocol's digest: give another store"
             )
-        return tuple(table[score].to_pylist())
+        return tuple(numbers)
+
+    def makers(self, weights_digest: str, /) -> tuple[str, ...]:
+        """What made the scores of some weights, in the order in which they first did."""
+        former = [UNKNOWN_MAKER] if self._holds_former(weights_digest) else []
+        entries = self._journal(weights_digest).entries()
+        return tuple(dict.fromkeys([*former, *(key.made_by for key, _ in entries)]))
 
     def pictures(self, key: ScoreKey, /) -> npt.NDArray[np.uint8] | None:
-        """The pictures under a key, uint8 (n, h, w, 3), bit for bit; None when none were kept.
+        """The pictures under a key, whatever made them, uint8 (n, h, w, 3); None when none were kept.
 
         Warns:
             ScoreStoreWarning: They were damaged and set aside.
         """
-        table = self._read(self._path(key, _PICTURES))
-        if table is None:
-            return None
-        return np.stack([np.asarray(Image.open(io.BytesIO(png)).convert("RGB")) for png in table["png"].to_pylist()])
+        table = read_sealed(self._path(key, _PICTURES))
+        return None if table is None else as_pictures(table)
 
     def put(
         self,
@@ -172,7 +166,7 @@ class ScoreStore:
         samples: npt.NDArray[np.uint8] | None = None,
         score: str = CLIP_COLUMN,
     ) -> tuple[float, ...]:
-        """Keep scores, and pictures beside them.
+        """Keep scores, and pictures beside them. They outlive this process; `settle` lets them outlive a power cut.
 
         Args:
             key: What they depend on.
@@ -190,7 +184,8 @@ class ScoreStore:
             StorageError: The disk refuses.
         """
         assert key.prompts_digest == digest_of_prompts(prompts)
-        schema = _columns(score)
+        assert len(scores) == len(prompts)
+        columns_of(score)
         if broken := sum(not math.isfinite(number) for number in scores):
             raise ScoreStoreError(
                 f"scores must be finite, but {broken} of {len(scores)} of architecture {key.arch_id} are not; "
@@ -198,24 +193,27 @@ class ScoreStore:
             )
         for kind, kept in ((_PICTURES, pictures), (_SAMPLES, samples)):
             if kept is not None:
-                self._write(self._path(key, kind), pa.table({"png": [_png(picture) for picture in kept]}))
+                self._check_may_write()
+                write_sealed(self._path(key, kind), as_table(kept))
         if (known := self.get(key, score=score)) is None:
-            rows = [
-                {
-                    **asdict(key),
-                    "prompt_id": prompt.prompt_id,
-                    "caption": prompt.caption,
-                    "noise_seed": prompt.noise_seed,
-                    score: number,
-                }
-                for prompt, number in zip(prompts, scores, strict=True)
-            ]
-            path = self._path(key, _SCORES)
-            self._write(path, pa.Table.from_pylist(rows, schema=schema))
+            self._check_may_write()
+            if not self._is_of_today:
+                marking.bring_up_to_date(self._folder)
+                self._is_of_today = True
+            journal = self._journal(key.weights_digest)
+            journal.put(key, prompts=prompts, score=score, numbers=[float(number) for number in scores])
             known = self.get(key, score=score)
-            if known is None:
-                raise ScoreStoreError(f"{path} must read as it was written, but does not; check the disk")
+            assert known is not None
         return known
+
+    def settle(self) -> None:
+        """Bring to the disk what was put; whoever writes down what came of scores does this before.
+
+        Raises:
+            StorageError: The disk refuses.
+        """
+        for journal in self._journals.values():
+            journal.settle()
 
     def frame(
         self,
@@ -229,6 +227,8 @@ class ScoreStore:
         """The numbers of one score for notebooks, one row per prompt with all that it was scored under.
 
         Nothing is written, so a folder that may only be read will do. What is left out by the arguments is not read.
+        What two kinds of machine made stands twice, and is told apart by `made_by`; `nas.scores.maker.of_one_maker`
+        gives what may be paired.
 
         Args:
             score: Which score; the last column has its name.
@@ -241,22 +241,25 @@ class ScoreStore:
             ScoreStoreError: There is no such column.
 
         Warns:
-            ScoreStoreWarning: A damaged file was left out.
+            ScoreStoreWarning: Something damaged was left out.
         """
-        names = _names(score, columns)
+        names = chosen_columns(score, columns)
         damaged: list[str] = []
-        files = stored_files(
+        chunks = chunks_of(
             self._folder,
-            weights=_several(weights_digest),
-            arch_ids=_several(arch_id),
-            protocols=_several(protocol_digest),
+            score=score,
+            journals=self._journal,
+            known=self._prompts,
+            weights=several(weights_digest),
+            arch_ids=several(arch_id),
+            protocols=several(protocol_digest),
+            on_damaged=damaged.append,
         )
-        reader = BulkReader(
-            score, prompts=self._prompts, on_damaged=lambda path, error: damaged.append(f"{path} is damaged ({error})")
-        )
-        frame: pd.DataFrame = pa.table(reader.read(files, columns=names)).to_pandas()
         for what in sorted(set(damaged)):
             warnings.warn(f"{what}: left out", ScoreStoreWarning, stacklevel=2)
+        frame: pd.DataFrame = pa.table(
+            columns_of_chunks(chunks, score=score, names=names, known=self._prompts)
+        ).to_pandas()
         return frame
 
     def samples(
@@ -270,21 +273,21 @@ class ScoreStore:
             arch_id: Of the architecture.
             whole: Whether all pictures of the first chunk are preferred to the few small ones.
         """
-        for kind in (_PICTURES, _SAMPLES) if whole else (_SAMPLES, _PICTURES):
+        for kind in _KINDS if whole else _KINDS[::-1]:
             files = stored_files(
                 self._folder,
                 suffix=f".{kind}.parquet",
                 weights=[weights_digest],
                 arch_ids=[arch_id],
-                protocols=_several(protocol_digest),
+                protocols=several(protocol_digest),
             )
             for file in files:
-                scores = file.path.with_name(file.path.name.removesuffix(f".{kind}.parquet") + SUFFIX)
-                tables = [self._read(path, sets_aside=False) for path in (scores, file.path)]
-                if tables[0] is not None and tables[1] is not None:
-                    captions, seeds = (tables[0][name].to_pylist() for name in ("caption", "noise_seed"))
-                    prompts = [Prompt(caption=c, noise_seed=s) for c, s in zip(captions, seeds, strict=True)]
-                    return list(zip(prompts, tables[1]["png"].to_pylist(), strict=False))
+                prompts = self._prompts_of(
+                    file.path.with_name(file.path.name.removesuffix(f".{kind}.parquet") + SUFFIX)
+                )
+                table = read_sealed(file.path, sets_aside=False)
+                if prompts is not None and table is not None:
+                    return list(zip(prompts, table["png"].to_pylist(), strict=False))
         return []
 
     @staticmethod
@@ -294,102 +297,48 @@ class ScoreStore:
         Raises:
             ScoreStoreError: There is no such column.
         """
-        frame: pd.DataFrame = _columns(score).empty_table().select(_names(score, columns)).to_pandas()
+        frame: pd.DataFrame = columns_of(score).empty_table().select(chosen_columns(score, columns)).to_pandas()
         return frame
+
+    def _journal(self, weights_digest: str) -> Journal:
+        if weights_digest not in self._journals:
+            self._journals[weights_digest] = Journal(self._folder / weights_digest, on_damaged=_tell)
+        return self._journals[weights_digest]
+
+    def _former(self, key: ScoreKey) -> pa.Table | None:
+        """What 0.1.0 kept under a key."""
+        if key.made_by != UNKNOWN_MAKER or not self._holds_former(key.weights_digest):
+            return None
+        return read_sealed(self._path(key, _SCORES))
+
+    def _holds_former(self, weights_digest: str) -> bool:
+        if weights_digest not in self._has_former:
+            self._has_former[weights_digest] = bool(stored_files(self._folder, weights=[weights_digest]))
+        return self._has_former[weights_digest]
+
+    def _prompts_of(self, former: Path) -> Sequence[Prompt] | None:
+        """The prompts of a chunk, by the name that its file would have."""
+        if (prompts := self._journal_prompts(former)) is not None:
+            return prompts
+        table = read_sealed(former, sets_aside=False)
+        if table is None:
+            return None
+        captions, seeds = (table[name].to_pylist() for name in ("caption", "noise_seed"))
+        return [Prompt(caption=caption, noise_seed=seed) for caption, seed in zip(captions, seeds, strict=True)]
+
+    def _journal_prompts(self, former: Path) -> Sequence[Prompt] | None:
+        journal = self._journal(former.parent.name)
+        journal.refresh()
+        return journal.prompts(former.name.removesuffix(SUFFIX).rpartition("-")[2])
 
     def _path(self, key: ScoreKey, kind: str) -> Path:
         name = f"{key.arch_id}-{key.protocol_digest}-{key.prompts_digest}.{kind}.parquet"
         return self._folder / key.weights_digest / name
 
-    def _write(self, path: Path, table: pa.Table) -> None:
+    def _check_may_write(self) -> None:
         if self._before_writing is not None:
             self._before_writing()
-        with whole_once(path) as part:
-            part.write_bytes(seal(table, name=_name(path)))
-
-    def _read(self, path: Path, *, sets_aside: bool = True) -> pa.Table | None:
-        try:
-            return unseal(path.read_bytes(), name=_name(path))
-        except FileNotFoundError:
-            return None
-        except BrokenSealError as error:
-            then = (
-                f"moved to {set_aside(path).name}, to be made again when it is asked for" if sets_aside else "left out"
-            )
-            warnings.warn(f"{path} is damaged ({error}): {then}", ScoreStoreWarning, stacklevel=3)
-            return None
 
 
-def name_flaw(score: str, /) -> str:
-    """What is wrong with the name of a score, which names a column; "" where nothing is."""
-    if score.isidentifier() and score not in RESERVED:
-        return ""
-    return f"must be an identifier and none of {', '.join(sorted(RESERVED))}, but is {reprlib.repr(score)}"
-
-
-def _columns(score: str) -> pa.Schema:
-    """The columns of a file of some score."""
-    if wrong := name_flaw(score):
-        raise ScoreStoreError(f"the name of a score {wrong}; rename the score")
-    return pa.schema(_KEY_COLUMNS | {score: pa.float64()})
-
-
-def _names(score: str, columns: Sequence[str] | None) -> list[str]:
-    """The columns that are asked for; None = all."""
-    known = _columns(score).names
-    names = known if columns is None else list(columns)
-    if strangers := [name for name in names if name not in known]:
-        raise ScoreStoreError(f"scores have the columns {', '.join(known)}, but got {', '.join(strangers)}")
-    return names
-
-
-def _several(wanted: str | Collection[str]) -> Collection[str] | None:
-    """Several values of a key; None = all."""
-    if isinstance(wanted, str):
-        return None if wanted == "*" else {wanted}
-    return set(wanted)
-
-
-def _name(path: Path) -> str:
-    return f"{path.parent.name}/{path.name}"
-
-
-def _png(picture: npt.NDArray[np.uint8]) -> bytes:
-    buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, format="PNG")
-    return buffer.getvalue()
-
-
-def _check_schema(folder: Path) -> None:
-    """Mark an empty folder as a store, or check the mark of one."""
-    marker = folder / _MARKER
-    strangers = sorted(path.name for path in folder.glob("[!.]*") if not is_part(path) and path != marker)
-    if not marker.is_file():  # looked for after the listing: another process makes it before any other file
-        if strangers:
-            raise ScoreStoreError(
-                f"{folder} must be a score store or empty, but holds {strangers[0]!r} and no {_MARKER}; "
-                "give another folder, or move what is in it away"
-            )
-        with whole_once(marker) as part:
-            part.write_text(json.dumps(_MARK) + "\n", encoding="utf-8")
-    if _mark_of(marker) != _MARK:
-        text = marker.read_text(encoding="utf-8", errors="replace")
-        raise ScoreStoreError(
-            f"a score store must have schema_version {SCHEMA_VERSION}, but {marker} holds {text.strip()[:80]!r}; "
-            "give another folder, read this one with the version of snapfusion-nas that wrote it, or, where only this "
-            f"file is damaged, write {json.dumps(_MARK)} to it"
-        )
-
-
-def _mark_of(marker: Path) -> dict[str, Any] | None:
-    """What a store's mark says; None where there is none, or none that can be read."""
-    try:
-        mark = parse_json(marker.read_bytes())
-    except (FileNotFoundError, NotADirectoryError, JsonError):
-        return None
-    return mark if isinstance(mark, dict) else None
-
-
-def digest_of_prompts(prompts: Sequence[Prompt], /) -> str:
-    """Short digest of a chunk's prompts: their ids in order."""
-    return digest_of({"prompts": [prompt.prompt_id for prompt in prompts]})
+def _tell(what: str) -> None:
+    warnings.warn(f"{what}: left out, and scored again when it is asked for", ScoreStoreWarning, stacklevel=6)

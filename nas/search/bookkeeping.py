@@ -18,7 +18,7 @@ from search_spaces.architecture import Architecture
 from search_spaces.unets.space import UNetSpace
 
 PHASES = {Recipe.ROBUST: "robust training", Recipe.RECOVERY: "recovery"}
-SCORING = "scoring"
+SCORING, SCREENING = "scoring", "screening"  # by the run's own score, and by others
 
 
 @dataclass(slots=True)
@@ -49,14 +49,14 @@ class Bookkeeper:
         """A worker answered."""
         self._write(
             Timing(
-                phase=SCORING,
+                phase=SCREENING if result.task.yardstick.by else SCORING,
                 round=step.round,
                 worker=result.worker,
                 arch_id=result.task.architecture.arch_id,
                 action=None if subject.action is None else str(subject.action),
                 chunk=result.task.chunk,
                 job=None,
-                num_pictures=len(result.scores),
+                num_pictures=0 if result.task.yardstick.by else len(result.scores),
                 start=result.start,
                 end=result.start + result.seconds,
             )

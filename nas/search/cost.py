@@ -8,12 +8,15 @@ beforehand is asked instead. Scores that a store already holds make a search che
 
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
-from typing import Any, Final
+from dataclasses import dataclass, fields, replace
+from itertools import product
+from types import MappingProxyType
+from typing import Any, Final, Protocol
 
 from nas.algorithms.algorithm import Algorithm, Budget, Budgeted
 from nas.algorithms.problem import Problem
-from nas.algorithms.steps import Estimate, Finish, Recipe, Score, Scored, Train, Trained
+from nas.algorithms.steps import Estimate, Finish, PromptSet, Recipe, Score, Scored, Train, Trained
+from nas.evaluation.door import Declaration, Reference
 from nas.racing.comparisons import look_schedule
 from nas.racing.settings import RacingSettings
 from nas.scores.intervals import Interval
@@ -31,11 +34,35 @@ SLOWEST_FIRST, QUICKEST_FIRST = 0.5, 2.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """What a search does: rounds, pictures made and scored, training steps."""
+    """What a search does: rounds, pictures made and scored, training steps.
+
+    Attributes:
+        num_rounds: Trainings, those without a step included.
+        num_pictures: Made and scored by the run's own score.
+        num_training_steps: Forward and backward passes of a batch.
+        num_passes: UNet passes for other scores.
+    """
 
     num_rounds: int
     num_pictures: int
     num_training_steps: int
+    num_passes: int = 0
+
+
+class Amounts(Protocol):
+    """What takes time: of a whole search, or of what is done of it; see `Work`."""
+
+    @property
+    def num_pictures(self) -> int:
+        """See above."""
+
+    @property
+    def num_training_steps(self) -> int:
+        """See above."""
+
+    @property
+    def num_passes(self) -> int:
+        """See above."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,11 +73,18 @@ class Pace:
         seconds_per_picture: Wall time per picture.
         seconds_per_training_step: Forward and backward pass of one batch; 0 without training.
         num_gpus: GPUs that are held meanwhile.
+        passes_per_picture: UNet passes of a picture, with which other scores are priced.
     """
 
     seconds_per_picture: float
     seconds_per_training_step: float
     num_gpus: float
+    passes_per_picture: int = 1
+
+    def seconds(self, work: Amounts, /) -> float:
+        """Wall time of some work."""
+        pictures = work.num_pictures + work.num_passes / self.passes_per_picture
+        return pictures * self.seconds_per_picture + work.num_training_steps * self.seconds_per_training_step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,8 +97,7 @@ class CostEstimate:
 
     def seconds(self, work: Work, /) -> float:
         """Wall time of some work."""
-        pictures_s = work.num_pictures * self.pace.seconds_per_picture
-        return pictures_s + work.num_training_steps * self.pace.seconds_per_training_step
+        return self.pace.seconds(work)
 
     def gpu_hours(self, work: Work, /) -> float:
         """GPU time of some work; 0 where no GPU takes part."""
@@ -79,6 +112,9 @@ def foresee(
     validation: ValidationSet,
     racing: RacingSettings | None,
     iterations: Mapping[Recipe, int],
+    others: Mapping[str, Declaration] = MappingProxyType({}),
+    num_workers: int = 1,
+    sets: Mapping[PromptSet, int] = MappingProxyType({}),
 ) -> tuple[Work, Work]:
     """The least and the most work that a search can be expected to be.
 
@@ -88,15 +124,28 @@ def foresee(
         validation: The prompts.
         racing: How contests are raced; None = exhaustively.
         iterations: Training steps of each recipe.
+        others: What other scores say of themselves that its steps may ask for, by name.
+        num_workers: Each of which prepares these for itself.
+        sets: Prompts of other sets than those that decide.
     """
     if isinstance(algorithm, Budgeted):
         work = _budgeted(algorithm.budget(problem), num_prompts=len(validation.prompts), iterations=iterations)
         return work, work
     works = []
-    for power in (SLOWEST_FIRST, QUICKEST_FIRST):
-        steps = list(made_up_steps(algorithm, problem, power=power))
+    screened = (0.0, MADE_UP) if algorithm.declaration.scores else (MADE_UP,)
+    for power, change in product((SLOWEST_FIRST, QUICKEST_FIRST), screened):
+        steps = list(made_up_steps(algorithm, problem, power=power, change=change))
         for first_look in {len(validation.prompts), _first_look(validation, racing)}:
-            works.append(_work(steps, num_prompts=len(validation.prompts), raced=first_look, iterations=iterations))
+            work = _work(
+                steps,
+                num_prompts=len(validation.prompts),
+                raced=first_look,
+                iterations=iterations,
+                others=others,
+                sets=sets,
+            )
+            work = replace(work, num_passes=work.num_passes + num_workers * _preparing(steps, others, validation))
+            works.append(work)
     least, most = ({f.name: pick(getattr(w, f.name) for w in works) for f in fields(Work)} for pick in (min, max))
     return Work(**least), Work(**most)
 
@@ -119,6 +168,7 @@ def measure_pace(
     num_prompts: int,
     workers: WorkerSettings,
     on_gpu: bool,
+    passes_per_picture: int = 1,
 ) -> Pace:
     """Warm up with a chunk per worker, then time another and, where the search trains, a training step.
 
@@ -129,6 +179,7 @@ def measure_pace(
         num_prompts: Prompts of the first chunk.
         workers: How many there are.
         on_gpu: Whether they compute on GPUs.
+        passes_per_picture: UNet passes of a picture.
     """
     task = EvaluationTask(architecture=base, chunk=0)
     pool.warm_up(task)
@@ -139,11 +190,21 @@ def measure_pace(
         seconds_per_picture=(time.perf_counter() - start) / (workers.num_workers * num_prompts),
         seconds_per_training_step=trainer.time_step(),
         num_gpus=max(gpus, 1.0) if on_gpu else gpus,
+        passes_per_picture=max(passes_per_picture, 1),
     )
 
 
-def made_up_steps(algorithm: Algorithm[Any], problem: Problem[Any], /, *, power: float) -> Iterator[Train | Score]:
-    """The steps of a search whose scores are made up: what each removal loses is a power of what it saves."""
+def made_up_steps(
+    algorithm: Algorithm[Any], problem: Problem[Any], /, *, power: float, change: float = MADE_UP
+) -> Iterator[Train | Score]:
+    """The steps of a search whose scores are made up: what each removal loses is a power of what it saves.
+
+    Args:
+        algorithm: The algorithm.
+        problem: What it solves.
+        power: Of the milliseconds saved.
+        change: What another score says that every removal changes.
+    """
     state = algorithm.start(problem)
     for number in range(algorithm.max_steps(problem)):
         step = algorithm.step(state)
@@ -153,13 +214,14 @@ def made_up_steps(algorithm: Algorithm[Any], problem: Problem[Any], /, *, power:
         outcome = (
             Trained(digests=tuple(f"{number}.{index}" for index in range(len(step.jobs))))
             if isinstance(step, Train)
-            else made_up_scores(step, power=power)
+            else made_up_scores(step, power=power, change=change)
         )
         state = algorithm.told(state, step, outcome)
 
 
-def made_up_scores(step: Score, /, *, power: float) -> Scored:
-    """An outcome in which every contestant loses a power of the milliseconds that it saves."""
+def made_up_scores(step: Score, /, *, power: float, change: float = MADE_UP) -> Scored:
+    """An outcome in which every contestant loses a power of the milliseconds that it saves; see `made_up_steps`."""
+    other = change if step.by else MADE_UP
     saved_ms = step.contest.saved_ms if step.contest is not None else {}
     loses = step.reference is not None
     return Scored(
@@ -167,8 +229,10 @@ def made_up_scores(step: Score, /, *, power: float) -> Scored:
         estimates=tuple(
             Estimate(
                 score=_made_up(MADE_UP),
-                loss=_made_up(saved_ms[index] ** power if index in saved_ms else MADE_UP) if loses else None,
+                loss=_made_up(saved_ms[index] ** power if index in saved_ms else other) if loses else None,
             )
+            if index in step.scored
+            else None
             for index in range(len(step.subjects))
         ),
     )
@@ -190,20 +254,52 @@ def _first_look(validation: ValidationSet, racing: RacingSettings | None) -> int
     )[0]
 
 
-def _work(steps: list[Train | Score], *, num_prompts: int, raced: int, iterations: Mapping[Recipe, int]) -> Work:
+def _preparing(steps: list[Train | Score], others: Mapping[str, Declaration], validation: ValidationSet) -> int:
+    """UNet passes by which one worker prepares for scores beside the run's own."""
+    passes, started = 0, set[tuple[str, int]]()
+    for step in steps:
+        if isinstance(step, Score) and step.by in others:
+            declared, num = others[step.by], len(validation.prompts[: step.num_prompts])
+            if (step.by, num) not in started:
+                passes += declared.passes_to_start * num
+            elif declared.reference is Reference.ROUND:
+                passes += declared.passes_to_refer * num
+            started.add((step.by, num))
+    return passes
+
+
+def _work(
+    steps: list[Train | Score],
+    *,
+    num_prompts: int,
+    raced: int,
+    iterations: Mapping[Recipe, int],
+    others: Mapping[str, Declaration],
+    sets: Mapping[PromptSet, int],
+) -> Work:
     """The work of some steps, every contestant scored on `raced` prompts."""
-    pictures = training_steps = 0
+    pictures = passes = training_steps = 0
     for step in steps:
         if isinstance(step, Train):
             training_steps += sum(round(job.share * iterations[job.recipe]) for job in step.jobs)
+            continue
+        num_scored = len(step.scored) + (step.reference is not None)
+        there = sets.get(step.prompts, num_prompts)
+        asked = there if step.num_prompts is None else min(step.num_prompts, there)
+        if step.by in others:
+            passes += others[step.by].passes_per_prompt * asked * num_scored
+            continue
+        if not step.is_plain:
+            pictures += asked * num_scored
             continue
         pictures += num_prompts * (step.reference is not None)
         if step.contest is not None and raced < num_prompts:
             pictures += raced * len(step.contest.saved_ms)
         else:
-            pictures += num_prompts * len(step.subjects)
+            pictures += num_prompts * len(step.scored)
     return Work(
         num_rounds=sum(isinstance(step, Train) for step in steps),
         num_pictures=pictures,
         num_training_steps=training_steps,
+        num_passes=passes,
     )

@@ -16,14 +16,13 @@ from nas.algorithms.algorithm import Algorithm, AlgorithmError, blamed, check, c
 from nas.algorithms.problem import Problem
 from nas.algorithms.steps import (
     Decision,
-    Estimate,
     Extended,
     Finish,
     Outcome,
     Recipe,
     Score,
+    Scored,
     Step,
-    Subject,
     Train,
     Trained,
 )
@@ -47,15 +46,17 @@ from nas.runs.events import (
 from nas.runs.spec import FoundArchitecture
 from nas.runs.trace import Trace, read_trace, recorded_digests
 from nas.scores.intervals import Interval
-from nas.search.bookkeeping import PHASES, SCORING, Bookkeeper, loss_summary
+from nas.search.bookkeeping import PHASES, SCORING, SCREENING, Bookkeeper, loss_summary
 from nas.search.estimate import estimated
 from nas.search.progress import NOBODY, Listeners, Progress, RoundDone
 from nas.search.results import named, write_results
 from nas.search.round_scoring import StepScorer
 from nas.search.round_training import JobTrainer
-from nas.search.scorer import Scorer
+from nas.search.scorer import Scorer, Scorers
 from nas.search.staff import shared_store, staffed
+from nas.workers.maker import made_by
 from nas.workers.pool import WorkerPool
+from nas.workers.worker import Yardstick
 
 
 def search(experiment: Experiment, run: RunDirectory, /, *, listeners: Listeners = NOBODY) -> FoundArchitecture:
@@ -85,14 +86,15 @@ def search(experiment: Experiment, run: RunDirectory, /, *, listeners: Listeners
         with staffed(experiment, run=run, log_folder=run.path / "logs", on_start=listeners.on_start) as (pool, trainer):
             if listeners.on_estimate is not None and trace.num_past == 0:
                 listeners.on_estimate(estimated(experiment, pool=pool, trainer=trainer))
-            scorer = Scorer(
-                pool,
+            scorers = Scorers(
+                pool=pool,
                 store=store,
-                prompts=experiment.worker.validation,
-                protocol_digest=experiment.digests["protocol"],
-                score_name=experiment.score.name,
+                worker=experiment.worker,
+                digests=experiment.digests,
+                others=experiment.others,
+                made_by=None if config.workers.needs_ray else made_by(config.execution.device),
             )
-            session = _Session(experiment, run=run, trace=trace, pool=pool, trainer=trainer, scorer=scorer,
+            session = _Session(experiment, run=run, trace=trace, pool=pool, trainer=trainer, scorers=scorers,
                                listeners=listeners)  # fmt: skip
             return session.search([*earlier, config.plain()])
 
@@ -108,28 +110,18 @@ class _Session:
         trace: Trace,
         pool: WorkerPool,
         trainer: JobTrainer,
-        scorer: Scorer,
+        scorers: Scorers,
         listeners: Listeners,
     ) -> None:
         self._experiment, self._run, self._trace = experiment, run, trace
-        self._pool, self._trainer, self._scorer, self._listeners = pool, trainer, scorer, listeners
+        self._pool, self._trainer, self._scorers, self._listeners = pool, trainer, scorers, listeners
         self._books = Bookkeeper(run, experiment.space, experiment.price_ms)
-        self._step_scorer = StepScorer(
-            scorer,
-            hold=self._hold,
-            confidence=experiment.config.validation.confidence,
-            higher_is_better=experiment.problem.higher_is_better,
-            racing=experiment.racing,
-            latency_error=experiment.problem.latency_error,
-            num_samples=experiment.config.pictures.per_action,
-            on_answer=self._books.scored,
-        )
         self._recorded = {digests.get("config") for digests in recorded_digests(trace.past)}
         self._held: str | None = None  # digest of the weights that the workers hold
         self._latest: Interval | None = None  # score of the last reference
         self._latest_ms = 0.0  # its latency
-        self._num_pictures = self._num_training_steps = 0
-        self._counted: dict[tuple[Any, str], int] = {}  # prompts of each architecture with weights
+        self._num_pictures = self._num_training_steps = self._num_passes = 0
+        self._counted: dict[Any, int] = {}  # prompts that each subject was scored on, by what score
         self._introduced = False  # whether an event of this process says what it runs on
 
     def search(self, configs: list[dict[str, Any]], /) -> FoundArchitecture:
@@ -247,31 +239,58 @@ class _Session:
     def _score(self, step: Score, problem: Problem[Any]) -> Outcome:
         start = time.perf_counter()
         shown = (step.reference or step.subjects[0]).architecture
-        outcome = self._step_scorer.score(step, on_chunk=self._reporter(SCORING, step, shown, problem))
+        scorer = self._scorers.by(Yardstick.of(step))
+        is_own = scorer.is_own
+        phase = SCORING if is_own else SCREENING
+        pictures_or_passes = 1 if is_own else self._experiment.others[step.by].passes_per_prompt
+        of_chunk = pictures_or_passes * scorer.num_prompts / scorer.num_chunks  # on average
+        on_chunk = self._reporter(phase, step, shown, problem, of_chunk=of_chunk)
+        outcome = self._step_scorer(step, scorer).score(step, on_chunk=on_chunk)
         seconds = time.perf_counter() - start
         for number, event in enumerate(evaluations(step, outcome, problem=problem)):
             self._emit(event, **({} if number else {"seconds": seconds}))
         if outcome.verdict is not None:
-            self._emit(contest_raced(step, outcome, num_prompts=self._scorer.num_prompts))
-        if outcome.reference is not None:
+            self._emit(contest_raced(step, outcome, num_prompts=scorer.num_prompts))
+        if outcome.reference is not None and step.is_plain:
             self._books.priced(shown)
             self._latest, self._latest_ms = outcome.reference.score, problem.price_ms(shown)
-            assert step.reference is not None
-            self._count(step.reference, outcome.reference)
-            self._paint(step)
-        for subject, estimate in zip(step.subjects, outcome.estimates, strict=True):
-            if estimate is not None:
-                self._count(subject, estimate)
+            self._paint(step, scorer)
+        num_scored = self._num_new(step, outcome)
+        if is_own:
+            self._num_pictures += num_scored
+        else:
+            self._num_passes += pictures_or_passes * num_scored
         return outcome
 
-    def _count(self, subject: Subject, estimate: Estimate) -> None:
-        """Count the pictures of a subject, those that an earlier step scored it on but once."""
-        key = (subject.architecture, subject.weights)
-        num, before = estimate.score.num_prompts, self._counted.get(key, 0)
-        self._num_pictures += max(num - before, 0)
-        self._counted[key] = max(num, before)
+    def _num_new(self, step: Score, outcome: Scored) -> int:
+        """Prompts that a step's subjects were scored on and that no earlier step had scored them on."""
+        subjects = (step.reference, *step.subjects)
+        num_new = 0
+        for subject, estimate in zip(subjects, (outcome.reference, *outcome.estimates), strict=True):
+            if subject is not None and estimate is not None:
+                key = (subject.architecture, subject.weights, step.by, step.prompts)
+                num, before = estimate.score.num_prompts, self._counted.get(key, 0)
+                num_new += max(num - before, 0)
+                self._counted[key] = max(num, before)
+        return num_new
 
-    def _paint(self, step: Score) -> None:
+    def _step_scorer(self, step: Score, scorer: Scorer) -> StepScorer:
+        """Who executes a step: the run's own score alone is raced, and has pictures kept."""
+        experiment = self._experiment
+        score = experiment.score if scorer.is_own else experiment.others[step.by]
+        return StepScorer(
+            scorer,
+            hold=self._hold,
+            confidence=experiment.config.validation.confidence,
+            higher_is_better=score.higher_is_better,
+            racing=experiment.racing if scorer.is_own else None,
+            latency_error=experiment.problem.latency_error,
+            num_samples=experiment.config.pictures.per_action if step.is_plain else 0,
+            pictured=step.is_plain,
+            on_answer=self._books.scored,
+        )
+
+    def _paint(self, step: Score, scorer: Scorer) -> None:
         """Keep the reference's pictures of the first prompts, the same every round."""
         path = self._run.path / "images" / f"round-{step.round:03d}.png"
         if step.reference is not None and not is_whole(path):
@@ -279,16 +298,18 @@ class _Session:
                 warnings.warn(f"{path} is damaged: drawn again", RunWarning, stacklevel=2)
             self._run.check_stands()
             self._hold(step.reference.weights)
-            pictures = self._scorer.pictures(step.reference.architecture, weights_digest=step.reference.weights)
+            pictures = scorer.pictures(step.reference.architecture, weights_digest=step.reference.weights)
             captions = [prompt.caption for prompt in self._experiment.worker.validation.chunk(0)]
             write_grid(path, pictures, captions=captions)
 
     def _reporter(
-        self, phase: str, step: Train | Score, architecture: Any, problem: Problem[Any]
+        self, phase: str, step: Train | Score, architecture: Any, problem: Problem[Any], *, of_chunk: float = 0.0
     ) -> Callable[[int, int], None]:
-        """What a phase calls with (pieces done, pieces in all)."""
-        latency_ms, is_scoring = problem.price_ms(architecture), isinstance(step, Score)
-        of_chunk = self._scorer.num_prompts / self._scorer.num_chunks  # pictures, on average
+        """What a phase calls with (pieces done, pieces in all).
+
+        A piece of scoring makes `of_chunk` pictures, one of screening as many UNet passes.
+        """
+        latency_ms, is_training = problem.price_ms(architecture), isinstance(step, Train)
 
         def report(done: int, total: int) -> None:
             progress = Progress(
@@ -299,8 +320,9 @@ class _Session:
                 latency_ms=latency_ms,
                 target_latency_ms=problem.target_latency_ms,
                 clip=None if self._latest is None else self._latest.mean,
-                num_pictures=self._num_pictures + round(is_scoring * done * of_chunk),
-                num_training_steps=self._num_training_steps + (not is_scoring) * done,
+                num_pictures=self._num_pictures + round((phase == SCORING) * done * of_chunk),
+                num_training_steps=self._num_training_steps + is_training * done,
+                num_passes=self._num_passes + round((phase == SCREENING) * done * of_chunk),
             )
             self._listeners.on_progress(progress)
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from nas.algorithms.steps import Recipe
+from nas.algorithms.steps import PromptSet, Recipe
 from nas.config.experiment import Experiment
 from nas.runs.directory import RunDirectory
 from nas.search.cost import CostEstimate, Work, foresee, measure_pace
@@ -30,6 +30,16 @@ def expected_work(experiment: Experiment, /) -> tuple[Work, Work]:
         validation=experiment.worker.validation,
         racing=experiment.racing,
         iterations={Recipe.ROBUST: training.iterations, Recipe.RECOVERY: training.recovery_iterations},
+        others=experiment.others,
+        num_workers=experiment.config.workers.num_workers,
+        sets={
+            name: len(prompts.prompts)
+            for name, prompts in (
+                (PromptSet.FINAL, experiment.worker.final),
+                (PromptSet.HELD_OUT, experiment.worker.held_out),
+            )
+            if prompts is not None
+        },
     )
 
 
@@ -43,5 +53,6 @@ def estimated(experiment: Experiment, /, *, pool: WorkerPool, trainer: JobTraine
         num_prompts=len(experiment.worker.validation.chunk(0)),
         workers=experiment.config.workers,
         on_gpu=experiment.worker.execution.device != "cpu",
+        passes_per_picture=experiment.worker.setting.passes_per_picture,
     )
     return CostEstimate(least=least, most=most, pace=pace)

@@ -31,7 +31,7 @@ class Outlook:
 
     def share(self, progress: Progress, /) -> float:
         """Share of the most that is done, by time where the pace is known and by pictures otherwise; at most 1."""
-        done, most = self._cost(progress.num_pictures, progress.num_training_steps), self._cost_of(self.most)
+        done, most = self._cost(progress), self._cost(self.most)
         return min(done / most, 1.0) if most else 0.0
 
     def left_s(self, progress: Progress, /, *, elapsed_s: float) -> tuple[float, float] | None:
@@ -43,16 +43,10 @@ class Outlook:
         """
         if self.pace is None:
             return None
-        done = self._cost(progress.num_pictures, progress.num_training_steps)
-        least, most = self._cost_of(self.least), self._cost_of(self.most)
+        done, least, most = self._cost(progress), self._cost(self.least), self._cost(self.most)
         slowness = elapsed_s / done if done > 0.1 * least else 1.0
         return slowness * max(least - done, 0.0), slowness * max(most - done, 0.0)
 
-    def _cost_of(self, work: Work) -> float:
-        return self._cost(work.num_pictures, work.num_training_steps)
-
-    def _cost(self, num_pictures: int, num_training_steps: int) -> float:
+    def _cost(self, work: Work | Progress) -> float:
         """In seconds at the measured pace, or in pictures."""
-        if self.pace is None:
-            return float(num_pictures)
-        return num_pictures * self.pace.seconds_per_picture + num_training_steps * self.pace.seconds_per_training_step
+        return float(work.num_pictures) if self.pace is None else self.pace.seconds(work)

@@ -22,6 +22,7 @@ class Progress:
         clip: Score of the latest architecture; None before the first.
         num_pictures: Pictures of the whole search so far, made now or found in the store.
         num_training_steps: Training steps of the whole search so far, done now or found done.
+        num_passes: UNet passes of the whole search so far for other scores than its own, likewise.
     """
 
     phase: str
@@ -33,6 +34,7 @@ class Progress:
     clip: float | None
     num_pictures: int
     num_training_steps: int
+    num_passes: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

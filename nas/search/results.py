@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from nas.algorithms.problem import Problem
-from nas.algorithms.steps import Finish
+from nas.algorithms.steps import Finish, Result
 from nas.config.experiment import Experiment
 from nas.evaluation.door import Declaration
 from nas.evaluation.settings import CLIP
 from nas.runs.directory import RunDirectory
+from nas.runs.held_out import HeldOutScores
 from nas.runs.spec import FoundArchitecture, write_spec
 from nas.search.round_training import JobTrainer
 
@@ -18,6 +19,13 @@ def named(score: Declaration, /) -> dict[str, object] | None:
     if score.name == CLIP:
         return None
     return {"name": score.name, "unit": score.unit, "higher_is_better": score.higher_is_better}
+
+
+def truth_of(finish: Finish, result: Result, /) -> HeldOutScores | None:
+    """What a result scores on captions that no decision saw."""
+    if result.truth is None:
+        return None
+    return HeldOutScores(found=result.truth.score, base=finish.base_truth, loss=result.truth.loss)
 
 
 def write_results(
@@ -66,6 +74,7 @@ def write_results(
                 digests={**digests, "weights": result.subject.weights},
                 scenario=experiment.source.scenario.name,
                 scored_by=named(experiment.score),
+                truth=truth_of(finish, result),
             )
         )
         run.check_stands()

@@ -7,14 +7,16 @@ scores stand in the same store.
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Protocol
 
 from nas.algorithms.steps import Contest, Estimate, Score, Scored, Subject, Verdict
 from nas.racing.race import Direction, Race
 from nas.racing.settings import RacingSettings
 from nas.scores.intervals import Interval, losses, mean_interval
-from nas.search.scorer import Scorer
+from nas.search.scorer import AnotherMakerError, NotStoredError, Scorer
 from nas.workers.worker import EvaluationResult
+from search_spaces.architecture import Architecture
 
 Scores = tuple[float, ...]
 
@@ -38,6 +40,7 @@ class StepScorer:
         racing: How contests are raced; None = exhaustively.
         latency_error: Relative error of milliseconds: values that differ by less are ties.
         num_samples: Small pictures that are kept of each scored action.
+        pictured: Whether the reference's first pictures are kept.
         on_answer: Called with what a worker answered, before it is kept.
     """
 
@@ -52,12 +55,13 @@ class StepScorer:
         racing: RacingSettings | None,
         latency_error: float,
         num_samples: int = 0,
+        pictured: bool = True,
         on_answer: Answered = lambda result, *, step, subject: None,
     ) -> None:
         self._scorer, self._hold, self._confidence = scorer, hold, confidence
         self._higher_is_better = higher_is_better
         self._racing, self._latency_error = racing, latency_error
-        self._num_samples, self._on_answer = num_samples, on_answer
+        self._num_samples, self._pictured, self._on_answer = num_samples, pictured, on_answer
 
     def score(self, step: Score, /, *, on_chunk: Callable[[int, int], None]) -> Scored:
         """Score the subjects of a step.
@@ -66,12 +70,31 @@ class StepScorer:
             step: The step.
             on_chunk: Called with (chunks scored, chunks that there are still going to be at most).
         """
-        chunks = _Chunks(
+        for made_by in self._makers(step):
+            with suppress(NotStoredError):  # then the next maker may have made it all, or the workers do
+                chunks: _Chunks = _StoredChunks(self._scorer, step, made_by)
+                scored = self._scored(step, chunks)
+                on_chunk(chunks.num_done, chunks.num_done)
+                return scored
+        try:
+            return self._scored(step, self._chunks(step, on_chunk))
+        except AnotherMakerError:
+            return self._scored(step, self._chunks(step, on_chunk))
+
+    def _chunks(self, step: Score, on_chunk: Callable[[int, int], None]) -> "_Chunks":
+        return _Chunks(
             self._scorer, step, self._hold, on_chunk, num_samples=self._num_samples, on_answer=self._on_answer
         )
-        before = None if step.reference is None else chunks.reference(step.reference)
+
+    def _makers(self, step: Score) -> tuple[str, ...]:
+        """Who may have made all scores of a step."""
+        subjects = (*step.subjects, *([step.reference] if step.reference is not None else []))
+        return self._scorer.makers(subjects[0].weights) if subjects else ()
+
+    def _scored(self, step: Score, chunks: "_Chunks") -> Scored:
+        before = None if step.reference is None else chunks.reference(step.reference, pictured=self._pictured)
         if step.contest is None or self._racing is None or before is None:
-            verdict, after = None, chunks.extend(range(len(step.subjects)), self._scorer.num_chunks)
+            verdict, after = None, chunks.extend(step.scored, self._scorer.num_chunks)
         else:
             verdict, after = self._race(step.contest, self._racing, before, chunks)
         return Scored(
@@ -118,7 +141,7 @@ class StepScorer:
 
 
 class _Chunks:
-    """Scores of one step's architectures, chunk after chunk."""
+    """Scores of one step's architectures, chunk after chunk: from the store, or else from the workers."""
 
     def __init__(
         self,
@@ -134,13 +157,14 @@ class _Chunks:
         self._num_samples, self._on_answer = num_samples, on_answer
         self._scores: dict[int, Scores] = {}
         self._num_chunks: dict[int, int] = {}
-        self._num_done = 0
+        self.num_done = 0
 
-    def reference(self, subject: Subject, /) -> Scores:
-        """Scores of the reference on every prompt; its first pictures are kept."""
+    def reference(self, subject: Subject, /, *, pictured: bool) -> Scores:
+        """Scores of the reference on every prompt; its first pictures are kept if they are wanted."""
         self._hold(subject.weights)
         num_chunks = self._scorer.num_chunks
-        (scores,) = self._score([subject], range(num_chunks), num_chunks * len(self._step.subjects), pictured=True)
+        remaining = num_chunks * len(self._step.scored)
+        (scores,) = self._score([subject], range(num_chunks), remaining, pictured=pictured)
         return scores
 
     def extend(self, indices: Sequence[int], num_chunks: int, /) -> dict[int, Scores]:
@@ -163,11 +187,11 @@ class _Chunks:
         self, subjects: Sequence[Subject], chunks: range, remaining: int, *, pictured: bool = False
     ) -> list[Scores]:
         """Scores of subjects with the weights that the workers hold."""
-        before = self._num_done
+        before = self.num_done
 
         def on_chunk(done: int, total: int) -> None:
-            self._num_done = before + done
-            self._on_chunk(self._num_done, before + total + remaining)
+            self.num_done = before + done
+            self._on_chunk(self.num_done, before + total + remaining)
 
         of = {subject.architecture: subject for subject in reversed(subjects)}
         architectures = [subject.architecture for subject in subjects]
@@ -179,5 +203,46 @@ class _Chunks:
             picture_of=architectures[0] if pictured else None,
             num_samples=self._num_samples if all(subject.action is not None for subject in subjects) else 0,
             on_answer=lambda result: self._on_answer(result, step=self._step, subject=of[result.task.architecture]),
+            against=self._against(subjects[0].weights),
         )
         return [found[architecture] for architecture in architectures]
+
+    def _against(self, weights: str) -> Architecture | None:
+        """The network of the round, where subjects have its weights."""
+        reference = self._step.reference
+        return None if reference is None or reference.weights != weights else reference.architecture
+
+
+class _StoredChunks(_Chunks):
+    """Scores of one step's architectures as one maker made them, from the store alone.
+
+    A step that an earlier process went through is answered so, wherever it ran; the workers hear nothing of it.
+    """
+
+    def __init__(self, scorer: Scorer, step: Score, made_by: str) -> None:
+        super().__init__(scorer, step, lambda weights: None, lambda done, total: None, num_samples=0, on_answer=_nobody)
+        self._made_by = made_by
+
+    def _score(
+        self, subjects: Sequence[Subject], chunks: range, remaining: int, *, pictured: bool = False
+    ) -> list[Scores]:
+        """Scores of subjects.
+
+        Raises:
+            NotStoredError: The store lacks some.
+        """
+        architectures = [subject.architecture for subject in subjects]
+        weights = subjects[0].weights
+        found = self._scorer.stored(
+            architectures,
+            weights_digest=weights,
+            made_by=self._made_by,
+            chunks=chunks,
+            against=self._against(weights),
+        )
+        self.num_done += len(chunks) * len(found)
+        return [found[architecture] for architecture in architectures]
+
+
+def _nobody(result: EvaluationResult, /, *, step: Score, subject: Subject) -> None:
+    """Who is told nothing."""

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from nas.scores.sealed_table import column_text, digest_of_columns
+from nas.scores.stored.sealed_table import column_text, digest_of_columns
 from nas.tabular.benchmark import Benchmark, BenchmarkError
 from search_spaces.files.durable.writing import whole
 from search_spaces.files.paths import local_path

@@ -145,11 +145,14 @@ class AlgorithmLaws:
                 known |= set(outcome.digests)
 
     def test_nothing_is_scored_twice(self, algorithm: Algorithm[Any], problem: Problem[Any]) -> None:
-        """The same architecture with the same weights is scored once; references are free."""
-        seen = set[tuple[Any, str]]()
+        """By one score on the same prompts an architecture is scored once with its weights; references are free."""
+        seen = set[tuple[Any, ...]]()
         for step, _ in play(algorithm, problem):
             if isinstance(step, Score):
-                subjects = [(subject.architecture, subject.weights) for subject in step.subjects]
+                scored = [step.subjects[index] for index in step.scored]
+                subjects = [
+                    (step.by, step.prompts, step.num_prompts, each.architecture, each.weights) for each in scored
+                ]
                 assert len(set(subjects)) == len(subjects)
                 assert seen.isdisjoint(subjects)
                 seen |= set(subjects)
@@ -298,6 +301,8 @@ def made_up(step: Step, /, *, number: int, raced: bool = False, salt: str = "") 
                 score=_interval(score, few=verdict is not None and index not in verdict.chosen),
                 loss=None if before is None else _interval(before - score),
             )
+            if index in step.scored
+            else None
             for index, score in enumerate(scores)
         ),
         verdict=verdict,

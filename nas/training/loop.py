@@ -24,14 +24,14 @@ from nas.training.data.batches import Batch, TrainingData
 from nas.training.fleet import ALONE, Fleet
 from nas.training.objective import Objective
 from nas.training.optimizing import Optimizing
-from nas.training.settings import RobustTrainingSettings
+from nas.training.settings import LoopSettings
 from nas.training.skipping.strategy import SkipStrategy
 from nas.training.state import TrainingState, read_state, write_state
 from nas.training.step import prepared, rows_of, training_step
+from nas.training.trainee import Trainee
 from search_spaces.architecture import Architecture
 from search_spaces.files.digests import digest_of
 from search_spaces.files.user_error import UserError
-from search_spaces.supernet import Supernet
 
 # Settings that change no weight, or that a digest of content stands for.
 _NO_MATTER: Final = (
@@ -70,10 +70,10 @@ def _silent(done: StepDone) -> None:
 
 
 class Training:
-    """One training of the weights of a supernet's current architecture, in place.
+    """One training of the weights of a supernet's current architecture, or of any other trainee's, in place.
 
     Args:
-        supernet: Holds the weights to start from, and is at the architecture to train. Removed blocks are not in the
+        trainee: Holds the weights to start from, and is at the architecture to train. Removed blocks are not in the
             optimizer.
         data: Captioned pictures.
         objective: What is minimised.
@@ -93,23 +93,23 @@ class Training:
 
     def __init__(
         self,
-        supernet: Supernet,
+        trainee: Trainee,
         /,
         *,
         data: TrainingData,
         objective: Objective,
         strategy: SkipStrategy,
-        settings: RobustTrainingSettings,
+        settings: LoopSettings,
         num_steps: int,
         seed: int,
         fleet: Fleet = ALONE,
         state: Path | None = None,
         origin: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
-        self._supernet, self._data, self._objective, self._strategy = supernet, data, objective, strategy
+        self._trainee, self._data, self._objective, self._strategy = trainee, data, objective, strategy
         self._settings, self._seed, self._fleet, self._state = settings, seed, fleet, state
         self.num_steps = num_steps
-        self.architecture = supernet.architecture
+        self.architecture = trainee.architecture
         self.losses: list[float] = []
         self._position: Mapping[str, Any] | None = None
         self._rows = rows_of(settings, world=fleet.world)
@@ -121,9 +121,9 @@ class Training:
             "num_steps": str(num_steps),
             "seed": str(seed),
         }
-        self._parameters = supernet.named_parameters(self.architecture)
+        self._parameters = trainee.named_parameters(self.architecture)
         half = settings.precision is Dtype.FLOAT16
-        self._scaler = torch.amp.GradScaler(supernet.unet.device.type, enabled=half)
+        self._scaler = torch.amp.GradScaler(trainee.module.device.type, enabled=half)
         self._optimizing = Optimizing(self._parameters, settings=settings, num_steps=num_steps, scaler=self._scaler)
         self._restore()
 
@@ -133,7 +133,7 @@ class Training:
         return len(self.losses)
 
     def run(self, *, on_step: Callable[[StepDone], None] = _silent) -> list[float]:
-        """Do the steps that are left; the supernet is at its architecture again, with the weights of the training.
+        """Do the steps that are left; the trainee is at its architecture again, with the weights of the training.
 
         Args:
             on_step: Called after each step, on every rank; must be quick.
@@ -154,7 +154,7 @@ class Training:
             rank=self._fleet.rank,
             world=self._fleet.world,
         )
-        with prepared(self._supernet, self._settings), self._own_randomness():
+        with prepared(self._trainee, self._settings), self._own_randomness():
             while self.num_done < self.num_steps:
                 on_step(self._step(next(batches)))
                 if self.num_done % self._settings.save_every == 0 and self.num_done < self.num_steps:
@@ -167,7 +167,7 @@ class Training:
         torch.manual_seed((self._seed * 1_000_003 + step * self._fleet.world + self._fleet.rank) % 2**64)
         subnetworks = self._strategy.subnetworks(step=step, num_steps=self.num_steps, seed=self._seed)
         loss = training_step(
-            self._supernet,
+            self._trainee,
             batch=batch,
             subnetworks=subnetworks,
             objective=self._objective,
@@ -243,16 +243,16 @@ class Training:
         self.losses, self._position = state.losses.tolist(), state.position
 
     @contextmanager
-    def averaged(self) -> Iterator[Supernet]:
-        """The supernet at its architecture, ready to draw, with the averaged weights where there are some."""
+    def averaged(self) -> Iterator[Trainee]:
+        """The trainee at its architecture, ready to draw, with the averaged weights where there are some."""
         before = {name: each.detach().clone() for name, each in self._parameters.items()}
-        is_training = self._supernet.unet.training
+        is_training = self._trainee.module.training
         try:
-            with self._supernet.switched(self.architecture) as unet:
+            with self._trainee.switched(self.architecture) as module:
                 self._optimizing.take_average()
-                unet.eval()
-                yield self._supernet
-                unet.train(is_training)
+                module.eval()
+                yield self._trainee
+                module.train(is_training)
         finally:
             with torch.no_grad():
                 for name, parameter in self._parameters.items():
@@ -260,7 +260,7 @@ class Training:
 
     def _own_randomness(self) -> AbstractContextManager[None]:
         """Leave torch's generators as they were: those of dropout are seeded step by step."""
-        device = self._supernet.unet.device
+        device = self._trainee.module.device
         return torch.random.fork_rng(devices=[device] if device.type == "cuda" else [])
 
 

@@ -3,15 +3,15 @@
 from pathlib import Path
 
 from nas.pipelines.model_folder import ModelFolder
+from nas.pipelines.noise_schedule import NoiseSchedule
 from nas.pipelines.schedulers import make_scheduler, scheduler_config
 from nas.training.data.batches import TrainingData
 from nas.training.data.encoding import Encoder
 from nas.training.data.encoding_once import Progress
 from nas.training.data.opening import open_training_data
 from nas.training.data.settings import DataSettings
+from nas.training.denoising import Denoising
 from nas.training.distillation import Distillation
-from nas.training.noise_schedule import NoiseSchedule
-from nas.training.objective import Objective
 from nas.training.settings import RobustTrainingSettings
 from search_spaces.supernet import Supernet
 
@@ -51,7 +51,7 @@ def open_data(
 
 def make_objective(
     settings: RobustTrainingSettings, /, *, model: ModelFolder, scheduler: str, supernet: Supernet
-) -> Objective:
+) -> Denoising:
     """What a training of a model minimises; where it distils, the original UNet is loaded beside the supernet.
 
     Args:
@@ -68,7 +68,7 @@ def make_objective(
             outputs=settings.distill_outputs,
             features=settings.distill_features,
         )
-    return Objective(
+    return Denoising(
         schedule=NoiseSchedule.of(make_scheduler(scheduler, config=scheduler_config(model))),
         min_snr_gamma=settings.min_snr_gamma,
         distillation=distillation,

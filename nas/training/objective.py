@@ -1,81 +1,58 @@
-"""What a training step minimises: the error of the prediction, weighted by timestep, and what a teacher adds.
+"""The door of objectives: what a training step minimises, in two parts around the student's own forward pass.
 
-Weights are those of min-SNR ("Efficient Diffusion Training via Min-SNR Weighting Strategy", Hang et al. 2023): the
-error of the picture that a prediction means counts min(SNR, gamma) times. In units of the prediction itself, whose
-error is that of the picture times a function of the SNR alone, this is
-
-| prediction | weight | at zero terminal SNR |
-|---|---|---|
-| epsilon | min(SNR, gamma) / SNR | 1, the limit |
-| v | min(SNR, gamma) / (SNR + 1) | 0 |
-| sample | min(SNR, gamma) | 0 |
+What is random in a step is drawn for its whole batch, so that every process of a fleet draws the same; what does not
+depend on the student (noisy pictures, what a teacher says of them) is worked out once, and the loss once for each
+sub-network that the step trains.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from typing import Any, Protocol, TypeAlias
 
 import torch
-from diffusers.training_utils import compute_snr
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
-from torch.nn import functional as F
 
-from nas.training.distillation import Distillation
-from nas.training.noise_schedule import NoiseSchedule
+from nas.pipelines.conditioning import Conditioning
 
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Task:
-    """What a UNet is asked, and what it should answer.
-
-    Attributes:
-        noisy: What it sees.
-        timesteps: How noisy that is.
-        target: What it should predict.
-    """
-
-    noisy: Float[Tensor, "n c h w"]
-    timesteps: Int[Tensor, " n"]
-    target: Float[Tensor, "n c h w"]
+Draws: TypeAlias = Mapping[str, Tensor]  # what is random in a step, by name: a row for each picture
+Computing: TypeAlias = Callable[[], AbstractContextManager[object]]  # what forward passes run in: their precision
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Objective:
-    """What is minimised.
+class Exercise(Protocol):
+    """What the students of a step are asked, all the same."""
 
-    Attributes:
-        schedule: The forward process, and what the UNet predicts.
-        min_snr_gamma: Of min-SNR weighting; None = every timestep counts the same.
-        distillation: What a teacher adds; None = nothing.
-    """
+    def loss(self, trainee: Any, /, *, computing: Computing) -> Float[Tensor, ""]:
+        """How wrong the current architecture's answer is, in float32, with gradients to its weights.
 
-    schedule: NoiseSchedule
-    min_snr_gamma: float | None = None
-    distillation: Distillation | None = None
+        Args:
+            trainee: What is trained: a supernet, but in a training of something else.
+            computing: What forward passes run in.
+        """
+        ...
 
-    def task(
-        self, latents: Float[Tensor, "n c h w"], *, noise: Float[Tensor, "n c h w"], timesteps: Int[Tensor, " n"]
-    ) -> Task:
-        """The task that latents, noise and timesteps make."""
-        noisy, target = self.schedule.diffuse(latents, noise, timesteps)
-        return Task(noisy=noisy, timesteps=timesteps, target=target)
 
-    def error(self, predicted: Float[Tensor, "n c h w"], task: Task, /) -> Float[Tensor, ""]:
-        """The weighted mean squared error of a prediction."""
-        if self.min_snr_gamma is None:
-            return F.mse_loss(predicted.float(), task.target)
-        errors = F.mse_loss(predicted.float(), task.target, reduction="none").mean(dim=(1, 2, 3))
-        return (errors * self.weights(task.timesteps)).mean()
+class Objective(Protocol):
+    """What is minimised."""
 
-    def weights(self, timesteps: Int[Tensor, " n"], /) -> Float[Tensor, " n"]:
-        """How much the error at each timestep counts; see above."""
-        if self.min_snr_gamma is None:
-            return torch.ones(len(timesteps), device=timesteps.device)
-        snr: Tensor = compute_snr(self.schedule, timesteps)
-        clipped = snr.clamp(max=self.min_snr_gamma)
-        match self.schedule.prediction_type:
-            case "epsilon":
-                return torch.where(snr > 0, clipped / snr, 1.0)
-            case "v_prediction":
-                return clipped / (snr + 1)
-            case _:
-                return clipped
+    def draws(self, shape: tuple[int, ...], /, *, generator: torch.Generator) -> Draws:
+        """What is random in a step, on the CPU.
+
+        Args:
+            shape: Of the latents of the whole step: all processes, all parts.
+            generator: Of the step.
+        """
+        ...
+
+    def posed(
+        self, latents: Float[Tensor, "n c h w"], /, *, draws: Draws, text: Conditioning, computing: Computing
+    ) -> Exercise:
+        """The exercise that some pictures of a step make; a teacher's answers carry no gradients.
+
+        Args:
+            latents: Of the pictures, on the device.
+            draws: Their rows of the step's draws, on the device.
+            text: Of their captions, on the device.
+            computing: What forward passes run in.
+        """
+        ...

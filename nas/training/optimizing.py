@@ -8,7 +8,7 @@ from diffusers.optimization import get_scheduler
 from diffusers.training_utils import EMAModel
 from torch import Tensor, nn
 
-from nas.training.settings import RobustTrainingSettings
+from nas.training.settings import LoopSettings
 
 Moments = dict[str, dict[str, Tensor]]
 _SMALLEST_SCALE: Final = 2.0**-14  # float16's smallest normal number: gradients that overflow at it are broken
@@ -29,7 +29,7 @@ class Optimizing:
         parameters: Mapping[str, nn.Parameter],
         /,
         *,
-        settings: RobustTrainingSettings,
+        settings: LoopSettings,
         num_steps: int,
         scaler: torch.amp.GradScaler,
     ) -> None:
@@ -113,7 +113,7 @@ class Optimizing:
 class _Rates:
     """The learning rate by step: up to the peak, along it, and down, each by diffusers' own schedule."""
 
-    def __init__(self, settings: RobustTrainingSettings, num_steps: int) -> None:
+    def __init__(self, settings: LoopSettings, num_steps: int) -> None:
         warm_up = max(1, int(settings.warm_up_share * num_steps))
         fall = max(1, min(num_steps - warm_up, round(settings.decay_share * num_steps)))
         self._peak, self._fall_begins = settings.learning_rate, num_steps - fall

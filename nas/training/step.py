@@ -3,32 +3,31 @@
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from latency.pricing.scenario import Dtype
-from nas.pipelines.conditioning import Conditioning
 from nas.training.data.batches import Batch, TrainingData
-from nas.training.distillation import watched
 from nas.training.fleet import ALONE, Fleet
-from nas.training.objective import Objective, Task
-from nas.training.settings import RobustTrainingSettings
+from nas.training.objective import Draws, Exercise, Objective
+from nas.training.settings import LoopSettings
 from nas.training.skipping.strategy import SkipStrategy
+from nas.training.trainee import Trainee
 from search_spaces.architecture import Architecture
 from search_spaces.files.user_error import UserError
-from search_spaces.supernet import Supernet
 
 
 def training_step(
-    supernet: Supernet,
+    trainee: Trainee,
     /,
     *,
     batch: Batch,
     subnetworks: Sequence[Architecture],
     objective: Objective,
-    settings: RobustTrainingSettings,
+    settings: LoopSettings,
     scaler: torch.amp.GradScaler | None = None,
     fleet: Fleet = ALONE,
 ) -> Float[Tensor, ""]:
@@ -38,7 +37,7 @@ def training_step(
     processes with one each, do the same but for the order of the sums.
 
     Args:
-        supernet: Computes one sub-network after the other, the last one at the end.
+        trainee: Computes one sub-network after the other, the last one at the end.
         batch: This rank's rows of the step's batch; see `rows_of`.
         subnetworks: What is trained.
         objective: What is minimised.
@@ -50,31 +49,21 @@ def training_step(
         The loss, detached, averaged like the gradients.
     """
     share = 1 / (settings.gradient_accumulation * len(subnetworks))
-    device = supernet.unet.device
+    device = trainee.module.device
+    computing = partial(autocast, settings, device)
     total = torch.zeros((), device=device)
-    for task, text in _tasks(batch, objective=objective, settings=settings, device=device, fleet=fleet):
-        arguments, distillation = text.arguments(), objective.distillation
-        with autocast(settings, device):
-            lesson = None if distillation is None else distillation.lesson(task.noisy, task.timesteps, text=text)
+    for exercise in _exercises(batch, objective=objective, settings=settings, device=device, fleet=fleet):
         for architecture in subnetworks:
-            supernet.switch(architecture)
-            with (
-                autocast(settings, device),
-                watched(supernet if distillation is not None and distillation.features else None) as features,
-            ):
-                predicted = supernet.unet(task.noisy, task.timesteps, **arguments).sample
-            loss = objective.error(predicted, task)
-            if distillation is not None and lesson is not None:
-                loss = loss + distillation.loss(predicted, features, lesson=lesson)
-            loss = loss * share
+            trainee.switch(architecture)
+            loss = exercise.loss(trainee, computing=computing) * share
             (loss if scaler is None else scaler.scale(loss)).backward()
             total += loss.detach()
     if fleet.world > 1:
-        fleet.average([*(each.grad for each in supernet.all_parameters() if each.grad is not None), total])
+        fleet.average([*(each.grad for each in trainee.all_parameters() if each.grad is not None), total])
     return total
 
 
-def rows_of(settings: RobustTrainingSettings, /, *, world: int) -> int:
+def rows_of(settings: LoopSettings, /, *, world: int) -> int:
     """Rows of a step's batch that each rank works through.
 
     Raises:
@@ -91,53 +80,60 @@ def rows_of(settings: RobustTrainingSettings, /, *, world: int) -> int:
 
 
 @contextmanager
-def prepared(supernet: Supernet, settings: RobustTrainingSettings, /) -> Iterator[None]:
+def prepared(trainee: Trainee, settings: LoopSettings, /) -> Iterator[None]:
     """Make the current architecture ready to be trained, for the time of a `with` block; it is current again after."""
-    architecture, unet = supernet.architecture, supernet.unet
-    before = torch.contiguous_format if unet.conv_in.weight.is_contiguous() else torch.channels_last
-    unet.train()
+    architecture, module = trainee.architecture, trainee.module
+    maps = next((each for each in trainee.all_parameters() if each.dim() == 4 and each.shape[-1] > 1), None)
+    before = torch.contiguous_format if maps is None or maps.is_contiguous() else torch.channels_last
+    module.train()
     if settings.gradient_checkpointing:
-        unet.enable_gradient_checkpointing()
+        module.enable_gradient_checkpointing()
     if settings.channels_last:
-        _lay_out(supernet, torch.channels_last)
+        _lay_out(trainee, torch.channels_last)
     try:
         yield
     finally:
-        supernet.switch(architecture)
-        _lay_out(supernet, before)
+        trainee.switch(architecture)
+        _lay_out(trainee, before)
         if settings.gradient_checkpointing:
-            unet.disable_gradient_checkpointing()
-        unet.eval()
+            module.disable_gradient_checkpointing()
+        module.eval()
 
 
-def _lay_out(supernet: Supernet, layout: torch.memory_format) -> None:
-    for parameter in supernet.all_parameters():
+def _lay_out(trainee: Trainee, layout: torch.memory_format) -> None:
+    for parameter in trainee.all_parameters():
         if parameter.dim() == 4:
             parameter.data = parameter.data.contiguous(memory_format=layout)
 
 
-def _tasks(
-    batch: Batch, *, objective: Objective, settings: RobustTrainingSettings, device: torch.device, fleet: Fleet
-) -> Iterator[tuple[Task, Conditioning]]:
-    """The parts of a batch as tasks, with their text."""
+def _exercises(
+    batch: Batch, *, objective: Objective, settings: LoopSettings, device: torch.device, fleet: Fleet
+) -> Iterator[Exercise]:
+    """The parts of a batch as exercises."""
     num = len(batch.latents)
-    own = slice(fleet.rank * num, (fleet.rank + 1) * num)
-    everyone = (fleet.world * num, *batch.latents.shape[1:])
-    noise = torch.randn(everyone, generator=batch.generator)[own]
-    timesteps = torch.randint(len(objective.schedule), everyone[:1], generator=batch.generator)[own]
+    drawn = objective.draws((fleet.world * num, *batch.latents.shape[1:]), generator=batch.generator)
+    own = _rows(drawn, slice(fleet.rank * num, (fleet.rank + 1) * num))
     size = num // settings.gradient_accumulation
     layout = torch.channels_last if settings.channels_last else torch.contiguous_format
+
+    def placed(tensor: Tensor) -> Tensor:
+        return tensor.to(device, memory_format=layout) if tensor.dim() == 4 else tensor.to(device)
+
     for start in range(0, num, size):
         part = slice(start, start + size)
-        task = objective.task(
-            batch.latents[part].to(device, memory_format=layout),
-            noise=noise[part].to(device, memory_format=layout),
-            timesteps=timesteps[part].to(device),
+        yield objective.posed(
+            placed(batch.latents[part]),
+            draws={name: placed(each) for name, each in _rows(own, part).items()},
+            text=batch.text[part].to(device),
+            computing=partial(autocast, settings, device),
         )
-        yield task, batch.text[part].to(device)
 
 
-def autocast(settings: RobustTrainingSettings, device: torch.device, /) -> AbstractContextManager[object]:
+def _rows(draws: Draws, rows: slice) -> Draws:
+    return {name: each[rows] for name, each in draws.items()}
+
+
+def autocast(settings: LoopSettings, device: torch.device, /) -> AbstractContextManager[object]:
     """What forward passes run in."""
     if settings.precision is Dtype.FLOAT32:
         return nullcontext()
@@ -145,26 +141,26 @@ def autocast(settings: RobustTrainingSettings, device: torch.device, /) -> Abstr
 
 
 def time_step(
-    supernet: Supernet,
+    trainee: Trainee,
     /,
     *,
     data: TrainingData,
     objective: Objective,
     strategy: SkipStrategy,
-    settings: RobustTrainingSettings,
+    settings: LoopSettings,
 ) -> float:
     """Seconds of a step's forward and backward passes, the second of two; no weight changes."""
     seconds = 0.0
     batches = data.batches(seed=0, size=rows_of(settings, world=1), caption_dropout=settings.caption_dropout)
-    with prepared(supernet, settings):
+    with prepared(trainee, settings):
         for step in range(2):
             batch = next(batches)
             start = time.perf_counter()
             subnetworks = strategy.subnetworks(step=step, num_steps=2, seed=0)
-            training_step(supernet, batch=batch, subnetworks=subnetworks, objective=objective, settings=settings)
-            if supernet.unet.device.type == "cuda":  # which has only been told what to do
-                torch.cuda.synchronize(supernet.unet.device)
+            training_step(trainee, batch=batch, subnetworks=subnetworks, objective=objective, settings=settings)
+            if trainee.module.device.type == "cuda":  # which has only been told what to do
+                torch.cuda.synchronize(trainee.module.device)
             seconds = time.perf_counter() - start
-    for parameter in supernet.all_parameters():
+    for parameter in trainee.all_parameters():
         parameter.grad = None
     return seconds

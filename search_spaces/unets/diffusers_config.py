@@ -29,7 +29,9 @@ PER_STAGE: Final = (
 )
 DEFAULT_SAMPLE_SIZE: Final = 64  # of latents, where a config says none: Stable Diffusion 1's
 BLOCK_OUT_CHANNELS: Final = (320, 640, 1280, 1280)  # diffusers' default
-# Settings that change the graph in a way the space does not describe, with the only value that it does.
+# Settings that change the graph in a way the space does not describe, with the only value that it does. What tells a
+# distilled UNet its guidance (`time_cond_proj_dim`) is none of them: a linear layer beside the time embedding, which
+# belongs to no block, costs next to nothing and is not counted.
 FIXED: Final[dict[str, Any]] = {
     "center_input_sample": False,
     "class_embed_type": None,
@@ -38,7 +40,6 @@ FIXED: Final[dict[str, Any]] = {
     "encoder_hid_dim_type": None,
     "dual_cross_attention": False,
     "time_embedding_type": "positional",
-    "time_cond_proj_dim": None,
     "time_embedding_act_fn": None,
     "timestep_post_act": None,
     "conv_in_kernel": 3,

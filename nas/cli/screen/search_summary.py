@@ -75,9 +75,18 @@ def score_lines(found: FoundArchitecture, comparison: Comparison, /, *, score: s
             "worse" if loss.mean > 0 else "better"
         )  # fmt: skip
         lines.append(f"lost per prompt, paired: {loss.mean:+.4f} [{loss.low:+.4f}, {loss.high:+.4f}]: {word}")
+    lines += held_out_lines(found, label=label)
     if why := noise(base, comparison, score=score):
         lines.append(f"warning: {why}; what was removed was chosen by noise")
     return lines
+
+
+def held_out_lines(found: FoundArchitecture, /, *, label: str) -> list[str]:
+    """Scores on captions that no decision saw; without them, how to get some."""
+    truth = found.truth
+    if truth is None:
+        return ["no captions were held out, so that these are the scores it was chosen by: give `validation.held_out`"]
+    return [f"{label} (held-out scores, of captions that no decision saw): {truth.words()}"]
 
 
 def noise(base: Interval, comparison: Comparison, /, *, score: str) -> str | None:

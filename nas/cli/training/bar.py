@@ -10,7 +10,7 @@ from typing import Final
 from nas.cli.screen.console import Screen, in_one_line
 from nas.cli.screen.formats import duration
 from nas.cli.screen.live_bar import LiveBar
-from nas.robust_training.news import Begun, Drawn, Encoded, News
+from nas.launching.news import Begun, Drawn, Encoded, News
 from nas.training.loop import StepDone
 
 SMOOTHING: Final = 0.05  # weight of a new step in what is shown
@@ -23,12 +23,21 @@ class TrainingBar(LiveBar):
     Args:
         screen: Where.
         batch_size: Pictures per step.
+        encoding: What is done before the steps, in words.
         clock: In seconds.
     """
 
-    def __init__(self, screen: Screen, /, *, batch_size: int, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        screen: Screen,
+        /,
+        *,
+        batch_size: int,
+        encoding: str = "encoding pictures",
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         super().__init__(screen, before="loading the model")
-        self._batch_size, self._clock = batch_size, clock
+        self._batch_size, self._encoding, self._clock = batch_size, encoding, clock
         self._loss = self._skipped = 0.0
         self._seconds: float | None = None  # of a step
         self._last_s: float | None = None
@@ -46,7 +55,7 @@ class TrainingBar(LiveBar):
                     self._screen.sentence(f"step {news.step:,} of {news.num_steps:,}: {after}")
             case Encoded(num_done=done, num=num):
                 of = "" if num is None else f" of {num:,}"
-                self._update("encoding pictures", f"{done:,}{of}", done, num)
+                self._update(self._encoding, f"{done:,}{of}", done, num)
             case Begun(num_done=done, num_steps=num):
                 self._last_s = self._clock()
                 if done:

@@ -16,6 +16,12 @@ NAMED: Final[Mapping[str, Mapping[str, Path]]] = {
     "search.start": BUNDLED_MODELS,
     "clip.model": {SHAPES: OPEN_CLIP_DIR},
     "validation.captions": {SHAPES: CAPTIONS_FILE},
+    "student": BUNDLED_MODELS,  # of a distillation, as all below
+    "teacher": BUNDLED_MODELS,
+    "samples.captions": {SHAPES: CAPTIONS_FILE},
+    "latents.captions": {SHAPES: CAPTIONS_FILE},
+    "clip": {SHAPES: OPEN_CLIP_DIR},
+    "validation.held_out_captions": {SHAPES: CAPTIONS_FILE},
 }
 TABLES: Final = ("latency_table", "latency_source.settings.path", "latency_source.settings.tables")
 

@@ -20,11 +20,13 @@ _PLACED: Final = (
     "clip.pretrained",
     "latency_table",
     "validation.captions",
+    "validation.held_out_captions",
     "robust_training.data.images",
     "robust_training.pictures",
     "search.start",
     "latency_source.settings",
     "score.settings",
+    "scoring.settings",
 )
 
 

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MAX_WORKERS: Final = 40
-PHASES: Final = {"scoring": BLUE, "robust training": ORANGE, "recovery": GREEN}
-OTHERS: Final = (PURPLE, GREY)
+PHASES: Final = {"scoring": BLUE, "robust training": ORANGE, "recovery": GREEN, "screening": PURPLE}
+OTHERS: Final = (GREY,)
 _UNITS: Final = ((2 * 86400.0, 86400.0, "days"), (2 * 3600.0, 3600.0, "hours"), (120.0, 60.0, "minutes"))
 
 

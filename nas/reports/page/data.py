@@ -21,6 +21,7 @@ from nas.reports.page.values import (
     Shown,
 )
 from nas.reports.page.words import counted, day, sentence
+from nas.runs.frames.rounds import screened_rounds
 from nas.runs.trace import time_of
 
 
@@ -56,7 +57,10 @@ def report_data(source: Source, /, *, figures: Sequence[Figure] = (), notices: S
         ended=day(time_of(last)),
         score=source.score,
         headline=headline(numbers, state=source.state, score=source.score),
-        standfirst=standfirst(numbers, state=source.state, score=source.score, num_rounds=len(rounds)),
+        standfirst=(
+            *standfirst(numbers, state=source.state, score=source.score, num_rounds=len(rounds)),
+            *map(sentence, screened_rounds(source.events)),
+        ),
         notices=(*_notices(source, album, rounds=rounds, blocks=blocks), *notices),
         numbers=numbers,
         answers=answers(

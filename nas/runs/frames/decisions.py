@@ -11,6 +11,7 @@ from nas.runs.frames.opened import OpenedRun
 from nas.runs.frames.rounds import scored_with_weights
 from nas.runs.frames.tidy import ANY, WHOLE, numbers, tidy
 from nas.scores.intervals import chance_above, losses
+from nas.scores.maker import of_one_maker
 from nas.scores.store import ScoreStore
 from search_spaces.actions import parse_action
 from search_spaces.architecture import ArchitectureError
@@ -89,7 +90,10 @@ class _Rounds:
     def _losses(self, number: int, arch_id: str) -> Losses:
         """What each prompt loses, as far as its scores are there."""
         if (number, arch_id) not in self._known:
-            before, after = (self._scores(number, each) for each in (self._references.get(number), arch_id))
+            frames = of_one_maker(*(self._scores(number, each) for each in (self._references.get(number), arch_id)))
+            before, after = (
+                dict(frame[["prompt_id", self._run.score]].itertuples(index=False, name=None)) for frame in frames
+            )
             both = [prompt for prompt in after if prompt in before]
             lost = losses(
                 [before[prompt] for prompt in both],
@@ -99,23 +103,19 @@ class _Rounds:
             self._known[number, arch_id] = dict(zip(both, lost, strict=True))
         return self._known[number, arch_id]
 
-    def _scores(self, number: int, arch_id: str | None) -> dict[str, float]:
-        weights = self._weights.get(number)
+    def _scores(self, number: int, arch_id: str | None) -> pd.DataFrame:
+        """An architecture's scores with their prompts and makers; none where the store has none."""
+        weights, score = self._weights.get(number), self._run.score
+        columns = ["made_by", "prompt_id", score]
         if self._store is None or arch_id is None or weights is None:
-            return {}
-        return scores_by_prompt(
-            self._store, score=self._run.score, weights=weights, arch_id=arch_id, protocols=self._run.protocols
+            return ScoreStore.empty_frame(score=score, columns=columns)
+        return self._store.frame(
+            score=score,
+            weights_digest=weights,
+            protocol_digest=self._run.protocols,
+            arch_id=arch_id,
+            columns=columns,
         )
-
-
-def scores_by_prompt(
-    store: ScoreStore, /, *, score: str, weights: str, arch_id: str, protocols: set[str]
-) -> dict[str, float]:
-    """An architecture's scores by prompt; none where the store has none."""
-    frame = store.frame(
-        score=score, weights_digest=weights, protocol_digest=protocols, arch_id=arch_id, columns=["prompt_id", score]
-    )
-    return dict(frame.itertuples(index=False, name=None))
 
 
 def inverse(action: str, /) -> str:

@@ -157,6 +157,7 @@ class Frames(ABC):
             arch_id: Digest of the architecture.
             protocol_digest: Digest of how pictures are made and judged.
             prompts_digest: Digest of the chunk of prompts.
+            made_by: Versions and the kind of machine that made it; only scores of one maker are paired.
             prompt_id: Digest of caption and noise.
             caption: The prompt's text.
             noise_seed: The prompt's noise.
@@ -193,7 +194,7 @@ class Frames(ABC):
         """One row per scoring task that a worker answered, and per training.
 
         Columns:
-            phase: "scoring", "robust training" or "recovery".
+            phase: "scoring", "screening" (by another score than the run's own), "robust training" or "recovery".
             round: Counts trainings from 0.
             worker: "worker-0" and so on, "in process", or "driver" for a training.
             arch_id: Digest of the architecture that was scored or trained.

@@ -12,6 +12,7 @@ import pandas as pd
 from nas.runs.frames.tidy import ANY, NUMBER, TEXT, WHOLE, numbers, tidy
 from nas.scores.store import CLIP_COLUMN
 
+_FEW: Final = 3  # actions that a sentence names
 _DIGESTS: Final = {"arch_id": TEXT, "weights_digest": ANY}
 _OWN: Final = {"round": WHOLE, **_DIGESTS, "predicted_latency_ms": NUMBER, "num_prompts": WHOLE}
 
@@ -121,6 +122,20 @@ def race_frame(events: Sequence[Mapping[str, Any]], /) -> pd.DataFrame:
     ]
     counts = dict.fromkeys(("round", "num_pictures", "num_pictures_exhaustive"), WHOLE)
     return tidy(rows, counts | {"chosen": TEXT, "ties": TEXT})
+
+
+def screened_rounds(events: Sequence[Mapping[str, Any]], /) -> list[str]:
+    """A sentence per round whose actions a cheap score screened: who got no prompt, and why."""
+    sentences = []
+    for event in events:
+        if event["event"] == "screen":
+            free, num = event["free"], len(event["free"]) + len(event["dropped"])
+            named = f" ({', '.join(free[:_FEW])}{', ...' if len(free) > _FEW else ''})" if free else ""
+            sentences.append(
+                f"round {event['round']}: {event['by']} screened {num} actions away, {len(free)} of them since they "
+                f"change nothing{named}"
+            )
+    return sentences
 
 
 def scored_with_weights(

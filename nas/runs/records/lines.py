@@ -54,14 +54,14 @@ class Timing:
     What a store held already and what a checkpoint held took no time and has no line.
 
     Attributes:
-        phase: "scoring", "robust training" or "recovery".
+        phase: "scoring", "screening" (by another score than the run's own), "robust training" or "recovery".
         round: Counts trainings from 0.
         worker: Who did it: "worker-0" and so on, "in process", or "driver" for a training.
         arch_id: Digest of the architecture that was scored or trained.
         action: The action that was scored, such as "-resnet[mid,0]"; None for a round's own architecture.
         chunk: Index of the chunk of prompts; None for a training, whose job it is in `job`.
         job: Index of the training among those of its round; None for a scoring.
-        num_pictures: Prompts that were scored; 0 for a training.
+        num_pictures: Prompts that were scored; 0 for a training and for a screening.
         start: Unix seconds, by the clock of the machine that did it.
         end: Unix seconds.
     """

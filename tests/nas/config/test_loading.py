@@ -78,7 +78,7 @@ def test_every_problem_is_named_with_its_place_and_value_at_once(tmp_path: Path)
     assert "seed: must be a valid integer, but got 'one'" in found
     assert "validation.captions: must be given, but is missing" in found
     assert "validation.num_prompts: must be greater than or equal to 2, but got 1" in found
-    assert "validation.chunks: there is no such setting; choose among captions, num_prompts, chunk_size, conf" in found
+    assert "validation.chunks: there is no such setting; choose among captions, num_prompts, drawn_from, " in found
     assert "sampling.guidance_scale: must be greater than or equal to 1, but got 0.5" in found
     assert "search.target_ratio: must be less than 1, but got 1.5" in found
     assert "search.copy_start: must be 'neutral', 'same' or 'gated', but got 'random'" in found
@@ -190,8 +190,9 @@ def test_the_identity_leaves_out_only_what_never_changes_a_result(tmp_path: Path
         *(name for name in RESULT_FREE if "." not in name),
         "model_variant",
         "score",
+        "scoring",
         "latency_source",
-    }  # the last three while default
+    }  # the last four while default
     assert set(described(ExperimentConfig)) - set(one.identity()) == absent
     assert load_config(path, overrides=["model_variant=fp16"]).identity()["model_variant"] == "fp16"
     assert load_config(path, overrides=["num_threads=2"]).identity() != one.identity()
@@ -216,7 +217,7 @@ def test_what_a_run_keeps_is_read_back_as_it_was(tmp_path: Path) -> None:
 
 
 def test_an_older_run_means_what_its_version_did(tmp_path: Path) -> None:
-    config = load_config(write(tmp_path))
+    config = load_config(write(tmp_path), overrides=["validation.drawn_from=first_lines"])
     kept = tmp_path / "config.yaml"
     kept.write_text(dumped(placed_identity(config.plain())), encoding="utf-8")
     assert stored_config(kept) == config

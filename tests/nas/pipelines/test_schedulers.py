@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nas.pipelines.model_folder import ModelFolder
+from nas.pipelines.noise_schedule import NoiseSchedule
 from nas.pipelines.protocol import DETERMINISTIC_SCHEDULERS, SamplingProtocol
 from nas.pipelines.schedulers import (
     SchedulerError,
@@ -22,7 +23,6 @@ from nas.pipelines.schedulers import (
     own_scheduler,
     scheduler_config,
 )
-from nas.training.noise_schedule import NoiseSchedule
 from search_spaces.shapes import PIPELINE_DIR
 from tests.folders import write_pipeline
 

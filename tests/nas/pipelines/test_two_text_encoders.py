@@ -14,14 +14,14 @@ from nas.config.experiment import resolve
 from nas.config.loading import load_config
 from nas.pipelines.folder import PipelineParts
 from nas.pipelines.model_folder import ModelFolder
+from nas.pipelines.noise_schedule import NoiseSchedule
 from nas.pipelines.schedulers import make_scheduler
 from nas.runs.spec import read_spec
 from nas.runs.trace import read_trace
 from nas.training.captioned_pictures import encode_pictures
 from nas.training.data.readers.metadata import read_folder
+from nas.training.denoising import Denoising
 from nas.training.loop import Training
-from nas.training.noise_schedule import NoiseSchedule
-from nas.training.objective import Objective
 from nas.training.settings import RobustTrainingSettings
 from nas.training.skipping.making import skip_strategy
 from search_spaces import space_from_config
@@ -118,7 +118,7 @@ def test_robust_training_teaches_a_unet_that_is_told_sizes(model: Path, experime
         return Training(
             supernet,
             data=pictures,
-            objective=Objective(schedule=schedule),
+            objective=Denoising(schedule=schedule),
             strategy=skip_strategy(settings.skipping, space=supernet.space, architecture=supernet.architecture),
             settings=settings,
             num_steps=num_iterations,

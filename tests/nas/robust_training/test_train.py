@@ -17,11 +17,12 @@ from typer.testing import CliRunner
 
 from nas.cli.app import app
 from nas.config.loading import load_config
+from nas.launching.checking import num_devices
+from nas.launching.directory import TrainingDirectoryError
+from nas.launching.news import Begun, Drawn, News
+from nas.launching.on_this_machine import WorkerLostError
 from nas.pipelines.source import find_model
-from nas.robust_training.directory import TrainingDirectoryError
-from nas.robust_training.job import find_job, num_devices
-from nas.robust_training.news import Begun, Drawn, News
-from nas.robust_training.on_this_machine import WorkerLostError
+from nas.robust_training.job import find_job
 from nas.robust_training.train import train
 from nas.runs.records.lines import Losses
 from nas.runs.records.reading import read_records

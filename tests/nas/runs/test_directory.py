@@ -261,7 +261,7 @@ def test_the_mark_of_a_run_s_own_scores_is_made_again(run: RunDirectory, damage:
         with pytest.warns(ScoreStoreWarning, match=r"store\.json was missing or damaged: made again"):
             assert run.scores.get(key) == (0.5,)
         assert mark.read_bytes() == whole
-        mark.write_text('{"schema_version": 2}\n')
+        mark.write_text('{"schema_version": 3}\n')
         with pytest.raises(ScoreStoreError, match="with the version of snapfusion-nas that wrote it"):
             _ = run.scores
 

@@ -173,8 +173,8 @@ def test_scores_that_lie_in_a_shared_store_are_asked_for_there(tmp_path: Path) -
 def test_damaged_scores_are_left_out_loudly_and_left_where_they_are(tmp_path: Path) -> None:
     folder = written(tmp_path / "run", events())
     keep(ScoreStore(folder / "scores"), "a0", score="clip", scores=[0.8, 1.0])
-    (path,) = folder.rglob("*.scores.parquet")
-    path.write_bytes(b"rotten")
+    (path,) = folder.rglob("scores.jsonl")
+    path.write_bytes(b"rotten\n")
     before = content(folder)
     with pytest.warns(ScoreStoreWarning, match=r"is damaged \(.*\): left out"):
         assert open_run(folder).scores().empty

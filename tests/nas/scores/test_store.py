@@ -4,6 +4,7 @@ import json
 import multiprocessing
 import os
 import shutil
+import time
 import warnings
 from dataclasses import asdict, fields, replace
 from multiprocessing.queues import Queue
@@ -29,9 +30,8 @@ def kept_pictures(store: ScoreStore) -> object:
     return None if pictures is None else pictures.tolist()
 
 
-def scores_file(folder: Path) -> Path:
-    (path,) = folder.glob("*/*.scores.parquet")
-    return path
+def journal(folder: Path) -> Path:
+    return folder / "w0" / "scores.jsonl"
 
 
 @pytest.fixture(scope="module")
@@ -130,37 +130,105 @@ def test_scores_that_are_not_finite_are_refused(tmp_path: Path, broken: float) -
     assert store.get(KEY) is None
 
 
-def test_half_a_part_is_never_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def killed(source: Path, target: Path) -> None:
-        raise KeyboardInterrupt
-
-    store = ScoreStore(tmp_path)
-    with monkeypatch.context() as patch:
-        patch.setattr(os, "link", killed)
-        with pytest.raises(KeyboardInterrupt):
-            store.put(KEY, prompts=PROMPTS, scores=[0.1, 0.2])
-    assert store.get(KEY) is None
-    assert store.frame().empty
-    assert store.put(KEY, prompts=PROMPTS, scores=[0.3, 0.4]) == (0.3, 0.4)
+def test_half_a_line_is_never_read(folder: Path) -> None:
+    """A process was killed in the middle of a write: nothing is lost but what it was writing."""
+    store, other = ScoreStore(folder), replace(KEY, arch_id="a1")
+    store.put(other, prompts=PROMPTS, scores=[0.5, 0.6])
+    journal(folder).write_bytes(journal(folder).read_bytes()[:-20])
+    store = ScoreStore(folder)
+    assert store.get(KEY) == (0.1, 0.2)
+    assert store.get(other) is None
+    assert set(store.frame()["arch_id"]) == {"a0"}
+    assert store.put(other, prompts=PROMPTS, scores=[0.3, 0.4]) == ScoreStore(folder).get(other) == (0.3, 0.4)
 
 
-@pytest.mark.parametrize("damage", ["truncated", "emptied", "other bytes", "of another key"])
-def test_a_damaged_part_is_set_aside_loudly_and_made_again(folder: Path, damage: str) -> None:
-    store, path = ScoreStore(folder), scores_file(folder)
-    if damage == "of another key":
-        other = replace(KEY, arch_id="a1")
-        store.put(other, prompts=PROMPTS, scores=[0.5, 0.6])
-        shutil.copy(next(path.parent.glob("a1-*.scores.parquet")), path)
-    else:
-        content = path.read_bytes()
-        path.write_bytes({"truncated": content[:-9], "emptied": b"", "other bytes": b"\0" * len(content)}[damage])
+def damaged(folder: Path, how: str) -> None:
+    """Damage the line of scores of `kept`."""
+    lines = journal(folder).read_bytes().split(b"\n")
+    lines[1] = {
+        "cut off": lines[1][:-9],
+        "emptied": b"",
+        "other bytes": b"\0" * len(lines[1]),
+        "another number": lines[1].replace(b"0.1", b"0.3"),
+        "another architecture": lines[1].replace(b'"a0"', b'"a1"'),
+        "another seal": lines[1][:-4] + b"00" + lines[1][-2:],
+    }[how]
+    journal(folder).write_bytes(b"\n".join(lines))
+
+
+@pytest.mark.parametrize(
+    "damage",
+    ["cut off", "emptied", "other bytes", "another number", "another architecture", "another seal"],
+)
+def test_a_damaged_line_is_told_and_made_again(folder: Path, damage: str) -> None:
+    damaged(folder, damage)
+    store = ScoreStore(folder)
     with pytest.warns(
-        ScoreStoreWarning, match=r"a0-.* is damaged \(not .*\): moved to a0-.*\.damaged, to be made again"
+        ScoreStoreWarning, match=r"line 2 of .*scores\.jsonl is damaged \(not what was written\): left out"
     ):
         assert store.get(KEY) is None
-    assert path.with_name(path.name + ".damaged").is_file()
+    assert store.get(replace(KEY, arch_id="a1")) is None
     assert store.put(KEY, prompts=PROMPTS, scores=[0.3, 0.4]) == store.get(KEY) == (0.3, 0.4)
-    assert kept_pictures(store) == PICTURES.tolist(), "the other file is sound"
+    assert kept_pictures(store) == PICTURES.tolist(), "another file, which is sound"
+
+
+def test_scores_under_the_name_of_other_weights_are_damaged(folder: Path) -> None:
+    (folder / "w1").mkdir()
+    shutil.copy(journal(folder), folder / "w1" / "scores.jsonl")
+    with pytest.warns(ScoreStoreWarning, match=r"lines 1, 2 of .*w1/scores\.jsonl are damaged"):
+        assert ScoreStore(folder).get(replace(KEY, weights_digest="w1")) is None
+
+
+def test_without_the_prompts_scores_are_served_and_left_out_of_frames(folder: Path) -> None:
+    lines = journal(folder).read_bytes().split(b"\n")
+    journal(folder).write_bytes(b"\n".join([lines[0].replace(b"ring", b"king"), *lines[1:]]))
+    store = ScoreStore(folder)
+    with pytest.warns(ScoreStoreWarning, match="line 1 of"):
+        assert store.get(KEY) == (0.1, 0.2)
+    with pytest.warns(ScoreStoreWarning, match=r"the prompts .* are damaged: left out"):
+        assert store.frame().empty
+    store.put(replace(KEY, arch_id="a1"), prompts=PROMPTS, scores=[0.3, 0.4])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert store.frame()["clip"].tolist() == [0.1, 0.2, 0.3, 0.4], "the next scores bring them"
+
+
+def test_a_journal_that_was_replaced_is_read_anew(folder: Path, tmp_path: Path) -> None:
+    store, other = ScoreStore(folder), ScoreStore(tmp_path / "other")
+    assert store.get(KEY) == (0.1, 0.2)
+    other.put(replace(KEY, arch_id="a1"), prompts=PROMPTS, scores=[0.5, 0.6])
+    os.replace(journal(tmp_path / "other"), journal(folder))
+    assert store.get(replace(KEY, arch_id="a1")) == (0.5, 0.6)
+    assert store.get(KEY) is None
+
+
+def test_a_thousand_scores_wait_for_the_disk_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They outlive their process at once; what came of them is written down after `settle`."""
+    synced: list[Path] = []
+    monkeypatch.setattr("nas.scores.stored.journal.sync", synced.append)
+    monkeypatch.setattr(time, "monotonic", lambda: 0.0)
+    store = ScoreStore(tmp_path)
+    for number in range(125):
+        store.put(replace(KEY, arch_id=f"a{number}"), prompts=PROMPTS, scores=[0.1, 0.2])
+    assert synced == [tmp_path], "the name of the new folder"
+    store.settle()
+    store.settle()
+    assert synced == [tmp_path, journal(tmp_path), tmp_path / "w0"]
+    monkeypatch.setattr(time, "monotonic", lambda: 1.5)
+    for number in range(2):
+        store.put(replace(KEY, arch_id=f"b{number}"), prompts=PROMPTS, scores=[0.1, 0.2])
+    assert len(synced) == 3
+    monkeypatch.setattr(time, "monotonic", lambda: 3.0)
+    store.put(replace(KEY, arch_id="b2"), prompts=PROMPTS, scores=[0.1, 0.2])
+    assert synced[3:] == [journal(tmp_path), tmp_path / "w0"], "after a second of a scoring that goes on"
+
+
+def test_scores_of_two_kinds_of_machine_stand_beside_each_other(folder: Path) -> None:
+    store, other = ScoreStore(folder), replace(KEY, made_by="torch 3 on a board")
+    assert store.put(other, prompts=PROMPTS, scores=[0.3, 0.4]) == (0.3, 0.4)
+    assert store.get(KEY) == (0.1, 0.2)
+    assert store.makers("w0") == ("", "torch 3 on a board")
+    assert store.frame()["made_by"].tolist() == ["", "", *["torch 3 on a board"] * 2]
 
 
 def test_damaged_pictures_are_set_aside_loudly_and_kept_anew(folder: Path) -> None:
@@ -174,37 +242,42 @@ def test_damaged_pictures_are_set_aside_loudly_and_kept_anew(folder: Path) -> No
 
 
 @given(place=st.floats(0, 1, exclude_max=True), bits=st.integers(1, 255))
-def test_a_changed_byte_never_changes_a_score_silently(
+def test_a_changed_byte_never_changes_a_score(
     kept: Path, tmp_path_factory: pytest.TempPathFactory, place: float, bits: int
 ) -> None:
     folder = Path(shutil.copytree(kept, tmp_path_factory.mktemp("copy") / "scores"))
-    content = bytearray(scores_file(folder).read_bytes())
-    content[int(place * len(content))] ^= bits
-    scores_file(folder).write_bytes(content)
+    content = bytearray(journal(folder).read_bytes())
+    at = int(place * len(content))
+    content[at] ^= bits
+    journal(folder).write_bytes(content)
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
         scores = ScoreStore(folder).get(KEY)
-    assert scores == (None if told else (0.1, 0.2))
+    assert scores in (None, (0.1, 0.2))
+    assert told or at == len(content) - 1, "without its end the last line is one that a killed process left"
 
 
 def test_a_disk_that_does_not_give_back_what_it_took_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = ScoreStore(tmp_path)
-    monkeypatch.setattr("nas.scores.store.seal", lambda table, *, name: b"rotten")
+    monkeypatch.setattr(
+        "nas.scores.stored.journal.append_lines",
+        lambda path, documents, *, synced: path.write_bytes(b"rotten\n" * len(documents)),
+    )
     with pytest.warns(ScoreStoreWarning), pytest.raises(ScoreStoreError, match="must read as it was written, but does"):
         store.put(KEY, prompts=PROMPTS, scores=[0.1, 0.2])
 
 
 def test_a_store_says_its_schema(folder: Path) -> None:
-    assert json.loads((folder / "store.json").read_text()) == {"schema_version": 1}
+    assert json.loads((folder / "store.json").read_text()) == {"schema_version": 2}
 
 
-@pytest.mark.parametrize("mark", ['{"schema_version": 2}', '{"schema_version": 1, "more": 1}', "", "\udcff", "[]"])
+@pytest.mark.parametrize("mark", ['{"schema_version": 3}', '{"schema_version": 2, "more": 1}', "", "\udcff", "[]"])
 def test_a_store_of_another_schema_is_refused_and_left_alone(folder: Path, mark: str) -> None:
     (folder / "store.json").write_bytes(mark.encode(errors="surrogateescape"))
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-    with pytest.raises(ScoreStoreError, match=r"must have schema_version 1, but .*store\.json holds '.*; give another"):
+    with pytest.raises(ScoreStoreError, match=r"must have schema_version 2, but .*store\.json holds '.*; give another"):
         ScoreStore(folder)
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
 
@@ -260,7 +333,7 @@ def test_another_score_names_its_own_column(folder: Path) -> None:
 
 
 def test_a_key_of_one_score_gives_no_other(folder: Path) -> None:
-    with pytest.raises(ScoreStoreError, match=r"must hold the score 'output_change', but .*, clip; two"):
+    with pytest.raises(ScoreStoreError, match=r"must be the score 'output_change', but is clip; two"):
         ScoreStore(folder).get(KEY, score="output_change")
 
 

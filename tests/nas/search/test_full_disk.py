@@ -88,7 +88,9 @@ def begin(folder: Path) -> tuple[RunDirectory, ScoreStore, Trace]:
 
 
 def write_scores(run: RunDirectory, store: ScoreStore, trace: Trace) -> None:
-    assert store.put(replace(KEY, arch_id="a1"), prompts=PROMPTS, scores=[0.2]) == (0.2,)
+    prompts = (replace(PROMPTS[0], caption="a red ring " * 1_000),)  # too long for the end of a block
+    key = replace(KEY, arch_id="a1", prompts_digest=digest_of_prompts(prompts))
+    assert store.put(key, prompts=prompts, scores=[0.2]) == (0.2,)
 
 
 def write_pictures(run: RunDirectory, store: ScoreStore, trace: Trace) -> None:

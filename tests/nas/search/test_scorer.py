@@ -11,7 +11,7 @@ import torch
 
 from nas.scores.prompts import ValidationSet
 from nas.scores.store import ScoreStore
-from nas.search.scorer import Scorer
+from nas.search.scorer import AnotherMakerError, MixedWorkersError, Scorer
 from nas.workers.worker import EvaluationResult, EvaluationTask
 from search_spaces import Action
 from tests.nas.synthetic import shapes_space
@@ -184,3 +184,51 @@ def test_small_pictures_of_the_others_are_kept_and_never_taken_for_whole_ones(po
     before = scorer(pool, tmp_path).score([TWO], weights_digest="w", on_chunk=lambda *_: None, num_samples=1)
     assert len(before[TWO]) == 5
     assert pool.asked == [], "what was scored without small pictures stays without them"
+
+
+class Board(FakePool):
+    """A pool on another kind of machine, whose scores have other last bits."""
+
+    def evaluate(self, tasks: Sequence[EvaluationTask], /) -> Iterator[EvaluationResult]:
+        for result in super().evaluate(tasks):
+            scores = tuple(score + 1e-6 for score in result.scores)
+            yield replace(result, scores=scores, made_by="torch 3 on a board")
+
+
+def test_scores_of_another_kind_of_machine_are_never_taken(pool: FakePool, tmp_path: Path) -> None:
+    """One process scored a part; another machine goes on in the same store, and asks again what that one had."""
+    first = scorer(pool, tmp_path).score([ONE], weights_digest="w", on_chunk=lambda *_: None)
+    board = Board()
+    one = Scorer(board, store=ScoreStore(tmp_path), prompts=PROMPTS, protocol_digest="p", made_by="torch 3 on a board")
+    again = one.score([ONE, TWO], weights_digest="w", on_chunk=lambda *_: None)
+    assert len(board.asked) == 6
+    assert again[ONE] == tuple(score + 1e-6 for score in first[ONE])
+    pool.asked.clear()
+    both = scorer(pool, tmp_path).score([ONE], weights_digest="w", on_chunk=lambda *_: None, chunks=[0])
+    assert both[ONE] == again[ONE][:2], "whole chunks of one of them"
+
+
+def test_who_assumes_that_stored_scores_are_its_workers_learns_it_by_the_first_answer(tmp_path: Path) -> None:
+    """On Ray only an answer says on what the workers run: then what was taken from the store is asked again."""
+    scorer(FakePool(), tmp_path).score([ONE], weights_digest="w", on_chunk=lambda *_: None)
+    board = Board()
+    one = scorer(board, tmp_path)
+    before = one.score([ONE], weights_digest="w", on_chunk=lambda *_: None)
+    assert board.asked == []
+    with pytest.raises(AnotherMakerError):
+        one.score([TWO], weights_digest="w", on_chunk=lambda *_: None)
+    after = one.score([ONE, TWO], weights_digest="w", on_chunk=lambda *_: None)
+    assert after[ONE] != before[ONE]
+    assert len(board.asked) == len(set(board.asked)) == 6, "the answer that told it is kept"
+
+
+def test_workers_of_different_kinds_are_refused(tmp_path: Path) -> None:
+    class Mixed(FakePool):
+        def evaluate(self, tasks: Sequence[EvaluationTask], /) -> Iterator[EvaluationResult]:
+            for result in super().evaluate(tasks):
+                yield replace(result, made_by=("H100", "A100")[result.task.chunk % 2])
+
+    with pytest.raises(
+        MixedWorkersError, match=r"made by one kind of machine .* fake is 'A100' and others are 'H100';"
+    ):
+        scorer(Mixed(), tmp_path).score([ONE], weights_digest="w", on_chunk=lambda *_: None)

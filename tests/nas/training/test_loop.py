@@ -13,12 +13,12 @@ from diffusers import UNet2DConditionModel
 
 from latency.pricing.scenario import Dtype
 from nas.pipelines.conditioning import Conditioning
+from nas.pipelines.noise_schedule import NoiseSchedule
 from nas.training.data.batches import Batch, TrainingData
+from nas.training.denoising import Denoising
 from nas.training.distillation import Distillation
 from nas.training.latent_set import LatentSet
 from nas.training.loop import StepDone, Training, TrainingError
-from nas.training.noise_schedule import NoiseSchedule
-from nas.training.objective import Objective
 from nas.training.settings import RateSchedule, RobustTrainingSettings
 from nas.training.skipping.making import skip_strategy
 from nas.training.state import StateError, read_state
@@ -68,7 +68,7 @@ def training(
     return Training(
         supernet,
         data=data,
-        objective=Objective(
+        objective=Denoising(
             schedule=schedule,
             min_snr_gamma=settings.min_snr_gamma,
             distillation=distillation if teaches else None,
@@ -263,11 +263,11 @@ def test_training_gives_the_average_and_draws_with_it_on_the_way(
     work, raw, averaged = training(supernet, pictures, settings, num=4, seed=0), list[Any](), list[Any]()
 
     def look(done: StepDone) -> None:
-        raw.append(supernet.unet.conv_in.weight.detach().clone())
+        raw.append(supernet.module.conv_in.weight.detach().clone())
         with work.averaged() as drawing:
-            assert not drawing.unet.training
-            averaged.append(drawing.unet.conv_in.weight.detach().clone())
-        assert torch.equal(supernet.unet.conv_in.weight, raw[-1])
+            assert not drawing.module.training
+            averaged.append(drawing.module.conv_in.weight.detach().clone())
+        assert torch.equal(supernet.module.conv_in.weight, raw[-1])
 
     losses = work.run(on_step=look)
     plain, same = trained(tiny, pictures, num=4, seed=0)

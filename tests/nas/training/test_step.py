@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from nas.training.objective import Objective
+from nas.training.denoising import Denoising
 from nas.training.settings import RobustTrainingSettings
 from nas.training.skipping.making import skip_strategy
 from nas.training.step import rows_of, time_step, training_step
@@ -15,7 +15,7 @@ from search_spaces import Action, Architecture
 from search_spaces.supernet import Supernet
 from tests.nas.training.tiny import SCHEDULE, SETTINGS, supernet_of, tiny_pictures, tiny_unet
 
-OBJECTIVE = Objective(schedule=SCHEDULE, min_snr_gamma=5.0)
+OBJECTIVE = Denoising(schedule=SCHEDULE, min_snr_gamma=5.0)
 BATCH = replace(SETTINGS, batch_size=8)
 
 

@@ -8,9 +8,9 @@ import torch
 from diffusers import DDIMScheduler, UNet2DConditionModel
 
 from nas.pipelines.conditioning import Conditioning
+from nas.pipelines.noise_schedule import NoiseSchedule
 from nas.training.data.batches import JSON, Batch
 from nas.training.latent_set import LatentSet
-from nas.training.noise_schedule import NoiseSchedule
 from nas.training.settings import RobustTrainingSettings
 from search_spaces import space_from_config
 from search_spaces.supernet import Supernet

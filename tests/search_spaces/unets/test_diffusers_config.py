@@ -228,7 +228,6 @@ OTHERS: dict[str, Any] = {
     "encoder_hid_dim": 16,
     "encoder_hid_dim_type": "text_proj",
     "num_class_embeds": 10,
-    "time_cond_proj_dim": 256,
     "time_embedding_act_fn": "silu",
     "time_embedding_type": "fourier",
     "timestep_post_act": "silu",

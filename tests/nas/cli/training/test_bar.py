@@ -6,7 +6,7 @@ from pathlib import Path
 
 from nas.cli.screen.console import Screen
 from nas.cli.training.bar import TrainingBar
-from nas.robust_training.news import Begun, Drawn, Encoded, News
+from nas.launching.news import Begun, Drawn, Encoded, News
 from nas.training.loop import StepDone
 
 

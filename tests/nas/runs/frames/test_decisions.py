@@ -115,7 +115,7 @@ def test_a_stop_has_a_row_without_an_action(tmp_path: Path) -> None:
 
 def test_without_scores_all_but_the_chance_is_there(tmp_path: Path) -> None:
     run = written(tmp_path / "run", [ALL[0]])
-    for path in (run.path / "scores").rglob("*.parquet"):
+    for path in (run.path / "scores").rglob("scores.jsonl"):
         path.unlink()
     (row,) = open_run(run.path).decisions().to_dict("records")
     assert row["margin"] > 0

@@ -1,0 +1,71 @@
+"""Record what every removal of the bundled model scores, prompt by prompt: the data of this study.
+
+    python -m experiments.decisions.record --space any --num-prompts 512 --out runs/decisions
+
+Cost: about 40 s of an idle core per removal and 512 captions; a second call goes on where the first stopped, and
+scores lie in `OUT/scores` by content. Writes `OUT/SPACE.parquet`, one row per architecture and prompt:
+
+| column | what |
+|---|---|
+| `action` | such as "-resnet[mid,0]"; "" = the base itself |
+| `arch_id` | digest of the architecture after it |
+| `saved_ms` | predicted milliseconds that it saves in one pass of the UNet |
+| `prompt` | number of the caption, from 0 |
+| `caption` | its text |
+| `score_name` | such as "clip" |
+| `score` | of the picture that the architecture makes of the caption |
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import pandas as pd
+import typer
+from rich.progress import track
+
+from experiments.decisions.bundled import prices_of, scorer_of, scores_of, space_of, validation_of
+from nas.search.scorer import Scorer
+from search_spaces.files.durable.writing import whole
+from search_spaces.unets.space import UNetSpace
+from search_spaces.unets.stock_space import SpaceForm
+
+
+def main(
+    out: Annotated[Path, typer.Option(help="folder of the recording and of the scores so far")],
+    space: Annotated[SpaceForm, typer.Option(help="any: 38 removals; stock: the compound ones")] = SpaceForm.ANY,
+    num_prompts: Annotated[int, typer.Option(min=1, help="held-out captions")] = 512,
+    chunk_size: Annotated[int, typer.Option(min=1, help="captions that are drawn at once; part of the scores")] = 64,
+) -> None:
+    """Record what every removal of the bundled model scores, prompt by prompt."""
+    searched = space_of(space)
+    validation = validation_of(num_prompts, chunk_size=chunk_size)
+    scorer = scorer_of(validation, folder=out / "scores")
+    captions = [prompt.caption for prompt in validation.prompts]
+    frame = pd.concat(list(_rows(searched, scorer, captions)), ignore_index=True)
+    with whole(out / f"{space.value}.parquet") as file:
+        frame.to_parquet(file)
+    print(f"{frame['action'].nunique()} architectures on {num_prompts} captions: {out / f'{space.value}.parquet'}")
+
+
+def _rows(space: UNetSpace, scorer: Scorer, captions: list[str]) -> Iterator[pd.DataFrame]:
+    price_ms = prices_of(space)
+    base_ms = price_ms(space.base)
+    options: dict[str, Any] = {"": space.base}
+    options |= {str(action): action.apply(space.base) for action in sorted(space.removals(space.base))}
+    for action, architecture in track(options.items(), description="scoring"):
+        yield pd.DataFrame(
+            {
+                "action": action,
+                "arch_id": architecture.arch_id,
+                "saved_ms": base_ms - price_ms(architecture),
+                "prompt": range(len(captions)),
+                "caption": captions,
+                "score_name": "clip",
+                "score": scores_of(scorer, architecture),
+            }
+        )
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,1 @@
+"""Step distillation and the small decoder on the bundled model: configs, and what compares their results."""

@@ -1,0 +1,1 @@
+"""What a student minimises: steps of DDIM in one, another kind of prediction, or consistency."""

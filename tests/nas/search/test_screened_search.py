@@ -1,0 +1,103 @@
+"""A search whose contests are screened: the same after a kill and on other workers; the trace says who was spared."""
+
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nas.config.experiment import resolve
+from nas.config.loading import load_config
+from nas.runs.frames.rounds import screened_rounds
+from nas.runs.trace import read_trace
+from nas.scores.store import ScoreStore
+from nas.search.estimate import expected_work
+from tests.nas.searching import same_result, search, search_until_training
+from tests.nas.spread import spread
+from tests.nas.synthetic import small_config, write_experiment
+from tests.warm import exit_code
+
+SCREENED = ["scoring.screen=shortlist", "scoring.num_prompts=2", "scoring.shortlist=2"]
+
+
+def test_it_goes_on_after_a_kill_and_on_other_workers_as_if_nothing_had_happened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scoring = {"screen": "shortlist", "num_prompts": 2, "shortlist": 2}
+    settings = small_config(removals_per_round=1, target_ratio=0.85) | {"scoring": scoring}
+    config = write_experiment(tmp_path, settings)
+    search(config, tmp_path / "undisturbed")
+    assert exit_code(search_until_training, config, tmp_path / "killed", 1) == -signal.SIGKILL
+    spread(monkeypatch)
+    search(config, tmp_path / "killed", num_workers=2)
+    same_result(tmp_path / "undisturbed", tmp_path / "killed")
+
+    events = read_trace(tmp_path / "undisturbed" / "trace.jsonl")
+    measured = [event for event in events if event["event"] == "measurement"]
+    screens = [event for event in events if event["event"] == "screen"]
+    assert len(measured) == len(screens) >= 2
+    first, screen = measured[0], screens[0]
+    assert (first["by"], first["num_prompts"], screen["by"]) == ("output_change", 2, "output_change")
+    assert first["reference"]["mean"] == 0, "the round's own network changes nothing"
+    actions = [each["action"] for each in first["subjects"]]
+    scored = [each["action"] for each in events if each["event"] == "evaluation" and each["round"] == 0][1:]
+    assert scored
+    assert set(actions) == {*screen["free"], *screen["dropped"], *scored}
+    assert len(actions) == len(screen["free"]) + len(screen["dropped"]) + len(scored)
+    later = measured[1]["reference"]
+    assert later["mean"] == 0, "each round has a reference of its own, trained as it is"
+    spared = screened_rounds(events)
+    assert len(spared) == len(screens)
+    num_spared = len(screen["free"]) + len(screen["dropped"])
+    assert spared[0].startswith(f"round 0: output_change screened {num_spared} actions away")
+    scores = ScoreStore(tmp_path / "killed" / "scores").frame(score="output_change")
+    num_measured = sum(1 + len(each["subjects"]) for each in measured)
+    assert len(scores) == 2 * num_measured
+
+
+def test_the_estimate_counts_passes_and_the_pictures_that_are_spared(experiment: Path) -> None:
+    plain = resolve(load_config(experiment))
+    screened = resolve(load_config(experiment, overrides=[*SCREENED, "racing.enabled=false"]))
+    least, most = expected_work(screened)
+    assert expected_work(plain)[1].num_passes == 0
+    assert most.num_pictures < expected_work(plain)[1].num_pictures
+    assert least.num_pictures == 3 * least.num_rounds, "where everything is free, rounds alone are scored"
+    num_removals = 5
+    drawing = screened.worker.setting.passes_per_picture
+    assert least.num_passes >= 2 * (drawing + 1 + num_removals + 1)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "law"),
+    [
+        (["scoring.screen=free", "scoring.by=training_loss"], r"scoring.screen=free the score training_loss must be a"),
+        (["scoring.screen=free", "scoring.settings={reference: model}"], r"the score output_change must be a distance"),
+        (["scoring.screen=alone", "scoring.by=clip"], r"`scoring.by` must be another score than the run's own, but bo"),
+        (
+            ["scoring.screen=alone", "scoring.by=beauty"],
+            r"`scoring.by`.*must be one of clip, .*'beauty'",
+        ),
+        (["scoring.screen=alone", "scoring.settings={colour: red}"], r"the score `output_change` takes the settings"),
+        (["scoring.screen=always"], r"scoring.screen.*off"),
+        (
+            ["clip=null", "score={name: output_change, settings: {reference: round}}"],
+            r"output_change is a distance to the network of each round here, by which rounds cannot be compared",
+        ),
+    ],
+)
+def test_a_screen_that_cannot_be_is_refused_when_the_config_is_read(
+    experiment: Path, overrides: list[str], law: str
+) -> None:
+    with pytest.raises(ValueError, match=law):
+        resolve(load_config(experiment, overrides=overrides))
+
+
+def test_the_defaults_of_a_screen_are_relative_distances_to_the_round(experiment: Path) -> None:
+    def settings(*overrides: str) -> Any:
+        worker = resolve(load_config(experiment, overrides=["scoring.screen=shortlist", *overrides])).worker
+        return worker.others[0].settings
+
+    assert settings() == {"reference": "round", "relative": True}
+    assert settings("scoring.by=picture_distance") == {"reference": "round"}
+    assert settings("scoring.by=training_loss") == {}
+    assert settings("scoring.settings={relative: false}") == {"reference": "round", "relative": False}

@@ -1,0 +1,61 @@
+"""A worker that serves several scores: each starts when it is first asked for, on the base model, trained or not."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from nas.config.experiment import resolve
+from nas.config.loading import load_config
+from nas.evaluation.registry import ScoreSpec
+from nas.scores.store import ScoreStore
+from nas.search.scorer import Scorers
+from nas.workers.pool import InProcessPool
+from nas.workers.worker import EvaluationTask, EvaluationWorker, WorkerSpec, Yardstick, load_supernet
+
+TWO = Yardstick(by="output_change", num_prompts=2)
+
+
+@pytest.fixture(scope="module")
+def spec(experiment: Path) -> WorkerSpec:
+    return replace(resolve(load_config(experiment)).worker, others=(ScoreSpec(name="output_change"),))
+
+
+def test_another_score_starts_when_it_is_asked_for_on_the_base_model_whatever_was_trained(spec: WorkerSpec) -> None:
+    supernet = load_supernet(spec)
+    worker, base = EvaluationWorker(spec, supernet=supernet), supernet.space.base
+    alone = EvaluationWorker(
+        replace(spec, score=ScoreSpec(name="output_change"), others=()), supernet=load_supernet(spec)
+    )
+    task = EvaluationTask(architecture=min(supernet.space.removals(base)).apply(base), chunk=0)
+    expected = alone.evaluate(task).scores
+    bias = supernet.weights()["conv_out.bias"]
+    before = bias.clone()
+    bias += 1
+    moved = worker.evaluate(EvaluationTask(architecture=base, chunk=0, yardstick=TWO)).scores
+    bias.copy_(before)
+    assert moved == pytest.approx((1.0, 1.0), rel=1e-3), "the reference is the model folder's"
+    assert worker.evaluate(replace(task, yardstick=TWO)).scores == expected
+    assert len(expected) == 2
+    assert worker.evaluate(task).scores != expected, "the run's own score is still there"
+
+
+def test_the_run_s_own_score_on_few_prompts_takes_whole_chunks_and_its_own_keys(
+    spec: WorkerSpec, tmp_path: Path
+) -> None:
+    store, pool = ScoreStore(tmp_path), InProcessPool(spec, supernet=load_supernet(spec))
+    digests = {"protocol": "p", "protocol_output_change": "q"}
+    scorers = Scorers(pool=pool, store=store, worker=spec, digests=digests)
+    base, num_chunks = load_supernet(spec).space.base, list[tuple[int, int]]()
+    for yardstick in (Yardstick(num_prompts=1), Yardstick(by="clip", num_prompts=2), Yardstick(), TWO):
+        scorer = scorers.by(yardstick)
+        scorer.score([base], weights_digest="w", on_chunk=lambda *done: num_chunks.append(done))
+        assert scorer.is_own == (yardstick is not TWO)
+    assert num_chunks == [(0, 1), (1, 1), (1, 1), (1, 2), (2, 2), (0, 1), (1, 1)], "what is known is not scored again"
+    assert len(store.frame(score="clip", protocol_digest="p")) == 3
+    assert len(store.frame(score="output_change", protocol_digest="q")) == 2
+
+
+def test_what_is_not_served_is_said(spec: WorkerSpec) -> None:
+    with pytest.raises(ValueError, match=r"asks for the score 'beauty', but this run serves clip, output_change alone"):
+        spec.score_of("beauty")
