@@ -16,14 +16,13 @@ from nas.algorithms.algorithm import Algorithm, AlgorithmError, blamed, check, c
 from nas.algorithms.problem import Problem
 from nas.algorithms.steps import (
     Decision,
-    Estimate,
     Extended,
     Finish,
     Outcome,
     Recipe,
     Score,
+    Scored,
     Step,
-    Subject,
     Train,
     Trained,
 )
@@ -122,7 +121,7 @@ class _Session:
         self._latest: Interval | None = None  # score of the last reference
         self._latest_ms = 0.0  # its latency
         self._num_pictures = self._num_training_steps = self._num_passes = 0
-        self._counted: dict[tuple[Any, str], int] = {}  # prompts of each architecture with weights
+        self._counted: dict[Any, int] = {}  # prompts that each subject was scored on, by what score
         self._introduced = False  # whether an event of this process says what it runs on
 
     def search(self, configs: list[dict[str, Any]], /) -> FoundArchitecture:
@@ -256,22 +255,24 @@ class _Session:
             self._books.priced(shown)
             self._latest, self._latest_ms = outcome.reference.score, problem.price_ms(shown)
             self._paint(step, scorer)
-        scored = [*zip(step.subjects, outcome.estimates, strict=True), (step.reference, outcome.reference)]
-        for subject, estimate in scored:
-            if subject is None or estimate is None:
-                continue
-            if is_own:
-                self._count(subject, estimate)
-            else:
-                self._num_passes += pictures_or_passes * estimate.score.num_prompts
+        num_scored = self._num_new(step, outcome)
+        if is_own:
+            self._num_pictures += num_scored
+        else:
+            self._num_passes += pictures_or_passes * num_scored
         return outcome
 
-    def _count(self, subject: Subject, estimate: Estimate) -> None:
-        """Count the pictures of a subject, those that an earlier step scored it on but once."""
-        key = (subject.architecture, subject.weights)
-        num, before = estimate.score.num_prompts, self._counted.get(key, 0)
-        self._num_pictures += max(num - before, 0)
-        self._counted[key] = max(num, before)
+    def _num_new(self, step: Score, outcome: Scored) -> int:
+        """Prompts that a step's subjects were scored on and that no earlier step had scored them on."""
+        subjects = (step.reference, *step.subjects)
+        num_new = 0
+        for subject, estimate in zip(subjects, (outcome.reference, *outcome.estimates), strict=True):
+            if subject is not None and estimate is not None:
+                key = (subject.architecture, subject.weights, step.by, step.prompts)
+                num, before = estimate.score.num_prompts, self._counted.get(key, 0)
+                num_new += max(num - before, 0)
+                self._counted[key] = max(num, before)
+        return num_new
 
     def _step_scorer(self, step: Score, scorer: Scorer) -> StepScorer:
         """Who executes a step: the run's own score alone is raced, and has pictures kept."""
