@@ -71,7 +71,7 @@ def propose(campaign: Campaign[OptunaSettings], /) -> Iterator[Any]:
     problem, rng, genes = campaign.problem, campaign.rng, Genes.of(campaign.problem)
     known, wanted = {problem.first, *campaign.known}, campaign.room
     for levels in _asked(campaign, genes, seed=int(rng.integers(2**31)), num=TRIES * wanted):
-        architecture = to_limit(problem, genes.architecture(levels), rng)
+        architecture = to_limit(problem, genes.architecture(levels), rng=rng)
         if architecture not in known:
             known.add(architecture)
             yield architecture
