@@ -3,9 +3,11 @@
 Along a line guidance runs, so that the upper left corner is best: pictures that show their captions and look real.
 """
 
+import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from latency.exporters.extras import load_extra
 from nas.curves.points import Curves, Point
 from nas.metrics.registry import METRICS
 from nas.reports.style import (
@@ -65,12 +67,18 @@ def curves_figure(*several: Curves) -> "Figure":
             own = [point for point in points if point.curve == key]
             _draw(axes, own, score=score, distance=distance, look=looks[key])
         axes.set(ylabel=f"{_label(score)}, mean", xlabel=METRICS[distance].label if distance else "Guidance scale")
+        if distance and all(point.numbers[distance].value > 0 for point in points):
+            _logarithmic(axes)  # few steps are ten times as far as many
+            axes.set_xlabel(f"{METRICS[distance].label}, logarithmic")
+    handles, labels = panels[0].get_legend_handles_labels()
     for axes in panels[len(distances) :]:
         axes.axis("off")
-    handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=7)
+        axes.legend(handles, labels, loc="center", ncols=2, fontsize=7)
+    if len(panels) == len(distances):
+        figure.legend(handles, labels, loc="outside right upper", fontsize=7)
     best = "Up and to the left is better." if distances != [""] else "Bars: 95 % intervals."
-    note(figure, f"{best} Along a line guidance grows; its smallest scale is hollow.\n{first.told()}.")
+    told = textwrap.fill(first.told(), 125)
+    note(figure, f"{best} Along a line guidance grows; its smallest scale is hollow.\n{told}.")
     return figure
 
 
@@ -83,6 +91,15 @@ def _draw(axes: "Axes", points: Sequence[Point], *, score: str, distance: str, l
     if not distance:
         for place, number in zip(x, (point.numbers[score] for point in own), strict=True):
             axes.plot([place, place], [number.low, number.high], color=INK, alpha=FAINT, linewidth=0.6)
+
+
+def _logarithmic(axes: "Axes") -> None:
+    """Ticks at 1, 2 and 5, as plain numbers: this style reads no formulas."""
+    ticker = load_extra("matplotlib.ticker", extra="plots")
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(ticker.LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.xaxis.set_major_formatter(ticker.FuncFormatter(lambda value, place: f"{value:g}"))
+    axes.xaxis.set_minor_locator(ticker.NullLocator())
 
 
 def _looks(keys: Sequence[tuple[str, str, int]]) -> dict[tuple[str, str, int], dict[str, Any]]:

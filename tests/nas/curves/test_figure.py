@@ -22,14 +22,14 @@ def curves(model: Path, asked: Asked, tmp_path_factory: pytest.TempPathFactory) 
 def test_a_line_per_way_to_draw_along_which_guidance_grows(curves: Curves, tmp_path: Path) -> None:
     figure = curves_figure(curves)
     panels = [axes for axes in figure.axes if axes.get_xlabel()]
-    assert [axes.get_xlabel() for axes in panels] == ["KID", "CMMD", "MIND"]
+    assert [axes.get_xlabel().partition(",")[0] for axes in panels] == ["KID", "CMMD", "MIND"]
     assert panels[0].get_legend_handles_labels()[1] == ["DDIM 1", "DDIM 2"]
     line = panels[0].get_lines()[0]
     own = [point for point in curves.points if point.protocol.num_steps == 1]
     assert np.asarray(line.get_xdata()).tolist() == [point.numbers["kid"].value for point in own]
     assert np.asarray(line.get_ydata()).tolist() == [point.numbers["clip"].value for point in own]
     write_figure(figure, tmp_path / "curves.svg")
-    assert "12 pictures a row, distances to 24 real ones" in (tmp_path / "curves.svg").read_text()
+    assert "12 pictures a row, distances to 24 real" in (tmp_path / "curves.svg").read_text()
 
 
 def test_several_models_are_told_apart_by_colour(curves: Curves) -> None:
