@@ -2,15 +2,16 @@
 
 A round trains the current architecture, scores its removals and executes what `nas.algorithms.proposal` decides. Where
 there is nothing left to decide, a last round trains without skipping blocks (recovery) and scores the architecture
-alone. The best round that meets the target is what was found, or else the fastest. Pure.
+alone. The best round that keeps all limits is what was found, or else the nearest. Of several targets the easier ones
+are passed on the way to the hardest: a round stands at each, and has its result. Pure.
 """
 
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from nas.algorithms.algorithm import AlgorithmKind, Declaration
-from nas.algorithms.problem import Problem
-from nas.algorithms.proposal import Proposal, candidates, contest, propose
+from nas.algorithms.problem import EVERYTHING, SCORE, Problem
+from nas.algorithms.proposal import Proposal, candidates, contest, num_refused, propose
 from nas.algorithms.settings import EvolvingSettings
 from nas.algorithms.steps import (
     FIRST,
@@ -39,6 +40,7 @@ DECLARATION: Final = Declaration(
     paper="Li et al., SnapFusion, NeurIPS 2023 (arXiv 2306.00980), Algorithm 1",
     cost="a round scores every removal of the current architecture: removals x rounds scorings, fewer by racing",
     extends={"target_latency_ms": "lower", "max_rounds": "higher", "max_copies": "higher"},
+    takes=EVERYTHING,
 )
 
 
@@ -129,7 +131,8 @@ class ArchitectureEvolving:
         reference = Subject(architecture=state.architecture, weights=state.weights)
         if state.is_recovering:
             return Score(round=state.round, subjects=(), reference=reference)
-        options = candidates(state.problem, state.architecture)
+        aim = state.problem.toward(state.architecture)
+        options = candidates(aim, state.architecture)
         return Score(
             round=state.round,
             subjects=tuple(
@@ -137,7 +140,8 @@ class ArchitectureEvolving:
                 for action in options
             ),
             reference=reference,
-            contest=contest(state.problem, state.architecture, options=options),
+            contest=contest(aim, state.architecture, options=options),
+            num_refused=num_refused(aim, state.architecture, options=options),
         )
 
     def told(self, state: Evolution, step: Step, outcome: Outcome, /) -> Evolution:
@@ -170,9 +174,11 @@ def _decided(state: Evolution, step: Score, outcome: Scored) -> Evolution:
     )
     if state.stopped is not None:
         proposal = Proposal(stop=state.stopped)
+    elif not problem.keeps_score(result.score.mean):
+        proposal = Proposal(stop=StopReason.SCORE_FLOOR)
     else:
         proposal = propose(
-            problem,
+            problem.toward(state.architecture),
             state.architecture,
             ranking=_ranking(state, step, outcome),
             num_rounds=state.round,
@@ -222,26 +228,43 @@ def _ranking(state: Evolution, step: Score, outcome: Scored) -> tuple[ScoredActi
 
 
 def _finish(state: Evolution, reason: StopReason) -> Finish:
-    """The best round that meets the target, or else the fastest."""
-    target_ms = state.problem.target_latency_ms
-    meeting = [result for result in state.rounds if result.latency_ms <= target_ms]
-    sign = 1 if state.problem.higher_is_better else -1
-    best = max(meeting, key=lambda r: sign * r.score.mean) if meeting else min(state.rounds, key=lambda r: r.latency_ms)
-    missed = {} if meeting else {"latency_ms": best.latency_ms - target_ms}
+    """The best round for every target, the hardest first."""
+    targets = state.problem.targets_ms[::-1]
     return Finish(
-        results=(
-            Result(
-                subject=Subject(architecture=best.architecture, weights=best.weights),
-                round=best.round,
-                score=best.score,
-                actions=best.actions,
-                missed_by=missed,
-            ),
-        ),
+        results=tuple(_result(state, target, alone=len(targets) == 1) for target in targets),
         reason=reason,
         base=state.rounds[0].score,
         decision=state.decision,
     )
+
+
+def _result(state: Evolution, target_ms: float, *, alone: bool) -> Result:
+    """The best round that keeps all limits, or else the nearest; one below the worst allowed score is the last resort.
+
+    Args:
+        state: At the end.
+        target_ms: The target that it is for.
+        alone: Whether it is the only one.
+    """
+    problem = state.problem
+
+    def missed(result: RoundResult) -> dict[str, float]:
+        return problem.missed_by(result.architecture, score=result.score.mean, target_latency_ms=target_ms)
+
+    meeting = [result for result in state.rounds if not missed(result)]
+    sign = 1 if problem.higher_is_better else -1
+    if meeting:
+        best = max(meeting, key=lambda r: sign * r.score.mean)
+    else:
+        best = min(state.rounds, key=lambda r: (SCORE in missed(r), problem.distance(missed(r)), r.latency_ms))
+    found = Result(
+        subject=Subject(architecture=best.architecture, weights=best.weights),
+        round=best.round,
+        score=best.score,
+        actions=best.actions,
+        missed_by=missed(best),
+    )
+    return found if alone else replace(found, label=f"{target_ms:.3f}ms", target_latency_ms=target_ms)
 
 
 KIND: Final = AlgorithmKind(declaration=DECLARATION, settings=EvolvingSettings, make=ArchitectureEvolving)

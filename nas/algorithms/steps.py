@@ -30,6 +30,7 @@ class StopReason(StrEnum):
     CONVERGED = "converged"
     BUDGET_SPENT = "budget_spent"
     INFEASIBLE = "infeasible"
+    SCORE_FLOOR = "score_floor"  # the worst allowed score was passed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +136,7 @@ class Score:
         reference: What the subjects' losses are paired with; None = scores without losses.
         contest: What is to be decided; None = every subject gets every prompt.
         decision: What led here.
+        num_refused: Architectures that cheap limits refused before this step, so that nobody scores them.
     """
 
     round: int
@@ -142,6 +144,7 @@ class Score:
     reference: Subject | None = None
     contest: Contest | None = None
     decision: Decision | None = None
+    num_refused: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,6 +200,7 @@ class Result:
         actions: What led there from the start, in order, if actions did.
         label: Tells results of one search apart; names files.
         missed_by: By how much each limit is missed, such as {"latency_ms": 0.3}; empty where all are kept.
+        target_latency_ms: The target that it is for, where the problem has several; None = the problem's own.
     """
 
     subject: Subject
@@ -205,6 +209,7 @@ class Result:
     actions: tuple[Any, ...] = ()
     label: str = "found"
     missed_by: Mapping[str, float] = field(default_factory=dict)
+    target_latency_ms: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

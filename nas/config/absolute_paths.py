@@ -68,6 +68,7 @@ def with_absolute_paths(config: ExperimentConfig, /, *, absolute: Absolute) -> E
         clip = replace(clip, pretrained=str(absolute("clip.pretrained", Path(clip.pretrained))))
     if search.start is not None:
         search = replace(search, start=_unless_a_name("search.start", search.start, absolute))
+    search = replace(search, devices=tuple(str(absolute("search.devices", Path(table))) for table in search.devices))
     config = replace(
         config,
         clip=clip,

@@ -3,7 +3,7 @@
 import json
 import reprlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -48,6 +48,8 @@ class FoundArchitecture:
         digests: Content of all that it came from.
         scenario: Model and device, for its name: "shapes_cpu".
         start: Where the search started; None = at the base model.
+        limits: The most of what else was limited, by its name, and the worst allowed "score".
+        missed_by: By how much it misses which limit; empty where all are kept.
     """
 
     architecture: Architecture
@@ -65,6 +67,8 @@ class FoundArchitecture:
     job: int = 0
     scored_by: Mapping[str, Any] | None = None
     start: Architecture | None = None
+    limits: Mapping[str, float] = field(default_factory=dict)
+    missed_by: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -112,6 +116,7 @@ def spec_of(found: FoundArchitecture, /, *, space: UNetSpace, model: ModelFolder
         "stop": str(found.stop),
         "target_met": found.target_met,
         "target_latency_ms": found.target_latency_ms,
+        **({"limits": dict(found.limits), "missed_by": dict(found.missed_by)} if found.limits else {}),
         "base_latency_ms": found.base_latency_ms,
         "predicted_latency_ms": found.predicted_latency_ms,
         "base_clip": found.base_clip.mean,
