@@ -13,6 +13,7 @@ import typer
 
 from nas.cli.convert import convert
 from nas.cli.demo import demo
+from nas.cli.devices import devices, run_devices
 from nas.cli.export import export
 from nas.cli.generate import generate
 from nas.cli.init import init
@@ -105,6 +106,10 @@ def search(
         extra += [f"seed={seed}"] if seed is not None else []
         loaded = load_config(config, overrides=[*(overrides or []), *extra])
     say(f"{config}" if dry_run else f"{config} -> {folder}")
+    if loaded.search.devices and not dry_run:
+        if not run_devices(loaded, folder):
+            raise typer.Exit(TARGET_MISSED)
+        return
     with Screen(stderr=True).status("loading libraries"):
         from nas.cli.search import estimate_search, run_search
 
@@ -119,6 +124,7 @@ app.command()(status)
 app.command()(report)
 app.command()(runs)
 app.command()(compare)
+app.command()(devices)
 app.command()(frames)
 
 

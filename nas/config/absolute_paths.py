@@ -95,6 +95,10 @@ def _with_plugin_paths(section: S, key: str, paths: Callable[[Any], Mapping[str,
         value = settings.get(name, default)
         if isinstance(value, str):
             settings[name] = _unless_a_name(f"{key}.{name}", value, absolute)
+        elif isinstance(value, (list, tuple)):
+            settings[name] = [
+                _unless_a_name(f"{key}.{name}", each, absolute) if isinstance(each, str) else each for each in value
+            ]
     return section if settings == plugin.settings else replace(plugin, settings=settings)
 
 

@@ -17,7 +17,7 @@ NAMED: Final[Mapping[str, Mapping[str, Path]]] = {
     "clip.model": {SHAPES: OPEN_CLIP_DIR},
     "validation.captions": {SHAPES: CAPTIONS_FILE},
 }
-TABLES: Final = ("latency_table", "search.devices", "latency_source.settings.path")
+TABLES: Final = ("latency_table", "search.devices", "latency_source.settings.path", "latency_source.settings.tables")
 
 
 def bundled(key: str, name: str, /) -> Path | None:
