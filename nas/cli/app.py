@@ -20,6 +20,7 @@ from nas.cli.init import init
 from nas.cli.latency.app import app as latency_app
 from nas.cli.plot import plot
 from nas.cli.plugins import plugins
+from nas.cli.rerank import rerank
 from nas.cli.runs.comparing import compare
 from nas.cli.runs.frames import frames
 from nas.cli.runs.listing import runs
@@ -125,6 +126,7 @@ app.command()(report)
 app.command()(runs)
 app.command()(compare)
 app.command()(devices)
+app.command()(rerank)
 app.command()(frames)
 
 

@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from latency.plugins import Door, instance_of, missing_members
-from nas.algorithms import evolving
+from nas.algorithms import evolving, reranking
 from nas.algorithms.algorithm import Algorithm, AlgorithmError, AlgorithmKind, Declaration
 from nas.config.sections import EVOLVING, SearchConfig
 from nas.settings import read
 from search_spaces.files.user_error import PluginError
 
 GROUP: Final = "nas.algorithms"
-OURS: Final[Mapping[str, AlgorithmKind[Any]]] = {EVOLVING: evolving.KIND}
+OURS: Final[Mapping[str, AlgorithmKind[Any]]] = {EVOLVING: evolving.KIND, "rerank": reranking.KIND}
 
 
 def algorithm_door() -> Door[AlgorithmKind[Any]]:

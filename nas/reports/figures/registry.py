@@ -11,6 +11,7 @@ from nas.reports.figures.importance import importance
 from nas.reports.figures.importance_map import importance_map
 from nas.reports.figures.pictures import before_after, pictures
 from nas.reports.figures.racing import decisions, race
+from nas.reports.figures.recovery import recovery
 from nas.reports.figures.stages import stages
 from nas.reports.figures.timeline import workers
 from nas.reports.figures.tradeoff import fronts, tradeoff
@@ -62,6 +63,7 @@ FIGURES: Final[Mapping[str, NamedFigure]] = {
         NamedFigure(name="before_after", draw=before_after),
         NamedFigure(name="pictures", draw=pictures),
         NamedFigure(name="training", draw=training),
+        NamedFigure(name="recovery", draw=recovery),
         NamedFigure(name="workers", draw=workers),
         NamedFigure(name="calibration", draw=calibration),
         NamedFigure(name="fronts", draw=fronts, takes_several=True),

@@ -30,7 +30,7 @@ from tests.nas.reports.stories import CAPTIONS, NUM_ACTIONS, PROMPTS, TARGET_MS,
 EVENTS = story()
 OF_TRACE = ("tradeoff", "stages", "unet", "evolution", "importance", "map", "race", "training", "fronts")
 OF_SCORES = ("decisions", "before_after", "pictures")
-OF_MEASURING = ("workers", "calibration")  # of which these events hold nothing
+OF_MEASURING = ("workers", "calibration", "recovery")  # of which these events hold nothing
 
 
 @pytest.fixture(scope="module")
