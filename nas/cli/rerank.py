@@ -46,9 +46,7 @@ def rerank(
     """
     from nas.reports.recovery import recovery_curves
     from nas.search.progress import Listeners
-    from nas.sweeps.rerank import StartingWeights
     from nas.sweeps.rerank import rerank as rank_again
-    from search_spaces.choices import chosen
 
     path = out or run.with_name(f"{run.resolve().name}-rerank")
     screen = Screen(stderr=True)
@@ -63,7 +61,7 @@ def rerank(
             num_finalists=top,
             lengths=_numbers(lengths),
             keep=keep,
-            weights=chosen(StartingWeights, weights, name="weights"),
+            weights=weights,
             steps=steps,
         )
     curves = recovery_curves(found)

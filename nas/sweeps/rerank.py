@@ -7,7 +7,6 @@ finalist starts from the same weights, those that the parent's search started wi
 from dataclasses import replace
 from enum import StrEnum
 from os import PathLike
-from typing import Any
 
 from nas.algorithms.reranking import DECLARATION, RerankingSettings
 from nas.config.experiment import resolve
@@ -19,6 +18,7 @@ from nas.search.driver import search
 from nas.search.progress import NOBODY, Listeners
 from nas.settings import plain
 from nas.sweeps.finalists import Finalist, finalists_of
+from search_spaces.choices import chosen
 from search_spaces.files.paths import local_path
 from search_spaces.files.user_error import UserError
 
@@ -93,16 +93,24 @@ def rerank(
     /,
     *,
     out: str | PathLike[str] | None = None,
+    num_finalists: int = 5,
+    lengths: tuple[float, ...] = (0.0, 0.25, 0.5, 1.0),
+    keep: float = 1.0,
+    weights: StartingWeights | str = StartingWeights.START,
+    steps: int | None = None,
     listeners: Listeners = NOBODY,
-    **settings: Any,
 ) -> Run:
     """Rank the finalists of a run again, or continue to.
 
     Args:
         run: A search that has scored something.
         out: Run directory of the re-ranking; None = `RUN-rerank` beside it.
+        num_finalists: At most so many.
+        lengths: Shares of the recovery training at which they are scored; the first is mostly 0.
+        keep: Share of finalists that go on after each length; 0.5 = successive halving.
+        weights: What all recover from: "start", the weights that the search started with, or "found".
+        steps: Of the whole recovery training; None = the search's own.
         listeners: Who is told how it goes.
-        settings: As in `reranking_config`.
 
     Returns:
         The re-ranking, whose first result is the final choice.
@@ -112,7 +120,14 @@ def rerank(
         StorageError: The disk refuses; the same call continues.
     """
     parent = run if isinstance(run, Run) else open_run(local_path(run))
-    config, _ = reranking_config(parent, **settings)
+    config, _ = reranking_config(
+        parent,
+        num_finalists=num_finalists,
+        lengths=lengths,
+        keep=keep,
+        weights=chosen(StartingWeights, weights, name="weights"),
+        steps=steps,
+    )
     path = parent.path.with_name(f"{parent.path.name}-rerank") if out is None else local_path(out)
     search(resolve(config, run=path), RunDirectory(path), listeners=listeners)
     return open_run(path)
