@@ -15,6 +15,7 @@ from nas.reports.figures.stages import stages
 from nas.reports.figures.timeline import workers
 from nas.reports.figures.tradeoff import fronts, tradeoff
 from nas.reports.figures.training import training
+from nas.reports.figures.volumes import volumes
 
 __all__ = [
     "FIGURES",
@@ -34,5 +35,6 @@ __all__ = [
     "tradeoff",
     "training",
     "unet",
+    "volumes",
     "workers",
 ]

@@ -16,6 +16,7 @@ from nas.reports.figures.stages import stages
 from nas.reports.figures.timeline import workers
 from nas.reports.figures.tradeoff import fronts, tradeoff
 from nas.reports.figures.training import training
+from nas.reports.figures.volumes import volumes
 from nas.reports.style import FigureError, plain
 from nas.runs.run import Run
 
@@ -67,6 +68,7 @@ FIGURES: Final[Mapping[str, NamedFigure]] = {
         NamedFigure(name="workers", draw=workers),
         NamedFigure(name="calibration", draw=calibration),
         NamedFigure(name="fronts", draw=fronts, takes_several=True),
+        NamedFigure(name="volumes", draw=volumes, takes_several=True),
     )
 }
 
