@@ -30,6 +30,7 @@ from nas.cli.screen.errors import TARGET_MISSED, user_errors
 from nas.cli.settings import settings
 from nas.cli.space import app as space_app
 from nas.cli.status import status
+from nas.cli.sweep import sweep
 from nas.cli.training.train import train
 
 app = typer.Typer(
@@ -127,6 +128,7 @@ app.command()(runs)
 app.command()(compare)
 app.command()(devices)
 app.command()(rerank)
+app.command()(sweep)
 app.command()(frames)
 
 
