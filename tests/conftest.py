@@ -57,8 +57,9 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 # Modules that take longest, the longest first: begun last, one would keep a process busy when the other is done.
 LONGEST = (
-    "nas/export/test_write.py",
     "nas/workers/test_ray_pool.py",
+    "nas/robust_training/test_train.py",
+    "nas/export/test_write.py",
     "nas/pipelines/test_families.py",
     "nas/search/test_chaos.py",
     "nas/test_examples.py",

@@ -71,7 +71,8 @@ class SourceKind(Generic[S]):
         settings: Frozen dataclass of its settings: plain values and tuples or dicts of them; `__post_init__` may raise
             a `ValueError` with all that is wrong.
         make: The source of checked settings; may raise a `ValueError`, such as for a file that is missing.
-        paths: Names of the settings that are paths; in a config they are relative to its file.
+        paths: Names of the settings that are paths, or mappings whose keys are; in a config they are relative to its
+            file.
     """
 
     about: str

@@ -5,7 +5,6 @@ architecture is the largest of its shares, in milliseconds of the first table's 
 means 0.6 or less on every device.
 """
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,8 @@ from latency.sources.kind import SourceContext, SourceKind
 from latency.sources.table import TableSource
 from latency.timing.estimator import Array
 from search_spaces import Architecture, UNetSpace
+from search_spaces.files.digests import digest_of
+from search_spaces.files.user_error import UserError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +33,7 @@ class WorstOfSettings:
 
     def __post_init__(self) -> None:
         if len(set(self.tables)) < max(2, len(self.tables)):
-            raise ValueError(f"`tables` must name two different tables or more, but got {list(self.tables)}")
+            raise UserError(f"`tables` must name two different tables or more, but got {list(self.tables)}")
 
 
 class WorstOfPrices:
@@ -88,7 +89,7 @@ class WorstOfSource:
     @property
     def digest(self) -> str:
         """Of the tables, in order."""
-        return hashlib.sha256("\n".join(("worst_of", *(each.digest for each in self.sources))).encode()).hexdigest()
+        return digest_of({"source": "worst_of", "parts": [part.digest for part in self.sources]})
 
     @property
     def scenario(self) -> Scenario:

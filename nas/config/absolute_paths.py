@@ -99,6 +99,8 @@ def _with_plugin_paths(section: S, key: str, paths: Callable[[Any], Mapping[str,
             settings[name] = [
                 _unless_a_name(f"{key}.{name}", each, absolute) if isinstance(each, str) else each for each in value
             ]
+        elif isinstance(value, Mapping):
+            settings[name] = {_unless_a_name(f"{key}.{name}", str(path), absolute): of for path, of in value.items()}
     return section if settings == plugin.settings else replace(plugin, settings=settings)
 
 

@@ -67,8 +67,33 @@ def test_settings_are_checked_all_at_once(name, settings, problems, tmp_path):
         assert problem in str(caught.value)
 
 
+def test_tables_are_weighted_by_name_whatever_their_order_and_sum(tmp_path):
+    for name in ("a", "b"):
+        write_table(table_of(small_space()), tmp_path / f"{name}.json")
+    source, turned = (
+        make_source("weighted", settings={"tables": tables}, folder=tmp_path)
+        for tables in ({"a.json": 3, "b.json": 1}, {"b.json": 0.5, "a.json": 1.5})
+    )
+    assert source.digest == turned.digest
+    assert source.scenario.device == "75% phone + 25% phone"
+    space = small_space()
+    alone = make_source("table", settings={"path": "a.json"}, folder=tmp_path).prices(space, context_tokens=TOKENS)
+    assert source.prices(space, context_tokens=TOKENS)(space.base) == pytest.approx(alone(space.base), rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("tables", "problem"),
+    [({}, "at least one table"), ({"a.json": 0.0}, "a weight above 0"), ({"a.json": -1.0}, "but gives it -1.0")],
+)
+def test_weights_that_mean_nothing_are_refused(tables, problem, tmp_path):
+    with pytest.raises(SettingsError, match=problem):
+        make_source("weighted", settings={"tables": tables}, folder=tmp_path)
+
+
 def test_an_unknown_source_names_those_that_are_there(tmp_path):
-    with pytest.raises(PluginError, match=r"must be one of table, formula, live.*, but got 'guess'.*`latency.sources`"):
+    with pytest.raises(
+        PluginError, match=r"must be one of table, weighted, formula, live.*, but got 'guess'.*`latency.sources`"
+    ):
         make_source("guess", settings={}, folder=tmp_path)
 
 

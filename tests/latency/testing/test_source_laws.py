@@ -12,6 +12,7 @@ from latency.sources.formula import FormulaSource
 from latency.sources.live import LiveSource
 from latency.sources.machine import LiveSettings, Machine
 from latency.sources.table import TableSource
+from latency.sources.weighted import WeightedSource
 from latency.testing import LatencySourceLaws
 from search_spaces import BlockKind, SpaceForm, space_from_config
 from tests.latency.counting import Counting
@@ -31,6 +32,20 @@ class TestTable(OurLaws):
     @pytest.fixture
     def source(self):
         return TableSource(table=table_of(small_space()))
+
+
+class TestWeighted(OurLaws):
+    @pytest.fixture
+    def source(self):
+        quick, slow = table_of(small_space()), table_of(small_space(), launch_ms=0.05, ms_per_macs=3e-6)
+        return WeightedSource(parts=((TableSource(table=quick), 0.25), (TableSource(table=slow), 0.75)))
+
+    def test_it_is_the_mean(self, source, prices, architectures):
+        parts = [part.prices(small_space(), context_tokens=TOKENS) for part, _ in source.parts]
+        for architecture in architectures:
+            quick, slow = (part(architecture) for part in parts)
+            assert quick < slow
+            assert prices(architecture) == pytest.approx(0.25 * quick + 0.75 * slow)
 
 
 class TestTableOfTheStockSpace(TestTable):
