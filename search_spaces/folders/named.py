@@ -51,6 +51,7 @@ def cut_out(unet: "UNet2DConditionModel", folder: Path, /, *, name: str) -> "UNe
         ArchitectureError: It is another base model's.
     """
     from diffusers import UNet2DConditionModel as Base
+    from torch import nn
 
     from search_spaces.folders.checked_loading import without_weights
     from search_spaces.supernet import Supernet
@@ -64,7 +65,7 @@ def cut_out(unet: "UNet2DConditionModel", folder: Path, /, *, name: str) -> "UNe
     space.check(named[name])
     with without_weights():
         base = Base.from_config(config)
-    base.to_empty(device=unet.device).to(unet.dtype)
+    nn.Module.to(base.to_empty(device=unet.device), unet.dtype)  # without the words of diffusers' own
     supernet = Supernet(base, space=space)
     supernet.load_weights(unet.state_dict())
     cut: UNet2DConditionModel = supernet.materialise(named[name])
