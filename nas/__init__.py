@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from latency.documents.shipped import read_latency_table
+    from nas.algorithms.asking import Asking
     from nas.config.experiment import Experiment, resolve
     from nas.config.loading import load_config
     from nas.config.sections import ExperimentConfig
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from nas.runs.run import Run, Runs, open_run, open_runs
     from nas.search.progress import Progress, RoundDone
     from nas.search.run_search import run_search
+    from nas.sweeps.devices import search_devices
+    from nas.sweeps.matrix import DeviceMatrix, open_devices
+    from nas.sweeps.rerank import rerank
 
     __version__: str
 else:
@@ -40,6 +44,8 @@ else:
 
 
 _MODULES = {
+    "Asking": "nas.algorithms.asking",
+    "DeviceMatrix": "nas.sweeps.matrix",
     "DistilledDecoder": "nas.distillation.decoder.distil",
     "DistilledSteps": "nas.distillation.steps.distil",
     "Experiment": "nas.config.experiment",
@@ -53,15 +59,20 @@ _MODULES = {
     "export_run": "nas.export.export_run",
     "load_config": "nas.config.loading",
     "load_supernet": "nas.references.supernet",
+    "open_devices": "nas.sweeps.matrix",
     "open_run": "nas.runs.run",
     "open_runs": "nas.runs.run",
     "read_latency_table": "latency.documents.shipped",
     "RoundDone": "nas.search.progress",
+    "rerank": "nas.sweeps.rerank",
     "resolve": "nas.config.experiment",
     "run_search": "nas.search.run_search",
+    "search_devices": "nas.sweeps.devices",
 }
 
 __all__ = [
+    "Asking",
+    "DeviceMatrix",
     "DistilledDecoder",
     "DistilledSteps",
     "Experiment",
@@ -76,9 +87,12 @@ __all__ = [
     "export_run",
     "load_config",
     "load_supernet",
+    "open_devices",
     "open_run",
     "open_runs",
     "read_latency_table",
+    "rerank",
     "resolve",
     "run_search",
+    "search_devices",
 ]

@@ -180,14 +180,14 @@ class Supernet:
 
     def all_parameters(self) -> list[nn.Parameter]:
         """Parameters of the base model and of every copy born so far, whatever the current architecture."""
-        with self.switched(self._fullest()) as unet:
+        with self.switched(self.fullest) as unet:
             return list(unet.parameters())
 
     def named_parameters(self, architecture: Architecture, /) -> dict[str, nn.Parameter]:
         """The parameters that an architecture has, a skipped ResNet's shortcut included, named as in `weights`."""
         with self.switched(architecture) as unet:
             present = {id(parameter) for parameter in unet.parameters()}
-        with self.switched(self._fullest()) as unet:
+        with self.switched(self.fullest) as unet:
             return {name: each for name, each in unet.named_parameters() if id(each) in present}
 
     @property
@@ -200,7 +200,7 @@ class Supernet:
 
         Names are those of the architecture that holds every block; `load_weights` takes them back.
         """
-        with self.switched(self._fullest()) as unet:
+        with self.switched(self.fullest) as unet:
             return dict(unet.state_dict())
 
     def load_weights(self, weights: Mapping[str, torch.Tensor], /) -> None:
@@ -255,7 +255,9 @@ class Supernet:
     def _layer_name(key: tuple[str, int], index: int) -> str:
         return f"{module_prefix(key[0])}.attentions.{key[1]}.transformer_blocks.{index}"
 
-    def _fullest(self) -> Architecture:
+    @property
+    def fullest(self) -> Architecture:
+        """The architecture that holds every block, and every copy born so far."""
         architecture = self.space.base
         for place, position in self.space.base.positions():
             key = (place, position.source)

@@ -7,13 +7,14 @@ from typing import Any, Final
 
 from latency.plugins import Door, instance_of
 from latency.pricing.source import LatencySource
-from latency.sources import formula, live, table, weighted
+from latency.sources import formula, live, table, weighted, worst_of
 from latency.sources.kind import OnReport, SourceContext, SourceKind, silent
 
 GROUP: Final = "latency.sources"
 OURS: Final[Mapping[str, SourceKind[Any]]] = {
     "table": table.KIND,
     "weighted": weighted.KIND,
+    "worst_of": worst_of.KIND,
     "formula": formula.KIND,
     "live": live.KIND,
 }

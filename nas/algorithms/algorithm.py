@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any, Final, Generic, Protocol, TypeVar, runtime_checkable
 
-from nas.algorithms.problem import Problem
+from nas.algorithms.problem import LATENCY, Problem
 from nas.algorithms.steps import Extended, Finish, Outcome, Recipe, Score, Scored, Step, Train, Trained
 from search_spaces.files.user_error import PluginError, UserError
 
@@ -40,6 +40,8 @@ class Declaration:
         scores: Names of the scores that its steps ask for beside the run's own, each with its default settings.
         extends: What a finished search may go on with, settings or "target_latency_ms", each with its direction:
             "lower" or "higher".
+        takes: What it takes into account of a problem, as `nas.algorithms.problem` names it: the latency always, and
+            further limits, the worst allowed score and several targets where it says so.
     """
 
     name: str
@@ -51,6 +53,7 @@ class Declaration:
     assumes_additivity: bool = False
     scores: tuple[str, ...] = ()
     extends: Mapping[str, str] = field(default_factory=dict)
+    takes: frozenset[str] = frozenset({LATENCY})
 
 
 class Algorithm(Protocol[State]):
@@ -201,11 +204,17 @@ def _wrong_results(step: Finish, problem: Problem[Any]) -> list[str]:
     if outside := _outside([result.subject.architecture for result in step.results], problem):
         return wrong + outside
     for result in step.results:
-        meets = problem.meets(result.subject.architecture)
-        if meets == bool(result.missed_by):
-            ms = problem.price_ms(result.subject.architecture)
+        target_ms = problem.target_latency_ms if result.target_latency_ms is None else result.target_latency_ms
+        if target_ms not in problem.targets_ms:
+            wrong.append(f"the result {result.label!r} is for a target of {target_ms} ms, which nobody asked for")
+            continue
+        architecture = result.subject.architecture
+        missed = problem.missed_by(architecture, score=result.score.mean, target_latency_ms=target_ms)
+        if missed.keys() != result.missed_by.keys():
+            ms = problem.price_ms(architecture)
             wrong.append(
-                f"the result {result.label!r} takes {ms:.3f} ms where {problem.target_latency_ms:.3f} are asked for, "
+                f"the result {result.label!r} takes {ms:.3f} ms where {target_ms:.3f} are asked for and misses its "
+                f"limits by {missed or 'nothing'}, "
                 f"but says that it misses its limits by {dict(result.missed_by) or 'nothing'}"
             )
     return wrong
@@ -268,6 +277,21 @@ def _wrong_scores(step: Score, outcome: Scored) -> list[str]:
         if foreign:
             wrong.append(f"only contestants can be chosen, but {foreign} are none")
     return wrong
+
+
+def check_takes(algorithm: Algorithm[Any], problem: Problem[Any], /) -> None:
+    """Check that an algorithm takes into account all that a problem asks for.
+
+    Raises:
+        ValueError: It would ignore something.
+    """
+    if ignored := sorted(problem.objectives - algorithm.declaration.takes):
+        taken = ", ".join(sorted(algorithm.declaration.takes))
+        raise UserError(
+            f"the search algorithm {algorithm.declaration.name!r} takes {taken} into account, but not "
+            f"{', '.join(ignored)}; leave that limit out, or give another `search.algorithm`: "
+            "`nas plugins` lists them"
+        )
 
 
 @contextmanager

@@ -2,7 +2,8 @@
 
 A round trains the current architecture, scores its removals and executes what `nas.algorithms.proposal` decides. Where
 there is nothing left to decide, a last round trains without skipping blocks (recovery) and scores the architecture
-alone. The best round that meets the target is what was found, or else the fastest. Pure.
+alone. The best round that keeps all limits is what was found, or else the nearest. Of several targets the easier ones
+are passed on the way to the hardest: a round stands at each, and has its result. Pure.
 """
 
 from collections.abc import Mapping
@@ -11,8 +12,8 @@ from typing import Any, Final
 
 from nas.algorithms.algorithm import AlgorithmKind, Declaration
 from nas.algorithms.deciding import certainty_of, weighed_losses
-from nas.algorithms.problem import Problem
-from nas.algorithms.proposal import Proposal, candidates, contest, propose
+from nas.algorithms.problem import EVERYTHING, SCORE, Problem
+from nas.algorithms.proposal import Proposal, candidates, contest, num_refused, propose
 from nas.algorithms.settings import EvolvingSettings
 from nas.algorithms.steps import (
     FIRST,
@@ -44,6 +45,7 @@ DECLARATION: Final = Declaration(
     cost="a round scores every removal of the current architecture: removals x rounds scorings, fewer by racing",
     use="weights that adapt to each removal by training between the rounds: the paper's search",
     extends={"target_latency_ms": "lower", "max_rounds": "higher", "max_copies": "higher"},
+    takes=EVERYTHING,
 )
 
 
@@ -93,8 +95,13 @@ class Evolution:
 
     @property
     def finalists(self) -> tuple[RoundResult, ...]:
-        """The rounds of which the best is found: those that meet the target."""
-        return tuple(each for each in self.rounds if each.latency_ms <= self.problem.target_latency_ms)
+        """The rounds of which the best are found: those that keep all limits and meet the easiest target."""
+        easiest_ms = self.problem.targets_ms[0]
+        return tuple(
+            each
+            for each in self.rounds
+            if not self.problem.missed_by(each.architecture, score=each.score.mean, target_latency_ms=easiest_ms)
+        )
 
     @property
     def is_recovering(self) -> bool:
@@ -145,7 +152,8 @@ class ArchitectureEvolving:
         reference = Subject(architecture=state.architecture, weights=state.weights)
         if state.is_recovering:
             return Score(round=state.round, subjects=(), reference=reference)
-        options = candidates(state.problem, state.architecture)
+        aim = state.problem.toward(state.architecture)
+        options = candidates(aim, state.architecture)
         return Score(
             round=state.round,
             subjects=tuple(
@@ -153,7 +161,8 @@ class ArchitectureEvolving:
                 for action in options
             ),
             reference=reference,
-            contest=contest(state.problem, state.architecture, options=options),
+            contest=contest(aim, state.architecture, options=options),
+            num_refused=num_refused(aim, state.architecture, options=options),
         )
 
     def told(self, state: Evolution, step: Step, outcome: Outcome, /) -> Evolution:
@@ -191,9 +200,11 @@ def _decided(state: Evolution, step: Score, outcome: Scored) -> Evolution:
     )
     if state.stopped is not None:
         proposal = Proposal(stop=state.stopped)
+    elif not problem.keeps_score(result.score.mean):
+        proposal = Proposal(stop=StopReason.SCORE_FLOOR)
     else:
         proposal = propose(
-            problem,
+            problem.toward(state.architecture),
             state.architecture,
             ranking=_ranking(state, step, outcome),
             num_rounds=state.round,
@@ -254,7 +265,7 @@ def _ranking(state: Evolution, step: Score, outcome: Scored) -> tuple[ScoredActi
 
 
 def _finals(state: Evolution) -> Score:
-    """The rounds that meet the target, on more prompts."""
+    """The rounds that meet a target, on more prompts."""
     start = state.rounds[0]
     return Score(
         round=state.round,
@@ -266,29 +277,45 @@ def _finals(state: Evolution) -> Score:
 
 
 def _finish(state: Evolution, reason: StopReason) -> Finish:
-    """The best round that meets the target, or else the fastest."""
-    target_ms, meeting = state.problem.target_latency_ms, state.finalists
-    sign, finals = (1 if state.problem.higher_is_better else -1), state.finals or {}
-    scores = {each.round: finals.get(each.round, each.score) for each in state.rounds}
-    if meeting:
-        best = max(meeting, key=lambda each: sign * scores[each.round].mean)
-    else:
-        best = min(state.rounds, key=lambda each: each.latency_ms)
-    missed = {} if meeting else {"latency_ms": best.latency_ms - target_ms}
+    """The best round for every target, the hardest first."""
+    targets = state.problem.targets_ms[::-1]
     return Finish(
-        results=(
-            Result(
-                subject=Subject(architecture=best.architecture, weights=best.weights),
-                round=best.round,
-                score=scores[best.round],
-                actions=best.actions,
-                missed_by=missed,
-            ),
-        ),
+        results=tuple(_result(state, target, alone=len(targets) == 1) for target in targets),
         reason=reason,
         base=state.rounds[0].score if state.final_base is None else state.final_base,
         decision=state.decision,
     )
+
+
+def _result(state: Evolution, target_ms: float, *, alone: bool) -> Result:
+    """The best round that keeps all limits, or else the nearest; one below the worst allowed score is the last resort.
+
+    Args:
+        state: At the end.
+        target_ms: The target that it is for.
+        alone: Whether it is the only one.
+    """
+    problem, finals = state.problem, state.finals or {}
+    scores = {result.round: finals.get(result.round, result.score) for result in state.rounds}
+
+    def missed(result: RoundResult) -> dict[str, float]:
+        score = scores[result.round].mean
+        return problem.missed_by(result.architecture, score=score, target_latency_ms=target_ms)
+
+    meeting = [result for result in state.rounds if not missed(result)]
+    sign = 1 if problem.higher_is_better else -1
+    if meeting:
+        best = max(meeting, key=lambda r: sign * scores[r.round].mean)
+    else:
+        best = min(state.rounds, key=lambda r: (SCORE in missed(r), problem.distance(missed(r)), r.latency_ms))
+    found = Result(
+        subject=Subject(architecture=best.architecture, weights=best.weights),
+        round=best.round,
+        score=scores[best.round],
+        actions=best.actions,
+        missed_by=missed(best),
+    )
+    return found if alone else replace(found, label=f"{target_ms:.3f}ms", target_latency_ms=target_ms)
 
 
 KIND: Final = AlgorithmKind(declaration=DECLARATION, settings=EvolvingSettings, make=ArchitectureEvolving)

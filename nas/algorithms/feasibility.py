@@ -10,7 +10,7 @@ from search_spaces.search_space import SearchSpace
 
 
 class InfeasibleTargetError(UserError):
-    """The target lies below the fastest architecture that the space and the protected blocks allow."""
+    """A limit lies below what the space and the protected blocks allow, or two limits cannot be kept at once."""
 
 
 def check_protected(space: SearchSpace, protected: Iterable[str], /) -> None:
@@ -59,26 +59,73 @@ def emptiest(problem: Problem[Any], architecture: Any, /) -> Any:
 
 
 def check_feasible(problem: Problem[Any], /) -> None:
-    """Check that the target can be reached at all.
+    """Check that the hardest target and every other limit can be kept at all, and all of them at once.
 
     One price answers that for nearly every target; only a target that the emptiest architecture misses is worth the
     hundreds of prices of the fastest one, each of which may be a measurement.
 
     Raises:
-        InfeasibleTargetError: It cannot; the message says what is the fastest reachable.
+        InfeasibleTargetError: They cannot; the message says what is the fastest reachable, or the smallest, or which
+            two limits contradict each other.
     """
-    if problem.meets(emptiest(problem, problem.first)):
+    least = emptiest(problem, problem.first)
+    if problem.meets(least):
         return
     quickest, price_ms = fastest(problem, problem.first), problem.price_ms
+    wrong = [
+        f"`{limit.setting}` must be at least {limit.cost(least):,.0f}, the least reachable "
+        f"({_named(problem, least)}), but is {limit.most:,.0f}"
+        for limit in problem.limits
+        if limit.cost(least) > limit.most
+    ]
     if (reachable_ms := price_ms(quickest)) > problem.target_latency_ms:
         base_ms, target_ms = price_ms(problem.space.base), problem.target_latency_ms
-        raise InfeasibleTargetError(
+        wrong.append(
             f"the target must be at least {_no_less(reachable_ms)} ms, the fastest reachable "
-            f"({problem.space.summary(quickest)}, {len(problem.protected)} protected blocks), or "
+            f"({_named(problem, quickest)}), or "
             f"{_no_less(reachable_ms / base_ms)} of the base model's {base_ms:.3f} ms, but is {target_ms:.3f} ms or "
-            f"{target_ms / base_ms:.3f}; raise `target_latency_ms` or `target_ratio`, whichever was given, or protect "
-            "fewer blocks"
+            f"{target_ms / base_ms:.3f}"
         )
+    if wrong:
+        raised = ", ".join(f"`{limit.setting}`" for limit in problem.limits) or "whichever was given"
+        raise InfeasibleTargetError(
+            f"{'; '.join(wrong)}; raise `target_latency_ms` or `target_ratio`, {raised}, or protect fewer blocks"
+        )
+    if (compromise := _compromise(problem, quickest)) is not None:
+        raise InfeasibleTargetError(compromise)
+
+
+def _compromise(problem: Problem[Any], quickest: Any) -> str | None:
+    """Which two limits contradict each other, although each can be kept alone; None where all can be kept.
+
+    From the fastest architecture, what costs least time is removed until the other limits are kept.
+    """
+    price_ms, architecture = problem.price_ms, quickest
+    while broken := [limit for limit in problem.limits if limit.cost(architecture) > limit.most]:
+        removals = allowed_removals(problem, architecture, keep_copies=True)
+        options = [action.apply(architecture) for action in removals]
+        less = [option for option in options if broken[0].cost(option) < broken[0].cost(architecture)]
+        if not less:  # what is left adds to nothing of it
+            break
+        architecture = min(less, key=price_ms)
+    if problem.meets(architecture):
+        return None
+    return (
+        f"the target of {problem.target_latency_ms:.3f} ms and "
+        + " or ".join(f"`{limit.setting}` ({limit.most:,.0f})" for limit in problem.limits)
+        + " contradict each other: each can be kept, but no architecture was found that keeps both; the nearest "
+        f"({_named(problem, architecture)}) takes {price_ms(architecture):.3f} ms with "
+        + ", ".join(f"{limit.cost(architecture):,.0f} {limit.name}" for limit in problem.limits)
+        + "; raise one of the two"
+    )
+
+
+def _named(problem: Problem[Any], architecture: Any) -> str:
+    """An architecture in words, with its digest."""
+    return (
+        f"{problem.space.summary(architecture)}, architecture {architecture.arch_id}, {len(problem.protected)} "
+        "protected blocks"
+    )
 
 
 def _no_less(value: float) -> str:

@@ -28,8 +28,29 @@ class Proposal:
 
 
 def candidates(problem: Problem[EvolvingSettings], architecture: Any, /) -> tuple[Any, ...]:
-    """The removals that a round scores: all that can be executed and touch no protected block and no kept copy."""
-    return allowed_removals(problem, architecture, keep_copies=problem.settings.keep_copies)
+    """The removals that a round scores.
+
+    All are scored that can be executed and touch no protected block and no kept copy. Where further limits than the
+    latency are given and all are met, a removal is scored for the sake of its block's copy alone: one whose copy would
+    break a limit is refused. (Without further limits it is scored, as it always was.)
+    """
+    allowed = allowed_removals(problem, architecture, keep_copies=problem.settings.keep_copies)
+    if not problem.limits or not problem.meets(architecture):
+        return allowed
+    return tuple(action for action in allowed if _can_be_copied(problem, architecture, action.inverse))
+
+
+def num_refused(problem: Problem[EvolvingSettings], architecture: Any, /, *, options: Sequence[Any]) -> int:
+    """How many removals the cheap limits refuse, which would be scored without them.
+
+    Args:
+        problem: The problem.
+        architecture: The current one.
+        options: Its `candidates`.
+    """
+    if not problem.limits:
+        return 0
+    return len(allowed_removals(problem, architecture, keep_copies=problem.settings.keep_copies)) - len(options)
 
 
 def contest(problem: Problem[EvolvingSettings], architecture: Any, /, *, options: Sequence[Any]) -> Contest:
@@ -44,16 +65,18 @@ def contest(problem: Problem[EvolvingSettings], architecture: Any, /, *, options
     now_ms = price_ms(architecture)
     saved_ms = {index: now_ms - price_ms(action.apply(architecture)) for index, action in enumerate(options)}
     useful = {index: ms for index, ms in saved_ms.items() if ms > 0}
-    if now_ms > problem.target_latency_ms:
+    if not problem.meets(architecture):
         quickest = sorted(useful.values(), reverse=True)[: num_removals - 1]
         # A group may end early because the target is met: then the order among its members matters.
-        ordered = sum(quickest) >= now_ms - problem.target_latency_ms
+        ordered = sum(quickest) >= now_ms - problem.target_latency_ms and _may_meet_limits(
+            problem, architecture, options=[options[index] for index in useful], num=num_removals - 1
+        )
         return Contest(
             saved_ms=useful,
             num=num_removals,
             ordered=ordered,
             value=problem.settings.value_rule,
-            needed_ms=now_ms - problem.target_latency_ms,
+            needed_ms=None if problem.limits else now_ms - problem.target_latency_ms,
             excludes=_excluding(problem, architecture, {index: options[index] for index in useful}),
         )
     copyable = {
@@ -127,6 +150,18 @@ def _copy(problem: Problem[EvolvingSettings], architecture: Any, ranking: Sequen
         if scored.loss > 0 and scored.d_latency_ms > 0 and _can_be_copied(problem, architecture, copy):
             return copy
     return None
+
+
+def _may_meet_limits(
+    problem: Problem[EvolvingSettings], architecture: Any, *, options: Sequence[Any], num: int
+) -> bool:
+    """Whether `num` removals could be enough for every limit but the latency, as if each saved what it saves alone."""
+    for limit in problem.limits:
+        now = limit.cost(architecture)
+        saved = sorted((now - limit.cost(action.apply(architecture)) for action in options), reverse=True)
+        if sum(saved[:num]) < now - limit.most:
+            return False
+    return True
 
 
 def _can_be_copied(problem: Problem[EvolvingSettings], architecture: Any, copy: Any) -> bool:

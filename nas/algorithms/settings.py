@@ -3,14 +3,52 @@
 from collections.abc import Mapping
 from dataclasses import field
 from enum import StrEnum
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from nas.settings import settings
 from nas.values.rule import Rule, ValueRule
+from search_spaces.files.user_error import UserError
 
 OUTPUT_CHANGE: Final = "output_change"  # the score that screens where nothing else is said
+
+
+@settings
+class LimitSettings:
+    """What an architecture must keep beside its target latency; null = no limit.
+
+    Those of parameters and multiply-accumulates need no score: what breaks them is never scored. The worst allowed
+    score is looked at when a round is scored: the search stops there, and hands over none that is worse.
+    """
+
+    max_params: Annotated[float | None, Field(gt=0, description="most parameters of the UNet, such as 6e8")] = None
+    max_macs: Annotated[
+        float | None, Field(gt=0, description="most multiply-accumulates of one UNet forward pass of one sample")
+    ] = None
+    min_clip: Annotated[float | None, Field(description="lowest CLIP score that a result may have")] = None
+    worst_score: Annotated[
+        float | None, Field(description="the same of another score than CLIP's, in its own unit and direction")
+    ] = None
+
+    @model_validator(mode="after")
+    def _one_floor(self) -> Self:
+        if self.min_clip is not None and self.worst_score is not None:
+            raise UserError(
+                f"`min_clip` ({self.min_clip}) and `worst_score` ({self.worst_score}) are two limits of one score; "
+                "give one of them"
+            )
+        return self
+
+    @property
+    def has_most(self) -> bool:
+        """Whether there is a most of something, so that a search without a target latency has something to reach."""
+        return self.max_params is not None or self.max_macs is not None
+
+    @property
+    def floor(self) -> float | None:
+        """The worst allowed score, by whichever name."""
+        return self.min_clip if self.worst_score is None else self.worst_score
 
 
 @settings

@@ -42,6 +42,7 @@ class StopReason(StrEnum):
     CONVERGED = "converged"
     BUDGET_SPENT = "budget_spent"
     INFEASIBLE = "infeasible"
+    SCORE_FLOOR = "score_floor"  # the worst allowed score was passed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,6 +214,7 @@ class Score:
         prompts: On which captions.
         num_prompts: The first so many of them, of the run's own score in whole chunks; None = all.
         screening: Who of the subjects is scored at all; None = everybody.
+        num_refused: Architectures that cheap limits refused before this step, so that nobody scores them.
     """
 
     round: int
@@ -234,6 +236,8 @@ class Score:
     def is_plain(self) -> bool:
         """Whether it asks for the run's own score on the prompts that decide, as many as it takes."""
         return not self.by and self.prompts is PromptSet.DECIDING and self.num_prompts is None
+
+    num_refused: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -292,6 +296,7 @@ class Result:
         label: Tells results of one search apart; names files.
         missed_by: By how much each limit is missed, such as {"latency_ms": 0.3}; empty where all are kept.
         truth: Its score, and its loss to the base, on captions that no decision saw; None where none were held out.
+        target_latency_ms: The target that it is for, where the problem has several; None = the problem's own.
     """
 
     subject: Subject
@@ -301,6 +306,7 @@ class Result:
     label: str = "found"
     missed_by: Mapping[str, float] = field(default_factory=dict)
     truth: Estimate | None = None
+    target_latency_ms: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,6 @@ from typing import Annotated
 
 import typer
 
-from nas.cli.bench import bench
 from nas.cli.convert import convert
 from nas.cli.demo import demo
 from nas.cli.distillation.app import app as distillation_app
@@ -32,6 +31,10 @@ from nas.cli.screen.errors import TARGET_MISSED, user_errors
 from nas.cli.settings import settings
 from nas.cli.space import app as space_app
 from nas.cli.status import status
+from nas.cli.sweeps.bench import bench
+from nas.cli.sweeps.devices import devices, run_devices
+from nas.cli.sweeps.rerank import rerank
+from nas.cli.sweeps.sweep import sweep
 from nas.cli.training.train import train
 
 app = typer.Typer(
@@ -112,6 +115,10 @@ def search(
         extra += [f"seed={seed}"] if seed is not None else []
         loaded = load_config(config, overrides=[*(overrides or []), *extra])
     say(f"{config}" if dry_run else f"{config} -> {folder}")
+    if loaded.search.devices and not dry_run:
+        if not run_devices(loaded, folder):
+            raise typer.Exit(TARGET_MISSED)
+        return
     with Screen(stderr=True).status("loading libraries"):
         from nas.cli.search import estimate_search, run_search
 
@@ -127,6 +134,9 @@ app.command()(status)
 app.command()(report)
 app.command()(runs)
 app.command()(compare)
+app.command()(devices)
+app.command()(rerank)
+app.command()(sweep)
 app.command()(frames)
 
 

@@ -21,8 +21,9 @@ def export(
     source: Annotated[
         str,
         typer.Argument(
-            help="run directory of a finished search; or an architecture: architecture.json, an export, a stock "
-            "folder, or a name such as bk-sdm-base, ssd-1b, snapfusion-table3 (`nas space known` lists them)"
+            help="run directory of a finished search, or a folder of searches for several devices; or an architecture: "
+            "architecture.json, an export, a stock folder, or a name such as bk-sdm-base, ssd-1b, snapfusion-table3 "
+            "(`nas space known` lists them)"
         ),
     ],
     model: Annotated[
@@ -70,6 +71,17 @@ def export(
         settled(out)
     console = Screen()
     path = local_path(source)
+    if (path / "devices.json").is_file():
+        from nas.export.named import export_named
+        from nas.sweeps.devices import device_runs
+
+        place = out or path / "export"
+        with console.status("writing, and loading each architecture by its name"):
+            names = export_named(device_runs(path), out=place)
+        console.sentence(
+            in_one_line(f"{place}: one file of weights; load_unet(folder, name=...) of {', '.join(names)}")
+        )
+        return
     with logged_in(path), console.status("loading the base model"):
         if is_run(path):
             if model is not None or variant is not None:

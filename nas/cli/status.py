@@ -15,6 +15,7 @@ from nas.cli.screen.console import Group, RenderableType, Screen, in_one_line, s
 from nas.cli.screen.errors import user_errors
 from nas.cli.screen.formats import TableFormat, score_label
 from nas.cli.screen.json_text import json_text
+from nas.reports.limits import limit_sentences
 from nas.runs.held_out import held_out_scores
 
 if TYPE_CHECKING:
@@ -75,12 +76,25 @@ def _summary(run: "Run") -> dict[str, Any]:
         **({"score": started["score"]} if "score" in started else {}),
         "table_distrust": started.get("runtime", {}).get("distrust"),
         "num_events": len(run.events),
+        **_limited(run),
         "hours": run.hours,
         "last_time": run.last_time,
         "rounds": run.rounds().to_dict(orient="records"),
         "decisions": run.decisions().to_dict(orient="records"),
         "notices": list(run.notices),
     }
+
+
+def _limited(run: "Run") -> dict[str, Any]:
+    """What JSON says of limits and further targets, where there are any."""
+    started, finished = run.start, run.events[-1] if run.is_finished else {}
+    found = {"limits": started.get("limits"), "easier_targets_ms": started.get("easier_targets_ms")}
+    found |= {"missed_by": finished.get("missed_by"), "results": finished.get("results")}
+    refused = [event for event in run.events if event["event"] == "refused"]
+    if refused:
+        found["num_refused"] = sum(event["num_architectures"] for event in refused)
+        found["num_pictures_saved"] = sum(event["num_pictures"] for event in refused)
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def _shown(run: "Run", path: Path) -> list[RenderableType]:
@@ -118,6 +132,7 @@ def _shown(run: "Run", path: Path) -> list[RenderableType]:
             parts.append(_line(f"these {score} scores are selection scores: no captions were held out"))
         if why := started.get("runtime", {}).get("distrust"):
             parts.append(_line(f"the latency table: {why}", style="yellow"))
+    parts += [_line(sentence) for sentence in limit_sentences(run.events)]
     parts += [_line(f"note: {notice}", style="yellow") for notice in run.notices]
     return parts
 

@@ -68,6 +68,7 @@ def with_absolute_paths(config: ExperimentConfig, /, *, absolute: Absolute) -> E
         clip = replace(clip, pretrained=str(absolute("clip.pretrained", Path(clip.pretrained))))
     if search.start is not None:
         search = replace(search, start=unless_a_name("search.start", search.start, absolute=absolute))
+    search = replace(search, devices=tuple(str(absolute("search.devices", Path(table))) for table in search.devices))
     config = replace(
         config,
         clip=clip,
@@ -95,6 +96,11 @@ def _with_plugin_paths(section: S, key: str, paths: Callable[[Any], Mapping[str,
         value = settings.get(name, default)
         if isinstance(value, str):
             settings[name] = unless_a_name(f"{key}.{name}", value, absolute=absolute)
+        elif isinstance(value, (list, tuple)):
+            settings[name] = [
+                unless_a_name(f"{key}.{name}", each, absolute=absolute) if isinstance(each, str) else each
+                for each in value
+            ]
         elif isinstance(value, Mapping):
             settings[name] = {
                 unless_a_name(f"{key}.{name}", str(path), absolute=absolute): of for path, of in value.items()

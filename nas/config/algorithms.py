@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from latency.exporters.extras import MissingExtraError
 from latency.plugins import Door, instance_of, missing_members
-from nas.algorithms import evolving
+from nas.algorithms import evolving, reranking
 from nas.algorithms.algorithm import Algorithm, AlgorithmError, AlgorithmKind, Declaration
 from nas.algorithms.one_shot import (
     handpicked,
@@ -32,6 +32,7 @@ OURS: Final[Mapping[str, AlgorithmKind[Any]]] = {
         random_search.KIND,
         uniform.KIND,
         handpicked.KIND,
+        reranking.KIND,
     )
 }
 

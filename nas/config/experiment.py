@@ -10,13 +10,14 @@ from latency.documents.shipped import read_latency_table
 from latency.pricing.source import LatencySource, Prices
 from latency.sources.registry import make_source
 from latency.sources.table import TableSource
-from nas.algorithms.algorithm import Algorithm
+from nas.algorithms.algorithm import Algorithm, check_takes
 from nas.algorithms.feasibility import check_feasible, check_protected
 from nas.algorithms.held_out import HeldOut
 from nas.algorithms.problem import Problem
 from nas.algorithms.screened import Screened
 from nas.algorithms.settings import ScoringSettings, Screen
 from nas.config.absolute_paths import absolute_path, with_absolute_paths
+from nas.config.aims import aimed
 from nas.config.algorithms import make_algorithm
 from nas.config.caption_lengths import warn_of_long_captions
 from nas.config.digests import result_digests
@@ -69,6 +70,7 @@ class Experiment:
         digests: Content of all that a result depends on; `protocol` is how pictures are made and judged, whatever the
             prompts (`validation`).
         start: Where the search starts.
+        context_tokens: Text tokens that the model reads.
     """
 
     config: ExperimentConfig
@@ -83,15 +85,13 @@ class Experiment:
     digests: dict[str, str]
     start: Start
     others: Mapping[str, Declaration] = field(default_factory=dict)
+    context_tokens: int
 
     def problem_of(self, config: Mapping[str, Any], /) -> Problem[Any]:
         """The problem of a config of the same run, as plain values, that differs in what may be extended."""
         search = read(SearchConfig, config["search"], name="search")
-        return replace(
-            self.problem,
-            target_latency_ms=target_latency_ms(search, base_ms=self.price_ms(self.space.base)),
-            settings=make_algorithm(search).settings,
-        )
+        problem = replace(self.problem, settings=make_algorithm(search).settings)
+        return aimed(problem, search, context_tokens=self.context_tokens)
 
     def as_begun_with(self, digests: Mapping[str, str], /) -> "Experiment":
         """The experiment as the run of some digests has it.
@@ -158,6 +158,11 @@ def resolve(config: ExperimentConfig, /, *, run: Path | None = None) -> Experime
     """
     if not isinstance(config, ExperimentConfig):
         raise UserError(f"`resolve` takes a config, as `load_config(path)` gives it, but got {config!r}")
+    if config.search.devices:
+        raise UserError(
+            "a config with `search.devices` stands for a search per device: `nas search` and `nas.search_devices` run "
+            "them; to run a single one, set search.devices=[]"
+        )
     config = with_absolute_paths(config, absolute=lambda key, given: absolute_path(given, key=key, folder=Path.cwd()))
     config = pinned(config, run=run)
     model = find_model(config.model, variant=config.model_variant)
@@ -224,7 +229,7 @@ def resolve(config: ExperimentConfig, /, *, run: Path | None = None) -> Experime
     problem = Problem(
         space=space,
         price_ms=price_ms,
-        target_latency_ms=target_latency_ms(config.search, base_ms=price_ms(space.base)),
+        target_latency_ms=price_ms(space.base),
         settings=algorithm.settings,
         protected=protected,
         recovers=config.robust_training.recovery_iterations > 0,
@@ -234,6 +239,8 @@ def resolve(config: ExperimentConfig, /, *, run: Path | None = None) -> Experime
         seed=config.seed,
         has_finals=prompts.final is not None,
     )
+    problem = aimed(problem, config.search, context_tokens=context_tokens)
+    check_takes(algorithm, problem)
     check_feasible(problem)
     digests = result_digests(
         config,
@@ -257,6 +264,7 @@ def resolve(config: ExperimentConfig, /, *, run: Path | None = None) -> Experime
         digests=digests | start.digests,
         start=start,
         others={other.name: other for other in others},
+        context_tokens=context_tokens,
     )
 
 
@@ -283,11 +291,6 @@ def copies_made(search: SearchConfig, start: Architecture, /, *, base: Architect
         own = base.position(place, position.source)
         at_start = max(at_start, position.resnets - own.resnets, position.cross_attentions - own.cross_attentions)
     return min(search.max_copies_per_block, search.max_copies + at_start)
-
-
-def target_latency_ms(search: SearchConfig, /, *, base_ms: float) -> float:
-    """The objective; one given as a share is turned into milliseconds."""
-    return search.target_latency_ms or (search.target_ratio or 1) * base_ms
 
 
 def _source(config: ExperimentConfig) -> LatencySource:

@@ -8,7 +8,7 @@ from nas.runs.changes import changed_keys, config_diff
 from search_spaces.files.user_error import UserError
 
 # A target in milliseconds may be given as a share, and the other way round.
-TARGETS: Final = ("target_latency_ms", "target_ratio")
+TARGETS: Final = ("target_latency_ms", "target_ratio", "targets")
 
 
 # Whose content a digest of a run is of.

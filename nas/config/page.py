@@ -37,6 +37,7 @@ _MANY: Final = {
     float: "numbers",
     str: "texts",
     Path: "paths",
+    float | Literal["fastest"]: "numbers or the word `fastest`",
 }
 
 

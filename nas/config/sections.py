@@ -7,12 +7,12 @@ file that names them, those of `key=value` overrides to the folder that the comm
 from collections.abc import Mapping, Sequence
 from dataclasses import field
 from pathlib import Path
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from nas.algorithms.settings import OUTPUT_CHANGE, EvolvingSettings, ScoringSettings
+from nas.algorithms.settings import OUTPUT_CHANGE, EvolvingSettings, LimitSettings, ScoringSettings
 from nas.config.places.identity import SUBSECTIONS, without_places
 from nas.drawing.settings import PictureSettings
 from nas.evaluation.settings import CLIP, ClipSettings, ScoreSettings
@@ -36,6 +36,7 @@ RESULT_FREE: Final = (
     "robust_training.workers",
 )  # fmt: skip
 
+FASTEST: Final = "fastest"  # the target that no architecture undercuts
 MAX_TRAINING_SEED: Final = 2**32 - 1  # every step of every round has a seed made of it, which must fit 63 bits
 
 # What 0.1.0 did where later versions have a setting. A config's digest leaves such a setting out while it has this
@@ -88,21 +89,28 @@ BEFORE: Final[Mapping[str, Any]] = {
     "scoring.tolerance": 1e-4,
     "search.algorithm": EVOLVING,
     "search.indifference": 0.0,
-    "search.settings": {},
-    "search.space": "any",
-    "search.start": None,
     "validation.drawn_from": "first_lines",
     "validation.final_prompts": None,
     "validation.held_out": None,
     "validation.held_out_captions": None,
     "search.value": "paper",
+    "search.devices": [],
+    "search.limits.max_macs": None,
+    "search.limits.max_params": None,
+    "search.limits.min_clip": None,
+    "search.limits.worst_score": None,
+    "search.settings": {},
+    "search.space": "any",
+    "search.start": None,
+    "search.targets": [],
 }
 
 
 @settings
 class SearchConfig(EvolvingSettings):
-    """What is searched, and by which algorithm; exactly one of `target_latency_ms` and `target_ratio` must be given.
+    """What is searched, and by which algorithm; one of `target_latency_ms`, `target_ratio` and `targets` must be given.
 
+    Where `limits` has a most of something, the target may be left out: then a result is as quick as the base model.
     The settings of Algorithm 1 stand here themselves, those of another algorithm in `settings`.
     """
 
@@ -125,6 +133,14 @@ class SearchConfig(EvolvingSettings):
     target_ratio: Annotated[
         float | None, Field(gt=0, lt=1, description="or: as a share of the base model's latency")
     ] = None
+    targets: Annotated[
+        tuple[float | Literal["fastest"], ...],
+        Field(description="or: several, each below 1 a share, else milliseconds, or the word fastest, for the least"),
+    ] = ()
+    devices: Annotated[
+        tuple[str, ...], Field(description="latency tables of further devices, which get a search of their own each")
+    ] = ()
+    limits: LimitSettings = LimitSettings()
     max_copies_per_block: Annotated[int, Field(ge=0, description="copies that one block may get")] = DEFAULT_MAX_COPIES
     copy_start: Annotated[
         CopyStart, Field(description="how much a copy says at birth: nothing, a tenth, or what its original says")
@@ -133,11 +149,15 @@ class SearchConfig(EvolvingSettings):
 
     @model_validator(mode="after")
     def _one_target(self) -> Self:
-        if (self.target_latency_ms is None) == (self.target_ratio is None):
+        num = (self.target_latency_ms is not None) + (self.target_ratio is not None) + bool(self.targets)
+        if num > 1 or (num == 0 and not self.limits.has_most):
             raise UserError(
                 "give exactly one of `target_latency_ms` and `target_ratio`; to type the other one than the file has, "
-                "set the file's to null (search.target_ratio=null search.target_latency_ms=20)"
+                "set the file's to null (search.target_ratio=null search.target_latency_ms=20); several targets are "
+                "given as `targets` instead"
             )
+        if wrong := [target for target in self.targets if target != FASTEST and not _is_positive(target)]:
+            raise UserError(f"`targets` must be positive numbers or the word {FASTEST}, but got {wrong}")
         return self
 
     @model_validator(mode="after")
@@ -152,6 +172,10 @@ class SearchConfig(EvolvingSettings):
                 "under `settings`, and if the name is a slip, `nas plugins` lists all"
             )
         return self
+
+
+def _is_positive(target: float | str) -> bool:
+    return isinstance(target, float) and target > 0
 
 
 @settings
@@ -215,6 +239,16 @@ class ExperimentConfig:
         training = self.robust_training
         if training.iterations + training.recovery_iterations > 0 and self.seed > MAX_TRAINING_SEED:
             raise UserError(f"`seed` must be at most {MAX_TRAINING_SEED} where weights are trained, but is {self.seed}")
+        return self
+
+    @model_validator(mode="after")
+    def _floor_of_its_score(self) -> Self:
+        limits = self.search.limits
+        if limits.min_clip is not None and self.score.name != CLIP:
+            raise UserError(
+                f"`search.limits.min_clip` is of CLIP's score, but `score.name` is {self.score.name!r}; give "
+                "`search.limits.worst_score`, in that score's unit and direction"
+            )
         return self
 
     @property

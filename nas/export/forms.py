@@ -122,21 +122,21 @@ def write_pipeline(
     else:
         written = SearchedUNet.from_supernet(unet, architecture=architecture, base_config=base_config)
         entry, loads_as = ["search_spaces.searched_unet", SEARCHED], SEARCHED
-    _with_own_tensors(written, dtype).save_pretrained(folder / "unet", variant=model.variant)
-    _copy_other_parts(folder, model, entry)
-    wanted = _with_own_tensors(supernet.materialise(architecture), dtype).float()
+    with_own_tensors(written, dtype).save_pretrained(folder / "unet", variant=model.variant)
+    copy_other_parts(folder, model, entry)
+    wanted = with_own_tensors(supernet.materialise(architecture), dtype).float()
     return Written(
         loads_as=loads_as, built=built, neutral=blocks, probe=probe(wanted, space, batch=2, most=MOST_PROBED)
     )
 
 
-def _with_own_tensors(unet: UNet2DConditionModel, dtype: torch.dtype) -> UNet2DConditionModel:
+def with_own_tensors(unet: UNet2DConditionModel, dtype: torch.dtype) -> UNet2DConditionModel:
     """A UNet that shared its parameters, for inference, with tensors of its own; memory is shared where the type is."""
     unet.load_state_dict({name: weight.to(dtype) for name, weight in unet.state_dict().items()}, assign=True)
     return unet.eval().requires_grad_(False)
 
 
-def _copy_other_parts(folder: Path, model: ModelFolder, unet_entry: list[str]) -> None:
+def copy_other_parts(folder: Path, model: ModelFolder, unet_entry: list[str]) -> None:
     """Everything of the base pipeline but its UNet, without pickles and code."""
     for name in model.index.parts:
         if name != "unet":
@@ -146,7 +146,7 @@ def _copy_other_parts(folder: Path, model: ModelFolder, unet_entry: list[str]) -
 
 
 def _write_file(folder: Path, source: ExportSource, *, exporter: Exporter, dtype: torch.dtype, batch: int) -> Written:
-    unet = _with_own_tensors(source.supernet.materialise(source.architecture), dtype)
+    unet = with_own_tensors(source.supernet.materialise(source.architecture), dtype)
     flat = flat_unet(unet, source.supernet.space, batch=batch, context_tokens=context_tokens_of(source))
     recorded = {**flat.inputs, "output": _output(flat)}
     exporter.write(flat, flat.inputs, folder / f"unet{exporter.suffix}")

@@ -8,6 +8,7 @@ from typing import Any, Final
 import pandas as pd
 
 from nas.config.places.identity import without_places
+from nas.reports.hypervolume import FrontComparison, compare_fronts
 from nas.reports.summary import RunSummary, summarise
 from nas.runs.changes import changed_keys
 from nas.runs.run import Run, Runs
@@ -42,6 +43,7 @@ class RunComparison:
         common: Actions that all executed.
         only: Actions that this run executed and not all others.
         notices: What is missing or damaged, with the run's name.
+        fronts: Hypervolumes over what each spent; None where scores differ or one has scored nothing.
     """
 
     rows: tuple[RunSummary, ...]
@@ -51,6 +53,7 @@ class RunComparison:
     common: tuple[str, ...]
     only: tuple[tuple[str, ...], ...]
     notices: tuple[str, ...]
+    fronts: FrontComparison | None = None
 
     def frame(self) -> pd.DataFrame:
         """One row per run: the columns of `RunSummary`, `paired_gain` with its ends, and a column per setting."""
@@ -66,6 +69,8 @@ class RunComparison:
                     "paired_gain_high": None if gain is None else gain.high,
                     "paired_num_prompts": None if gain is None else gain.num_prompts,
                     "actions": " ".join(self.actions[index]),
+                    "hypervolume": None if self.fronts is None else self.fronts.runs[index].hypervolume,
+                    "passes": None if self.fronts is None else self.fronts.runs[index].passes,
                 }
                 | {key: str(values[index]) for key, values in self.settings.items()}
             )
@@ -88,6 +93,7 @@ class RunComparison:
             "settings": {key: list(values) for key, values in self.settings.items()},
             "common_actions": list(self.common),
             "notices": list(self.notices),
+            "fronts": None if self.fronts is None else self.fronts.to_dict(),
         }
 
 
@@ -115,6 +121,7 @@ def compare(runs: Runs, /, *, now: float) -> RunComparison:
         common=common,
         only=tuple(tuple(action for action in each if action not in common) for each in actions),
         notices=tuple(f"{row.name}: {notice}" for run, row in zip(runs, rows, strict=True) for notice in run.notices),
+        fronts=compare_fronts(runs),
     )
 
 

@@ -5,6 +5,7 @@ from math import isfinite
 from typing import Final
 
 from nas.reports.comparison import RunComparison
+from nas.reports.hypervolume import FrontComparison
 from nas.reports.summary import in_words
 from nas.scores.store import CLIP_COLUMN
 
@@ -26,6 +27,14 @@ def lines(found: RunComparison, /) -> Iterator[tuple[str, tuple[str, ...]]]:
     yield "rounds", tuple(str(row.num_rounds) for row in rows)
     yield "pictures", tuple(f"{row.num_pictures:,}" for row in rows)
     yield "hours", tuple(f"{row.hours:.2f}" for row in rows)
+    if (fronts := found.fronts) is not None:
+        yield "UNet passes", tuple(f"{run.passes:,}" for run in fronts.runs)
+        yield "hypervolume", tuple(f"{run.hypervolume:.5f}" for run in fronts.runs)
+        for budget in fronts.budgets:
+            cells = (f"{run.best_at[budget]:.4f}" if isfinite(run.best_at[budget]) else "none" for run in fronts.runs)
+            yield f"best after {budget:,} passes", tuple(cells)
+        if len(fronts.groups) < len(fronts.runs):
+            yield "seeds alike", tuple(f"group {run.group + 1}" for run in fronts.runs)
     for key, values in found.settings.items():
         yield key, tuple(str(value) for value in values)
     yield "only here", tuple(" ".join(only) for only in found.only)
@@ -45,8 +54,24 @@ def sentences(found: RunComparison, /) -> Iterator[str]:
                 f"{row.name} and {first} share {gain.num_prompts} prompts; their difference is {sure} "
                 f"({gain.confidence:.0%} interval)"
             )
+    if found.fronts is not None:
+        yield from _of_seeds(found.fronts)
     yield f"actions in common: {' '.join(found.common) or 'none'}"
     yield from (f"note: {notice}" for notice in found.notices)
+
+
+def _of_seeds(fronts: FrontComparison) -> Iterator[str]:
+    """Spread over seeds, and paired tests of groups."""
+    for group, (mean, std, num) in fronts.groups.items():
+        if num > 1:
+            yield f"group {group + 1}: hypervolume {mean:.5f} with a standard deviation of {std:.5f} over {num} seeds"
+    for test in fronts.tests:
+        yield (
+            f"group {test.second + 1} has {test.mean_difference:+.5f} more hypervolume than group {test.first + 1} "
+            f"over {len(test.seeds)} shared seeds: p = {test.p_permutation:.3f} by permutation of pairs, "
+            f"{test.p_wilcoxon:.3f} by Wilcoxon's signed ranks; the least p that so many seeds allow is "
+            f"{2 / 2 ** len(test.seeds):.3f}"
+        )
 
 
 def _gain(found: RunComparison, index: int) -> str:

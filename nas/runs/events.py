@@ -7,10 +7,10 @@ A field that is None where its comment says so is left out of the line. What may
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from math import isfinite
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, Self
 
 from nas.algorithms.problem import Problem
-from nas.algorithms.steps import Decision, Estimate, Finish, PromptSet, Score, Scored, Screening, Subject
+from nas.algorithms.steps import Decision, Estimate, Finish, PromptSet, Result, Score, Scored, Screening, Subject
 from nas.algorithms.value_score import ScoredAction
 
 
@@ -37,10 +37,12 @@ class SearchStarted(Event):
         digests: By name; `config` covers the settings.
         start: The architecture that it starts with.
         score: Name, unit and direction of what is scored by; None = CLIP's score.
+        limits: The most of what else is limited, by its name, and the worst allowed `score`; None = the target alone.
+        easier_targets_ms: Targets that it passes on its way; None = `target_latency_ms` is the only one.
     """
 
     name: ClassVar[str] = "search_started"
-    optional: ClassVar[frozenset[str]] = frozenset({"start", "score"})
+    optional: ClassVar[frozenset[str]] = frozenset({"start", "score", "limits", "easier_targets_ms"})
 
     target_latency_ms: float
     base_latency_ms: float
@@ -48,6 +50,29 @@ class SearchStarted(Event):
     digests: Mapping[str, str]
     start: Mapping[str, Any] | None = None
     score: Mapping[str, Any] | None = None
+    limits: Mapping[str, float] | None = None
+    easier_targets_ms: list[float] | None = None
+
+    @classmethod
+    def of(cls, problem: Problem[Any], /, *, digests: Mapping[str, str], score: Mapping[str, Any] | None) -> Self:
+        """The event of a problem.
+
+        Args:
+            problem: What is searched.
+            digests: Of all that it depends on.
+            score: As the trace names it.
+        """
+        base = problem.space.base
+        return cls(
+            target_latency_ms=problem.target_latency_ms,
+            base_latency_ms=problem.price_ms(base),
+            base=base.to_dict(),
+            digests=digests,
+            start=None if problem.start is None else problem.start.to_dict(),
+            score=score,
+            limits=problem.named_limits or None,
+            easier_targets_ms=list(problem.easier_targets_ms) or None,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,6 +237,23 @@ class ContestScreened(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LimitsRefused(Event):
+    """Architectures were never scored, since limits that need no score refused them.
+
+    Attributes:
+        round: The round.
+        num_architectures: How many.
+        num_pictures: Pictures that they would have taken without racing.
+    """
+
+    name: ClassVar[str] = "refused"
+
+    round: int
+    num_architectures: int
+    num_pictures: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ContestRaced(Event):
     """A round's contest is settled by racing.
 
@@ -239,7 +281,7 @@ class Decided(Event):
     Attributes:
         round: The round.
         actions: What is executed, in this order; none where the search stops.
-        stop: "converged", "infeasible", "budget_spent"; None while the search goes on.
+        stop: "converged", "infeasible", "budget_spent", "score_floor"; None while the search goes on.
         notes: What else the algorithm has to tell, by name; None = nothing.
         certainty: How likely the actions are the right ones: `chance` that no others would lose less by more than
             `tolerance`, and `expected_loss` that knowing all would save; None where nothing was chosen by losses.
@@ -274,27 +316,49 @@ class SearchFinished(Event):
         round: The round whose architecture it found, with the weights of that round.
         arch_id: Digest of that architecture.
         stop: Why it ended.
-        target_met: Whether it meets the target.
+        target_met: Whether it meets the target, and every other limit.
+        missed_by: By how much it misses which limit; None = none, or there is no limit but the target.
+        results: One per target, the hardest first: `target_latency_ms`, `round`, `arch_id`, `missed_by`; None = there
+            is one target.
     """
 
     name: ClassVar[str] = "search_finished"
+    optional: ClassVar[frozenset[str]] = frozenset({"missed_by", "results"})
 
     round: int
     arch_id: str
     stop: str
     target_met: bool
+    missed_by: Mapping[str, float] | None = None
+    results: list[Mapping[str, Any]] | None = None
 
     @classmethod
-    def of(cls, finish: Finish, /) -> "SearchFinished":
+    def of(cls, finish: Finish, /, *, problem: Problem[Any]) -> "SearchFinished":
         """The event of the last step."""
         found = finish.results[0]
-        arch_id = found.subject.architecture.arch_id
-        return cls(round=found.round, arch_id=arch_id, stop=finish.reason, target_met=not found.missed_by)
+        has_more = bool(problem.limits) or problem.worst_score is not None
+        return cls(
+            round=found.round,
+            arch_id=found.subject.architecture.arch_id,
+            stop=finish.reason,
+            target_met=not found.missed_by,
+            missed_by=dict(found.missed_by) if has_more and found.missed_by else None,
+            results=[_outlined(result) for result in finish.results] if problem.easier_targets_ms else None,
+        )
+
+
+def _outlined(result: Result) -> dict[str, Any]:
+    return {
+        "target_latency_ms": result.target_latency_ms,
+        "round": result.round,
+        "arch_id": result.subject.architecture.arch_id,
+        "missed_by": dict(result.missed_by),
+    }
 
 
 KINDS: Final[tuple[type[Event], ...]] = (
     SearchStarted, SearchExtended, WeightsTrained, ArchitectureEvaluated, ActionEvaluated, Measured, ContestScreened,
-    ContestRaced, Decided, SearchFinished,
+    ContestRaced, Decided, SearchFinished, LimitsRefused,
 )  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 import json
 import reprlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -50,6 +50,8 @@ class FoundArchitecture:
         scenario: Model and device, for its name: "shapes_cpu".
         start: Where the search started; None = at the base model.
         truth: Scores on captions that no decision saw; None where none were held out.
+        limits: The most of what else was limited, by its name, and the worst allowed "score".
+        missed_by: By how much it misses which limit; empty where all are kept.
     """
 
     architecture: Architecture
@@ -68,6 +70,8 @@ class FoundArchitecture:
     scored_by: Mapping[str, Any] | None = None
     start: Architecture | None = None
     truth: HeldOutScores | None = None
+    limits: Mapping[str, float] = field(default_factory=dict)
+    missed_by: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -115,6 +119,7 @@ def spec_of(found: FoundArchitecture, /, *, space: UNetSpace, model: ModelFolder
         "stop": str(found.stop),
         "target_met": found.target_met,
         "target_latency_ms": found.target_latency_ms,
+        **({"limits": dict(found.limits), "missed_by": dict(found.missed_by)} if found.limits else {}),
         "base_latency_ms": found.base_latency_ms,
         "predicted_latency_ms": found.predicted_latency_ms,
         "base_clip": found.base_clip.mean,

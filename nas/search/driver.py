@@ -36,6 +36,7 @@ from nas.runs.environment import environment
 from nas.runs.events import (
     Decided,
     Event,
+    LimitsRefused,
     SearchExtended,
     SearchFinished,
     SearchStarted,
@@ -157,17 +158,9 @@ class _Session:
     ) -> Mapping[str, str]:
         """Write what a search is made of, and from where it starts; the digests of it."""
         digests = self._experiment.digests | {"config": config_digest(alike, recorded=self._recorded)}
-        base = problem.space.base
-        event = kind(
-            target_latency_ms=problem.target_latency_ms,
-            base_latency_ms=problem.price_ms(base),
-            base=base.to_dict(),
-            digests=digests,
-            start=None if problem.start is None else problem.start.to_dict(),
-            score=named(self._experiment.score),
-        )
+        event = kind.of(problem, digests=digests, score=named(self._experiment.score))
         self._emit(event, distrust=self._experiment.source.distrust)
-        self._books.priced(base)
+        self._books.priced(problem.space.base)
         return digests
 
     def _until_finished(self, algorithm: Algorithm[Any], state: Any, problem: Problem[Any]) -> tuple[Any, Finish]:
@@ -179,7 +172,7 @@ class _Session:
                 self._emit(Decided.of(step.decision))
                 self._tell(step.decision)
             if isinstance(step, Finish):
-                self._emit(SearchFinished.of(step))
+                self._emit(SearchFinished.of(step, problem=problem))
                 return state, step
             outcome = self._train(step, problem) if isinstance(step, Train) else self._score(step, problem)
             check(step, outcome)
@@ -249,6 +242,9 @@ class _Session:
         seconds = time.perf_counter() - start
         for number, event in enumerate(evaluations(step, outcome, problem=problem)):
             self._emit(event, **({} if number else {"seconds": seconds}))
+        if step.num_refused:
+            num_pictures = step.num_refused * scorer.num_prompts
+            self._emit(LimitsRefused(round=step.round, num_architectures=step.num_refused, num_pictures=num_pictures))
         if outcome.verdict is not None:
             self._emit(contest_raced(step, outcome, num_prompts=scorer.num_prompts))
         if outcome.reference is not None and step.is_plain:

@@ -54,7 +54,7 @@ def write_results(
     Raises:
         StorageError: The disk refuses.
     """
-    specs = []
+    specs: list[FoundArchitecture] = []
     for result in finish.results:
         architecture = result.subject.architecture
         specs.append(
@@ -68,7 +68,9 @@ def write_results(
                 start=problem.start,
                 base_latency_ms=problem.price_ms(problem.space.base),
                 predicted_latency_ms=problem.price_ms(architecture),
-                target_latency_ms=problem.target_latency_ms,
+                target_latency_ms=result.target_latency_ms or problem.target_latency_ms,
+                limits=problem.named_limits,
+                missed_by=result.missed_by,
                 base_clip=finish.base,
                 clip=result.score,
                 digests={**digests, "weights": result.subject.weights},

@@ -19,9 +19,9 @@ from typing import Any, Final
 
 import pytest
 
-from nas.algorithms.algorithm import Algorithm, Budgeted, Declaration, check
+from nas.algorithms.algorithm import Algorithm, Budgeted, Declaration, check, check_step
 from nas.algorithms.feasibility import fastest
-from nas.algorithms.problem import Problem
+from nas.algorithms.problem import MACS, PARAMS, SCORE, TARGETS, Limit, Problem
 from nas.algorithms.steps import (
     FIRST,
     Estimate,
@@ -225,6 +225,35 @@ class AlgorithmLaws:
         assert isinstance(finish, Finish)
         assert problem.price_ms(finish.results[0].subject.architecture) == problem.price_ms(nearest)
         assert finish.results[0].missed_by
+
+    def test_what_it_takes_into_account_is_kept_or_said_to_be_missed(
+        self, algorithm: Algorithm[Any], problem: Problem[Any]
+    ) -> None:
+        """Limits, the worst allowed score and easier targets, each where the algorithm says that it takes it."""
+        space, takes = problem.space, algorithm.declaration.takes
+        costs = {PARAMS: space.num_params, MACS: space.num_macs}
+        limits = tuple(
+            Limit(name=name, setting=name, most=0.7 * cost(space.base), cost=cost)
+            for name, cost in costs.items()
+            if name in takes
+        )
+        target_ms = problem.target_latency_ms
+        limited = replace(
+            problem,
+            limits=limits,
+            worst_score=0.2 if SCORE in takes else None,
+            easier_targets_ms=(1.25 * target_ms, 1.1 * target_ms) if TARGETS in takes else (),
+        )
+        finish = play(algorithm, limited)[-1][0]
+        assert isinstance(finish, Finish)
+        check_step(finish, problem=limited)
+        for result in finish.results:
+            missed = limited.missed_by(
+                result.subject.architecture, score=result.score.mean, target_latency_ms=result.target_latency_ms
+            )
+            assert missed == pytest.approx(dict(result.missed_by))
+        if TARGETS in takes:
+            assert {result.target_latency_ms for result in finish.results} == set(limited.targets_ms)
 
     def test_protected_blocks_stay(self, algorithm: Algorithm[Any], problem: Problem[Any]) -> None:
         """No architecture that is asked for has lost a protected block."""

@@ -66,7 +66,7 @@ def read_unet_config(folder: Path, /) -> dict[str, Any]:
 
 
 def load_unet(
-    folder: Path, /, *, dtype: "torch.dtype | None" = None, variant: str | None = None
+    folder: Path, /, *, dtype: "torch.dtype | None" = None, variant: str | None = None, name: str | None = None
 ) -> "UNet2DConditionModel":
     """Load a UNet, in evaluation mode; every tensor of its config, or nothing.
 
@@ -74,14 +74,21 @@ def load_unet(
         folder: A diffusers pipeline folder or its `unet` folder.
         dtype: Of the weights; None = float32.
         variant: Of the weights' files, such as "fp16"; None = the files without one.
+        name: Of one of several architectures that share the folder's weights; None = the folder's own UNet.
 
     Raises:
-        ModelFolderError: The folder holds no UNet with whole and fitting safetensors weights of that variant.
+        ModelFolderError: The folder holds no architecture of that name, or no UNet with whole and fitting safetensors
+            weights of that variant.
     """
     path = unet_folder(folder)
     from search_spaces.folders.checked_loading import load_model
 
-    return load_model(unet_class(folder), path, dtype=dtype, variant=variant)
+    unet = load_model(unet_class(folder), path, dtype=dtype, variant=variant)
+    if name is None:
+        return unet
+    from search_spaces.folders.named import cut_out
+
+    return cut_out(unet, path, name=name)
 
 
 def unet_class(folder: Path, /) -> "type[UNet2DConditionModel]":

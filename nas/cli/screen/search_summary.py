@@ -6,10 +6,12 @@ from shlex import quote
 
 from rich.table import Table
 
+from nas.algorithms.problem import LATENCY
 from nas.cli.screen.console import Screen
 from nas.cli.screen.formats import score_label
 from nas.config.experiment import Experiment
 from nas.evaluation.settings import CLIP
+from nas.reports.limits import in_words, limit_sentences
 from nas.runs.comparison import Comparison, compared
 from nas.runs.directory import RunDirectory
 from nas.runs.spec import FoundArchitecture
@@ -44,6 +46,10 @@ def conclude(screen: Screen, experiment: Experiment, found: FoundArchitecture, o
         f"{len(found.actions)} actions"
     )
     reached = "target met" if found.target_met else f"TARGET OF {found.target_latency_ms:.3f} ms NOT MET"
+    if found.missed_by.keys() - {LATENCY}:
+        reached = f"LIMITS NOT KEPT: {in_words(found.missed_by)}"
+    for sentence in limit_sentences(read_trace(RunDirectory(out).trace_path)):
+        screen.sentence(sentence)
     screen.sentence(f"{reached}, search {found.stop}; spec in {out / 'architecture.json'}")
     place = quote(str(out))
     screen.sentence(f"next: nas report {place} tells it as a page, nas export {place} writes the model")

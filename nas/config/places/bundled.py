@@ -23,7 +23,7 @@ NAMED: Final[Mapping[str, Mapping[str, Path]]] = {
     "clip": {SHAPES: OPEN_CLIP_DIR},
     "validation.held_out_captions": {SHAPES: CAPTIONS_FILE},
 }
-TABLES: Final = ("latency_table", "latency_source.settings.path", "latency_source.settings.tables")
+TABLES: Final = ("latency_table", "search.devices", "latency_source.settings.path", "latency_source.settings.tables")
 
 
 def bundled(key: str, name: str, /) -> Path | None:

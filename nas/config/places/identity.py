@@ -12,7 +12,7 @@ from typing import Any, Final
 from nas.pipelines.source import is_hub_reference
 
 PLACE: Final = "..."  # what stands for a place where nobody's places count
-SUBSECTIONS: Final = ("robust_training.data", "robust_training.workers")  # sections within sections
+SUBSECTIONS: Final = ("search.limits", "robust_training.data", "robust_training.workers")  # sections within sections
 # Settings that may hold places.
 _PLACED: Final = (
     "model",
@@ -23,6 +23,7 @@ _PLACED: Final = (
     "validation.held_out_captions",
     "robust_training.data.images",
     "robust_training.pictures",
+    "search.devices",
     "search.start",
     "latency_source.settings",
     "score.settings",

@@ -9,11 +9,13 @@ from nas.reports.figures.importance import importance
 from nas.reports.figures.importance_map import importance_map
 from nas.reports.figures.pictures import before_after, pictures
 from nas.reports.figures.racing import decisions, race
+from nas.reports.figures.recovery import recovery
 from nas.reports.figures.registry import FIGURES, NamedFigure, draw
 from nas.reports.figures.stages import stages
 from nas.reports.figures.timeline import workers
 from nas.reports.figures.tradeoff import fronts, tradeoff
 from nas.reports.figures.training import training
+from nas.reports.figures.volumes import volumes
 
 __all__ = [
     "FIGURES",
@@ -28,9 +30,11 @@ __all__ = [
     "importance_map",
     "pictures",
     "race",
+    "recovery",
     "stages",
     "tradeoff",
     "training",
     "unet",
+    "volumes",
     "workers",
 ]

@@ -11,10 +11,12 @@ from nas.reports.figures.importance import importance
 from nas.reports.figures.importance_map import importance_map
 from nas.reports.figures.pictures import before_after, pictures
 from nas.reports.figures.racing import decisions, race
+from nas.reports.figures.recovery import recovery
 from nas.reports.figures.stages import stages
 from nas.reports.figures.timeline import workers
 from nas.reports.figures.tradeoff import fronts, tradeoff
 from nas.reports.figures.training import training
+from nas.reports.figures.volumes import volumes
 from nas.reports.style import FigureError, plain
 from nas.runs.run import Run
 
@@ -62,9 +64,11 @@ FIGURES: Final[Mapping[str, NamedFigure]] = {
         NamedFigure(name="before_after", draw=before_after),
         NamedFigure(name="pictures", draw=pictures),
         NamedFigure(name="training", draw=training),
+        NamedFigure(name="recovery", draw=recovery),
         NamedFigure(name="workers", draw=workers),
         NamedFigure(name="calibration", draw=calibration),
         NamedFigure(name="fronts", draw=fronts, takes_several=True),
+        NamedFigure(name="volumes", draw=volumes, takes_several=True),
     )
 }
 

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from nas.reports.limits import limit_sentences
 from nas.reports.page.facts import blocks_of, decisions_of, evaluations_of, rounds_of, spent_by
 from nas.reports.page.pictures import Album
 from nas.reports.page.reading import Source
@@ -60,6 +61,7 @@ def report_data(source: Source, /, *, figures: Sequence[Figure] = (), notices: S
         standfirst=(
             *standfirst(numbers, state=source.state, score=source.score, num_rounds=len(rounds)),
             *map(sentence, screened_rounds(source.events)),
+            *map(sentence, limit_sentences(source.events)),
         ),
         notices=(*_notices(source, album, rounds=rounds, blocks=blocks), *notices),
         numbers=numbers,

@@ -21,6 +21,7 @@ NAMES: Final = (
     "evolution",
     "race",
     "training",
+    "recovery",
     "workers",
     "calibration",
 )

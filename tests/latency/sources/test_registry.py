@@ -92,7 +92,8 @@ def test_weights_that_mean_nothing_are_refused(tables, problem, tmp_path):
 
 def test_an_unknown_source_names_those_that_are_there(tmp_path):
     with pytest.raises(
-        PluginError, match=r"must be one of table, weighted, formula, live.*, but got 'guess'.*`latency.sources`"
+        PluginError,
+        match=r"must be one of table, weighted, worst_of, formula, live.*, but got 'guess'.*`latency.sources`",
     ):
         make_source("guess", settings={}, folder=tmp_path)
 

@@ -13,6 +13,7 @@ from latency.sources.live import LiveSource
 from latency.sources.machine import LiveSettings, Machine
 from latency.sources.table import TableSource
 from latency.sources.weighted import WeightedSource
+from latency.sources.worst_of import WorstOfSource
 from latency.testing import LatencySourceLaws
 from search_spaces import BlockKind, SpaceForm, space_from_config
 from tests.latency.counting import Counting
@@ -46,6 +47,13 @@ class TestWeighted(OurLaws):
             quick, slow = (part(architecture) for part in parts)
             assert quick < slow
             assert prices(architecture) == pytest.approx(0.25 * quick + 0.75 * slow)
+
+
+class TestWorstOf(OurLaws):
+    @pytest.fixture
+    def source(self):
+        tables = (table_of(small_space()), table_of(small_space(), launch_ms=0.05, ms_per_macs=3e-6))
+        return WorstOfSource(sources=tuple(TableSource(table=table) for table in tables))
 
 
 class TestTableOfTheStockSpace(TestTable):

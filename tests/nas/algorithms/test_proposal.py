@@ -12,7 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nas.algorithms.feasibility import InfeasibleTargetError, allowed_removals, check_feasible, check_protected, fastest
+from nas.algorithms.feasibility import (
+    InfeasibleTargetError,
+    allowed_removals,
+    check_feasible,
+    check_protected,
+    emptiest,
+    fastest,
+)
 from nas.algorithms.problem import Problem
 from nas.algorithms.proposal import Proposal, candidates, contest, propose
 from nas.algorithms.settings import EvolvingSettings
@@ -310,7 +317,8 @@ def test_the_refusal_of_a_target_says_what_is_reachable_and_what_to_do() -> None
         check_feasible(problem)
     base_ms = 1 + len(BLOCKS)
     assert str(refusal.value) == (
-        "the target must be at least 2.000 ms, the fastest reachable (0 cross-attentions, 1 ResNets, 1 protected "
+        "the target must be at least 2.000 ms, the fastest reachable (0 cross-attentions, 1 ResNets, architecture "
+        f"{emptiest(problem, SPACE.base).arch_id}, 1 protected "
         f"blocks), or {math.ceil(2000 / base_ms) / 1000:.3f} of the base model's {base_ms:.3f} ms, but is 1.500 ms or "
         f"{1.5 / base_ms:.3f}; raise `target_latency_ms` or `target_ratio`, whichever was given, or protect "
         "fewer blocks"

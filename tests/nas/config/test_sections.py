@@ -181,6 +181,8 @@ def another(key: str) -> dict[str, Any]:
     """Settings in which this one differs from `GIVEN`."""
     special: dict[str, dict[str, Any]] = {
         "search.target_latency_ms": {"search.target_latency_ms": 3.0, "search.target_ratio": None},
+        "search.targets": {"search.targets": [0.8, "fastest"], "search.target_ratio": None},
+        "search.devices": {"search.devices": ["shapes_cpu_onnxruntime"]},
         "robust_training.iterations": {"robust_training.iterations": 3, "robust_training.pictures": "/pictures"},
         "robust_training.recovery_iterations": {
             "robust_training.recovery_iterations": 3,

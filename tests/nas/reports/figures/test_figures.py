@@ -28,9 +28,9 @@ from nas.runs.run import open_run
 from tests.nas.reports.stories import CAPTIONS, NUM_ACTIONS, PROMPTS, TARGET_MS, keep_scores, story, written
 
 EVENTS = story()
-OF_TRACE = ("tradeoff", "stages", "unet", "evolution", "importance", "map", "race", "training", "fronts")
+OF_TRACE = ("tradeoff", "stages", "unet", "evolution", "importance", "map", "race", "training", "fronts", "volumes")
 OF_SCORES = ("decisions", "before_after", "pictures")
-OF_MEASURING = ("workers", "calibration")  # of which these events hold nothing
+OF_MEASURING = ("workers", "calibration", "recovery")  # of which these events hold nothing
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,1 @@
+"""Four architectures from one scoring: one per device, and one for all of them."""

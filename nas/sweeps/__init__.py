@@ -1,0 +1,1 @@
+"""Many searches on one store of scores: per device, per finalist, per setting."""

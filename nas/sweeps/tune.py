@@ -1,0 +1,262 @@
+"""Sweeps: searches over the settings of a search, proposed by Optuna through Ray Tune, on one machine or a cluster.
+
+    FOLDER/scores/           shared by all trials: what one has drawn, no other draws again
+    FOLDER/trials/DIGEST/    a run like any other, named by the settings that its trial changed
+    FOLDER/trials.csv        a row per trial, and trials.parquet
+
+Resuming is replaying, as everywhere: the same command proposes the same settings again, a trial that is finished is
+read from its folder, and one that was interrupted goes on. With one trial at a time the proposals are a function of the
+seed and of the results; with several they also depend on which is done first.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final, Self
+
+import pandas as pd
+from pydantic import Field, model_validator
+
+from latency.exporters.extras import load_extra
+from nas.config.loading import load_config
+from nas.reports.hypervolume import scored_of
+from nas.runs.run import open_run
+from nas.settings import read, settings
+from search_spaces.files.digests import digest_of
+from search_spaces.files.durable.writing import write_text
+from search_spaces.files.paths import local_path
+from search_spaces.files.strict_yaml import read_yaml
+from search_spaces.files.user_error import UserError
+
+if TYPE_CHECKING:
+    from ray.tune.search.optuna import OptunaSearch
+
+OBJECTIVE: Final = "objective"
+MISSED: Final = 100.0  # taken from the score for each share by which a target is missed
+_NAMED: Final = 12  # characters of a digest that name a trial
+
+
+@settings
+class Range:
+    """What one setting may be; exactly one of the three is given."""
+
+    choices: Annotated[tuple[Any, ...], Field(description="one of these")] = ()
+    whole: Annotated[tuple[int, ...], Field(description="a whole number from the first to the second")] = ()
+    real: Annotated[tuple[float, ...], Field(description="a number from the first to the second")] = ()
+    log: Annotated[bool, Field(description="draw numbers evenly by their logarithm?")] = False
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if sum(map(bool, (self.choices, self.whole, self.real))) != 1:
+            raise UserError("give one of `choices`, `whole` and `real`")
+        ends = self.whole or self.real
+        if ends and not (len(ends) == 2 and ends[0] < ends[1]):
+            raise UserError(f"a range is its first and its last number, but got {list(ends)}")
+        if self.log and not (ends and ends[0] > 0):
+            raise UserError("`log` is of a range of numbers above 0")
+        return self
+
+
+@settings
+class SweepSettings:
+    """A sweep, one YAML file."""
+
+    experiment: Annotated[Path, Field(description="the search, a YAML file; relative to this one")]
+    ranges: Annotated[Mapping[str, Range], Field(description="what trials change, by dotted name")]
+    overrides: Annotated[tuple[str, ...], Field(description="what is changed in all trials: key=value")] = ()
+    num_trials: Annotated[int, Field(ge=1, description="how many")] = 8
+    concurrency: Annotated[int, Field(ge=1, description="trials at a time, a CPU each")] = 1
+    address: Annotated[str | None, Field(description="of a Ray cluster; null = this machine")] = None
+    seed: Annotated[int, Field(ge=0, le=2**32 - 1, description="of the proposals")] = 0
+
+    @model_validator(mode="after")
+    def _changes_something(self) -> Self:
+        if not self.ranges:
+            raise UserError("`ranges` must name at least one setting of the search")
+        return self
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """A trial that ended.
+
+    Attributes:
+        number: From 0, in the order of proposals.
+        values: What it changed, by dotted name.
+        path: Its run directory.
+        objective: Score of what it found; where that misses the target, `MISSED` less for each share of it.
+        score: Of what it found.
+        latency_ms: Predicted for it.
+        target_met: Whether it keeps all limits.
+        passes: UNet passes of its search, as if no store had held anything.
+        hours: Wall time of its trainings and scorings.
+    """
+
+    number: int
+    values: Mapping[str, Any]
+    path: Path
+    objective: float
+    score: float
+    latency_ms: float
+    target_met: bool
+    passes: int
+    hours: float
+
+
+def read_sweep(path: Path, /) -> SweepSettings:
+    """A sweep's settings, checked: its experiment loads with every end and choice of its ranges.
+
+    Raises:
+        ValueError: They break a law; the message says which.
+    """
+    path = local_path(path)
+    if not path.is_file():
+        raise UserError(f"there is no sweep {path}; docs/sweeps.md shows one")
+    given = read(SweepSettings, read_yaml(path), name=str(path))
+    experiment = (path.parent / given.experiment).resolve()
+    for key, each in given.ranges.items():
+        for value in each.choices or each.whole or each.real:
+            load_config(experiment, overrides=[*given.overrides, _override(key, value)])
+    return read(SweepSettings, {**read_yaml(path), "experiment": str(experiment)}, name=str(path))
+
+
+def run_sweep(sweep: SweepSettings, /, *, out: Path) -> tuple[Trial, ...]:
+    """Run a sweep, or continue it, and write its table.
+
+    Args:
+        sweep: As `read_sweep` gives it.
+        out: Its folder; made when there is none.
+
+    Raises:
+        MissingExtraError: Ray Tune or Optuna is not installed.
+        UserError: A trial failed; the message names its folder.
+    """
+    load_extra("ray.tune", extra="ray")
+    load_extra("optuna", extra="optuna")
+    import ray
+    from ray import tune
+
+    from nas.workers.ray_cluster import connect
+
+    out = local_path(out).absolute()
+    (out / "trials").mkdir(parents=True, exist_ok=True)
+    os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
+    is_own = connect(sweep.address)
+    try:
+        tuner = tune.Tuner(
+            tune.with_resources(tune.with_parameters(_trial, sweep=sweep, out=str(out)), {"cpu": 1}),
+            tune_config=tune.TuneConfig(
+                search_alg=searcher(sweep), num_samples=sweep.num_trials, max_concurrent_trials=sweep.concurrency
+            ),
+            run_config=tune.RunConfig(name="tune", storage_path=str(out), verbose=0),
+        )
+        results = tuner.fit()
+    finally:
+        if is_own:
+            ray.shutdown()
+    if results.errors:
+        raise UserError(
+            f"{len(results.errors)} trials failed, the first with: {results.errors[0]}; the same command goes on, "
+            f"their runs stand in {out / 'trials'}"
+        )
+    found = [results[index].metrics or {} for index in range(len(results))]
+    found.sort(key=lambda metrics: float(metrics["started"]))
+    trials = tuple(outcome(metrics["values"], out=out, number=number) for number, metrics in enumerate(found))
+    _write_table(trials, out=out)
+    return trials
+
+
+def searcher(sweep: SweepSettings, /) -> "OptunaSearch":
+    """Who proposes: Optuna's sampler over the ranges, with the sweep's seed."""
+    import optuna
+    from ray.tune.search.optuna import OptunaSearch
+
+    space: dict[str, optuna.distributions.BaseDistribution] = {}
+    for key, each in sweep.ranges.items():
+        if each.choices:  # as JSON: Optuna's categories are plain values
+            space[key] = optuna.distributions.CategoricalDistribution([json.dumps(value) for value in each.choices])
+        elif each.whole:
+            space[key] = optuna.distributions.IntDistribution(each.whole[0], each.whole[1], log=each.log)
+        else:
+            space[key] = optuna.distributions.FloatDistribution(each.real[0], each.real[1], log=each.log)
+    return OptunaSearch(space=space, metric=OBJECTIVE, mode="max", seed=sweep.seed)
+
+
+def values_of(proposed: Mapping[str, Any], /, *, sweep: SweepSettings) -> dict[str, Any]:
+    """What a proposal changes, as plain values."""
+    return {key: json.loads(value) if sweep.ranges[key].choices else value for key, value in proposed.items()}
+
+
+def trial_path(values: Mapping[str, Any], /, *, out: Path) -> Path:
+    """The run directory of a trial: the same for the same settings."""
+    return out / "trials" / digest_of(dict(values))[:_NAMED]
+
+
+def outcome(values: Mapping[str, Any], /, *, out: Path, number: int = 0) -> Trial:
+    """What a finished trial came to.
+
+    Args:
+        values: What it changed.
+        out: The sweep's folder.
+        number: Of the trial.
+    """
+    path = trial_path(values, out=out)
+    run = open_run(path)
+    spec, sign = run.spec, 1 if run.higher_is_better else -1
+    over = max(0.0, spec["predicted_latency_ms"] / spec["target_latency_ms"] - 1)
+    return Trial(
+        number=number,
+        values=dict(values),
+        path=path,
+        objective=sign * spec["clip"] - MISSED * over,
+        score=spec["clip"],
+        latency_ms=spec["predicted_latency_ms"],
+        target_met=spec["target_met"],
+        passes=max((point.passes for point in scored_of(run)), default=0),
+        hours=run.hours,
+    )
+
+
+def table_of(trials: tuple[Trial, ...], /) -> pd.DataFrame:
+    """One row per trial, a column per setting that it changed."""
+    names = ("objective", "score", "latency_ms", "target_met", "passes", "hours")
+    rows = [
+        {"trial": each.number, **{key: _cell(value) for key, value in each.values.items()}}
+        | {name: getattr(each, name) for name in names}
+        | {"run": each.path.name}
+        for each in trials
+    ]
+    return pd.DataFrame(rows)
+
+
+def _cell(value: Any) -> Any:
+    """A value as a table holds it."""
+    return value if isinstance(value, (int, float, str)) else json.dumps(value)
+
+
+def _override(key: str, value: Any) -> str:
+    return f"{key}={json.dumps(value)}"
+
+
+def _trial(proposed: dict[str, Any], *, sweep: SweepSettings, out: str) -> None:
+    """A trial, in a process of its own: a search in its own folder, or what that holds already."""
+    import time
+
+    from ray import tune
+
+    from nas.search.run_search import run_search
+
+    started, folder, values = time.time(), Path(out), values_of(proposed, sweep=sweep)
+    overrides = [_override(key, value) for key, value in values.items()]
+    store = [_override("score_store", str(folder / "scores"))]
+    config = load_config(sweep.experiment, overrides=[*sweep.overrides, *overrides, *store])
+    run_search(config, out=trial_path(values, out=folder), on_round=lambda done: None)
+    tune.report({OBJECTIVE: outcome(values, out=folder).objective, "values": values, "started": started})
+
+
+def _write_table(trials: tuple[Trial, ...], *, out: Path) -> None:
+    table = table_of(trials)
+    write_text(out / "trials.csv", table.to_csv(index=False))
+    table.to_parquet(out / "trials.parquet", index=False)

@@ -1,0 +1,88 @@
+"""Ranking the finalists of a real small search again: a run of its own, killed or not, with its curves."""
+
+import json
+from pathlib import Path
+
+import pytest
+from scipy.stats import kendalltau
+from typer.testing import CliRunner
+
+from nas.cli.app import app
+from nas.config.experiment import resolve
+from nas.config.loading import stored_config
+from nas.reports.figures import draw
+from nas.reports.recovery import recovery_curves
+from nas.runs.run import Run, open_run
+from nas.sweeps.finalists import finalists_of
+from nas.sweeps.rerank import rerank, reranking_config
+from search_spaces.files.user_error import UserError
+
+
+@pytest.fixture(scope="module")
+def ranked(run: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return rerank(run, out=tmp_path_factory.mktemp("ranked") / "again", num_finalists=3, lengths=(0.0, 0.5, 1.0))
+
+
+def test_finalists_are_the_best_that_keep_the_limits_and_what_was_found_is_one(run: Path) -> None:
+    opened = open_run(run)
+    problem = resolve(stored_config(run / "config.yaml"), run=run).problem
+    finalists = finalists_of(opened, problem=problem, num=100)
+    assert finalists[0].architecture == opened.architecture
+    assert all(problem.meets(each.architecture) for each in finalists)
+    assert len({each.architecture for each in finalists}) == len(finalists) > 2
+    assert [each.score for each in finalists[1:]] == sorted((each.score for each in finalists[1:]), reverse=True)
+
+
+def test_a_reranking_is_a_run_that_names_its_parent_and_has_every_finalist_at_every_length(
+    run: Path, ranked: Run
+) -> None:
+    parent = open_run(run)
+    settings = ranked.config["search"]["settings"]
+    assert settings["parent"] == parent.start["digests"]["config"]
+    assert ranked.is_finished
+    curves = recovery_curves(ranked)
+    assert list(curves.frame["length"]) == [0.0] * 3 + [0.5] * 3 + [1.0] * 3
+    assert list(curves.frame["steps"]) == [0] * 3 + [1] * 3 + [2] * 3
+    for _, part in curves.frame.groupby("length"):
+        best_first = part.sort_values("rank")["mean"].tolist()
+        assert best_first == sorted(best_first, reverse=True)
+    last = curves.frame[curves.frame["length"] == 1.0]
+    best = last.loc[last["rank"] == 1, "arch_id"].item()
+    assert ranked.spec["arch_id"] == best, "the final choice is made after recovery"
+    assert ranked.spec["target_met"]
+    change = curves.changes[-1]
+    ranks = [curves.frame[curves.frame["length"] == length]["rank"].to_numpy() for length in (0.0, 1.0)]
+    assert (change.before, change.after, change.num) == (0.0, 1.0, 3)
+    assert change.tau == pytest.approx(kendalltau(*ranks).statistic)
+    assert draw("recovery", [ranked]).axes[0].get_legend() is not None
+
+
+def test_the_same_call_continues_it(run: Path, ranked: Run) -> None:
+    before = (ranked.path / "trace.jsonl").read_bytes()
+    (ranked.path / "architecture.json").unlink()
+    lines = before.splitlines(keepends=True)
+    (ranked.path / "trace.jsonl").write_bytes(b"".join(lines[:6]))
+    again = rerank(run, out=ranked.path, num_finalists=3, lengths=(0.0, 0.5, 1.0))
+    fields = [
+        [{key: value for key, value in json.loads(line).items() if key != "runtime"} for line in text.splitlines()]
+        for text in (before, (ranked.path / "trace.jsonl").read_bytes())
+    ]
+    assert fields[0] == fields[1]
+    assert again.spec["arch_id"] == json.loads(lines[-1])["arch_id"]
+
+
+def test_the_command_says_the_curves_and_readers_of_runs_read_it(run: Path, ranked: Run, tmp_path: Path) -> None:
+    command = ["rerank", str(run), "--out", str(ranked.path), "--top", "3", "--lengths", "0,0.5,1", "--format", "json"]
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["curves"] == recovery_curves(ranked).to_dict()["curves"]
+    for arguments in (["status", str(ranked.path)], ["report", str(ranked.path), "--out", str(tmp_path / "page.html")]):
+        assert CliRunner().invoke(app, arguments).exit_code == 0
+    assert "as their weights recover" in (tmp_path / "page.html").read_text(encoding="utf-8")
+
+
+def test_what_cannot_be_ranked(run: Path) -> None:
+    with pytest.raises(UserError, match="ranks no finalists again"):
+        recovery_curves(open_run(run))
+    with pytest.raises(UserError, match="`lengths` must be two or more"):
+        reranking_config(open_run(run), lengths=(1.0, 0.5))

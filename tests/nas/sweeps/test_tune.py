@@ -1,0 +1,107 @@
+"""Sweeps without a cluster: what is proposed, what a trial came to, and what is refused before anything starts."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from nas.runs.run import open_run
+from nas.settings import SettingsError
+from nas.sweeps.tune import (
+    MISSED,
+    OBJECTIVE,
+    Range,
+    SweepSettings,
+    outcome,
+    read_sweep,
+    searcher,
+    table_of,
+    trial_path,
+    values_of,
+)
+from search_spaces.files.user_error import UserError
+
+RANGES: dict[str, Any] = {
+    "search.removals_per_round": {"whole": [1, 4]},
+    "search.target_ratio": {"choices": [0.94, 0.9]},
+    "robust_training.learning_rate": {"real": [1e-5, 1e-3], "log": True},
+    "search.protected": {"choices": [[], ["resnet[mid,0]"]]},
+}
+
+
+def written(folder: Path, given: Path, /, **changed: Any) -> Path:
+    path = folder / "sweep.yaml"
+    sweep = {"experiment": str(given), "ranges": RANGES, "num_trials": 5} | changed
+    path.write_text(yaml.safe_dump(sweep), encoding="utf-8")
+    return path
+
+
+def proposals(sweep: SweepSettings, /) -> list[dict[str, Any]]:
+    """What is proposed one after another, when each trial is as good as its number of removals."""
+    asked, found = searcher(sweep), []
+    for number in range(sweep.num_trials):
+        proposed = asked.suggest(str(number))
+        assert proposed is not None
+        found.append(values_of(proposed, sweep=sweep))
+        asked.on_trial_complete(str(number), {OBJECTIVE: -found[-1]["search.removals_per_round"]})
+    return found
+
+
+def test_the_same_seed_and_results_give_the_same_proposals_so_that_resuming_is_replaying(
+    experiment: Path, tmp_path: Path
+) -> None:
+    sweep = read_sweep(written(tmp_path, experiment))
+    first = proposals(sweep)
+    assert proposals(sweep) == first
+    assert proposals(read_sweep(written(tmp_path, experiment, seed=1))) != first
+    for values in first:
+        assert values.keys() == RANGES.keys()
+        assert 1 <= values["search.removals_per_round"] <= 4
+        assert values["search.target_ratio"] in (0.94, 0.9)
+        assert 1e-5 <= values["robust_training.learning_rate"] <= 1e-3
+        assert values["search.protected"] in ([], ["resnet[mid,0]"])
+
+
+def test_a_trial_is_a_run_that_its_settings_name_and_a_missed_target_costs_it(run: Path, tmp_path: Path) -> None:
+    values = {"search.target_ratio": 0.94, "search.protected": []}
+    path = trial_path(values, out=tmp_path)
+    assert trial_path(dict(reversed(values.items())), out=tmp_path) == path
+    assert trial_path(values | {"search.target_ratio": 0.9}, out=tmp_path) != path
+    shutil.copytree(run, path)
+    found = outcome(values, out=tmp_path)
+    spec = open_run(run).spec
+    assert (found.objective, found.score, found.target_met) == (spec["clip"], spec["clip"], True)
+    assert found.passes > 0
+    missed = dict(spec) | {"target_latency_ms": spec["predicted_latency_ms"] / 1.5}
+    (path / "architecture.json").write_text(json.dumps(missed), encoding="utf-8")
+    assert outcome(values, out=tmp_path).objective == pytest.approx(spec["clip"] - 0.5 * MISSED)
+    table = table_of((found,))
+    assert table.loc[0, "search.protected"] == "[]"
+    assert table.loc[0, "run"] == path.name
+
+
+@pytest.mark.parametrize(
+    ("changed", "law"),
+    [
+        ({"ranges": {}}, "`ranges` must name at least one"),
+        ({"ranges": {"search.speed": {"whole": [1, 2]}}}, "there is no such setting"),
+        ({"ranges": {"search.target_ratio": {"real": [0.5, 1.5]}}}, "target_ratio: must be less than 1"),
+        ({"ranges": {"seed": {"whole": [1, 2], "choices": [3]}}}, "give one of `choices`, `whole` and `real`"),
+        ({"ranges": {"seed": {"whole": [2, 1]}}}, "a range is its first and its last number"),
+        ({"ranges": {"seed": {"choices": [1], "log": True}}}, "`log` is of a range of numbers above 0"),
+        ({"experiment": "nowhere.yaml"}, "there is no config"),
+    ],
+)
+def test_a_sweep_that_cannot_be_is_refused_before_it_starts(
+    experiment: Path, tmp_path: Path, changed: dict[str, Any], law: str
+) -> None:
+    with pytest.raises(UserError, match=law):
+        read_sweep(written(tmp_path, experiment, **changed))
+
+
+def test_a_range_says_one_thing() -> None:
+    with pytest.raises(SettingsError, match="give one of"):
+        Range()
