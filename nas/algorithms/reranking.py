@@ -39,6 +39,7 @@ DECLARATION: Final = Declaration(
     paper="Yu et al., ICLR 2020 (arXiv 1902.08142), ranks that flip; Jamieson and Talwalkar, AISTATS 2016 "
     "(arXiv 1502.07943), successive halving",
     cost="finalists x lengths scorings, and finalists x the longest recovery training; fewer with `keep` below 1",
+    use="a last choice among what another search found, after recovery: `nas rerank RUN` writes its settings",
     takes=frozenset({LATENCY, PARAMS, MACS, SCORE}),
 )
 

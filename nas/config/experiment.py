@@ -11,21 +11,21 @@ from latency.pricing.source import LatencySource, Prices
 from latency.sources.registry import make_source
 from latency.sources.table import TableSource
 from nas.algorithms.algorithm import Algorithm, check_takes
+from nas.algorithms.combinators.held_out import HeldOut
+from nas.algorithms.combinators.screened import Screened
 from nas.algorithms.feasibility import check_feasible, check_protected
-from nas.algorithms.held_out import HeldOut
 from nas.algorithms.problem import Problem
-from nas.algorithms.screened import Screened
 from nas.algorithms.settings import ScoringSettings, Screen
 from nas.config.absolute_paths import absolute_path, with_absolute_paths
 from nas.config.aims import aimed
 from nas.config.algorithms import make_algorithm
-from nas.config.caption_lengths import warn_of_long_captions
 from nas.config.digests import result_digests
 from nas.config.extension import check_contents, check_extension
 from nas.config.loading import stored_config
 from nas.config.pins import pinned
 from nas.config.places.identity import without_places
 from nas.config.sections import EVOLVING, ExperimentConfig, SearchConfig
+from nas.evaluation.clip.caption_lengths import warn_of_long_captions
 from nas.evaluation.clip.model import former_clip_digest
 from nas.evaluation.door import Declaration, Reference
 from nas.evaluation.registry import ScoreSpec, make_score, screening_settings

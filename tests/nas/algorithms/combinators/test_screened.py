@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from nas.algorithms.algorithm import AlgorithmError, check, check_step
+from nas.algorithms.combinators.screened import Screened, Screens
 from nas.algorithms.evolving import ArchitectureEvolving
 from nas.algorithms.problem import Problem
-from nas.algorithms.screened import Screened, Screens
 from nas.algorithms.settings import EvolvingSettings, ScoringSettings, Screen
 from nas.algorithms.steps import Estimate, Extended, Finish, Score, Scored, Screening, Train, Trained, Verdict
 from nas.scores.intervals import Interval

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from nas.algorithms.algorithm import Algorithm, check, check_step
+from nas.algorithms.combinators.held_out import HeldOut
 from nas.algorithms.evolving import DECLARATION, ArchitectureEvolving
-from nas.algorithms.held_out import HeldOut
 from nas.algorithms.problem import Problem
 from nas.algorithms.settings import EvolvingSettings
 from nas.algorithms.steps import (
