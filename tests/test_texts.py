@@ -25,7 +25,11 @@ def texts() -> list[Path]:
     if listed.returncode:
         return []  # a source archive, not a checkout
     paths = (ROOT / name for name in listed.stdout.split("\0") if name)
-    return [path for path in paths if path.is_file() and path.suffix != ".png" and OTHERS.isdisjoint(path.parts)]
+    return [
+        path
+        for path in paths
+        if path.is_file() and path.suffix not in {".npz", ".parquet", ".png"} and OTHERS.isdisjoint(path.parts)
+    ]
 
 
 def fault(text: str, /) -> str | None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from nas.algorithms.algorithm import AlgorithmKind, Declaration
+from nas.algorithms.deciding import certainty_of, weighed_losses
 from nas.algorithms.problem import Problem
 from nas.algorithms.proposal import Proposal, candidates, contest, propose
 from nas.algorithms.settings import EvolvingSettings
@@ -198,11 +199,18 @@ def _decided(state: Evolution, step: Score, outcome: Scored) -> Evolution:
             num_rounds=state.round,
             num_copies=state.num_copies,
         )
+    taken = {action if action.sign is Sign.REMOVE else action.inverse for action in proposal.actions}
+    certain = certainty_of(step, outcome, taken=[i for i, s in enumerate(step.subjects) if s.action in taken])
     is_over = proposal.stop is not None and (state.is_recovering or not problem.recovers)
     state = replace(
         state,
         rounds=(*state.rounds, result),
-        decision=Decision(round=state.round, actions=proposal.actions, stop=proposal.stop if is_over else None),
+        decision=Decision(
+            round=state.round,
+            actions=proposal.actions,
+            stop=proposal.stop if is_over else None,
+            certainty=certain,
+        ),
     )
     if is_over:
         return replace(state, finished=proposal.stop)
@@ -220,15 +228,19 @@ def _decided(state: Evolution, step: Score, outcome: Scored) -> Evolution:
 
 
 def _ranking(state: Evolution, step: Score, outcome: Scored) -> tuple[ScoredAction, ...]:
-    """Scored removals, cheapest loss first; a race's chosen stand where `propose` takes from.
+    """Scored removals by their values, the lowest first; a race's chosen stand where `propose` takes from.
 
     Means over different prompts do not rank the chosen before the dropped; the verdict does.
     """
     price_ms = state.problem.price_ms
     now_ms = price_ms(state.architecture)
+    weights = weighed_losses(step.contest, outcome)
     by_index = {
         index: ScoredAction(
-            action=subject.action, d_clip=estimate.loss, d_latency_ms=now_ms - price_ms(subject.architecture)
+            action=subject.action,
+            d_clip=estimate.loss,
+            d_latency_ms=now_ms - price_ms(subject.architecture),
+            weighed=weights.get(index),
         )
         for index, (subject, estimate) in enumerate(zip(step.subjects, outcome.estimates, strict=True))
         if estimate is not None and estimate.loss is not None and subject.action is not None

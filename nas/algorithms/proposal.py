@@ -5,8 +5,9 @@ most valuable (SnapFusion, arXiv 2306.00980, section 3.2).
 What the paper leaves open is a setting of `EvolvingSettings`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
 from nas.algorithms.feasibility import allowed_removals
@@ -47,11 +48,31 @@ def contest(problem: Problem[EvolvingSettings], architecture: Any, /, *, options
         quickest = sorted(useful.values(), reverse=True)[: num_removals - 1]
         # A group may end early because the target is met: then the order among its members matters.
         ordered = sum(quickest) >= now_ms - problem.target_latency_ms
-        return Contest(saved_ms=useful, num=num_removals, ordered=ordered)
+        return Contest(
+            saved_ms=useful,
+            num=num_removals,
+            ordered=ordered,
+            value=problem.settings.value_rule,
+            needed_ms=now_ms - problem.target_latency_ms,
+            excludes=_excluding(problem, architecture, {index: options[index] for index in useful}),
+        )
     copyable = {
         index: ms for index, ms in useful.items() if _can_be_copied(problem, architecture, options[index].inverse)
     }
-    return Contest(saved_ms=copyable, num=1, highest=True)
+    return Contest(saved_ms=copyable, num=1, highest=True, value=problem.settings.value_rule)
+
+
+def _excluding(
+    problem: Problem[EvolvingSettings], architecture: Any, options: Mapping[int, Any]
+) -> frozenset[tuple[int, int]]:
+    """Pairs of removals of which either, once executed, forbids the other."""
+    after = {index: action.apply(architecture) for index, action in options.items()}
+    return frozenset(
+        (one, other)
+        for one, other in combinations(options, 2)
+        if problem.space.why_not(options[other], architecture=after[one]) is not None
+        or problem.space.why_not(options[one], architecture=after[other]) is not None
+    )
 
 
 def propose(
@@ -103,7 +124,7 @@ def _copy(problem: Problem[EvolvingSettings], architecture: Any, ranking: Sequen
     """The copy of the most valuable block that can be copied and, unless overshooting is allowed, still fits."""
     for scored in reversed(ranking):
         copy = scored.action.inverse
-        if scored.d_clip.mean > 0 and scored.d_latency_ms > 0 and _can_be_copied(problem, architecture, copy):
+        if scored.loss > 0 and scored.d_latency_ms > 0 and _can_be_copied(problem, architecture, copy):
             return copy
     return None
 

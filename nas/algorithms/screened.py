@@ -13,7 +13,7 @@ from typing import Any, Final, Generic, TypeVar
 
 from nas.algorithms.algorithm import Algorithm, Declaration
 from nas.algorithms.problem import Problem
-from nas.algorithms.settings import ScoringSettings, Screen
+from nas.algorithms.settings import OUTPUT_CHANGE, ScoringSettings, Screen
 from nas.algorithms.steps import Contest, Estimate, Outcome, Score, Scored, Screening, Step, Verdict
 from nas.scores.intervals import Interval
 
@@ -89,12 +89,16 @@ class Screened(Generic[State]):
             return replace(state, seen=tuple(estimate for estimate in outcome.estimates if estimate is not None))
         if (screening := step.screening) is not None and state.seen is not None:
             outcome = self._whole(screening, outcome, state.seen)
-            step = replace(step, screening=None, contest=screening.contest)  # as the inner algorithm asked for it
+            # As the inner algorithm asked for it; what the cheap score decides alone is in no unit of the contest's.
+            contest = None if self._scoring.screen is Screen.ALONE else screening.contest
+            step = replace(step, screening=None, contest=contest)
         return Screens(inner=self._inner.told(state.inner, step, outcome))
 
     def _reduced(self, step: Score, contest: Contest, seen: Mapping[int, Estimate]) -> Score:
         """The step with a contest of those whom prompts can tell apart."""
         losses = {index: _loss(estimate) for index, estimate in seen.items()}
+        if self._tolerance is not None and self._scoring.by == OUTPUT_CHANGE:  # a mean square
+            contest = replace(contest, distances={index: max(loss.mean, 0.0) ** 0.5 for index, loss in losses.items()})
 
         def change(index: int) -> tuple[float, int]:
             value = losses[index].mean / contest.saved_ms[index]
@@ -113,9 +117,12 @@ class Screened(Generic[State]):
         else:
             contested = rivals
         saved_ms = {index: contest.saved_ms[index] for index in sorted(contested)}
+        needed_ms = contest.needed_ms
+        if needed_ms is not None:
+            needed_ms -= sum(contest.saved_ms[index] for index in free)
         return replace(
             step,
-            contest=replace(contest, saved_ms=saved_ms, num=places) if saved_ms else None,
+            contest=replace(contest, saved_ms=saved_ms, num=places, needed_ms=needed_ms) if saved_ms else None,
             decision=None,  # it went with the screening
             screening=Screening(
                 by=self._scoring.by,

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final
 from pydantic import Field
 
 from nas.settings import settings
+from nas.values.rule import Rule, ValueRule
 
 OUTPUT_CHANGE: Final = "output_change"  # the score that screens where nothing else is said
 
@@ -27,7 +28,19 @@ class EvolvingSettings:
     max_copies: Annotated[int, Field(ge=0, description="A+ to execute in all; 0 = removals only")] = 1
     overshoot: Annotated[bool, Field(description="may an A+ lift the latency above the target for a while?")] = False
     keep_copies: Annotated[bool, Field(description="is a copied block safe from removal?")] = True
+    value: Annotated[
+        Rule,
+        Field(description="how a loss is weighed: posterior and upper_bound doubt a few prompts, paper takes the mean"),
+    ] = Rule.POSTERIOR
+    indifference: Annotated[
+        float, Field(ge=0, description="score that counts as nothing: of smaller losses the larger saving goes first")
+    ] = 0.0005
     max_rounds: Annotated[int, Field(ge=1, description="bound on rounds, each with a training and a scoring")] = 20
+
+    @property
+    def value_rule(self) -> ValueRule:
+        """How actions are valued."""
+        return ValueRule(rule=self.value, indifference=self.indifference)
 
 
 class Screen(StrEnum):

@@ -11,6 +11,10 @@ from typing import Any, Final, TypeAlias
 
 from nas.algorithms.problem import Problem
 from nas.scores.intervals import Interval
+from nas.values.certainty import Certainty
+from nas.values.group import Choice, renumbered
+from nas.values.rule import ValueRule
+from nas.values.sample import by_index
 from search_spaces.files.user_error import UserError
 from search_spaces.search_space import Edit
 
@@ -49,12 +53,15 @@ class Decision:
         actions: What is executed.
         stop: Why nothing more is.
         notes: What is worth telling, by name: how many architectures were scored, say.
+        certainty: How likely the actions are the right ones, and what it may cost that they are not; None where nothing
+            was chosen by losses.
     """
 
     round: int
     actions: tuple[Edit, ...] = ()
     stop: StopReason | None = None
     notes: Mapping[str, float | str] = field(default_factory=dict)
+    certainty: Certainty | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,12 +134,44 @@ class Contest:
         num: Places.
         highest: Whether the highest values win, instead of the lowest.
         ordered: Whether the order among the `num` matters too.
+        value: How losses are weighed; the algorithm decides by the same.
+        needed_ms: The group ends once it saves so many; None = it is filled.
+        excludes: Pairs of contestants that cannot both be executed.
+        distances: How far contestants' pictures or outputs lie from the reference's, by their index, as a size and not
+            as a square; it scales what their losses may be. Used where every contestant has one.
     """
 
     saved_ms: Mapping[int, float]
     num: int
     highest: bool = False
     ordered: bool = False
+    value: ValueRule = field(default_factory=ValueRule)
+    needed_ms: float | None = None
+    excludes: frozenset[tuple[int, int]] = frozenset()
+    distances: Mapping[int, float] = field(default_factory=dict)
+
+    @property
+    def contestants(self) -> tuple[int, ...]:
+        """Indices among the subjects, in order."""
+        return tuple(sorted(self.saved_ms))
+
+    @property
+    def choice(self) -> Choice:
+        """The same for the contestants by their number, from 0."""
+        numbers = {index: number for number, index in enumerate(self.contestants)}
+        return Choice(
+            saved_ms=tuple(self.saved_ms[index] for index in self.contestants),
+            num=self.num,
+            highest=self.highest,
+            needed_ms=self.needed_ms,
+            excludes=renumbered(self.excludes, numbers),
+            larger_first=self.value.breaks_ties,
+        )
+
+    @property
+    def sizes(self) -> list[float] | None:
+        """The contestants' distances, in order; None unless all of them have one."""
+        return by_index(self.distances, self.contestants)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

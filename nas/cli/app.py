@@ -21,6 +21,8 @@ from nas.cli.init import init
 from nas.cli.latency.app import app as latency_app
 from nas.cli.plot import plot
 from nas.cli.plugins import plugins
+from nas.cli.quality.evaluate import evaluate
+from nas.cli.quality.pipeline import pipeline
 from nas.cli.runs.comparing import compare
 from nas.cli.runs.frames import frames
 from nas.cli.runs.listing import runs
@@ -67,6 +69,8 @@ app.command()(init)
 app.add_typer(space_app, name="space")
 app.command()(export)
 app.command()(generate)
+app.command()(evaluate)
+app.command()(pipeline)
 app.command()(convert)
 app.command()(plot)
 app.command()(bench)

@@ -37,7 +37,8 @@ def status(
     """How far a run is: rounds and their scores, what each executed action saved and cost, how sure it was.
 
     "sure" is the chance that an executed action's true value is better than that of the best one that was left, which
-    would have been next, from the paired scores of the prompts: 50 % is a toss.
+    would have been next, from the paired scores of the prompts: 50 % is a toss. Below it, of each round as a whole: how
+    likely no other choice would lose less for the same milliseconds, and what the best one would lose less.
 
     Example: nas status runs/demo --watch
     """
@@ -103,8 +104,10 @@ def _shown(run: "Run", path: Path) -> list[RenderableType]:
         for number, rival in executed.groupby("round")["runner_up"].last().items():
             if rival is not None:
                 parts.append(_line(f"next in round {number} would have been {rival}"))
-    parts += [_line(note) for note in _told(run)]
+        for row in executed[executed["chance_right"].notna()].drop_duplicates("round").to_dict(orient="records"):
+            parts.append(_line(_certainty(row["round"], row["chance_right"], row["expected_loss"], score=score)))
     parts += [_line(sentence) for sentence in screened_rounds(run.events)]
+    parts += [_line(note) for note in _told(run)]
     if started:
         parts.append(_line(f"base {started['base_latency_ms']:.3f} ms, target {started['target_latency_ms']:.3f} ms"))
         if finished is not None and not finished["target_met"]:
@@ -160,6 +163,12 @@ def _seen(value: float, sign: str = "", /) -> str:
     """A score to four places; one that is too small for them as a power of ten, since it may be a sure one."""
     text = f"{value:{sign}.4f}"
     return f"{value:{sign}.0e}" if value and not float(text) else text
+
+
+def _certainty(number: int, chance_right: float, expected_loss: float, *, score: str) -> str:
+    """How sure a round's actions are, all together."""
+    cost = f"a better choice would lose {_seen(expected_loss)} {score} less" if expected_loss else "no choice is better"
+    return f"round {number} as a whole is right with {chance_right:.0%}; in the mean {cost}"
 
 
 def _executed(decisions: "pd.DataFrame", *, name: str, score: str) -> Table:

@@ -32,7 +32,7 @@ from nas.evaluation.settings import CLIP
 from nas.pipelines.computing.execution import check_device
 from nas.pipelines.schedulers import check_sampling
 from nas.pipelines.source import find_model
-from nas.racing.settings import RacingSettings
+from nas.racing.settings import RacingRule, RacingSettings
 from nas.references.start import Start, find_start
 from nas.runs.directory import is_run
 from nas.scores.drawing import draw_prompts
@@ -382,6 +382,9 @@ def _racing(config: ExperimentConfig) -> RacingSettings | None:
     """How scoring races; None = exhaustive.
 
     Actions of the stock space may exclude each other: a group then needs the order of its members and of those that
-    come after it, which no race has settled.
+    come after it, which elimination has not settled.
     """
-    return config.racing if config.racing.enabled and config.search.space is SpaceForm.ANY else None
+    eliminates = config.racing.rule is RacingRule.ELIMINATION
+    if not config.racing.enabled or (eliminates and config.search.space is not SpaceForm.ANY):
+        return None
+    return config.racing

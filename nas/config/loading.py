@@ -43,13 +43,13 @@ def load_config(path: str | PathLike[str], /, *, overrides: Sequence[str] = ()) 
     Raises:
         ConfigError: The file is missing or breaks a law; the message lists every problem.
     """
-    path = local_path(path)
-    if not path.exists():
-        raise ConfigError(f"there is no config {path}; `nas init {path}` writes one that works")
-    return load_settings(ExperimentConfig, path, overrides=overrides, place=with_absolute_paths)
+    remedy = f"; `nas init {local_path(path)}` writes one that works"
+    return load_settings(ExperimentConfig, path, overrides=overrides, place=with_absolute_paths, remedy=remedy)
 
 
-def load_settings(kind: type[T], path: str | PathLike[str], /, *, overrides: Sequence[str] = (), place: Place[T]) -> T:
+def load_settings(
+    kind: type[T], path: str | PathLike[str], /, *, overrides: Sequence[str] = (), place: Place[T], remedy: str = ""
+) -> T:
     """Read settings of any kind from a YAML file, with every path made absolute.
 
     Args:
@@ -57,6 +57,7 @@ def load_settings(kind: type[T], path: str | PathLike[str], /, *, overrides: Seq
         path: YAML file. Its relative paths are relative to its folder.
         overrides: "training.iterations=100" and the like; see `load_config`.
         place: Makes the paths of such settings absolute; `with_paths` does where all are of type `Path`.
+        remedy: What helps where there is no such file, to end the sentence with.
 
     Raises:
         ConfigError: The file is missing or breaks a law; the message lists every problem.
@@ -69,7 +70,7 @@ def load_settings(kind: type[T], path: str | PathLike[str], /, *, overrides: Seq
     if path.is_dir():
         raise ConfigError(f"{path} is a folder; give the YAML file in it that is meant")
     if not path.is_file():
-        raise ConfigError(f"there is no config {path}")
+        raise ConfigError(f"there is no config {path}{remedy}")
     typed: set[str] = set()
     try:
         data = read_yaml(path)

@@ -47,6 +47,8 @@ BEFORE: Final[Mapping[str, Any]] = {
     "score.name": CLIP,
     "score.settings": {},
     "racing.growth": 1.3,
+    "racing.rule": "elimination",
+    "racing.tolerance": 0.0,
     "robust_training.adam_beta1": 0.9,
     "robust_training.adam_beta2": 0.999,
     "robust_training.adam_epsilon": 1e-8,
@@ -85,6 +87,7 @@ BEFORE: Final[Mapping[str, Any]] = {
     "scoring.shortlist": 14,
     "scoring.tolerance": 1e-4,
     "search.algorithm": EVOLVING,
+    "search.indifference": 0.0,
     "search.settings": {},
     "search.space": "any",
     "search.start": None,
@@ -92,6 +95,7 @@ BEFORE: Final[Mapping[str, Any]] = {
     "validation.final_prompts": None,
     "validation.held_out": None,
     "validation.held_out_captions": None,
+    "search.value": "paper",
 }
 
 

@@ -8,7 +8,7 @@ import torch
 
 from nas.launching.directory import TrainingDirectory
 from nas.launching.news import Desk
-from nas.training.fleet import Fleet
+from nas.training.launching.fleet import Fleet
 from nas.training.launching.settings import TrainingWorkers
 
 

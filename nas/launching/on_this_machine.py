@@ -17,7 +17,7 @@ import torch
 from nas.launching.launch import Launch
 from nas.launching.news import Listener, News
 from nas.launching.stopping import Stopping
-from nas.training.fleet import ALONE
+from nas.training.launching.fleet import ALONE
 from nas.training.launching.process_group import group
 
 LISTEN_S: Final = 0.2

@@ -9,7 +9,7 @@ import torch
 
 from nas.launching.news import Begun, Desk, Drawn, Encoded
 from nas.launching.recording import Recorder
-from nas.training.fleet import Fleet
+from nas.training.launching.fleet import Fleet
 from nas.training.loop import StepDone, Training
 
 

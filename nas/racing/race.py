@@ -126,6 +126,16 @@ class Race(Generic[T]):
         contestants = tuple(self._names[index] for index in self._standings.undecided)
         return Look(contestants=contestants, num_prompts=self._looks[self._num_looks])
 
+    @property
+    def undecided(self) -> tuple[T, ...]:
+        """Who may still get prompts."""
+        return tuple(self._names[index] for index in self._standings.undecided)
+
+    @property
+    def wanted(self) -> Mapping[T, int]:
+        """Prompts that each undecided contestant must have by the next `observe`; none once the race is over."""
+        return {} if self.finished else dict.fromkeys(self.next_look().contestants, self.next_look().num_prompts)
+
     def observe(self, losses: Mapping[T, Sequence[float]], /) -> None:
         """Decide whom the next look decides.
 
@@ -136,7 +146,8 @@ class Race(Generic[T]):
             ValueError: Other contestants, other numbers of prompts, or losses that are not finite.
         """
         look = self.next_look()
-        costs = self._sign * _checked(losses, look)
+        rows = checked_losses(losses, wanted=self.wanted)
+        costs = self._sign * np.array([rows[name] for name in look.contestants])
         undecided = np.array(self._standings.undecided)
         saved_ms = self._saved_ms[undecided]
         values = costs.mean(axis=1) / saved_ms
@@ -193,22 +204,25 @@ class Race(Generic[T]):
         return sorted(indices, key=lambda index: (self._values[look, index], self._sign * index))
 
 
-def _checked(losses: Mapping[T, Sequence[float]], look: Look[T]) -> Floats:
-    """The losses as an array (K, n)."""
-    if set(losses) != set(look.contestants):
-        missing = sorted(set(look.contestants) - set(losses))
-        needless = sorted(set(losses) - set(look.contestants))
+def checked_losses(losses: Mapping[T, Sequence[float]], /, *, wanted: Mapping[T, int]) -> dict[T, Floats]:
+    """The losses of a look as arrays, one for each contestant that was wanted, in their order.
+
+    Raises:
+        ValueError: Other contestants, other numbers of prompts, or losses that are not finite.
+    """
+    if set(losses) != set(wanted):
+        missing, needless = sorted(set(wanted) - set(losses)), sorted(set(losses) - set(wanted))
         raise UserError(
             f"a look needs the losses of its contestants, but {len(missing)} are missing ({missing[:3]}) and "
-            f"{len(needless)} are not asked for ({needless[:3]}); give those that `next_look` names"
+            f"{len(needless)} are not asked for ({needless[:3]}); give those that `wanted` names"
         )
-    if wrong := {name: len(losses[name]) for name in look.contestants if len(losses[name]) != look.num_prompts}:
-        raise UserError(f"this look compares the first {look.num_prompts} prompts, but got {wrong}")
-    array = np.array([losses[name] for name in look.contestants], dtype=np.float64)
-    if not np.isfinite(array).all():
-        broken = [look.contestants[row] for row in np.flatnonzero(~np.isfinite(array).all(axis=1))]
+    if wrong := {name: len(losses[name]) for name, num in wanted.items() if len(losses[name]) != num}:
+        first = sorted(set(wanted.values()))
+        raise UserError(f"this look compares the first {', '.join(map(str, first))} prompts, but got {wrong}")
+    rows = {name: np.array(losses[name], dtype=np.float64) for name in wanted}
+    if broken := [name for name, row in rows.items() if not np.isfinite(row).all()]:
         raise UserError(f"losses must be finite, but those of {broken} are not; the model overflows there")
-    return array
+    return rows
 
 
 def exhaustive(

@@ -12,7 +12,7 @@ from nas.pipelines.computing.execution import Execution
 from nas.robust_training.job import TrainingJob
 from nas.robust_training.result import write_result
 from nas.scores.prompts import ValidationSet
-from nas.training.fleet import Fleet
+from nas.training.launching.fleet import Fleet
 from nas.training.loop import Training
 from nas.training.making import make_objective, open_data
 from nas.training.skipping.making import skip_strategy

@@ -241,21 +241,29 @@ class Decided(Event):
         actions: What is executed, in this order; none where the search stops.
         stop: "converged", "infeasible", "budget_spent"; None while the search goes on.
         notes: What else the algorithm has to tell, by name; None = nothing.
+        certainty: How likely the actions are the right ones: `chance` that no others would lose less by more than
+            `tolerance`, and `expected_loss` that knowing all would save; None where nothing was chosen by losses.
     """
 
     name: ClassVar[str] = "decision"
-    optional: ClassVar[frozenset[str]] = frozenset({"notes"})
+    optional: ClassVar[frozenset[str]] = frozenset({"notes", "certainty"})
 
     round: int
     actions: list[str]
     stop: str | None
     notes: Mapping[str, Any] | None = None
+    certainty: Mapping[str, float] | None = None
 
     @classmethod
     def of(cls, decision: Decision, /) -> "Decided":
         """The event of a decision."""
-        actions, notes = [str(action) for action in decision.actions], dict(decision.notes) or None
-        return cls(round=decision.round, actions=actions, stop=decision.stop, notes=notes)
+        return cls(
+            round=decision.round,
+            actions=[str(action) for action in decision.actions],
+            stop=decision.stop,
+            notes=dict(decision.notes) or None,
+            certainty=None if decision.certainty is None else asdict(decision.certainty),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Final
 
-from nas.runs.event_laws import flaws
+from nas.runs.records.event_laws import flaws
 from search_spaces.files.json_lines import append_lines, num_torn_bytes, read_lines, sound_lines
 from search_spaces.files.paths import local_path
 from search_spaces.files.strict_json import JsonError

@@ -27,6 +27,13 @@ class Interval:
     num_prompts: int
     confidence: float
 
+    @property
+    def error(self) -> float:
+        """Standard error of the mean, from the width of the interval; NaN where one prompt tells nothing of it."""
+        if self.num_prompts < 2:
+            return float("nan")
+        return (self.high - self.low) / 2 / float(special.stdtrit(self.num_prompts - 1, (1 + self.confidence) / 2))
+
     def __str__(self) -> str:
         return f"{self.mean:+.4f} [{self.low:+.4f}, {self.high:+.4f}]"
 

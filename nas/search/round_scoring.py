@@ -6,13 +6,14 @@ scores stand in the same store.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import Protocol
 
 from nas.algorithms.steps import Contest, Estimate, Score, Scored, Subject, Verdict
+from nas.racing.opportunity import OpportunityRace
 from nas.racing.race import Direction, Race
-from nas.racing.settings import RacingSettings
+from nas.racing.settings import RacingRule, RacingSettings
 from nas.scores.intervals import Interval, losses, mean_interval
 from nas.search.scorer import AnotherMakerError, NotStoredError, Scorer
 from nas.workers.worker import EvaluationResult
@@ -108,9 +109,32 @@ class StepScorer:
     def _race(
         self, contest: Contest, settings: RacingSettings, before: Scores, chunks: "_Chunks"
     ) -> tuple[Verdict, dict[int, Scores]]:
-        race = Race(
+        race = self._race_of(contest, settings, num_prompts=len(before))
+        after: dict[int, Scores] = {}
+        while not race.finished:
+            num_chunks = {index: -(-num // self._scorer.chunk_size) for index, num in race.wanted.items()}
+            latest = chunks.extend_each(num_chunks, undecided=race.undecided)
+            after |= latest
+            race.observe({index: self._losses(before, scores) for index, scores in latest.items()})
+        chunks.end()
+        return Verdict(chosen=race.verdict.selected, ties=race.verdict.ties), after
+
+    def _race_of(
+        self, contest: Contest, settings: RacingSettings, *, num_prompts: int
+    ) -> Race[int] | OpportunityRace[int]:
+        if settings.rule is RacingRule.EXPECTED_LOSS:
+            return OpportunityRace(
+                contest.contestants,
+                choice=contest.choice,
+                num_prompts=num_prompts,
+                chunk_size=self._scorer.chunk_size,
+                rule=contest.value,
+                distances=contest.sizes,
+                settings=settings,
+            )
+        return Race(
             contest.saved_ms,
-            num_prompts=len(before),
+            num_prompts=num_prompts,
             chunk_size=self._scorer.chunk_size,
             num_places=contest.num,
             direction=Direction.HIGHEST if contest.highest else Direction.LOWEST,
@@ -118,13 +142,6 @@ class StepScorer:
             latency_error=self._latency_error,
             settings=settings,
         )
-        after: dict[int, Scores] = {}
-        while not race.finished:
-            look = race.next_look()
-            latest = chunks.extend(look.contestants, -(-look.num_prompts // self._scorer.chunk_size))
-            after |= latest
-            race.observe({index: self._losses(before, scores) for index, scores in latest.items()})
-        return Verdict(chosen=race.verdict.selected, ties=race.verdict.ties), after
 
     def _estimate(self, before: Scores | None, scores: Scores) -> Estimate:
         if before is None:
@@ -167,13 +184,20 @@ class _Chunks:
         (scores,) = self._score([subject], range(num_chunks), remaining, pictured=pictured)
         return scores
 
-    def extend(self, indices: Sequence[int], num_chunks: int, /) -> dict[int, Scores]:
-        """Scores of subjects on the first `num_chunks` chunks; they all have equally many so far."""
+    def extend(self, indices: Sequence[int], num_chunks: int, /, *, others: int = 0) -> dict[int, Scores]:
+        """Scores of subjects on the first `num_chunks` chunks; they all have equally many so far.
+
+        Args:
+            indices: Which subjects.
+            num_chunks: How many chunks they have then.
+            others: Chunks that other subjects may still get.
+        """
         (start,) = {self._num_chunks.get(index, 0) for index in indices} or {num_chunks}
         by_weights = defaultdict[str, list[int]](list)
         for index in indices:
             by_weights[self._step.subjects[index].weights].append(index)
-        remaining = (self._scorer.num_chunks - start) * len(indices)  # at most, this look included
+        remaining = (self._scorer.num_chunks - start) * len(indices)  # at most, these included
+        remaining += others
         for weights, group in by_weights.items():
             self._hold(weights)
             remaining -= (num_chunks - start) * len(group)
@@ -182,6 +206,28 @@ class _Chunks:
                 self._scores[index] = self._scores.get(index, ()) + scores
                 self._num_chunks[index] = num_chunks
         return {index: self._scores[index] for index in indices}
+
+    def extend_each(self, num_chunks: Mapping[int, int], /, *, undecided: Collection[int]) -> dict[int, Scores]:
+        """Scores of subjects on the first chunks, as many as each is given.
+
+        Args:
+            num_chunks: Chunks that each has then.
+            undecided: Who may still get more of them.
+        """
+        ways = defaultdict[tuple[int, int], list[int]](list)
+        for index, num in num_chunks.items():
+            ways[self._num_chunks.get(index, 0), num].append(index)
+        found: dict[int, Scores] = {}
+        for (_, num), group in sorted(ways.items()):
+            others = sum(
+                self._scorer.num_chunks - self._num_chunks.get(index, 0) for index in undecided if index not in group
+            )
+            found |= self.extend(group, num, others=others)
+        return found
+
+    def end(self) -> None:
+        """Say that nothing more is going to be scored."""
+        self._on_chunk(self.num_done, self.num_done)
 
     def _score(
         self, subjects: Sequence[Subject], chunks: range, remaining: int, *, pictured: bool = False

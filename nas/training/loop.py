@@ -21,7 +21,7 @@ import torch
 from latency.pricing.scenario import Dtype
 from nas.settings import plain
 from nas.training.data.batches import Batch, TrainingData
-from nas.training.fleet import ALONE, Fleet
+from nas.training.launching.fleet import ALONE, Fleet
 from nas.training.objective import Objective
 from nas.training.optimizing import Optimizing
 from nas.training.settings import LoopSettings

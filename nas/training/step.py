@@ -11,7 +11,7 @@ from torch import Tensor
 
 from latency.pricing.scenario import Dtype
 from nas.training.data.batches import Batch, TrainingData
-from nas.training.fleet import ALONE, Fleet
+from nas.training.launching.fleet import ALONE, Fleet
 from nas.training.objective import Draws, Exercise, Objective
 from nas.training.settings import LoopSettings
 from nas.training.skipping.strategy import SkipStrategy

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Generic, Protocol, TypeAlias, TypeVar
 
 import torch
 
@@ -12,47 +12,65 @@ from nas.workers.worker import EvaluationResult, EvaluationTask, EvaluationWorke
 from search_spaces.files.user_error import UserError
 from search_spaces.supernet import Supernet
 
+if TYPE_CHECKING:
+    from nas.workers.ray_actor import Worker
 
-class WorkerPool(Protocol):
-    """Evaluates tasks on workers that all hold the same weights.
+TaskT = TypeVar("TaskT")
+ResultT = TypeVar("ResultT")
+TaskT_contra = TypeVar("TaskT_contra", contravariant=True)
+ResultT_co = TypeVar("ResultT_co", covariant=True)
 
-    Contract: every task is answered exactly once, in any order; a task that fails raises its own error; the scores
+
+class Pool(Protocol[TaskT_contra, ResultT_co]):
+    """Does tasks on workers that all hold the same models.
+
+    Contract: every task is answered exactly once, in any order; a task that fails raises its own error; the results
     do not depend on which worker answers.
     """
 
     def load_weights(self, weights: Mapping[str, torch.Tensor], /) -> None:
         """Give every worker these weights before it takes another task."""
 
-    def evaluate(self, tasks: Sequence[EvaluationTask], /) -> Iterator[EvaluationResult]:
+    def evaluate(self, tasks: Sequence[TaskT_contra], /) -> Iterator[ResultT_co]:
         """Results as they arrive."""
 
-    def warm_up(self, task: EvaluationTask, /) -> None:
+    def warm_up(self, task: TaskT_contra, /) -> None:
         """Have every worker do a task once, those included that are still loading."""
 
     def close(self) -> None:
         """Let the workers go; the pool is of no use afterwards."""
 
 
-class InProcessPool:
-    """One worker in this process; it shares the driver's supernet, so that weights never travel."""
+WorkerPool: TypeAlias = Pool[EvaluationTask, EvaluationResult]  # of workers that hold a supernet
 
-    def __init__(self, spec: WorkerSpec, /, *, supernet: Supernet) -> None:
-        self._worker = EvaluationWorker(spec, supernet=supernet)
+
+class OneWorkerPool(Generic[TaskT, ResultT]):
+    """One worker, in this process."""
+
+    def __init__(self, worker: "Worker[TaskT, ResultT]", /) -> None:
+        self._worker = worker
 
     def load_weights(self, weights: Mapping[str, torch.Tensor], /) -> None:
-        """Nothing to do: the worker reads the driver's own weights."""
+        """Nothing to do: the worker reads the driver's own weights, if any."""
 
-    def evaluate(self, tasks: Sequence[EvaluationTask], /) -> Iterator[EvaluationResult]:
+    def evaluate(self, tasks: Sequence[TaskT], /) -> Iterator[ResultT]:
         """One after the other."""
         for task in tasks:
             yield self._worker.evaluate(task)
 
-    def warm_up(self, task: EvaluationTask, /) -> None:
+    def warm_up(self, task: TaskT, /) -> None:
         """Once."""
         self._worker.evaluate(task)
 
     def close(self) -> None:
         """Nothing to let go."""
+
+
+class InProcessPool(OneWorkerPool[EvaluationTask, EvaluationResult]):
+    """A worker that shares the driver's supernet, so that weights never travel."""
+
+    def __init__(self, spec: WorkerSpec, /, *, supernet: Supernet) -> None:
+        super().__init__(EvaluationWorker(spec, supernet=supernet))
 
 
 def check_pool(settings: WorkerSettings, /, *, device: str, training_device: str) -> None:
@@ -125,3 +143,32 @@ def make_pool(
         log_folder=log_folder,
         on_start=on_start,
     )
+
+
+def pool_of(
+    worker_class: "Callable[..., Worker[TaskT, ResultT]]",
+    spec: object,
+    /,
+    *,
+    settings: WorkerSettings,
+    log_folder: Path | None = None,
+    on_start: Callable[[int, int], None] = lambda num_ready, num_workers: None,
+) -> Pool[TaskT, ResultT]:
+    """A pool of workers of any class, whose weights are their own: in process, or Ray actors.
+
+    Args:
+        worker_class: Called as `worker_class(spec, name=...)` in each worker's process.
+        spec: What each worker is made from, a value that travels.
+        settings: How many, and where.
+        log_folder: Where actors write their logs; None = nowhere.
+        on_start: Called with (workers ready, workers in all) while they are waited for.
+
+    Raises:
+        MissingExtraError: Ray is needed and not installed.
+    """
+    if not settings.needs_ray:
+        return OneWorkerPool(worker_class(spec, name="in process"))
+    load_extra("ray", extra="ray")
+    from nas.workers.ray_pool import RayPool
+
+    return RayPool(spec, worker_class=worker_class, settings=settings, log_folder=log_folder, on_start=on_start)

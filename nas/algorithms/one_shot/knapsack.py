@@ -60,7 +60,7 @@ def propose(campaign: Campaign[KnapsackSettings], /) -> Iterator[Any]:
     known, num = {problem.first, *campaign.known}, campaign.room
     if campaign.round == CHECKING:
         rng, num_checks = campaign.rng, min(problem.settings.num_checks, num - 1)
-        checked = unseen(lambda: draw(problem, rng), known=known, num=num_checks)
+        checked = unseen(lambda: draw(problem, rng=rng), known=known, num=num_checks)
         yield from checked
         known, num = known | set(checked), 1
     yield from _chosen(Scoring.of(campaign, genes), known=known, num=num)

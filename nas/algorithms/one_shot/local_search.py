@@ -30,10 +30,10 @@ def propose(campaign: Campaign[LocalSettings], /) -> tuple[Any, ...]:
     problem, rng, standing = campaign.problem, campaign.rng, campaign.memory
     known = {problem.first, *campaign.known}
     if standing is not None and problem.meets(standing.architecture):
-        around = neighbours(problem, standing.architecture, rng)
+        around = neighbours(problem, standing.architecture, rng=rng)
         if found := first_unseen(around, known=known, num=campaign.room):
             return found
-    return unseen(lambda: draw(problem, rng), known=known, num=campaign.room)
+    return unseen(lambda: draw(problem, rng=rng), known=known, num=campaign.room)
 
 
 def learn(campaign: Campaign[LocalSettings], latest: tuple[Tried, ...], /) -> Tried | None:
@@ -44,7 +44,7 @@ def learn(campaign: Campaign[LocalSettings], latest: tuple[Tried, ...], /) -> Tr
     best = max(latest, key=campaign.value)
     if standing is None or campaign.value(best) > campaign.value(standing):
         return best
-    around = neighbours(campaign.problem, standing.architecture, campaign.rng)
+    around = neighbours(campaign.problem, standing.architecture, rng=campaign.rng)
     return standing if first_unseen(around, known=campaign.known, num=1) else None
 
 

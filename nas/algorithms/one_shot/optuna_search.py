@@ -72,14 +72,14 @@ def propose(campaign: Campaign[OptunaSettings], /) -> Iterator[Any]:
     problem, rng, genes = campaign.problem, campaign.rng, Genes.of(campaign.problem)
     known, wanted = {problem.first, *campaign.known}, campaign.room
     for levels in _asked(campaign, genes, seed=int(rng.integers(2**31)), num=ASKS * wanted):
-        architecture = to_limit(problem, genes.architecture(levels), rng)
+        architecture = to_limit(problem, genes.architecture(levels), rng=rng)
         if architecture not in known:
             known.add(architecture)
             yield architecture
             wanted -= 1
         if not wanted:
             return
-    yield from unseen(lambda: draw(problem, rng), known=known, num=wanted)
+    yield from unseen(lambda: draw(problem, rng=rng), known=known, num=wanted)
 
 
 def note(campaign: Campaign[OptunaSettings], /) -> Mapping[str, str]:

@@ -43,7 +43,7 @@ class _Rows:
         self._entries: list[tuple[int, int, float]] = []
         self._low: list[float] = []
 
-    def add(self, columns: Sequence[int], values: Sequence[float], low: float) -> None:
+    def add(self, columns: Sequence[int], values: Sequence[float], /, *, low: float) -> None:
         """A constraint."""
         row = len(self._low)
         self._entries += [(row, column, value) for column, value in zip(columns, values, strict=True)]
@@ -61,16 +61,16 @@ def solve(programme: Programme, /) -> tuple[int, ...] | None:
     num, pairs = len(programme.losses), sorted(programme.pairs)
     rows = _Rows()
     for savings, need in zip(programme.savings, programme.need, strict=True):
-        rows.add(range(num), savings.tolist(), float(need))
+        rows.add(range(num), savings.tolist(), low=float(need))
     for before, after in programme.chains:
-        rows.add((before, after), (1.0, -1.0), 0.0)
+        rows.add((before, after), (1.0, -1.0), low=0.0)
     for index, (i, j) in enumerate(pairs):
         both = num + index
         if programme.pairs[i, j] > 0:
-            rows.add((both, i, j), (1.0, -1.0, -1.0), -1.0)
+            rows.add((both, i, j), (1.0, -1.0, -1.0), low=-1.0)
         else:
-            rows.add((i, both), (1.0, -1.0), 0.0)
-            rows.add((j, both), (1.0, -1.0), 0.0)
+            rows.add((i, both), (1.0, -1.0), low=0.0)
+            rows.add((j, both), (1.0, -1.0), low=0.0)
     cost = np.concatenate([programme.losses, [programme.pairs[pair] for pair in pairs]])
     found = milp(
         cost,

@@ -33,7 +33,7 @@ def returns(problem: Problem[Any], architecture: Any, /) -> tuple[Any, ...]:
     )
 
 
-def to_limit(problem: Problem[Any], architecture: Any, rng: np.random.Generator, /) -> Any:
+def to_limit(problem: Problem[Any], architecture: Any, /, *, rng: np.random.Generator) -> Any:
     """An architecture that keeps the limits: random removals until it does, then random returns that fit.
 
     One that keeps them already stays as it is. What no removal brings within the limits is given back as far as it
@@ -53,14 +53,14 @@ def to_limit(problem: Problem[Any], architecture: Any, rng: np.random.Generator,
     return architecture
 
 
-def draw(problem: Problem[Any], rng: np.random.Generator, /) -> Any:
+def draw(problem: Problem[Any], /, *, rng: np.random.Generator) -> Any:
     """A random architecture that keeps the limits, at the limit where there is one that binds.
 
     Where the start keeps the limits itself, they exclude nothing that matters and the space is sampled instead.
     """
     if not problem.meets(problem.first):
-        return to_limit(problem, problem.first, rng)
-    return to_limit(problem, _without_copies(problem, problem.space.sample(rng)), rng)
+        return to_limit(problem, problem.first, rng=rng)
+    return to_limit(problem, _without_copies(problem, problem.space.sample(rng)), rng=rng)
 
 
 def _without_copies(problem: Problem[Any], architecture: Any) -> Any:
@@ -74,16 +74,16 @@ def _without_copies(problem: Problem[Any], architecture: Any) -> Any:
     return architecture
 
 
-def mutated(problem: Problem[Any], architecture: Any, rng: np.random.Generator, /) -> Any:
+def mutated(problem: Problem[Any], architecture: Any, /, *, rng: np.random.Generator) -> Any:
     """One or two random edits away, brought within the limits."""
     for _ in range(1 + rng.integers(2)):
         options = (*removals(problem, architecture), *returns(problem, architecture))
         if options:
             architecture = options[rng.integers(len(options))].apply(architecture)
-    return to_limit(problem, architecture, rng)
+    return to_limit(problem, architecture, rng=rng)
 
 
-def neighbours(problem: Problem[Any], architecture: Any, rng: np.random.Generator, /) -> Iterator[Any]:
+def neighbours(problem: Problem[Any], architecture: Any, /, *, rng: np.random.Generator) -> Iterator[Any]:
     """Every architecture within the limits that one edit leads to, or an exchange; in random order, none twice.
 
     A return that the limits forbid comes together with a removal: at a limit that binds, a search lives on these.

@@ -24,7 +24,7 @@ class RandomSettings(BatchSettings):
 def propose(campaign: Campaign[RandomSettings], /) -> tuple[Any, ...]:
     """Draws that nobody has scored."""
     problem, rng = campaign.problem, campaign.rng
-    return unseen(lambda: draw(problem, rng), known={problem.first, *campaign.known}, num=campaign.room)
+    return unseen(lambda: draw(problem, rng=rng), known={problem.first, *campaign.known}, num=campaign.room)
 
 
 def make(settings: RandomSettings, /) -> BatchSearch[RandomSettings]:

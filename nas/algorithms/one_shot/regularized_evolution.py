@@ -36,7 +36,7 @@ def propose(campaign: Campaign[RegularizedSettings], /) -> tuple[Any, ...]:
     population = campaign.meeting[-settings.population_size :]
     if len(population) < settings.population_size:
         num = min(campaign.room, settings.population_size - len(population))
-        return unseen(lambda: draw(problem, rng), known=known, num=num) or _children(campaign, population, known)
+        return unseen(lambda: draw(problem, rng=rng), known=known, num=num) or _children(campaign, population, known)
     return _children(campaign, population, known)
 
 
@@ -48,7 +48,7 @@ def _children(campaign: Campaign[RegularizedSettings], population: tuple[Any, ..
     def child() -> Any:
         drawn = rng.choice(len(population), size=min(num, len(population)), replace=False)
         parent = max((population[index] for index in sorted(drawn)), key=campaign.value)
-        return mutated(problem, parent.architecture, rng)
+        return mutated(problem, parent.architecture, rng=rng)
 
     return unseen(child, known=known, num=campaign.room)
 

@@ -11,7 +11,7 @@ from nas.distillation.decoder.job import DecoderJob
 from nas.pipelines.folder import load_text_encoders
 from nas.pipelines.sampling import initial_noise, sample_latents
 from nas.pipelines.schedulers import make_scheduler, scheduler_config
-from nas.training.fleet import Fleet
+from nas.training.launching.fleet import Fleet
 from search_spaces.files.durable.writing import whole_once
 
 

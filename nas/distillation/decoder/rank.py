@@ -18,7 +18,7 @@ from nas.launching.recording import Recorder, Recording
 from nas.launching.steps import do_steps, teller_of_encoding
 from nas.pipelines.autoencoder import Autoencoder
 from nas.pipelines.folder import load_autoencoder
-from nas.training.fleet import Fleet
+from nas.training.launching.fleet import Fleet
 from nas.training.loop import Training
 from nas.training.skipping.strategy import Whole
 from search_spaces.files.digests import digest_of

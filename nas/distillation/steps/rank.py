@@ -18,7 +18,7 @@ from nas.launching.recording import Recorder, Recording
 from nas.launching.steps import do_steps, teller_of_encoding
 from nas.pipelines.conditioning import Conditioning
 from nas.pipelines.folder import load_text_encoders
-from nas.training.fleet import Fleet
+from nas.training.launching.fleet import Fleet
 from nas.training.loop import Training
 from nas.training.making import open_data
 from nas.training.objective import Objective

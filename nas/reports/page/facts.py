@@ -62,6 +62,8 @@ def decisions_of(source: Source, /) -> tuple[Decision, ...]:
             runner_up=row["runner_up"] if isinstance(row["runner_up"], str) else None,
             margin=_known(row["margin"]),
             chance=_known(row["chance"]),
+            chance_right=_known(row.get("chance_right", math.nan)),
+            expected_loss=_known(row.get("expected_loss", math.nan)),
         )
         for row in _rows(source.decisions)
         if isinstance(row["action"], str)

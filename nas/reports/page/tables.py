@@ -87,7 +87,8 @@ def _decisions(data: ReportData, names: Mapping[str, str]) -> Table:
     return Table(
         title="Decisions",
         words="Every executed action. Chance: how likely it truly beats the runner-up, the best that was left. "
-        "A copy is judged by what its removal would cost.",
+        "A copy is judged by what its removal would cost. Round right: how likely no other choice of the round would "
+        f"lose less for the same milliseconds; may cost: what the best one would lose less, in the mean, in {score}.",
         columns=(
             Column(name="round"),
             Column(name="step"),
@@ -97,6 +98,8 @@ def _decisions(data: ReportData, names: Mapping[str, str]) -> Table:
             Column(name=f"{score} lost per ms"),
             Column(name="runner-up", is_number=False),
             Column(name="chance"),
+            Column(name="round right"),
+            Column(name="may cost"),
         ),
         rows=tuple(
             Row(
@@ -109,6 +112,8 @@ def _decisions(data: ReportData, names: Mapping[str, str]) -> Table:
                     Cell(text=number(each.value, digits=5, signed=True), value=each.value),
                     Cell(text=action_label(each.runner_up, names) if each.runner_up else ""),
                     Cell(text=chance(each.chance), value=each.chance),
+                    Cell(text=chance(each.chance_right), value=each.chance_right),
+                    Cell(text=number(each.expected_loss, digits=5), value=each.expected_loss),
                 )
             )
             for each in data.decisions

@@ -139,6 +139,8 @@ class Decision:
         value: Score lost per millisecond saved.
         runner_up: The next best action that was not executed; None where there was none.
         chance: Probability that it is truly better than the runner-up; None where the scores are gone.
+        chance_right: Probability that its round's actions, all together, are the right ones; None where nobody said so.
+        expected_loss: Score that a better choice of the round would lose less, in the mean.
     """
 
     round: int
@@ -150,6 +152,8 @@ class Decision:
     runner_up: str | None = None
     margin: float | None = None
     chance: float | None = None
+    chance_right: float | None = None
+    expected_loss: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

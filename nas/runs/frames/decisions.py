@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from nas.runs.frames.opened import OpenedRun
-from nas.runs.frames.rounds import scored_with_weights
+from nas.runs.frames.rounds import CERTAINTY, certainty, scored_with_weights
 from nas.runs.frames.tidy import ANY, WHOLE, numbers, tidy
 from nas.scores.intervals import chance_above, losses
 from nas.scores.maker import of_one_maker
@@ -25,16 +25,18 @@ def decision_frame(run: OpenedRun, /, *, store: str | PathLike[str] | None = Non
     loss = f"d_{run.score}"
     kinds = {"round": WHOLE, "order": WHOLE, "action": ANY}
     kinds |= numbers(loss, f"{loss}_low", f"{loss}_high", "d_latency_ms", "value")
-    kinds |= {"runner_up": ANY, **numbers("margin", "chance"), "stop": ANY}
+    kinds |= {"runner_up": ANY, **numbers("margin", "chance"), "stop": ANY, **numbers(*CERTAINTY)}
     scored = _Rounds(run, store)
     rows: list[tuple[Any, ...]] = []
     for event in run.events:
         if event["event"] != "decision":
             continue
         for order, action in enumerate(event["actions"]):
-            rows.append((event["round"], order, *scored.row(event["round"], action, executed=event["actions"]), None))
+            row = scored.row(event["round"], action, executed=event["actions"])
+            rows.append((event["round"], order, *row, None, *certainty(event)))
         if event["stop"] is not None:
-            rows.append((event["round"], len(event["actions"]), None, *[nan] * 5, None, nan, nan, event["stop"]))
+            number, place = event["round"], len(event["actions"])
+            rows.append((number, place, None, *[nan] * 5, None, nan, nan, event["stop"], nan, nan))
     return tidy(rows, kinds)
 
 

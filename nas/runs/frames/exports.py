@@ -7,9 +7,9 @@ from typing import Any, Final
 
 import pandas as pd
 
-from nas.runs.event_laws import beyond_64_bits
 from nas.runs.frames.opened import OpenedRun
 from nas.runs.frames.tidy import ANY, TEXT, WHOLE_OR_NONE, numbers, tidy
+from nas.runs.records.event_laws import beyond_64_bits
 from search_spaces.files.strict_json import JsonError, read_json_object
 
 REPORT: Final = "export.json"

@@ -46,6 +46,9 @@ class Frames(ABC):
             clip_high: Upper end.
             num_params: Parameters of the UNet.
             actions: What was then executed, apart by blanks; "" where nothing was.
+            chance_right: How likely these actions are the right ones: that no others would lose less for the same
+                milliseconds by more than what counts as nothing; NaN where nothing was chosen, and of runs up to 0.1.0.
+            expected_loss: Score that a better choice would lose less, in the mean over what may be true of the losses.
 
         `run.rounds().merge(run.scores(), on=["arch_id", "weights_digest"], suffixes=("_mean", ""))` says the score of
         every prompt in every round; without `suffixes` pandas would name both columns `clip_x` and `clip_y`.
@@ -65,13 +68,16 @@ class Frames(ABC):
             d_clip_low: Lower end of its confidence interval.
             d_clip_high: Upper end.
             d_latency_ms: Predicted milliseconds that it saves in one forward pass.
-            value: d_clip / d_latency_ms, by which actions are ranked: low is removed, high is copied.
+            value: d_clip / d_latency_ms, by which `search.value: paper` ranks: low is removed, high is copied; other
+                rules weigh the loss first.
             runner_up: The action with the next best value that was not executed; None where there was none.
             margin: By how much the value of this action is better than the runner-up's, in score per millisecond; a
                 race may choose against the means that it ended with, so it can be negative.
             chance: How likely this action's true value is better than the runner-up's, from the scores of the prompts
                 that both have (Student's t, paired); NaN where they are gone. 0.5 = a toss.
             stop: Why the search stopped; None where an action was executed.
+            chance_right: How likely the round's actions, all together, are the right ones; as in `rounds`.
+            expected_loss: Score that a better choice would lose less, in the mean; as in `rounds`.
 
         Args:
             store: The folder of a `score_store` that the run shares with others; None = it keeps its own.

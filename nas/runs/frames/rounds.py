@@ -5,6 +5,7 @@ actions. A column named `clip` or `d_clip` has another score's name in its place
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from math import nan
 from typing import Any, Final
 
 import pandas as pd
@@ -15,6 +16,7 @@ from nas.scores.store import CLIP_COLUMN
 _FEW: Final = 3  # actions that a sentence names
 _DIGESTS: Final = {"arch_id": TEXT, "weights_digest": ANY}
 _OWN: Final = {"round": WHOLE, **_DIGESTS, "predicted_latency_ms": NUMBER, "num_prompts": WHOLE}
+CERTAINTY: Final = ("chance_right", "expected_loss")
 
 
 def score_of(events: Sequence[Mapping[str, Any]], /) -> str:
@@ -59,7 +61,7 @@ def round_frame(events: Sequence[Mapping[str, Any]], /, *, score: str = CLIP_COL
         events: Of a trace.
         score: Name of the score, which names the columns.
     """
-    decisions = {event["round"]: event["actions"] for event in events if event["event"] == "decision"}
+    decisions = {event["round"]: event for event in events if event["event"] == "decision"}
     rows = [
         (
             event["round"],
@@ -69,12 +71,14 @@ def round_frame(events: Sequence[Mapping[str, Any]], /, *, score: str = CLIP_COL
             event["clip"]["num_prompts"],
             *_interval(event["clip"]),
             event["num_params"],
-            " ".join(decisions.get(event["round"], [])),
+            " ".join(decisions.get(event["round"], {}).get("actions", [])),
+            *certainty(decisions.get(event["round"], {})),
         )
         for event, weights in scored_with_weights(events)
         if is_of_round(event)
     ]
-    return tidy(rows, _OWN | numbers(*_names(score)) | {"num_params": WHOLE, "actions": TEXT})
+    kinds = _OWN | numbers(*_names(score)) | {"num_params": WHOLE, "actions": TEXT, **numbers(*CERTAINTY)}
+    return tidy(rows, kinds)
 
 
 def architecture_frame(events: Sequence[Mapping[str, Any]], /, *, score: str = CLIP_COLUMN) -> pd.DataFrame:
@@ -122,6 +126,12 @@ def race_frame(events: Sequence[Mapping[str, Any]], /) -> pd.DataFrame:
     ]
     counts = dict.fromkeys(("round", "num_pictures", "num_pictures_exhaustive"), WHOLE)
     return tidy(rows, counts | {"chosen": TEXT, "ties": TEXT})
+
+
+def certainty(decision: Mapping[str, Any], /) -> tuple[float, float]:
+    """The columns `CERTAINTY` of a decision's event; NaN where it does not say so."""
+    known = decision.get("certainty") or {}
+    return known.get("chance", nan), known.get("expected_loss", nan)
 
 
 def screened_rounds(events: Sequence[Mapping[str, Any]], /) -> list[str]:

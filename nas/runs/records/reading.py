@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from pydantic import TypeAdapter, ValidationError
 
-from nas.runs.event_laws import beyond_64_bits
+from nas.runs.records.event_laws import beyond_64_bits
 from nas.runs.records.lines import KINDS, Line
 from search_spaces.files.json_lines import num_torn_bytes, sound_lines
 from search_spaces.files.strict_json import JsonError

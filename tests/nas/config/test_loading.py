@@ -217,9 +217,18 @@ def test_what_a_run_keeps_is_read_back_as_it_was(tmp_path: Path) -> None:
 
 
 def test_an_older_run_means_what_its_version_did(tmp_path: Path) -> None:
-    config = load_config(write(tmp_path), overrides=["validation.drawn_from=first_lines"])
+    moved = (  # today's defaults are others
+        "search.value",
+        "search.indifference",
+        "racing.rule",
+        "racing.tolerance",
+        "validation.drawn_from",
+    )
+    was = [f"{key}={BEFORE[key]}" for key in moved]
+    config = load_config(write(tmp_path), overrides=was)
     kept = tmp_path / "config.yaml"
     kept.write_text(dumped(placed_identity(config.plain())), encoding="utf-8")
+    assert "value" not in yaml.safe_load(kept.read_text(encoding="utf-8"))["search"]
     assert stored_config(kept) == config
     assert identity(stored_values(kept)) == config.identity()
     for key, value in BEFORE.items():

@@ -12,8 +12,9 @@ import pytest
 import yaml
 
 import nas
-from nas.config.loading import load_config
+from nas.config.loading import load_config, stored_values
 from nas.config.sections import placed_identity
+from nas.racing.settings import RacingRule
 from nas.runs.checkpoint import read_checkpoint
 from nas.runs.directory import RunDirectory
 from nas.runs.frames.rounds import evaluation_frame, round_frame
@@ -21,6 +22,7 @@ from nas.runs.spec import read_spec
 from nas.runs.trace import read_trace
 from nas.runs.weights import read_weights
 from nas.scores.store import ScoreStore
+from nas.values.rule import Rule
 from search_spaces.files.digests import digest_of, folder_digest
 from search_spaces.files.user_error import UserError
 from tests.nas.searching import search
@@ -79,9 +81,13 @@ def test_its_scores_are_read(old_run: Path) -> None:
 
 
 def test_its_config_is_read_as_it_stands(old_run: Path) -> None:
+    """As the run's own it means what its version did; as an experiment of today it takes today's defaults."""
     text = RunDirectory(old_run).read_config()
+    assert placed_identity(stored_values(old_run / "config.yaml")) == yaml.safe_load(text)
+    assert stored_values(old_run / "config.yaml")["search"]["value"] == "paper"
     (old_run.parent / "again.yaml").write_text(text, encoding="utf-8")
-    assert placed_identity(load_config(old_run.parent / "again.yaml").plain()) == yaml.safe_load(text)
+    again = load_config(old_run.parent / "again.yaml", overrides=["search.value=paper", "racing.rule=elimination"])
+    assert (again.search.value, again.racing.rule) == (Rule.PAPER, RacingRule.ELIMINATION)
 
 
 def test_its_checkpoints_are_sound() -> None:

@@ -274,7 +274,7 @@ def test_a_checkpoint_of_another_round_is_trained_again(run: Path, experiment: P
 def test_a_copy_is_born_trained_and_resumed(tmp_path: Path) -> None:
     """A target above the base model's latency leaves room for an A+ at once."""
     base_ms = sum(synthetic_ms(site.signature) for site in SPACE.sites(SPACE.base, context_tokens=CONTEXT_TOKENS))
-    settings = small_config(target_ratio=None, target_latency_ms=1.2 * base_ms, max_copies=1)
+    settings = small_config(target_ratio=None, target_latency_ms=1.2 * base_ms, max_copies=1, value="paper")
     settings["seed"] = 1  # of which one copy is worth its milliseconds
     path = write_experiment(tmp_path / "copying", settings)
     undisturbed, killed = tmp_path / "copying" / "undisturbed", tmp_path / "copying" / "killed"

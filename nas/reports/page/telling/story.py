@@ -107,7 +107,7 @@ def answers(
     found = (
         _most_important(blocks, score=score),
         _first_gone(decisions, evaluations, score=score, names=names),
-        _how_sure(decisions, names=names),
+        _how_sure(decisions, names=names, score=score),
         _predicted(numbers),
         _total(numbers, rounds),
         _next(steps),
@@ -182,7 +182,7 @@ def _first_gone(
     )
 
 
-def _how_sure(decisions: Sequence[Decision], *, names: Mapping[str, str]) -> Answer | None:
+def _how_sure(decisions: Sequence[Decision], *, names: Mapping[str, str], score: ScoreLabel) -> Answer | None:
     known = [each for each in decisions if each.chance is not None]
     if not known:
         return None
@@ -198,7 +198,21 @@ def _how_sure(decisions: Sequence[Decision], *, names: Mapping[str, str]) -> Ans
         question="How sure is that?",
         short=f"{sure} of {len(known)} decisions surer than {percent(SURE)}",
         words=f"{about}The least sure was to {action_label(least.action, names)} in round {least.round}: "
-        f"{chance(least.chance)}.",
+        f"{chance(least.chance)}.{_as_a_whole(decisions, score=score)}",
+    )
+
+
+def _as_a_whole(decisions: Sequence[Decision], *, score: ScoreLabel) -> str:
+    """What the wrong choices of all rounds may have cost; "" where the run does not say it."""
+    rounds = {each.round: each for each in decisions if each.chance_right is not None}
+    if not rounds:
+        return ""
+    least = min(rounds.values(), key=lambda each: each.chance_right or 0.0)
+    worst = max(each.expected_loss or 0.0 for each in rounds.values())
+    return (
+        f" Taken together, the actions of {'the round' if len(rounds) == 1 else 'a round'} are right with at least "
+        f"{chance(least.chance_right)} (round {least.round}); the best choice would in the mean have lost at most "
+        f"{number(worst, digits=4)} {score.words} less."
     )
 
 

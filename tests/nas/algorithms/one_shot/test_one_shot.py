@@ -137,7 +137,7 @@ def test_local_search_goes_to_better_neighbours_and_begins_anew_when_there_is_no
         if before is not None and after is not None:
             assert after.score.mean > before.score.mean
         elif after is None and before is not None:
-            around = set(neighbours(problem, before.architecture, np.random.default_rng(0)))
+            around = set(neighbours(problem, before.architecture, rng=np.random.default_rng(0)))
             assert around <= state.known
     assert any(before is not None and after is not None for before, after in moves)
 

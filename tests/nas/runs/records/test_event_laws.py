@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from nas.runs.event_laws import flaws
 from nas.runs.frames.rounds import evaluation_frame, round_frame, score_of
+from nas.runs.records.event_laws import flaws
 from nas.runs.trace import TraceError, read_trace
 
-TRACE = Path(__file__).parent / "goldens" / "run_0_1_0" / "trace.jsonl"
+TRACE = Path(__file__).parents[1] / "goldens" / "run_0_1_0" / "trace.jsonl"
 EVENTS: list[dict[str, Any]] = [json.loads(line) for line in TRACE.read_text(encoding="utf-8").splitlines()]
 FREE = {"stages", "runtime"}  # what no reader asks for
 WRONG = (5.5, "x", [1], {"a": 1}, True)

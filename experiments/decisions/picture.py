@@ -1,0 +1,45 @@
+"""The picture of this study: true loss against UNet passes per removal, a panel per target."""
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from nas.reports.style import BLUE, GREY, INK, RED, new_figure, note, styled, tidy
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_PASSES = [64, 256, 1024]
+_COLOURS = {"paper": RED, "upper_bound": GREY, "posterior": BLUE}
+
+
+@styled
+def picture(frame: pd.DataFrame) -> "Figure":
+    """How few pictures does a right decision need?"""
+    ratios = sorted(frame["ratio"].unique(), reverse=True)
+    figure = new_figure(height=3.2, title="What a decision costs on captions that it did not see")
+    panels = figure.subplots(1, len(ratios), sharey=False, squeeze=False)[0]
+    for axes, ratio in zip(panels, ratios, strict=True):
+        own = frame[frame["ratio"] == ratio]
+        for method, part in own.groupby("method", sort=False):
+            means = part.groupby("setting", sort=False)[["passes", "true_loss"]].agg(["mean", "std"])
+            means = means.sort_values(("passes", "mean"))
+            x, y = means["passes", "mean"], means["true_loss", "mean"]
+            if method in _COLOURS:
+                axes.plot(x, y, color=_COLOURS[method], marker="o", markersize=3, label=method)
+                error = means["true_loss", "std"]
+                axes.fill_between(x, y - error, y + error, color=_COLOURS[method], alpha=0.12, linewidth=0)
+            elif "posterior, by_regret" in method or "elimination" in method:
+                mark = "s" if "race" in method else "x"
+                axes.plot(x, y, color=INK, marker=mark, markersize=3.5, linewidth=0.8, linestyle=":", label=method)
+        axes.set_xscale("log", base=2)
+        axes.set_xticks(_PASSES, list(map(str, _PASSES)))
+        axes.set_xticks([], minor=True)
+        axes.set_ylim(0, 1.1 * own.groupby(["method", "setting"])["true_loss"].mean().max())
+        axes.set_title(f"{ratio:.0%} of the latency", fontsize=8)
+        axes.set_xlabel("UNet passes per removal")
+        tidy(axes, grid="y")
+    panels[0].set_ylabel("CLIP score lost")
+    panels[0].legend(fontsize=6, frameon=False)
+    note(figure, f"Means of {frame['seed'].nunique()} shuffles; shaded: one standard deviation between shuffles.")
+    return figure

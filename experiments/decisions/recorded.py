@@ -1,0 +1,69 @@
+"""A recording as arrays: what every removal loses on every caption, and what a round would have to choose."""
+
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from experiments.decisions.bundled import prices_of, space_of
+from nas.values.group import Choice
+from nas.values.sample import Floats
+from search_spaces.unets.stock_space import SpaceForm
+
+BASE: Final = ""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Recorded:
+    """A recording of one space.
+
+    Attributes:
+        actions: Of the base, as text.
+        losses: (K, N) score lost on each caption.
+        saved_ms: (K,) by each.
+        base_ms: Of the base.
+        excludes: Pairs of actions that cannot both be executed.
+    """
+
+    actions: tuple[str, ...]
+    losses: Floats
+    saved_ms: Floats
+    base_ms: float
+    excludes: frozenset[tuple[int, int]]
+
+    def choice(self, ratio: float, /, *, larger_first: bool = True) -> Choice:
+        """All removals that a target asks for at once, as if losses added up."""
+        return Choice(
+            saved_ms=tuple(self.saved_ms.tolist()),
+            num=len(self.actions),
+            needed_ms=(1 - ratio) * self.base_ms,
+            excludes=self.excludes,
+            larger_first=larger_first,
+        )
+
+
+def read_recorded(folder: Path, form: SpaceForm, /) -> Recorded:
+    """The recording of `experiments.decisions.record`; removals that save nothing are left out."""
+    frame = pd.read_parquet(folder / f"{form.value}.parquet")
+    scores = frame.pivot(index="action", columns="prompt", values="score")
+    saved_ms = frame.groupby("action")["saved_ms"].first()
+    space = space_of(form)
+    actions = [action for action in sorted(space.removals(space.base)) if saved_ms[str(action)] > 0]
+    after = {action: action.apply(space.base) for action in actions}
+    excludes = frozenset(
+        (one, other)
+        for (one, a), (other, b) in combinations(enumerate(actions), 2)
+        if space.why_not(b, architecture=after[a]) is not None or space.why_not(a, architecture=after[b]) is not None
+    )
+    names = [str(action) for action in actions]
+    base = scores.loc[BASE].to_numpy(dtype=np.float64)
+    return Recorded(
+        actions=tuple(names),
+        losses=base - scores.loc[names].to_numpy(dtype=np.float64),
+        saved_ms=saved_ms.loc[names].to_numpy(dtype=np.float64),
+        base_ms=prices_of(space)(space.base),
+        excludes=excludes,
+    )

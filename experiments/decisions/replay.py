@@ -1,0 +1,147 @@
+"""Replays: a decision from the first captions of a shuffled recording, judged by captions that it did not see."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+import numpy as np
+
+from experiments.decisions.bundled import PASSES_PER_PICTURE
+from experiments.decisions.recorded import Recorded
+from nas.racing.allocation import Allocation, by_regret, everyone, ocba_m
+from nas.racing.opportunity import OpportunityRace
+from nas.racing.race import Race
+from nas.racing.settings import RacingSettings
+from nas.values.rule import Rule, ValueRule
+from nas.values.sample import Floats, Losses
+from nas.values.weighing import values
+
+INDIFFERENCE: Final = 0.0005
+CHUNK: Final = 4
+NUMS: Final = (5, 8, 16, 25, 48, 96, 256)
+TOLERANCES: Final = (0.02, 0.01, 0.005, 0.0025)
+RATIOS: Final = (0.75, 0.62, 0.5)
+Decision: TypeAlias = tuple[tuple[int, ...], float]  # who goes, captions per removal
+Method: TypeAlias = Callable[[Recorded, Floats, float], Decision]  # of a recording, its shuffled losses, a target
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replayed:
+    """One decision.
+
+    Attributes:
+        method: Such as "posterior".
+        setting: Captions of each removal, or the tolerance of a race.
+        ratio: Target, as a share of the base's latency.
+        seed: Of the shuffle.
+        captions: Mean per removal.
+        passes: Of the UNet, per removal; the base's own are not counted.
+        true_loss: Sum of the chosen removals' mean losses on the captions that the decision did not see.
+    """
+
+    method: str
+    setting: str
+    ratio: float
+    seed: int
+    captions: float
+    passes: float
+    true_loss: float
+
+
+def replays(recorded: Recorded, /, *, seeds: int, num_captions: int, methods: list[str]) -> Iterator[Replayed]:
+    """Every method on every seed and target.
+
+    Args:
+        recorded: What was scored.
+        seeds: How many shuffles.
+        num_captions: Captions that a decision may use; the others judge it.
+        methods: Beginnings of the names of those that are wanted; none = all.
+    """
+    wanted = {
+        key: method
+        for key, method in every_method(num_captions).items()
+        if not methods or any(key[0].startswith(name) for name in methods)
+    }
+    for seed in range(seeds):
+        order = np.random.default_rng(seed).permutation(recorded.losses.shape[1])
+        seen, truth = recorded.losses[:, order[:num_captions]], recorded.losses[:, order[num_captions:]].mean(axis=1)
+        for (method, setting), decide in wanted.items():
+            for ratio in RATIOS:
+                chosen, captions = decide(recorded, seen, ratio)
+                yield Replayed(
+                    method=method,
+                    setting=setting,
+                    ratio=ratio,
+                    seed=seed,
+                    captions=captions,
+                    passes=captions * PASSES_PER_PICTURE,
+                    true_loss=float(truth[list(chosen)].sum()),
+                )
+
+
+def every_method(num_captions: int, /) -> dict[tuple[str, str], Method]:
+    """By name and setting: each rule on as many captions as it is given, and races until a tolerance."""
+    found: dict[tuple[str, str], Method] = {}
+    for rule in Rule:
+        for num in NUMS:
+            if num <= num_captions:
+                found[rule.value, str(num)] = _fixed(ValueRule(rule=rule, indifference=INDIFFERENCE), num)
+    found["elimination, paper", "0.95"] = _eliminated
+    for allocation in (by_regret, ocba_m, everyone):
+        for tolerance in TOLERANCES:
+            for rule in (Rule.POSTERIOR, Rule.UPPER_BOUND):
+                name = f"race, {rule.value}, {allocation.__name__}"
+                found[name, str(tolerance)] = _raced(rule, allocation, tolerance)
+    return found
+
+
+def _fixed(rule: ValueRule, num: int) -> Method:
+    def decide(recorded: Recorded, losses: Floats, ratio: float) -> Decision:
+        known = losses[:, :num]
+        summed = Losses(
+            means=known.mean(axis=1),
+            variances=known.var(axis=1, ddof=1),
+            nums=np.full(len(known), float(num)),
+            saved_ms=recorded.saved_ms,
+        )
+        choice = recorded.choice(ratio, larger_first=rule.breaks_ties)
+        return choice.group(values(summed, rule)), num
+
+    return decide
+
+
+def _raced(rule: Rule, allocation: Allocation, tolerance: float) -> Method:
+    def decide(recorded: Recorded, losses: Floats, ratio: float) -> Decision:
+        race = OpportunityRace(
+            range(len(losses)),
+            choice=recorded.choice(ratio),
+            num_prompts=losses.shape[1],
+            chunk_size=CHUNK,
+            rule=ValueRule(rule=rule, indifference=INDIFFERENCE),
+            settings=RacingSettings(min_prompts=2 * CHUNK, tolerance=tolerance),
+            allocation=allocation,
+        )
+        while not race.finished:
+            race.observe({index: losses[index, :num].tolist() for index, num in race.wanted.items()})
+        verdict = race.verdict
+        return verdict.selected, float(np.mean(list(verdict.num_prompts.values())))
+
+    return decide
+
+
+def _eliminated(recorded: Recorded, losses: Floats, ratio: float) -> Decision:
+    """The race for exhaustive scoring's own choice, for as many places as that has."""
+    rule = ValueRule(rule=Rule.PAPER)
+    exhaustive, captions = _fixed(rule, losses.shape[1])(recorded, losses, ratio)
+    if recorded.excludes:
+        return exhaustive, captions  # no such race is run there
+    race = Race(
+        dict(enumerate(recorded.saved_ms.tolist())),
+        num_prompts=losses.shape[1],
+        chunk_size=CHUNK,
+        num_places=len(exhaustive),
+        settings=RacingSettings(),
+    )
+    while not race.finished:
+        race.observe({index: losses[index, :num].tolist() for index, num in race.wanted.items()})
+    return race.verdict.selected, float(np.mean(list(race.verdict.num_prompts.values())))

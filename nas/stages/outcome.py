@@ -1,0 +1,140 @@
+"""What a stage gave, and the receipt that it leaves: by content, so that an unchanged stage is never done twice."""
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from nas.pipelines.index import INDEX
+from nas.pipelines.model_folder import ModelFolder
+from search_spaces.files.digests import digest_of, folder_digest, sha256_of
+from search_spaces.files.durable.writing import write_text
+from search_spaces.files.strict_json import JsonError, read_json_object
+from search_spaces.files.user_error import UserError
+
+RECEIPT: Final = "receipt.json"
+_RESULT_FREE: Final = ("workers", "score_store", "picture_cache", "save_every", "sample_every", "num_workers")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What a stage gave.
+
+    Attributes:
+        directory: All that it wrote.
+        folder: Of the model that it gave; of an evaluation the directory itself.
+        digest: Of that model, or of the evaluation's numbers.
+        num_steps: Steps that its UNet was distilled to; None = not at all.
+        seconds: What it took.
+        is_new: Whether it was done now.
+    """
+
+    directory: Path
+    folder: Path
+    digest: str
+    num_steps: int | None
+    seconds: float
+    is_new: bool
+
+
+def identity(kind: str, values: Mapping[str, Any], /, *, known: Mapping[str, str]) -> dict[str, Any]:
+    """What a stage's result follows from: its settings, with the content of whatever they name in place of paths.
+
+    Args:
+        kind: What it does.
+        values: Its settings as plain values; paths are absolute.
+        known: Digests of what earlier stages gave, by path.
+    """
+    return {"kind": kind, "settings": _by_content(values, known)}
+
+
+def _by_content(value: Any, known: Mapping[str, str]) -> Any:
+    match value:
+        case Mapping():
+            return {name: _by_content(part, known) for name, part in value.items() if name not in _RESULT_FREE}
+        case list() | tuple():
+            return [_by_content(part, known) for part in value]
+        case str() if value in known:
+            return known[value]
+        case str() if Path(value).is_absolute() and Path(value).exists():
+            return content_of(Path(value))
+        case _:
+            return value
+
+
+def content_of(path: Path, /) -> str:
+    """Digest of a model's folder, by all that loading it reads; of another folder, or of a file."""
+    if (path / INDEX).is_file():
+        return ModelFolder(path).digest()
+    return folder_digest(path) if path.is_dir() else sha256_of(path)
+
+
+def directory_of(root: Path, name: str, /, *, what: Mapping[str, Any]) -> Path:
+    """Where a stage works: a directory per identity, so that other settings never meet what was done before."""
+    return root / name / digest_of(what)
+
+
+def read_receipt(directory: Path, /) -> Outcome | None:
+    """What a stage gave before; None where it is not done, or what it gave is not there as it was."""
+    try:
+        said = read_json_object(directory / RECEIPT)
+        folder = (directory / said["folder"]).resolve()
+        digest = result_digest(folder)
+        if digest != said["digest"]:
+            return None
+        return Outcome(
+            directory=directory, folder=folder, digest=digest, num_steps=said["num_steps"], seconds=said["seconds"],
+            is_new=False,
+        )  # fmt: skip
+    except (OSError, JsonError, KeyError, UserError):
+        return None
+
+
+def write_receipt(
+    directory: Path, /, *, folder: Path, num_steps: int | None, what: Mapping[str, Any], began: float
+) -> Outcome:
+    """Leave a receipt."""
+    before = _seconds_before(directory)
+    seconds = round(time.time() - began + before, 3)
+    outcome = Outcome(
+        directory=directory,
+        folder=folder.resolve(),
+        digest=result_digest(folder),
+        num_steps=num_steps,
+        seconds=seconds,
+        is_new=True,
+    )
+    said = {
+        "folder": str(folder.resolve().relative_to(directory.resolve())),
+        "digest": outcome.digest,
+        "num_steps": num_steps,
+        "seconds": seconds,
+        "follows_from": what,
+    }
+    write_text(directory / RECEIPT, json.dumps(said, indent=2, default=str) + "\n")
+    return outcome
+
+
+def result_digest(folder: Path, /) -> str:
+    """Digest of what a stage gave: a model's folder, or the numbers of an evaluation."""
+    numbers = folder / "curves.json"
+    return sha256_of(numbers) if numbers.is_file() else content_of(folder)
+
+
+def keep_seconds(directory: Path, began: float, /) -> None:
+    """Remember what a try took that did not come to its end."""
+    if directory.is_dir():
+        seconds = _seconds_before(directory) + time.time() - began
+        write_text(directory / _SPENT, json.dumps({"seconds": seconds}) + "\n")
+
+
+_SPENT: Final = "spent.json"
+
+
+def _seconds_before(directory: Path) -> float:
+    try:
+        return float(read_json_object(directory / _SPENT)["seconds"])
+    except (OSError, JsonError, KeyError, TypeError, ValueError):
+        return 0.0

@@ -1,0 +1,57 @@
+"""Replays of a recording: every method decides for every target, by captions that do not judge it."""
+
+from math import inf
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from experiments.decisions.__main__ import table
+from experiments.decisions.bundled import prices_of, space_of
+from experiments.decisions.picture import picture
+from experiments.decisions.recorded import BASE, Recorded, read_recorded
+from experiments.decisions.replay import every_method, replays
+from search_spaces.unets.stock_space import SpaceForm
+
+METHODS = ["paper", "posterior", "race, posterior, by_regret", "elimination"]
+
+
+@pytest.fixture(scope="module")
+def recorded() -> Recorded:
+    """Eight removals of which the first four cost nothing and are together as fast as the target."""
+    rng = np.random.default_rng(0)
+    losses = np.repeat([0.0, 0.3], 4)[:, None] + np.repeat([1e-6, 0.05], 4)[:, None] * rng.normal(size=(8, 64))
+    saved_ms = np.repeat([2.5, 3.0], 4)
+    return Recorded(actions=tuple("abcdefgh"), losses=losses, saved_ms=saved_ms, base_ms=40.0, excludes=frozenset())
+
+
+def test_every_method_decides_and_the_sure_ones_rightly(recorded: Recorded) -> None:
+    rows = list(replays(recorded, seeds=2, num_captions=32, methods=METHODS))
+    kinds = [key for key in every_method(32) if any(key[0].startswith(name) for name in METHODS)]
+    assert len(rows) == len(kinds) * 2 * 3
+    easy = [row for row in rows if row.ratio == 0.75]  # 10 ms: the four that cost nothing
+    assert max(row.true_loss for row in easy) < 0.01
+    assert all(0 < row.captions <= 32 and row.passes == 8 * row.captions < inf for row in rows)
+    frame = pd.DataFrame([{name: getattr(row, name) for name in row.__slots__} for row in rows])
+    assert len(table(frame).splitlines()) == 2 + len(kinds)
+    assert picture(frame).axes
+
+
+def test_a_recording_is_read_as_losses_with_what_excludes_what(tmp_path: Path) -> None:
+    space = space_of(SpaceForm.STOCK)
+    price_ms, base = prices_of(space), space.base
+    actions = [BASE, *(str(action) for action in sorted(space.removals(base)))]
+    saved = dict.fromkeys(actions, 1.0)
+    frame = pd.DataFrame(
+        {"action": action, "saved_ms": saved[action], "prompt": prompt, "score": 0.5 - 0.01 * number - 0.1 * prompt}
+        for number, action in enumerate(actions)
+        for prompt in range(3)
+    )
+    frame.to_parquet(tmp_path / "stock.parquet")
+    found = read_recorded(tmp_path, SpaceForm.STOCK)
+    assert list(found.actions) == actions[1:]
+    assert found.losses == pytest.approx(np.outer(0.01 * np.arange(1, len(actions)), np.ones(3)))
+    assert found.base_ms == price_ms(base)
+    assert found.excludes
+    assert all(0 <= a < b < len(found.actions) for a, b in found.excludes)
