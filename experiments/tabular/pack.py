@@ -52,10 +52,9 @@ def packed(
     Raises:
         UserError: Not even one block's sub-space is.
     """
-    space, validation = experiment.space, experiment.worker.validation
-    frame = store.frame(score=experiment.score.name, columns=["arch_id", "prompt_id", experiment.score.name])
-    order = {prompt.prompt_id: index for index, prompt in enumerate(validation.prompts)}
-    known = _by_architecture(frame, order, score=experiment.score.name)
+    space, score = experiment.space, experiment.score.name
+    frame = store.frame(score=score, columns=["arch_id", "prompt_id", "noise_seed", score])
+    known = _by_architecture(frame, _order(frame), score=score)
     others = [str(action)[1:] for action in space.removals(space.base) if str(action)[1:] not in blocks]
     architectures = dict(enumerate(sub_space(space.base, [parse_action(f"-{block}") for block in blocks])))
     num = _num_searched(known, architectures, len(blocks))
@@ -87,6 +86,13 @@ def packed(
         num_macs=np.array([space.num_macs(each) for each in chosen], dtype=np.int64),
         scores=tuple(known[each.arch_id] for each in chosen),
     )
+
+
+def _order(frame: pd.DataFrame) -> dict[str, int]:
+    """The prompts, those first that most architectures were scored on; as the store has them, not as the config."""
+    prompts = frame.groupby("prompt_id").agg(num=("arch_id", "nunique"), seed=("noise_seed", "first")).reset_index()
+    ordered = prompts.sort_values(["num", "seed"], ascending=[False, True])["prompt_id"]
+    return {str(prompt): index for index, prompt in enumerate(ordered)}
 
 
 def _by_architecture(frame: pd.DataFrame, order: dict[str, int], *, score: str) -> dict[str, np.ndarray]:

@@ -18,11 +18,12 @@ from latency.exporters.extras import load_extra
 from nas.algorithms.algorithm import AlgorithmKind, Declaration
 from nas.algorithms.one_shot.campaign import EXTENDS, BatchSearch, BatchSettings, Campaign, Tried
 from nas.algorithms.one_shot.genes import Genes
-from nas.algorithms.one_shot.proposer import TRIES, to_limit
+from nas.algorithms.one_shot.proposer import draw, to_limit, unseen
 from nas.settings import settings
 from search_spaces.files.user_error import UserError
 
 MAX_GRID: Final = 2**16  # points that Optuna's grid sampler lists, all in memory
+ASKS: Final = 4  # for one that nobody has scored; where a sampler only repeats itself, the rest is drawn at random
 MAX_EVALUATIONS: Final = 2000  # asking a sampler takes longer with every trial that it knows: 0.2 s at 2,000 for TPE
 
 DECLARATION: Final = Declaration(
@@ -67,10 +68,10 @@ class OptunaSettings(BatchSettings):
 
 
 def propose(campaign: Campaign[OptunaSettings], /) -> Iterator[Any]:
-    """What the sampler asks for, repaired to the limits, without what is known."""
+    """What the sampler asks for, repaired to the limits, without what is known; draws where that is too few."""
     problem, rng, genes = campaign.problem, campaign.rng, Genes.of(campaign.problem)
     known, wanted = {problem.first, *campaign.known}, campaign.room
-    for levels in _asked(campaign, genes, seed=int(rng.integers(2**31)), num=TRIES * wanted):
+    for levels in _asked(campaign, genes, seed=int(rng.integers(2**31)), num=ASKS * wanted):
         architecture = to_limit(problem, genes.architecture(levels), rng=rng)
         if architecture not in known:
             known.add(architecture)
@@ -78,6 +79,7 @@ def propose(campaign: Campaign[OptunaSettings], /) -> Iterator[Any]:
             wanted -= 1
         if not wanted:
             return
+    yield from unseen(lambda: draw(problem, rng=rng), known=known, num=wanted)
 
 
 def note(campaign: Campaign[OptunaSettings], /) -> Mapping[str, str]:
