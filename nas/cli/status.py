@@ -15,7 +15,7 @@ from nas.cli.screen.console import Group, RenderableType, Screen, in_one_line, s
 from nas.cli.screen.errors import user_errors
 from nas.cli.screen.formats import TableFormat, score_label
 from nas.cli.screen.json_text import json_text
-from nas.runs.held_out import held_out_scores
+from nas.scores.held_out import held_out_scores
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 import nas
-from nas.config.loading import load_config
+from nas.config.loading import load_config, stored_config
 from nas.config.sections import placed_identity
 from nas.runs.checkpoint import read_checkpoint
 from nas.runs.directory import RunDirectory
@@ -81,7 +81,9 @@ def test_its_scores_are_read(old_run: Path) -> None:
 def test_its_config_is_read_as_it_stands(old_run: Path) -> None:
     text = RunDirectory(old_run).read_config()
     (old_run.parent / "again.yaml").write_text(text, encoding="utf-8")
-    assert placed_identity(load_config(old_run.parent / "again.yaml").plain()) == yaml.safe_load(text)
+    config = load_config(old_run.parent / "again.yaml", overrides=["validation.drawn_from=first_lines"])
+    assert placed_identity(config.plain()) == yaml.safe_load(text)
+    assert stored_config(old_run / "config.yaml").validation.drawn_from == "first_lines", "what 0.1.0 did"
 
 
 def test_its_checkpoints_are_sound() -> None:
