@@ -16,7 +16,7 @@ from nas.cli.screen.errors import user_errors
 from nas.cli.screen.formats import TableFormat, score_label
 from nas.cli.screen.json_text import json_text
 from nas.reports.limits import limit_sentences
-from nas.runs.held_out import held_out_scores
+from nas.scores.held_out import held_out_scores
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from nas.algorithms.steps import StopReason
 from nas.pipelines.model_folder import ModelFolder
-from nas.runs.held_out import HeldOutScores
+from nas.scores.held_out import HeldOutScores
 from nas.scores.intervals import Interval
 from search_spaces.actions import AnyAction
 from search_spaces.architecture import Architecture, ArchitectureError

@@ -9,8 +9,8 @@ from nas.config.experiment import Experiment
 from nas.evaluation.door import Declaration
 from nas.evaluation.settings import CLIP
 from nas.runs.directory import RunDirectory
-from nas.runs.held_out import HeldOutScores
 from nas.runs.spec import FoundArchitecture, write_spec
+from nas.scores.held_out import HeldOutScores
 from nas.search.round_training import JobTrainer
 
 

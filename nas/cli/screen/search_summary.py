@@ -41,6 +41,8 @@ def conclude(screen: Screen, experiment: Experiment, found: FoundArchitecture, o
     )
     for line in score_lines(found, _compared(experiment, found, out), score=experiment.score.name):
         screen.sentence(line)
+    if found.truth is None:
+        screen.sentence("a score of captions that no decision saw needs some held out: `validation.held_out`")
     screen.sentence(
         f"parameters {space.num_params(space.base):,} -> {space.num_params(found.architecture):,}, "
         f"{len(found.actions)} actions"
@@ -81,18 +83,11 @@ def score_lines(found: FoundArchitecture, comparison: Comparison, /, *, score: s
             "worse" if loss.mean > 0 else "better"
         )  # fmt: skip
         lines.append(f"lost per prompt, paired: {loss.mean:+.4f} [{loss.low:+.4f}, {loss.high:+.4f}]: {word}")
-    lines += held_out_lines(found, label=label)
+    if found.truth is not None:
+        lines.append(f"{label} (held-out scores, of captions that no decision saw): {found.truth.words()}")
     if why := noise(base, comparison, score=score):
         lines.append(f"warning: {why}; what was removed was chosen by noise")
     return lines
-
-
-def held_out_lines(found: FoundArchitecture, /, *, label: str) -> list[str]:
-    """Scores on captions that no decision saw; without them, how to get some."""
-    truth = found.truth
-    if truth is None:
-        return ["no captions were held out, so that these are the scores it was chosen by: give `validation.held_out`"]
-    return [f"{label} (held-out scores, of captions that no decision saw): {truth.words()}"]
 
 
 def noise(base: Interval, comparison: Comparison, /, *, score: str) -> str | None:

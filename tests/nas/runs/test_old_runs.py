@@ -85,6 +85,7 @@ def test_its_config_is_read_as_it_stands(old_run: Path) -> None:
     text = RunDirectory(old_run).read_config()
     assert placed_identity(stored_values(old_run / "config.yaml")) == yaml.safe_load(text)
     assert stored_values(old_run / "config.yaml")["search"]["value"] == "paper"
+    assert stored_values(old_run / "config.yaml")["validation"]["drawn_from"] == "first_lines"
     (old_run.parent / "again.yaml").write_text(text, encoding="utf-8")
     again = load_config(old_run.parent / "again.yaml", overrides=["search.value=paper", "racing.rule=elimination"])
     assert (again.search.value, again.racing.rule) == (Rule.PAPER, RacingRule.ELIMINATION)

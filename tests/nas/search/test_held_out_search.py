@@ -7,9 +7,9 @@ import pytest
 import nas.search.driver
 import nas.search.staff
 from nas.config.loading import load_config
-from nas.runs.held_out import held_out_scores
 from nas.runs.spec import read_spec
 from nas.runs.trace import read_trace
+from nas.scores.held_out import held_out_scores
 from nas.scores.store import ScoreStore
 from nas.search.progress import Progress
 from tests.nas.searching import IdlePool, comparable_trace, same_result, search
