@@ -12,14 +12,17 @@ if TYPE_CHECKING:
     from nas.config.experiment import Experiment, resolve
     from nas.config.loading import load_config
     from nas.config.sections import ExperimentConfig
+    from nas.curves.evaluate import run_evaluation
     from nas.distillation.decoder.distil import DistilledDecoder, distill_decoder
     from nas.distillation.steps.distil import DistilledSteps, distill_steps
     from nas.export.export_run import export_run
     from nas.export.report import ExportReport
     from nas.references.supernet import load_supernet
+    from nas.robust_training.train import run_training
     from nas.runs.run import Run, Runs, open_run, open_runs
     from nas.search.progress import Progress, RoundDone
     from nas.search.run_search import run_search
+    from nas.stages.pipeline import run_pipeline
     from nas.sweeps.devices import search_devices
     from nas.sweeps.matrix import DeviceMatrix, open_devices
     from nas.sweeps.rerank import rerank
@@ -66,7 +69,10 @@ _MODULES = {
     "RoundDone": "nas.search.progress",
     "rerank": "nas.sweeps.rerank",
     "resolve": "nas.config.experiment",
+    "run_evaluation": "nas.curves.evaluate",
+    "run_pipeline": "nas.stages.pipeline",
     "run_search": "nas.search.run_search",
+    "run_training": "nas.robust_training.train",
     "search_devices": "nas.sweeps.devices",
 }
 
@@ -93,6 +99,9 @@ __all__ = [
     "read_latency_table",
     "rerank",
     "resolve",
+    "run_evaluation",
+    "run_pipeline",
     "run_search",
+    "run_training",
     "search_devices",
 ]
