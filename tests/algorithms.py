@@ -16,8 +16,12 @@ This page is written by `python -m tests.algorithms docs/algorithms.md`, from wh
 
 `search.algorithm` names one, `search.settings` holds its settings (those of `evolving` stand in `search` itself):
 
-```bash
-nas search experiments/demo.yaml search.algorithm=local_search search.settings.num_evaluations=24 --dry-run
+```yaml
+search:
+  algorithm: local_search
+  target_ratio: 0.7
+  settings:
+    num_evaluations: 24
 ```
 
 `evolving` is the paper's: it trains between its rounds, so that weights adapt to each removal. All others train once

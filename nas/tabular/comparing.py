@@ -71,7 +71,7 @@ def summary(frame: pd.DataFrame, /, *, at: Sequence[int]) -> pd.DataFrame:
             reached = part[part["num_evaluations"] <= num].groupby("seed")["regret"].last()
             row |= {f"regret_{num}": reached.mean(), f"spread_{num}": reached.std(ddof=0)}
         first = part[part["regret"] <= EXACT].groupby("seed")["num_evaluations"].min()
-        first = first.reindex(part["seed"].unique(), fill_value=np.inf)
+        first = first.astype(float).reindex(part["seed"].unique(), fill_value=np.inf)
         median = float(np.median(first))
         row |= {"share_exact": float(np.isfinite(first).mean())}
         row |= {"evaluations_exact": median if np.isfinite(median) else float("nan")}
