@@ -13,7 +13,7 @@ DEMO_TRAINING: Final = (
     "robust_training.recovery_iterations=30",
     "robust_training.drop_probability=0.1",
     "robust_training.batch_size=16",
-    "robust_training.learning_rate=0.0002",
+    "robust_training.learning_rate=0.0001",
 )
 
 
