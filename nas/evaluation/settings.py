@@ -18,7 +18,7 @@ class ScoreSettings:
     """What architectures are scored by; see docs/scores.md."""
 
     name: Annotated[
-        str, Field(description="clip, output_change, or the score of a plugin; `nas plugins` lists them")
+        str, Field(description="clip, a cheap score such as output_change, or a plugin's; `nas plugins` lists them")
     ] = CLIP
     settings: Annotated[
         Mapping[str, Any], Field(description="the score's own; those of clip stand in the section `clip`")
