@@ -72,7 +72,7 @@ print(json.dumps([list(door.working()) for door in doors]))
     done = python(code, path=[installed])
     assert done.returncode == 0, done.stderr
     listed, working = (json.loads(line) for line in done.stdout.splitlines())
-    assert working[0] == ["table", "formula", "live", "by-parameters"]
+    assert working[0] == ["table", "weighted", "worst_of", "formula", "live", "by-parameters"]
     assert working[1][-1] == "copying"
     assert working[2][-1] == "stopwatch"
     sources, backends, importers = ({(name, origin): rest for name, origin, *rest in door} for door in listed)
@@ -106,7 +106,8 @@ print(type(make_source("formula", settings=settings, folder=Path())).__name__)
     assert done.returncode == 0, done.stderr
     raises, nothing, ours = done.stdout.splitlines()
     assert "'raises' (entry point broken_plugin.raises:KIND of broken-plugin 0.0.1) must be importable" in raises
-    assert "one of table, formula, live, or of the plugins' by-parameters, number, raises, but got 'nothing'" in nothing
+    there = "table, weighted, worst_of, formula, live, or of the plugins' by-parameters, number, raises"
+    assert f"one of {there}, but got 'nothing'" in nothing
     assert ours == "FormulaSource"
     assert "no plugin may take a name of ours, but broken-plugin 0.0.1 has" in done.stderr
 

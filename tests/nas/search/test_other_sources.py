@@ -84,7 +84,10 @@ def test_exactly_one_source_is_given(tmp_path: Path, source: Any, settings: Any,
 @pytest.mark.parametrize(
     ("source", "law"),
     [
-        ({"name": "crystal_ball"}, "`latency_source.name` must be one of table, formula, live, but got 'crystal_ball'"),
+        (
+            {"name": "crystal_ball"},
+            "`latency_source.name` must be one of table, weighted, worst_of, formula, live, but got 'crystal_ball'",
+        ),
         ({"name": "formula", "settings": {"wish": 3}}, "wish"),
     ],
 )
