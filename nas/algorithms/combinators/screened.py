@@ -77,6 +77,7 @@ class Screened(Generic[State]):
                 contest=None,
                 by=self._scoring.by,
                 num_prompts=self._scoring.num_prompts,
+                num_refused=0,  # which the contest itself counts
             )
         return self._reduced(step, step.contest, dict(zip(contestants, state.seen, strict=True)))
 

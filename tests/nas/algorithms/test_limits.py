@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 
 from nas.algorithms.algorithm import check_step, check_takes
+from nas.algorithms.combinators.screened import Screened
 from nas.algorithms.evolving import ArchitectureEvolving
 from nas.algorithms.feasibility import InfeasibleTargetError, check_feasible, emptiest, fastest
 from nas.algorithms.problem import EVERYTHING, LATENCY, MACS, PARAMS, SCORE, Limit, Problem, within_limits
-from nas.algorithms.settings import EvolvingSettings, LimitSettings
+from nas.algorithms.settings import EvolvingSettings, LimitSettings, ScoringSettings, Screen
 from nas.algorithms.steps import Finish, Score, StopReason
 from nas.settings import SettingsError
 from nas.testing.algorithms import SMALL_UNET, MacsMs, play
@@ -92,6 +93,17 @@ def test_what_a_limit_refuses_is_never_scored_and_is_counted() -> None:
             assert given.meets(copied)
     assert (len(first.subjects), first.num_refused) == (0, len(SPACE.removals(SPACE.base)))
     assert share < 1
+
+
+def test_a_screen_does_not_count_what_was_refused_twice() -> None:
+    """Where some copies fit and others do not, the cheap score looks at the removals that the limits leave."""
+    given = problem(1.2, settings={"max_copies": 1, "keep_copies": False}, limits=(of_params(1.05),))
+    inner = ArchitectureEvolving(given.settings)
+    screened = Screened(inner, scoring=ScoringSettings(screen=Screen.SHORTLIST, shortlist=2), is_distance=True)
+    asked = [[step for step, _ in play(each, given) if isinstance(step, Score)][:2] for each in (inner, screened)]
+    alone, (cheap, reduced) = asked[0][0], asked[1]
+    assert (cheap.by, alone.num_refused > 0, len(alone.subjects) > 0) == ("output_change", True, True)
+    assert (cheap.num_refused, reduced.num_refused) == (0, alone.num_refused)
 
 
 def test_a_search_without_further_limits_scores_all_that_it_always_scored() -> None:
