@@ -1,5 +1,7 @@
 """An evaluation: its numbers are those of other libraries, what is killed goes on, what does not fit is refused."""
 
+# fast: tiny networks of random weights, some seconds in all
+
 from pathlib import Path
 from typing import Any
 

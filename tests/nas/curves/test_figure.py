@@ -1,5 +1,7 @@
 """The figure of curves: every line has its own look, and only what may be compared is drawn together."""
 
+# fast: tiny networks of random weights, some seconds in all
+
 from dataclasses import replace
 from pathlib import Path
 

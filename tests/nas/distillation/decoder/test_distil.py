@@ -3,6 +3,8 @@
 It runs what docs/distillation.md shows, on a tiny model.
 """
 
+# fast: tiny networks of random weights, some seconds in all
+
 import json
 import signal
 from pathlib import Path
