@@ -100,7 +100,8 @@ def test_tests_stand_in_the_rooms_that_they_test() -> None:
     tested = {path.parent for path in TEXTS if path.parts[0] != "experiments" and path.name != "__init__.py"} & rooms
     # Blocks are tested by what measures and exports them, the law kits by the tests of the doors, launching and the
     # command line of distillations by the trainings that are launched, that of many searches with what it calls;
-    # nas/distillation is but the way to two rooms.
+    # nas/distillation is but the way to two rooms. Layouts, figures of the network and the page's values are tested with
+    # the room around them.
     untested = {path.parent for path in TEXTS if path.parts[0] != "experiments"} - tested
     others = {
         "latency/blocks",
@@ -109,5 +110,8 @@ def test_tests_stand_in_the_rooms_that_they_test() -> None:
         "nas/cli/distillation",
         "nas/cli/sweeps",
         "nas/distillation",
+        "nas/algorithms/one_shot/layouts",
+        "nas/reports/figures/network",
+        "nas/reports/page/values",
     }
     assert {str(path) for path in untested} == others

@@ -15,14 +15,8 @@ import typer
 
 from nas.algorithms.algorithm import Algorithm
 from nas.algorithms.evolving import ArchitectureEvolving
-from nas.algorithms.one_shot import (
-    knapsack,
-    local_search,
-    optuna_search,
-    random_search,
-    regularized_evolution,
-    uniform,
-)
+from nas.algorithms.one_shot import knapsack, local_search, optuna_search, random_search, regularized_evolution
+from nas.algorithms.one_shot.layouts import uniform
 from nas.algorithms.settings import EvolvingSettings
 from nas.reports.regret import regret_figure
 from nas.reports.writing import write_figure

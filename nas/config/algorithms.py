@@ -7,15 +7,8 @@ from latency.exporters.extras import MissingExtraError
 from latency.plugins import Door, instance_of, missing_members
 from nas.algorithms import evolving, reranking
 from nas.algorithms.algorithm import Algorithm, AlgorithmError, AlgorithmKind, Declaration
-from nas.algorithms.one_shot import (
-    handpicked,
-    knapsack,
-    local_search,
-    optuna_search,
-    random_search,
-    regularized_evolution,
-    uniform,
-)
+from nas.algorithms.one_shot import knapsack, local_search, optuna_search, random_search, regularized_evolution
+from nas.algorithms.one_shot.layouts import handpicked, uniform
 from nas.config.sections import EVOLVING, SearchConfig
 from nas.settings import read
 from search_spaces.files.user_error import PluginError

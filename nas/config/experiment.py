@@ -1,6 +1,6 @@
 """From a config to objects: everything that a config names is resolved here and nowhere else, cheap things first."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from math import isfinite
 from pathlib import Path
@@ -12,10 +12,8 @@ from latency.sources.registry import make_source
 from latency.sources.table import TableSource
 from nas.algorithms.algorithm import Algorithm, check_takes
 from nas.algorithms.combinators.held_out import HeldOut
-from nas.algorithms.combinators.screened import Screened
 from nas.algorithms.feasibility import check_feasible, check_protected
 from nas.algorithms.problem import Problem
-from nas.algorithms.settings import ScoringSettings, Screen
 from nas.config.absolute_paths import absolute_path, with_absolute_paths
 from nas.config.aims import aimed
 from nas.config.algorithms import make_algorithm
@@ -24,11 +22,12 @@ from nas.config.extension import check_contents, check_extension
 from nas.config.loading import stored_config
 from nas.config.pins import pinned
 from nas.config.places.identity import without_places
+from nas.config.scores import check_compares_rounds, other_scores, own_score, screened
 from nas.config.sections import EVOLVING, ExperimentConfig, SearchConfig
 from nas.evaluation.clip.caption_lengths import warn_of_long_captions
 from nas.evaluation.clip.model import former_clip_digest
-from nas.evaluation.door import Declaration, Reference
-from nas.evaluation.registry import ScoreSpec, make_score, screening_settings
+from nas.evaluation.door import Declaration
+from nas.evaluation.registry import make_score
 from nas.evaluation.settings import CLIP
 from nas.pipelines.computing.execution import check_device
 from nas.pipelines.schedulers import check_sampling
@@ -37,7 +36,7 @@ from nas.racing.settings import RacingRule, RacingSettings
 from nas.references.start import Start, find_start
 from nas.runs.directory import is_run
 from nas.scores.drawing import draw_prompts
-from nas.settings import plain, read
+from nas.settings import read
 from nas.training.data.checking import check_pictures, first_captions
 from nas.training.data.readers.opening import open_pictures
 from nas.training.skipping.making import skip_strategy
@@ -45,7 +44,7 @@ from nas.training.skipping.rates import check_names
 from nas.workers.pool import check_pool
 from nas.workers.worker import WorkerSpec
 from search_spaces.architecture import Architecture
-from search_spaces.files.user_error import PluginError, UserError
+from search_spaces.files.user_error import UserError
 from search_spaces.folders.loading import SEARCHED, read_context_tokens
 from search_spaces.unets.diffusers_config import space_from_config
 from search_spaces.unets.space import UNetSpace
@@ -194,12 +193,11 @@ def resolve(config: ExperimentConfig, /, *, run: Path | None = None) -> Experime
     check_protected(space, protected)
     _check_skipping(config, space, start.architecture)
     algorithm = make_algorithm(config.search)
-    own = _score(config)
-    screens = config.scoring.screen is not Screen.OFF
+    own = own_score(config)
     worker = WorkerSpec(
         model=model,
         score=own,
-        others=_others(config, own=own, asked=algorithm.declaration.scores),
+        others=other_scores(config, own=own, asked=algorithm.declaration.scores),
         validation=prompts.deciding,
         final=prompts.final,
         held_out=prompts.held_out,
@@ -219,12 +217,8 @@ def resolve(config: ExperimentConfig, /, *, run: Path | None = None) -> Experime
         Declaration.of(make_score(each.name, settings=each.settings, setting=worker.setting))
         for each in (worker.score, *worker.others)
     )
-    _check_reference(score)
-    if screens:
-        screen = next(other for other in others if other.name == config.scoring.by)
-        _check_screen(config.scoring, screen)
-        is_distance = screen.is_distance and screen.reference is Reference.ROUND
-        algorithm = Screened(algorithm, scoring=config.scoring, is_distance=is_distance)
+    check_compares_rounds(score)
+    algorithm = screened(algorithm, scoring=config.scoring, others=others)
     warn_of_long_captions(told, model=model, clip=config.clip if config.score.name == CLIP else None)
     problem = Problem(
         space=space,
@@ -321,63 +315,6 @@ def _check_price(price_ms: Prices, base: Architecture, /, *, source: LatencySour
         raise UserError(
             f"the latency source of {source.scenario.device} must give the base model a positive number of ms, the "
             f"same every time, but gave {prices[0]} and {prices[1]}; correct the source"
-        )
-
-
-def _score(config: ExperimentConfig) -> ScoreSpec:
-    """The score that a config names; the settings of CLIP's have a section of their own."""
-    if config.score.name != CLIP:
-        return ScoreSpec(name=config.score.name, settings=config.score.settings)
-    assert config.clip is not None, "the config asks for it"
-    return ScoreSpec(name=CLIP, settings=plain(config.clip))
-
-
-def _others(config: ExperimentConfig, *, own: ScoreSpec, asked: Sequence[str]) -> tuple[ScoreSpec, ...]:
-    """The scores that steps may name beside the run's own: the one that screens, and those that an algorithm asks for.
-
-    Raises:
-        UserError: The run's own score is to screen.
-    """
-    scoring = config.scoring
-    others = {name: ScoreSpec(name=name) for name in asked if name != own.name}
-    if scoring.screen is not Screen.OFF:
-        if scoring.by == own.name:
-            raise UserError(
-                f"`scoring.by` must be another score than the run's own, but both are {own.name}; choose a cheaper one "
-                "(`nas plugins`), or set scoring.screen=off"
-            )
-        try:
-            settings = screening_settings(scoring.by, scoring.settings)
-        except PluginError as error:
-            raise UserError(f"`scoring.by`: {error}") from error
-        others[scoring.by] = ScoreSpec(name=scoring.by, settings=settings)
-    return tuple(others.values())
-
-
-def _check_screen(scoring: ScoringSettings, score: Declaration, /) -> None:
-    """Check that a score can tell what changes nothing, where that is all that it is asked for.
-
-    Raises:
-        UserError: It cannot.
-    """
-    if scoring.screen is Screen.FREE and not (score.is_distance and score.reference is Reference.ROUND):
-        raise UserError(
-            f"with scoring.screen=free the score {score.name} must be a distance to the round's network, which alone "
-            "proves that an action changes nothing; choose output_change, picture_distance, latent_distance or "
-            "block_similarity, or screen by shortlist or alone"
-        )
-
-
-def _check_reference(score: Declaration) -> None:
-    """Check that rounds can be compared by a score.
-
-    Raises:
-        UserError: It is a distance to each round's own network.
-    """
-    if score.reference is Reference.ROUND:
-        raise UserError(
-            f"the score {score.name} is a distance to the network of each round here, by which rounds cannot be "
-            "compared; set its `reference` to model, or let it screen (`scoring.by`) and score by another one"
         )
 
 

@@ -1,7 +1,7 @@
 """Reading an experiment: YAML, overrides, paths, every problem at once. No framework is imported for it."""
 
 import reprlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import metadata
 from os import PathLike
 from pathlib import Path
@@ -103,17 +103,27 @@ def load_settings(
 def given_config(
     config: str | PathLike[str] | ExperimentConfig, /, *, overrides: Sequence[str] = ()
 ) -> ExperimentConfig:
-    """A config that was given as itself, or as the path of its file.
+    """An experiment that was given as itself, or as the path of its file; see `given_settings`."""
+    return given_settings(config, ExperimentConfig, overrides=overrides, load=load_config)
+
+
+def given_settings(config: Any, kind: type[T], /, *, overrides: Sequence[str], load: Callable[..., T]) -> T:
+    """Settings that were given as themselves, or as the path of their file.
+
+    Args:
+        config: Either.
+        kind: Class of the settings.
+        overrides: Settings to change in what the file says.
+        load: Reads a path with `overrides`.
 
     Raises:
-        UserError: The file breaks a law, or overrides come with a config, which they cannot change.
+        UserError: The file breaks a law, or overrides come with settings, which they cannot change.
     """
-    if not isinstance(config, ExperimentConfig):
-        return load_config(config, overrides=overrides)
+    if not isinstance(config, kind):
+        return load(config, overrides=overrides)
     if overrides:
         raise UserError(
-            f"overrides change what a file says, but a config was given with {list(overrides)}; give its path, or "
-            "`load_config(path, overrides=...)`"
+            f"overrides change what a file says, but a config was given with {list(overrides)}; give its path"
         )
     return config
 

@@ -2,19 +2,53 @@
 
 import os
 import platform
+import warnings
 from collections.abc import Callable
 from contextlib import ExitStack
+from pathlib import Path
 
 import torch
 
 from nas.launching.news import Begun, Desk, Drawn, Encoded
 from nas.launching.recording import Recorder
+from nas.pipelines.model_folder import ModelFolder
+from nas.training.data.batches import TrainingData
 from nas.training.launching.fleet import Fleet
 from nas.training.loop import StepDone, Training
+from nas.training.making import open_data
+from nas.training.settings import TrainingSettings
+from search_spaces.supernet import Supernet
 
 
 class _Stopped(Exception):  # noqa: N818  no error
     """All processes leave the loop after the same step."""
+
+
+def open_pictures_of(
+    settings: TrainingSettings, /, *, model: ModelFolder, supernet: Supernet, cache: Path, fleet: Fleet, desk: Desk
+) -> TrainingData:
+    """The pictures of a training, as `nas.training.making.open_data` opens them; what is odd is said by one process.
+
+    Args:
+        settings: Name the pictures.
+        model: Its autoencoder and text encoders encode them.
+        supernet: Its size and device.
+        cache: Folder for what is encoded once.
+        fleet: Who trains together.
+        desk: Who is told how far the encoding is.
+    """
+    assert settings.pictures is not None, "the config asks for pictures where there are steps"
+    with warnings.catch_warnings():
+        if fleet.rank:
+            warnings.simplefilter("ignore")
+        return open_data(
+            settings.pictures,
+            settings=settings.data,
+            model=model,
+            supernet=supernet,
+            cache=cache,
+            on_progress=teller_of_encoding(desk, fleet),
+        )
 
 
 def do_steps(

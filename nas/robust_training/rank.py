@@ -1,20 +1,18 @@
 """What each process of a training does: the same on one, on several of a machine, and on Ray's."""
 
-import warnings
-
 import torch
 
 from nas.evaluation.setting import ScoreSetting
 from nas.launching.news import Desk
 from nas.launching.recording import PromptSheets, Recorder, Recording
-from nas.launching.steps import do_steps, teller_of_encoding
+from nas.launching.steps import do_steps, open_pictures_of
 from nas.pipelines.computing.execution import Execution
 from nas.robust_training.job import TrainingJob
 from nas.robust_training.result import write_result
 from nas.scores.prompts import ValidationSet
 from nas.training.launching.fleet import Fleet
 from nas.training.loop import Training
-from nas.training.making import make_objective, open_data
+from nas.training.making import make_objective
 from nas.training.skipping.making import skip_strategy
 from search_spaces.supernet import Supernet
 
@@ -40,18 +38,7 @@ def train_rank(job: TrainingJob, fleet: Fleet, /, *, device: torch.device, desk:
     supernet = Supernet(job.model.load_unet().to(device), space=job.space, copy_start=search.copy_start)
     job.start.give_weights(supernet)
     supernet.switch(job.start.architecture)
-    with warnings.catch_warnings():
-        if not is_first:  # it is said once
-            warnings.simplefilter("ignore")
-        assert settings.pictures is not None, "the config asks for pictures when there are iterations"
-        data = open_data(
-            settings.pictures,
-            settings=settings.data,
-            model=job.model,
-            supernet=supernet,
-            cache=job.pictures,
-            on_progress=teller_of_encoding(desk, fleet),
-        )
+    data = open_pictures_of(settings, model=job.model, supernet=supernet, cache=job.pictures, fleet=fleet, desk=desk)
     training = Training(
         supernet,
         data=data,

@@ -4,14 +4,12 @@ A field that is None where its comment says so is left out of the line. What may
 (clock times, losses) is no field: it stands under the line's key `runtime`.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from math import isfinite
 from typing import Any, ClassVar, Final, Self
 
 from nas.algorithms.problem import Problem
-from nas.algorithms.steps import Decision, Estimate, Finish, PromptSet, Result, Score, Scored, Screening, Subject
-from nas.algorithms.value_score import ScoredAction
+from nas.algorithms.steps import Decision, Finish, PromptSet, Result, Score, Scored, Screening, Subject
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -231,8 +229,8 @@ class ContestScreened(Event):
         return cls(
             round=step.round,
             by=screening.by,
-            free=[_named(step.subjects[index]) for index in screening.free],
-            dropped=[_named(step.subjects[index]) for index in screening.dropped],
+            free=[named(step.subjects[index]) for index in screening.free],
+            dropped=[named(step.subjects[index]) for index in screening.dropped],
         )
 
 
@@ -356,72 +354,12 @@ def _outlined(result: Result) -> dict[str, Any]:
     }
 
 
+def named(subject: Subject, /) -> str:
+    """How a trace names a subject: by its action, or else by its digest."""
+    return subject.architecture.arch_id if subject.action is None else str(subject.action)
+
+
 KINDS: Final[tuple[type[Event], ...]] = (
     SearchStarted, SearchExtended, WeightsTrained, ArchitectureEvaluated, ActionEvaluated, Measured, ContestScreened,
     ContestRaced, Decided, SearchFinished, LimitsRefused,
 )  # fmt: skip
-
-
-def evaluations(step: Score, outcome: Scored, /, *, problem: Problem[Any]) -> Iterator[Event]:
-    """The events of a scoring: the reference first, then every subject that was scored; one where it is not plain."""
-    if not step.is_plain:
-        yield Measured.of(step, outcome)
-        return
-    if step.screening is not None:
-        yield ContestScreened.of(step, step.screening)
-    if step.reference is not None and outcome.reference is not None:
-        yield _of_architecture(step, step.reference, outcome.reference, problem)
-    for subject, estimate in zip(step.subjects, outcome.estimates, strict=True):
-        if estimate is not None:
-            of_action = step.reference is not None and subject.action is not None
-            yield (_of_action if of_action else _of_architecture)(step, subject, estimate, problem)
-
-
-def _of_architecture(step: Score, subject: Subject, estimate: Estimate, problem: Problem[Any]) -> Event:
-    architecture = subject.architecture
-    plain = architecture.to_dict()
-    genes = {"stages": plain["stages"]} if "stages" in plain else {"architecture": plain}
-    return ArchitectureEvaluated(
-        round=step.round,
-        arch_id=architecture.arch_id,
-        clip=asdict(estimate.score),
-        predicted_latency_ms=problem.price_ms(architecture),
-        num_params=problem.space.num_params(architecture),
-        d_clip=None if estimate.loss is None else asdict(estimate.loss),
-        **genes,
-    )
-
-
-def _of_action(step: Score, subject: Subject, estimate: Estimate, problem: Problem[Any]) -> Event:
-    assert step.reference is not None
-    assert subject.action is not None
-    assert estimate.loss is not None
-    saved_ms = problem.price_ms(step.reference.architecture) - problem.price_ms(subject.architecture)
-    value = ScoredAction(action=subject.action, d_clip=estimate.loss, d_latency_ms=saved_ms).value
-    return ActionEvaluated(
-        round=step.round,
-        action=str(subject.action),
-        arch_id=subject.architecture.arch_id,
-        clip=asdict(estimate.score),
-        d_clip=asdict(estimate.loss),
-        d_latency_ms=saved_ms,
-        value=value if isfinite(value) else None,
-    )
-
-
-def _named(subject: Subject) -> str:
-    return subject.architecture.arch_id if subject.action is None else str(subject.action)
-
-
-def contest_raced(step: Score, outcome: Scored, /, *, num_prompts: int) -> ContestRaced:
-    """The event of a race."""
-    assert outcome.verdict is not None
-
-    spent = sum(estimate.score.num_prompts for estimate in outcome.estimates if estimate is not None)
-    return ContestRaced(
-        round=step.round,
-        chosen=[_named(step.subjects[index]) for index in outcome.verdict.chosen],
-        ties=[[_named(step.subjects[index]) for index in pair] for pair in outcome.verdict.ties],
-        num_pictures=num_prompts + spent,
-        num_pictures_exhaustive=num_prompts * (1 + len(step.subjects)),
-    )

@@ -41,10 +41,9 @@ from nas.runs.events import (
     SearchFinished,
     SearchStarted,
     WeightsTrained,
-    contest_raced,
-    evaluations,
 )
 from nas.runs.spec import FoundArchitecture
+from nas.runs.step_events import contest_raced, evaluations
 from nas.runs.trace import Trace, read_trace, recorded_digests
 from nas.scores.intervals import Interval
 from nas.search.bookkeeping import PHASES, SCORING, SCREENING, Bookkeeper, loss_summary

@@ -7,6 +7,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from nas.config.loading import given_settings
 from nas.distillation.decoder.job import SECTION, DecoderJob, find_decoder, load_decoder_config
 from nas.distillation.decoder.rank import distil_rank
 from nas.distillation.decoder.settings import DecoderDistillationConfig
@@ -17,7 +18,6 @@ from nas.settings import plain
 from search_spaces.files.durable.writing import write_text
 from search_spaces.files.paths import local_path
 from search_spaces.files.strict_yaml import dumped
-from search_spaces.files.user_error import UserError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,12 +54,7 @@ def distill_decoder(
         StorageError: The disk refuses; the same call goes on.
         KeyboardInterrupt: It was stopped; the same call goes on.
     """
-    if not isinstance(config, DecoderDistillationConfig):
-        config = load_decoder_config(Path(config), overrides=tuple(overrides))
-    elif overrides:
-        raise UserError(
-            f"overrides change what a file says, but a config was given with {list(overrides)}; give its path"
-        )
+    config = given_settings(config, DecoderDistillationConfig, overrides=overrides, load=load_decoder_config)
     done = distil(find_decoder(config, local_path(out)), listen=on_news or say_tenths)
     if done is None:
         raise KeyboardInterrupt

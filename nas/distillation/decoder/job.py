@@ -1,6 +1,8 @@
 """One decoder distillation as a value that travels between processes: what a config says of it, found and checked."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 from typing import Any, Final
 
@@ -78,7 +80,7 @@ def placed(config: DecoderDistillationConfig, /, *, absolute: Absolute) -> Decod
     return with_paths(config, absolute=absolute)
 
 
-def load_decoder_config(path: Path, /, *, overrides: tuple[str, ...] = ()) -> DecoderDistillationConfig:
+def load_decoder_config(path: str | PathLike[str], /, *, overrides: Sequence[str] = ()) -> DecoderDistillationConfig:
     """Read the config of a decoder distillation.
 
     Raises:

@@ -7,6 +7,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from nas.config.loading import given_settings
 from nas.distillation.steps.job import SECTION, StepDistillation, find_steps, load_steps_config
 from nas.distillation.steps.rank import distil_rank
 from nas.distillation.steps.settings import StepDistillationConfig
@@ -18,7 +19,6 @@ from nas.settings import plain
 from search_spaces.files.durable.writing import put_copy, write_text
 from search_spaces.files.paths import local_path
 from search_spaces.files.strict_yaml import dumped
-from search_spaces.files.user_error import UserError
 
 OnStage = Callable[[int, Stage], Listener]  # gets the stage's number from 1, gives who hears of it
 
@@ -61,12 +61,7 @@ def distill_steps(
         StorageError: The disk refuses; the same call goes on.
         KeyboardInterrupt: It was stopped; the same call goes on.
     """
-    if not isinstance(config, StepDistillationConfig):
-        config = load_steps_config(Path(config), overrides=tuple(overrides))
-    elif overrides:
-        raise UserError(
-            f"overrides change what a file says, but a config was given with {list(overrides)}; give its path"
-        )
+    config = given_settings(config, StepDistillationConfig, overrides=overrides, load=load_steps_config)
     found = find_steps(config, local_path(out))
     done = distil(found, on_stage=lambda number, stage: on_news or say_tenths)
     if done is None:

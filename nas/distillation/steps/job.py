@@ -1,7 +1,8 @@
 """One stage of a step distillation as a value that travels between processes, and what a config asks for before any."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from os import PathLike
 from pathlib import Path
 from typing import Any, Final
 
@@ -146,7 +147,7 @@ def placed(config: StepDistillationConfig, /, *, absolute: Absolute) -> StepDist
     return with_paths(config, absolute=absolute)
 
 
-def load_steps_config(path: Path, /, *, overrides: tuple[str, ...] = ()) -> StepDistillationConfig:
+def load_steps_config(path: str | PathLike[str], /, *, overrides: Sequence[str] = ()) -> StepDistillationConfig:
     """Read the config of a step distillation.
 
     Raises:

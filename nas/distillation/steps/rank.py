@@ -1,7 +1,5 @@
 """What each process of a stage does: the same on one, on several of a machine, and on Ray's."""
 
-import warnings
-
 import torch
 
 from nas.distillation.steps.job import StageJob
@@ -15,12 +13,11 @@ from nas.distillation.steps.sheets import SideBySide
 from nas.distillation.steps.stages import StageKind, V
 from nas.launching.news import Desk
 from nas.launching.recording import Recorder, Recording
-from nas.launching.steps import do_steps, teller_of_encoding
+from nas.launching.steps import do_steps, open_pictures_of
 from nas.pipelines.conditioning import Conditioning
 from nas.pipelines.folder import load_text_encoders
 from nas.training.launching.fleet import Fleet
 from nas.training.loop import Training
-from nas.training.making import open_data
 from nas.training.objective import Objective
 from nas.training.skipping.strategy import Whole
 from search_spaces.files.digests import digest_of
@@ -47,18 +44,7 @@ def distil_rank(job: StageJob, fleet: Fleet, /, *, device: torch.device, desk: D
     settings = job.config.training
     student, teacher = job.student.load(device=device), job.teacher.load(device=device)
     teacher.unet.requires_grad_(False)
-    with warnings.catch_warnings():
-        if fleet.rank:  # it is said once
-            warnings.simplefilter("ignore")
-        assert settings.pictures is not None, "the config asks for pictures"
-        data = open_data(
-            settings.pictures,
-            settings=settings.data,
-            model=job.model,
-            supernet=student,
-            cache=job.pictures,
-            on_progress=teller_of_encoding(desk, fleet),
-        )
+    data = open_pictures_of(settings, model=job.model, supernet=student, cache=job.pictures, fleet=fleet, desk=desk)
     training = Training(
         student,
         data=data,

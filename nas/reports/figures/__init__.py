@@ -4,9 +4,9 @@
 """
 
 from nas.reports.figures.calibration import calibration
-from nas.reports.figures.drawing import evolution, unet
 from nas.reports.figures.importance import importance
-from nas.reports.figures.importance_map import importance_map
+from nas.reports.figures.network.drawing import evolution, unet
+from nas.reports.figures.network.importance_map import importance_map
 from nas.reports.figures.pictures import before_after, pictures
 from nas.reports.figures.racing import decisions, race
 from nas.reports.figures.recovery import recovery

@@ -11,7 +11,8 @@ from nas.algorithms.evolving import ArchitectureEvolving
 from nas.algorithms.problem import Problem
 from nas.algorithms.settings import EvolvingSettings
 from nas.algorithms.steps import Extended, Finish, Score, Train
-from nas.runs.events import Decided, evaluations
+from nas.runs.events import Decided
+from nas.runs.step_events import evaluations
 from nas.testing.algorithms import SMALL_UNET, MacsMs
 from search_spaces import space_from_config
 from search_spaces.files.user_error import UserError

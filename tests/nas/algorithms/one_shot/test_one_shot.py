@@ -7,16 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nas.algorithms.one_shot import (
-    handpicked,
-    knapsack,
-    local_search,
-    optuna_search,
-    random_search,
-    regularized_evolution,
-    uniform,
-)
+from nas.algorithms.one_shot import knapsack, local_search, optuna_search, random_search, regularized_evolution
 from nas.algorithms.one_shot.additivity import additivity, fitted
+from nas.algorithms.one_shot.layouts import handpicked, uniform
 from nas.algorithms.one_shot.programme import Programme, solve
 from nas.algorithms.one_shot.proposer import neighbours
 from nas.algorithms.problem import Problem

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Final
 
 from nas.reports.facts import architectures, base_of, executed, found_round, round_rows, score_name, start_of
-from nas.reports.figures.cells import large, of_round, of_state, put
+from nas.reports.figures.network.cells import large, of_round, of_state, put
 from nas.reports.layout import State, lay_out
 from nas.reports.style import WIDTH, digits, new_figure, note, styled
 from nas.runs.run import Run

@@ -13,8 +13,8 @@ from pydantic import Field
 
 from nas.algorithms.algorithm import AlgorithmKind, Declaration
 from nas.algorithms.one_shot.campaign import EXTENDS, BatchSearch, BatchSettings, Campaign
+from nas.algorithms.one_shot.layouts.thinning import spread, thinned
 from nas.algorithms.one_shot.proposer import first_unseen, returns
-from nas.algorithms.one_shot.thinning import spread, thinned
 from nas.algorithms.problem import Problem
 from nas.settings import settings
 from search_spaces.architecture import Architecture, ArchitectureError

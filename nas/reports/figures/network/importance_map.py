@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from nas.reports.facts import actions_of, architectures, base_of, records, scaled, score_name
-from nas.reports.figures.cells import large, of_state, put
 from nas.reports.figures.importance import importance_rows
+from nas.reports.figures.network.cells import large, of_state, put
 from nas.reports.layout import Cell, lay_out
 from nas.reports.style import BLUE, INK, RED, FigureError, note, plain, styled
 from nas.runs.run import Run

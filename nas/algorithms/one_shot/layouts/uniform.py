@@ -6,8 +6,8 @@ from pydantic import Field
 
 from nas.algorithms.algorithm import AlgorithmKind, Declaration
 from nas.algorithms.one_shot.campaign import EXTENDS, BatchSearch, BatchSettings, Campaign
+from nas.algorithms.one_shot.layouts.thinning import spread
 from nas.algorithms.one_shot.proposer import first_unseen
-from nas.algorithms.one_shot.thinning import spread
 from nas.settings import settings
 
 DECLARATION: Final = Declaration(

@@ -1,0 +1,1 @@
+"""Layouts that nobody searched for: the bars that any search must clear. Pure."""

@@ -1,0 +1,1 @@
+"""Figures that draw the network itself, stage by stage and block by block."""
