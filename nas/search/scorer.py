@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from nas.algorithms.steps import Subject
+from nas.algorithms.steps import PromptSet, Subject
 from nas.config.digests import protocol_key
 from nas.evaluation.door import Declaration, Reference
 from nas.scores.prompts import ValidationSet
@@ -299,11 +299,16 @@ class Scorers:
             num, yardstick = -(-num // prompts.chunk_size) * prompts.chunk_size, replace(yardstick, num_prompts=None)
         elif num is not None and num >= len(prompts.prompts):
             yardstick = replace(yardstick, num_prompts=None)
+        protocol = self.digests[protocol_key(yardstick.by)]
+        if (
+            yardstick.prompts is PromptSet.HELD_OUT
+        ):  # apart: who reads a run's scores must not pair them with the others
+            protocol = digest_of({"protocol": protocol, "prompts": str(PromptSet.HELD_OUT)})
         return Scorer(
             self.pool,
             store=self.store,
             prompts=prompts if num is None else prompts.first(num),
-            protocol_digest=self.digests[protocol_key(yardstick.by)],
+            protocol_digest=protocol,
             score_name=spec.name,
             yardstick=yardstick,
             refers=yardstick.by in self.others and self.others[yardstick.by].reference is Reference.ROUND,

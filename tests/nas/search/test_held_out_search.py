@@ -7,6 +7,8 @@ import pytest
 import nas.search.driver
 import nas.search.staff
 from nas.config.loading import load_config
+from nas.reports.page.reading import read_source
+from nas.runs.run import open_run
 from nas.runs.spec import read_spec
 from nas.runs.trace import read_trace
 from nas.scores.held_out import held_out_scores
@@ -51,6 +53,14 @@ def test_the_result_has_held_out_scores_and_the_search_is_the_same_without(
     _, spec = read_spec(run / "architecture.json")
     assert spec["held_out"] == scores.plain()
     assert spec["score"]["found"]["num_prompts"] in (3, 5)
+
+
+def test_scores_of_the_run_and_its_paired_loss_are_of_prompts_that_decided(run: Path) -> None:
+    opened = open_run(run)
+    assert opened.scores()["prompt_id"].nunique() == 5, "three in each round, two more of finalists, none held out"
+    loss = read_source(opened).loss
+    assert loss is not None
+    assert loss.num_prompts <= 5
 
 
 def test_it_is_resumed_without_a_question(experiment: Path, run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
