@@ -73,7 +73,8 @@ class Frames(ABC):
             runner_up: The action with the next best value that was not executed; None where there was none.
             margin: By how much the value of this action is better than the runner-up's, in score per millisecond; a
                 race may choose against the means that it ended with, so it can be negative.
-            chance: How likely this action's true value is better than the runner-up's, from the scores of the prompts
+            chance: How likely this action's true value is better than the runner-up's (losses below
+                `search.indifference` count alike, and the larger saving is better), from the scores of the prompts
                 that both have (Student's t, paired); NaN where they are gone. 0.5 = a toss.
             stop: Why the search stopped; None where an action was executed.
             chance_right: How likely the round's actions, all together, are the right ones; as in `rounds`.
