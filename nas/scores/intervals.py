@@ -2,14 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 from scipy import special
 
 from search_spaces.files.user_error import UserError
-
-_NUM_DRAWS: Final = 4096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,33 +94,6 @@ def chance_above(differences: Sequence[float], /) -> float:
     if error == 0:
         return 0.5 + 0.5 * float(np.sign(mean))
     return float(special.stdtr(len(array) - 1, mean / error))
-
-
-def chance_cheaper(
-    one: Sequence[float], other: Sequence[float], /, *, saved_ms: tuple[float, float], floor: float
-) -> float:
-    """How likely one action truly loses no more per ms saved than another, losses below `floor` counting as much as it.
-
-    By draws from the normal distribution of both means, which are correlated since the prompts are the same; always the
-    same draws.
-
-    Args:
-        one: Losses of the one, per prompt.
-        other: Of the other, on the same prompts.
-        saved_ms: By the one and by the other; positive.
-        floor: Loss that counts as nothing; positive.
-
-    Returns:
-        In [0, 1]; NaN for fewer than two prompts, and for losses that are not finite.
-    """
-    both = np.asarray([one, other], dtype=np.float64)
-    if both.shape[1] < 2 or not np.isfinite(both).all():
-        return float("nan")
-    spreads, axes = np.linalg.eigh(np.cov(both) / both.shape[1])
-    standard = np.random.default_rng(0).standard_normal((_NUM_DRAWS, 2))
-    drawn = both.mean(axis=1) + (standard * np.sqrt(spreads.clip(min=0))) @ axes.T
-    values = np.maximum(drawn, floor) / np.asarray(saved_ms)
-    return float((values[:, 0] <= values[:, 1]).mean())
 
 
 def paired_loss(

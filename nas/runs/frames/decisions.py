@@ -7,10 +7,11 @@ from typing import Any
 
 import pandas as pd
 
+from nas.runs.frames.beliefs import RoundBelief, rule_of
 from nas.runs.frames.opened import OpenedRun
 from nas.runs.frames.rounds import CERTAINTY, certainty, scored_with_weights
 from nas.runs.frames.tidy import ANY, WHOLE, numbers, tidy
-from nas.scores.intervals import chance_above, chance_cheaper, losses
+from nas.scores.intervals import chance_above, losses
 from nas.scores.maker import of_one_maker
 from nas.scores.store import ScoreStore
 from search_spaces.actions import parse_action
@@ -45,9 +46,6 @@ class _Rounds:
 
     def __init__(self, run: OpenedRun, store: str | PathLike[str] | None) -> None:
         self._run, self._store = run, run.own_store(store)
-        search = run.config.get("search") or {}
-        weighs = search.get("value", "paper") != "paper"  # as runs before this setting did not
-        self._floor = float(search.get("indifference", 0.0)) if weighs else 0.0  # losses below count as nothing
         self._actions: dict[int, dict[str, Event]] = {}
         self._references: dict[int, str] = {}
         self._weights: dict[int, str | None] = {}
@@ -58,6 +56,7 @@ class _Rounds:
                 self._actions.setdefault(event["round"], {})[event["action"]] = event
             self._weights[event["round"]] = weights
         self._known: dict[tuple[int, str], Losses] = {}
+        self._rule, self._beliefs = rule_of(run.config), dict[int, RoundBelief | None]()
 
     def row(self, number: int, action: str, /, *, executed: Sequence[str]) -> tuple[Any, ...]:
         """action, loss with its interval, ms saved, value, runner-up, margin, chance."""
@@ -74,30 +73,34 @@ class _Rounds:
         ]
         if not others or isnan(_value(event)):
             return (*taken, None, nan, nan)
-        if is_copy:
-            rival = max(others, key=_value)
-            margin, chance = _value(event) - _value(rival), 1 - self._chance(number, event, rival, floor=0.0)
+        sign = -1 if is_copy else 1
+        if (belief := self._belief(number)) is not None:  # the search weighed losses before it compared them
+            worth = {each["action"]: sign * belief.value(each["action"], highest=is_copy) for each in (event, *others)}
+            known = [each for each in others if not isnan(worth[each["action"]])]
+            if not known:
+                return (*taken, None, nan, nan)
+            rival = min(known, key=lambda each: worth[each["action"]])
+            margin = worth[rival["action"]] - worth[event["action"]]
+            chance = belief.chance(event["action"], rival["action"], highest=is_copy)
         else:
-            rival = min(others, key=self._floored)
-            margin = self._floored(rival) - self._floored(event)
-            chance = self._chance(number, event, rival, floor=self._floor)
+            rival = min(others, key=lambda each: sign * _value(each))
+            margin = sign * (_value(rival) - _value(event))
+            chance = chance_above([sign * each for each in self._leads(number, event, rival)])
         return (*taken, inverse(rival["action"]) if is_copy else rival["action"], margin, chance)
 
-    def _floored(self, event: Event) -> float:
-        """Score lost per ms saved, losses that count as nothing being alike."""
-        if not self._floor or event["d_latency_ms"] <= 0:
-            return _value(event)
-        return float(max(event["d_clip"]["mean"], self._floor) / event["d_latency_ms"])
+    def _belief(self, number: int) -> RoundBelief | None:
+        if number not in self._beliefs:
+            self._beliefs[number] = RoundBelief.of([*self._actions.get(number, {}).values()], self._rule)
+        return self._beliefs[number]
 
-    def _chance(self, number: int, event: Event, rival: Event, *, floor: float) -> float:
-        """How likely the action's true value is no higher than the rival's, by the prompts that both have."""
+    def _leads(self, number: int, event: Event, rival: Event) -> list[float]:
+        """By how much the rival's value is above the action's, on each prompt that both have."""
         one, other = self._losses(number, event["arch_id"]), self._losses(number, rival["arch_id"])
-        lost = [(one[prompt], other[prompt]) for prompt in one if prompt in other]
-        saved = event["d_latency_ms"], rival["d_latency_ms"]
-        if floor and min(saved) > 0:
-            ours, theirs = [each for each, _ in lost], [each for _, each in lost]
-            return chance_cheaper(ours, theirs, saved_ms=saved, floor=floor)
-        return chance_above([theirs / saved[1] - ours / saved[0] for ours, theirs in lost])
+        return [
+            other[prompt] / rival["d_latency_ms"] - one[prompt] / event["d_latency_ms"]
+            for prompt in one
+            if prompt in other
+        ]
 
     def _losses(self, number: int, arch_id: str) -> Losses:
         """What each prompt loses, as far as its scores are there."""

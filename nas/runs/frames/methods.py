@@ -73,9 +73,10 @@ class Frames(ABC):
             runner_up: The action with the next best value that was not executed; None where there was none.
             margin: By how much the value of this action is better than the runner-up's, in score per millisecond; a
                 race may choose against the means that it ended with, so it can be negative.
-            chance: How likely this action's true value is better than the runner-up's (losses below
-                `search.indifference` count alike, and the larger saving is better), from the scores of the prompts
-                that both have (Student's t, paired); NaN where they are gone. 0.5 = a toss.
+            chance: How likely this action's true value is as good as the runner-up's; 0.5 = a toss. Under
+                `search.value: paper` from the scores of the prompts that both have (Student's t, paired), NaN where
+                they are gone; under the others by what is believed of the round's losses (`nas.values.belief`), and
+                margin and runner-up are those of weighed losses.
             stop: Why the search stopped; None where an action was executed.
             chance_right: How likely the round's actions, all together, are the right ones; as in `rounds`.
             expected_loss: Score that a better choice would lose less, in the mean; as in `rounds`.

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from nas.scores.intervals import chance_above, chance_cheaper, mean_interval, paired_loss
+from nas.scores.intervals import chance_above, mean_interval, paired_loss
 
 SCORES = st.lists(st.floats(-1, 1), min_size=2, max_size=30)
 
@@ -94,28 +94,3 @@ def test_the_chance_that_a_mean_is_above_nothing() -> None:
     assert [chance_above([v, v]) for v in (-1.0, 0.0, 2.0)] == [0.0, 0.5, 1.0]
     assert np.isnan([chance_above([]), chance_above([1.0])]).all()
     assert np.isnan([chance_above([end, 1.0]) for end in (np.inf, np.nan, 1e308)]).all(), "nor where sums overflow"
-
-
-def test_what_costs_nothing_and_saves_more_is_surely_cheaper_than_a_lucky_one() -> None:
-    rng = np.random.default_rng(3)
-    free, lucky = rng.normal(0, 1e-5, 20), rng.normal(-2e-3, 3e-3, 20)
-    assert chance_above(list(lucky / 0.6 - free / 1.5)) < 0.1, "by the mean per millisecond the lucky one leads"
-    assert chance_cheaper(list(free), list(lucky), saved_ms=(1.5, 0.6), floor=5e-4) == 1.0
-    assert chance_cheaper(list(lucky), list(free), saved_ms=(0.6, 1.5), floor=5e-4) == 0.0
-
-
-@given(st.lists(st.tuples(st.floats(-0.1, 0.1), st.floats(-0.1, 0.1)), min_size=2, max_size=8), st.floats(0.1, 9))
-def test_one_of_both_is_cheaper_and_a_greater_loss_never_makes_it_so(
-    lost: list[tuple[float, float]], saved: float
-) -> None:
-    ours, theirs = [each for each, _ in lost], [each for _, each in lost]
-    one = chance_cheaper(ours, theirs, saved_ms=(saved, 1.0), floor=1e-3)
-    other = chance_cheaper(theirs, ours, saved_ms=(1.0, saved), floor=1e-3)
-    assert 0.95 <= one + other <= 2.0, "both, where they tie"
-    worse = chance_cheaper([each + 0.05 for each in ours], theirs, saved_ms=(saved, 1.0), floor=1e-3)
-    assert worse <= one + 0.05, "up to the draws"
-
-
-def test_a_single_prompt_says_nothing_of_who_is_cheaper() -> None:
-    assert math.isnan(chance_cheaper([0.1], [0.2], saved_ms=(1.0, 1.0), floor=1e-3))
-    assert math.isnan(chance_cheaper([0.1, math.inf], [0.2, 0.1], saved_ms=(1.0, 1.0), floor=1e-3))

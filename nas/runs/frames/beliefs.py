@@ -1,0 +1,59 @@
+"""What is believed of a round's losses, where the search decided by that: one action beside another, by its trace."""
+
+from collections.abc import Mapping, Sequence
+from math import nan
+from typing import Any, Self
+
+import numpy as np
+
+from nas.scores.intervals import Interval
+from nas.values.belief import Belief
+from nas.values.rule import Rule, ValueRule
+from nas.values.sample import Floats, Losses
+from nas.values.weighing import values
+
+Event = Mapping[str, Any]
+
+
+def rule_of(config: Mapping[str, Any], /) -> ValueRule | None:
+    """By what a search weighed losses; None where it took the mean as it is, as versions did that knew no other."""
+    search = config.get("search") or {}
+    rule = Rule(search.get("value", Rule.PAPER))
+    return None if rule is Rule.PAPER else ValueRule(rule=rule, indifference=float(search.get("indifference", 0.0)))
+
+
+class RoundBelief:
+    """The scored removals of a round that save time and have prompts enough, as a rule weighs them.
+
+    Args:
+        events: Their evaluations.
+        rule: Of the search.
+    """
+
+    def __init__(self, events: Sequence[Event], rule: ValueRule, /) -> None:
+        self._names = [event["action"] for event in events]
+        self._rule, self._floor = rule, rule.indifference
+        self._losses = Losses.of(
+            [Interval(**event["d_clip"]) for event in events], saved_ms=[event["d_latency_ms"] for event in events]
+        )
+        self._draws: Floats = Belief.after(self._losses).draws()
+
+    @classmethod
+    def of(cls, events: Sequence[Event], rule: ValueRule | None, /) -> Self | None:
+        """None without a rule, or where it has nothing to weigh."""
+        fit = [event for event in events if event["d_latency_ms"] > 0 and event["d_clip"]["num_prompts"] > 1]
+        return None if rule is None or not fit else cls(fit, rule)
+
+    def value(self, action: str, /, *, highest: bool) -> float:
+        """Weighed loss per millisecond saved; NaN of an action that is not among them."""
+        if action not in self._names:
+            return nan
+        return float(values(self._losses, self._rule, highest=highest)[self._names.index(action)])
+
+    def chance(self, action: str, rival: str, /, *, highest: bool) -> float:
+        """How likely an action's true value is as good as a rival's; of removals, small losses being alike."""
+        if not {action, rival} <= set(self._names):
+            return nan
+        truths = self._draws if highest else np.maximum(self._draws, self._floor)
+        one, other = (truths[:, i] / self._losses.saved_ms[i] for i in map(self._names.index, (action, rival)))
+        return float((one >= other if highest else one <= other).mean())
