@@ -37,8 +37,8 @@ def status(
 ) -> None:
     """How far a run is: rounds and their scores, what each executed action saved and cost, how sure it was.
 
-    "sure" is the chance that an executed action's true value is better than that of the best one that was left, which
-    would have been next, from the paired scores of the prompts: 50 % is a toss. Below it, of each round as a whole: how
+    "sure" is the chance that an executed action is truly as good as the best one that was left, which would have been
+    next: 50 % is a toss. Below it, of each round as a whole: how
     likely no other choice would lose less for the same milliseconds, and what the best one would lose less.
 
     Example: nas status runs/demo --watch

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 from nas.reports.facts import action_name, block_names, executed, records, score_name
 from nas.reports.figures.importance import REMOVES
 from nas.reports.style import BLUE, FAINT, GREY, INK, RED, FigureError, beside, new_figure, note, styled, tidy
+from nas.runs.frames.beliefs import rule_of
 from nas.runs.frames.decisions import inverse
 from nas.runs.run import Run
 
@@ -75,7 +76,7 @@ def _counted(num: int, race: Mapping[str, Any] | None, *, num_prompts: int) -> s
 
 @styled
 def decisions(run: Run, /) -> "Figure":
-    """How likely was each decision right? The chance that an executed action truly beats its runner-up.
+    """How likely was each decision right? The chance that an executed action is as good as its runner-up.
 
     Raises:
         FigureError: Nothing was decided yet, or the scores that the chance is computed from are gone.
@@ -114,14 +115,16 @@ def decisions(run: Run, /) -> "Figure":
     for y in (y for y, first in enumerate(begins) if first and y):
         axes.axhline(y - 0.5, color=INK, linewidth=0.6, alpha=0.3)
     axes.set_yticks(range(len(rows)), labels, parse_math=False)
-    axes.set(ylim=(len(rows) - 0.4, -0.6), xlim=(0, 101.5), xlabel="Chance that it truly beats the runner-up (%)")
+    axes.set(ylim=(len(rows) - 0.4, -0.6), xlim=(0, 101.5), xlabel="Chance that it is as good as the runner-up (%)")
     tidy(axes, grid="x")
     axes.set_title("executed", fontsize=7, weight="normal", x=-0.01, ha="right")
     axes.set_title("runner-up", loc="right", fontsize=7, weight="normal", x=1.02, ha="left")
+    is_weighed = rule_of(run.config) is not None
+    source = "what is believed of the round's losses" if is_weighed else "the paired scores of both on the same prompts"
     cut = f" {left_out} earlier decisions are left out." if left_out else ""
     note(
         figure,
-        f"From the paired scores of both on the same prompts ({score_name(run)} lost per ms). Dashed, 50 %: a coin "
-        f"would do.\nShaded: surer than {SURE:.0%}.{cut}",
+        f"From {source} ({score_name(run)} lost per ms). Dashed, 50 %: a coin would do.\n"
+        f"Shaded: surer than {SURE:.0%}.{cut}",
     )
     return figure

@@ -86,7 +86,7 @@ def _decisions(data: ReportData, names: Mapping[str, str]) -> Table:
     score = data.score.words
     return Table(
         title="Decisions",
-        words="Every executed action. Chance: how likely it truly beats the runner-up, the best that was left. "
+        words="Every executed action. Chance: how likely it is as good as the runner-up, the best that was left. "
         "A copy is judged by what its removal would cost. Round right: how likely no other choice of the round would "
         f"lose less for the same milliseconds; may cost: what the best one would lose less, in the mean, in {score}.",
         columns=(
