@@ -86,7 +86,8 @@ def load_decoder_config(path: str | PathLike[str], /, *, overrides: Sequence[str
     Raises:
         ConfigError: The file is missing or breaks a law; the message lists every problem.
     """
-    return load_settings(DecoderDistillationConfig, path, overrides=overrides, place=placed)
+    remedy = "; docs/distillation.md shows one, and `nas settings --of decoder` says what it may hold"
+    return load_settings(DecoderDistillationConfig, path, overrides=overrides, place=placed, remedy=remedy)
 
 
 def find_decoder(config: DecoderDistillationConfig, out: Path, /) -> DecoderJob:

@@ -153,7 +153,8 @@ def load_steps_config(path: str | PathLike[str], /, *, overrides: Sequence[str] 
     Raises:
         ConfigError: The file is missing or breaks a law; the message lists every problem.
     """
-    return load_settings(StepDistillationConfig, path, overrides=overrides, place=placed)
+    remedy = "; docs/distillation.md shows one, and `nas settings --of steps` says what it may hold"
+    return load_settings(StepDistillationConfig, path, overrides=overrides, place=placed, remedy=remedy)
 
 
 def ddim_config(model: ModelFolder, /, *, kind: str) -> dict[str, Any]:
