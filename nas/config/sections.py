@@ -168,8 +168,8 @@ class SearchConfig(EvolvingSettings):
         changed = [name for name, default in own.items() if getattr(self, name) != default]
         if self.algorithm != EVOLVING and changed:
             raise UserError(
-                f"{', '.join(changed)} are settings of {EVOLVING}, but `algorithm` is {self.algorithm!r}; take them out, give its own "
-                "under `settings`, and if the name is a slip, `nas plugins` lists all"
+                f"{', '.join(changed)} are settings of {EVOLVING}, but `algorithm` is {self.algorithm!r}; take them "
+                "out and give its own under `settings`, and if the name is a slip, `nas plugins` lists all"
             )
         return self
 
