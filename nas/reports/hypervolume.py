@@ -14,7 +14,6 @@ from typing import Any, Final
 
 import numpy as np
 import pandas as pd
-from scipy.stats import permutation_test, wilcoxon
 
 from nas.config.places.identity import without_places
 from nas.runs.changes import changed_keys
@@ -275,6 +274,8 @@ def _spread(values: Sequence[float]) -> tuple[float, float, int]:
 
 def _test(runs: Sequence[Spent], one: int, other: int) -> GroupTest | None:
     """A paired test of two groups; None where they share less than two seeds."""
+    from scipy.stats import permutation_test, wilcoxon  # slow to import, and a single run needs none
+
     first, second = ({run.seed: run.hypervolume for run in runs if run.group == number} for number in (one, other))
     seeds = tuple(sorted(first.keys() & second.keys()))
     if len(seeds) < _MIN_PAIRS:

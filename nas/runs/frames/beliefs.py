@@ -32,11 +32,12 @@ class RoundBelief:
 
     def __init__(self, events: Sequence[Event], rule: ValueRule, /) -> None:
         self._names = [event["action"] for event in events]
-        self._rule, self._floor = rule, rule.indifference
+        self._floor = rule.indifference
         self._losses = Losses.of(
             [Interval(**event["d_clip"]) for event in events], saved_ms=[event["d_latency_ms"] for event in events]
         )
         self._draws: Floats = Belief.after(self._losses).draws()
+        self._values = {highest: values(self._losses, rule, highest=highest) for highest in (False, True)}
 
     @classmethod
     def of(cls, events: Sequence[Event], rule: ValueRule | None, /) -> Self | None:
@@ -48,7 +49,7 @@ class RoundBelief:
         """Weighed loss per millisecond saved; NaN of an action that is not among them."""
         if action not in self._names:
             return nan
-        return float(values(self._losses, self._rule, highest=highest)[self._names.index(action)])
+        return float(self._values[highest][self._names.index(action)])
 
     def chance(self, action: str, rival: str, /, *, highest: bool) -> float:
         """How likely an action's true value is as good as a rival's; of removals, small losses being alike."""
