@@ -10,6 +10,7 @@ and without guidance, where a picture takes a pass per step and branch.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import torch
@@ -64,6 +65,11 @@ class Questions:
         """UNet passes per prompt that drawing them takes: those of its picture."""
         return self._setting.passes_per_picture
 
+    @cached_property
+    def schedule(self) -> NoiseSchedule:
+        """How the latents are noised."""
+        return NoiseSchedule.of(self._setting.scheduler())
+
     def of(self, chunk: int, /) -> list[Question]:
         """The questions about a chunk, which were drawn before."""
         return self._chunks[chunk]
@@ -75,7 +81,7 @@ class Questions:
     @torch.inference_mode()
     def draw(self, base: torch.nn.Module, /) -> None:
         """Have the base model draw its pictures, and noise them."""
-        drawer, schedule = Drawer(self._setting), NoiseSchedule.of(self._setting.scheduler())
+        drawer, schedule = Drawer(self._setting), self.schedule
         self._chunks = []
         for chunk in range(self._setting.validation.num_chunks):
             latents = drawer.latents(base, chunk=chunk).float().cpu()
