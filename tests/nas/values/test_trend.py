@@ -34,7 +34,7 @@ def test_means_and_draws_are_those_of_the_written_model() -> None:
     assert losses.distances is not None
     squares, errors = losses.distances**2, losses.errors
     top = np.abs(losses.means).max() + errors.max()
-    theta = np.linspace(-3 * top, 3 * top, 20_001)
+    theta = np.linspace(-3 * top, 3 * top, 4_001)
     seen = -0.5 * ((losses.means[:, None] - theta) / errors[:, None]) ** 2 - np.log(errors[:, None])
     logs, means = [], []
     for kappa in top * np.exp(np.linspace(*LOG_KAPPA, NUM_KAPPA))[14:]:
