@@ -41,7 +41,7 @@ def test_every_method_decides_and_the_sure_ones_rightly(recorded: Recorded) -> N
     frame = pd.DataFrame([{name: getattr(row, name) for name in row.__slots__} for row in rows])
     told = table(frame).splitlines()
     assert len(told) == 2 + len(kinds)
-    assert [line for line in told if "| +0.0000 ± 0.0000 |" in line][0].startswith("| paper | 25 | ")
+    assert next(line for line in told if "| +0.0000 ± 0.0000 |" in line).startswith("| paper | 25 | ")
     assert picture(frame).axes
 
 
