@@ -1,7 +1,7 @@
 """Clip change: how differently CLIP sees what a UNet makes of noisy latents, in one pass.
 
-The questions are those of the output change: the base model's own pictures, noised. From its answer at timestep t the
-picture that it has in mind follows at once,
+The questions are like those of the output change: the base model's own pictures, noised by a quarter, a half or three
+quarters of the schedule. From its answer at timestep t the picture that it has in mind follows at once,
 
     z_0 = (z_t - sigma_t eps) / alpha_t = alpha_t z_t - sigma_t v
 
@@ -24,6 +24,8 @@ from nas.evaluation.settings import CLIP_CHANGE
 from search_spaces.files.digests import digest_of
 
 RULE: Final = 1  # number of the rule above: counts up when it gives other numbers
+# Nearer to the picture nothing is left to change, nearer to the noise there is no picture yet to be seen.
+AMONG: Final = (0.25, 0.5, 0.75)
 
 
 class ClipChange:
@@ -33,7 +35,7 @@ class ClipChange:
         setting: The prompts, and how pictures are made.
         model: A local OpenCLIP folder, or an OpenCLIP model name; the one of the section `clip` where it screens.
         pretrained: OpenCLIP's tag of the weights, or a safetensors file; needed with a name, none with a folder.
-        num_timesteps: Random timesteps per prompt.
+        num_timesteps: Timesteps per prompt, drawn from the quarters of the schedule.
         reference: "model", the base model in its own weights, or "round", the network before the action.
 
     Raises:
@@ -58,7 +60,7 @@ class ClipChange:
     ) -> None:
         check_clip_name(model, pretrained=pretrained)
         self._setting, self._model, self._pretrained = setting, model, pretrained
-        self._questions = Questions(setting, num_timesteps=num_timesteps, of=self.name)
+        self._questions = Questions(setting, num_timesteps=num_timesteps, of=self.name, among=AMONG)
         self.reference = reference_named(reference, of=self.name)
         self.passes_per_prompt = self.passes_to_refer = num_timesteps
         self.passes_to_start = self._questions.passes_to_draw + num_timesteps

@@ -67,7 +67,7 @@ def test_units_do_not_matter(seed: int, unit: float, length: float) -> None:
 
 
 def test_few_prompts_are_drawn_to_the_line_and_many_are_believed() -> None:
-    errors = {}
+    errors: dict[int, list[tuple[float, float]]] = {}
     for num in (4, 10_000):
         for seed in range(8):
             true, losses = made(seed, num=20, num_prompts=num)

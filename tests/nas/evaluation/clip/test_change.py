@@ -9,7 +9,7 @@ import pytest
 import torch
 from diffusers import UNet2DConditionModel
 
-from nas.evaluation.clip.change import ClipChange
+from nas.evaluation.clip.change import AMONG, ClipChange
 from nas.evaluation.clip.model import ClipModel
 from nas.evaluation.door import Score, ScoreError
 from nas.evaluation.questions import Questions
@@ -46,9 +46,10 @@ class Shifted(torch.nn.Module):
 def test_it_is_one_minus_the_cosine_of_what_clip_sees(small_setting: ScoreSetting, unet: UNet2DConditionModel) -> None:
     score, shifted = ClipChange(small_setting, model=BUNDLED), Shifted(unet, 0.3)
     score.start(unet)
-    questions = Questions(small_setting, num_timesteps=1, of="a test")
+    questions = Questions(small_setting, num_timesteps=1, of="a test", among=AMONG)
     questions.draw(unet)
     (question,) = questions.of(0)
+    assert set(question.timesteps.tolist()) <= {249, 499, 749}
 
     def seen(network: torch.nn.Module) -> torch.Tensor:
         with torch.inference_mode():
