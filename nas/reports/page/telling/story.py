@@ -24,6 +24,7 @@ from nas.reports.page.words import (
     number,
     percent,
 )
+from nas.values.rule import UNTOLD
 
 SURE = 0.9  # a decision this likely to be right is called sure
 
@@ -212,7 +213,8 @@ def _as_a_whole(decisions: Sequence[Decision], *, score: ScoreLabel) -> str:
     return (
         f" Taken together, the actions of {'the round' if len(rounds) == 1 else 'a round'} are right with at least "
         f"{chance(least.chance_right)} (round {least.round}); the best choice would in the mean have lost at most "
-        f"{number(worst, digits=4)} {score.words} less."
+        f"{number(worst, digits=4)} {score.words} less by what these prompts show, and {UNTOLD} times that where the "
+        "truth is known."
     )
 
 
