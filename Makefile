@@ -56,10 +56,7 @@ test-fast: venv ## Run the tests that load no bundled model and start no process
 	"$(VENV)/bin/python" -m pytest --fast --hypothesis-profile=quick $(BESIDE)
 
 coverage: venv ## Print which lines and branches the fast tests reach; fails below the floor in pyproject.toml
-	"$(VENV)/bin/python" -m coverage erase
-	"$(VENV)/bin/python" -m coverage run -m pytest --fast $(BESIDE)
-	"$(VENV)/bin/python" -m coverage combine --quiet
-	"$(VENV)/bin/python" -m coverage report
+	"$(VENV)/bin/python" -W "ignore:Unable to activate pytest" -m slipcover -m pytest --fast $(BESIDE)
 
 chaos: venv ## Kill searches 20 times at random and compare their ends: runs/chaos
 	rm -rf runs/chaos
