@@ -54,7 +54,8 @@ MakePool = Callable[..., RayPool[TinyTask, TinyResult]]
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """A head with two processors, joined by this process from a stranger's directory; nodes come and go."""
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, "object_store_memory": STORE_BYTES})
+    head = {"num_cpus": 2, "object_store_memory": STORE_BYTES, "include_dashboard": False}
+    cluster = Cluster(initialize_head=True, head_node_args=head)
     with chdir(strangers_directory(tmp_path_factory.mktemp("ray") / "stranger")):
         assert connect(cluster.address)
     yield cluster
