@@ -31,9 +31,11 @@ from tests.nas.synthetic import shapes_space, small_config, synthetic_table, wri
 EXAMPLES: Final = [example for example in examples() if example.is_example]
 UNMARKED: Final = [example for example in EXAMPLES if example.mark is None and example.page != "docs/api.md"]
 PAGES: Final = sorted({example.page for example in UNMARKED})
+FREE: Final = ("cross_attention[up.3,2]", "resnet[mid,1]")  # blocks of the bundled model that may go
+KEPT: Final = sorted({str(action)[1:] for action in shapes_space().removals(shapes_space().base)} - {*FREE})
 SEARCH: Final = (
     "validation.num_prompts=2", "validation.chunk_size=2", "sampling.num_steps=1", "racing.enabled=false",
-    "search.removals_per_round=12", "search.max_rounds=1",
+    "search.removals_per_round=2", "search.max_rounds=1", f"search.protected={json.dumps(KEPT)}",
 )  # fmt: skip
 TRAINING: Final = (
     "robust_training.iterations=1", "robust_training.recovery_iterations=0", "robust_training.batch_size=2",
@@ -84,14 +86,12 @@ def test_marks_name_a_test_or_a_reason() -> None:
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of the bundled model, which stands for every model of the pages: two blocks that may go, no training."""
-    space, free = shapes_space(), {"cross_attention[up.3,2]", "resnet[mid,1]"}
-    blocks = {str(action)[1:] for action in space.removals(space.base)}
-    config = small_config(target_ratio=0.96, protected=sorted(blocks - free)) | {
+    config = small_config(target_ratio=0.96, protected=KEPT) | {
         "model": str(PIPELINE_DIR),
         "robust_training": {},
     }
     path = write_experiment(tmp_path_factory.mktemp("bundled"), config)
-    write_table(synthetic_table(space), path.parent / "table.json")
+    write_table(synthetic_table(shapes_space()), path.parent / "table.json")
     search(path, path.parent / "run")
     return path.parent / "run"
 
