@@ -473,7 +473,7 @@ def test_a_dropped_evaluation_leaves_nothing_behind(make_pool: MakePool) -> None
 
 def test_close_kills_even_the_busy_and_may_be_repeated(make_pool: MakePool) -> None:
     pool = make_pool()
-    processes = {result.process for result in pool.evaluate([TinyTask(number=n, act="wait") for n in range(8)])}
+    processes = {result.process for result in pool.evaluate(meeting())}
     assert len(processes) == 2
     stream = pool.evaluate([TinyTask(number=0), TinyTask(number=1, act="hang"), TinyTask(number=2, act="hang")])
     assert next(stream).square == 0
