@@ -38,16 +38,10 @@ def bounded(x, most):
     return x
 """
 TEST = """
-from time import sleep
 from small import bounded
 
-class Number(int):
-    def __add__(self, other):  # what is endless need not compute
-        sleep(60)
-        return Number(int(self) + other)
-
 def test_it_is_bounded():
-    assert bounded(Number(5), 3) == 3
+    assert bounded(5, 3) == 3
 """
 
 
