@@ -31,11 +31,12 @@ from tests.nas.synthetic import shapes_space, small_config, synthetic_table, wri
 EXAMPLES: Final = [example for example in examples() if example.is_example]
 UNMARKED: Final = [example for example in EXAMPLES if example.mark is None and example.page != "docs/api.md"]
 PAGES: Final = sorted({example.page for example in UNMARKED})
-FREE: Final = ("cross_attention[up.3,2]", "resnet[mid,1]")  # blocks of the bundled model that may go
-KEPT: Final = sorted({str(action)[1:] for action in shapes_space().removals(shapes_space().base)} - {*FREE})
+BLOCKS: Final = sorted(str(action)[1:] for action in shapes_space().removals(shapes_space().base))
+# Ten attentions may go, which is enough for what the pages ask for.
+KEPT: Final = [name for name in BLOCKS if not re.match(r"cross_attention\[(down\.[02]|up\.[13]),", name)]
 SEARCH: Final = (
     "validation.num_prompts=2", "validation.chunk_size=2", "sampling.num_steps=1", "racing.enabled=false",
-    "search.removals_per_round=2", "search.max_rounds=1", f"search.protected={json.dumps(KEPT)}",
+    "search.removals_per_round=8", "search.max_rounds=1", f"search.protected={json.dumps(KEPT)}",
 )  # fmt: skip
 TRAINING: Final = (
     "robust_training.iterations=1", "robust_training.recovery_iterations=0", "robust_training.batch_size=2",
@@ -86,7 +87,8 @@ def test_marks_name_a_test_or_a_reason() -> None:
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of the bundled model, which stands for every model of the pages: two blocks that may go, no training."""
-    config = small_config(target_ratio=0.96, protected=KEPT) | {
+    free = {"cross_attention[up.3,2]", "resnet[mid,1]"}
+    config = small_config(target_ratio=0.96, protected=sorted({*BLOCKS} - free)) | {
         "model": str(PIPELINE_DIR),
         "robust_training": {},
     }
