@@ -1,16 +1,18 @@
 """The last folder: the UNet of one stage and the decoder of another, a pipeline that plain diffusers runs."""
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+from nas.pipelines.index import INDEX, read_part_config
 from nas.pipelines.model_folder import ModelFolder
 from nas.stages.outcome import Outcome
-from nas.stages.settings import PipelineSettings, StageKind, stage_of
-from search_spaces.files.durable.writing import sweep_beside, whole
+from nas.stages.settings import FOLDER, PipelineSettings, StageKind, stage_of
+from search_spaces.files.durable.writing import PlaceError, sweep_beside, whole
+from search_spaces.files.user_error import UserError
 from search_spaces.folders.loading import SEARCHED
 
-FOLDER: Final = "final"
 _WITH_UNET: Final = (StageKind.SEARCH, StageKind.TRAINING, StageKind.STEPS)
 DEFAULT_STEPS: Final = 50
 
@@ -44,12 +46,15 @@ def write_final(settings: PipelineSettings, outcomes: dict[str, Outcome], /, *, 
         The folder.
 
     Raises:
+        UserError: The decoder is of other latents, or something else stands in the folder's place.
         StorageError: The disk refuses.
     """
     unet, decoder = chosen_unet(settings, outcomes), chosen_decoder(settings, outcomes)
     folder, source = out / FOLDER, base.path if unet is None else unet.folder
     sweep_beside(folder)
-    with whole(folder, check=lambda old: None) as part:  # ours: nothing else writes it
+    if decoder is not None:
+        _check_fits(decoder, source)
+    with whole(folder, check=_check_ours) as part:
         shutil.copytree(source, part)
         if decoder is not None:
             shutil.rmtree(part / "vae")
@@ -58,6 +63,43 @@ def write_final(settings: PipelineSettings, outcomes: dict[str, Outcome], /, *, 
         (part / "README.md").write_text(_card(part, steps, settings.final.guidance_scale), encoding="utf-8")
         ModelFolder(part)
     return folder
+
+
+_LATENTS: Final[Mapping[str, Any]] = {  # what a VAE's config says of its latents, with diffusers' own defaults
+    "latent_channels": 4,
+    "scaling_factor": 0.18215,
+    "shift_factor": None,
+    "latents_mean": None,
+    "latents_std": None,
+}
+
+
+def _check_fits(decoder: Outcome, source: Path) -> None:
+    """Check that a decoder reads the latents that a UNet's pipeline draws: others give pictures that are wrong.
+
+    Raises:
+        UserError: It does not.
+    """
+    own, theirs = ({**_LATENTS, **read_part_config(folder, "vae")} for folder in (decoder.folder, source))
+    differing = [f"`{key}` {own[key]} instead of {theirs[key]}" for key in _LATENTS if own[key] != theirs[key]]
+    scales = [len(each["block_out_channels"]) for each in (own, theirs)]
+    if scales[0] != scales[1]:
+        differing.append(f"{scales[0]} stages instead of {scales[1]}")
+    if differing:
+        raise UserError(
+            f"the decoder of {decoder.folder} must read the latents of {source}, but it was made for others: "
+            f"{', '.join(differing)}; distil the decoder of the pipeline's own `model`"
+        )
+
+
+def _check_ours(old: Path) -> None:
+    """Check that what stands in the last folder's place is one, before it is replaced.
+
+    Raises:
+        PlaceError: It is something else.
+    """
+    if not (old / INDEX).is_file():
+        raise PlaceError(f"{old} must be the last folder of a pipeline, but holds other things; move them")
 
 
 def num_steps(settings: PipelineSettings, outcomes: dict[str, Outcome], /) -> int:

@@ -9,10 +9,10 @@ from typing import Any, Final
 
 from nas.pipelines.index import INDEX
 from nas.pipelines.model_folder import ModelFolder
-from search_spaces.files.digests import digest_of, folder_digest, sha256_of
+from nas.training.data.readers.opening import files_meant
+from search_spaces.files.digests import digest_of, files_sequence_digest, folder_digest, sha256_of
 from search_spaces.files.durable.writing import write_text
 from search_spaces.files.strict_json import JsonError, read_json_object
-from search_spaces.files.user_error import UserError
 
 RECEIPT: Final = "receipt.json"
 _RESULT_FREE: Final = ("workers", "score_store", "picture_cache", "save_every", "sample_every", "num_workers")
@@ -60,6 +60,8 @@ def _by_content(value: Any, known: Mapping[str, str]) -> Any:
             return known[value]
         case str() if Path(value).is_absolute() and Path(value).exists():
             return content_of(Path(value))
+        case str() if Path(value).is_absolute() and (files := files_meant(Path(value))):
+            return files_sequence_digest(files)
         case _:
             return value
 
@@ -79,17 +81,22 @@ def directory_of(root: Path, name: str, /, *, what: Mapping[str, Any]) -> Path:
 def read_receipt(directory: Path, /) -> Outcome | None:
     """What a stage gave before; None where it is not done, or what it gave is not there as it was."""
     try:
-        said = read_json_object(directory / RECEIPT)
-        folder = (directory / said["folder"]).resolve()
-        digest = result_digest(folder)
-        if digest != said["digest"]:
-            return None
-        return Outcome(
-            directory=directory, folder=folder, digest=digest, num_steps=said["num_steps"], seconds=said["seconds"],
-            is_new=False,
-        )  # fmt: skip
-    except (OSError, JsonError, KeyError, UserError):
-        return None
+        match read_json_object(directory / RECEIPT):
+            case {"folder": str(name), "digest": str(said), "num_steps": int() | None as steps, "seconds": seconds}:
+                folder = (directory / name).resolve()
+                if not folder.is_relative_to(directory.resolve()) or result_digest(folder) != said:
+                    return None
+                return Outcome(
+                    directory=directory,
+                    folder=folder,
+                    digest=said,
+                    num_steps=steps,
+                    seconds=float(seconds),
+                    is_new=False,
+                )
+    except (OSError, JsonError, TypeError, ValueError):
+        pass
+    return None
 
 
 def write_receipt(

@@ -11,6 +11,7 @@ from rich.table import Table
 from nas.cli.screen.console import Screen, say
 from nas.cli.screen.errors import user_errors
 from nas.cli.screen.formats import Format, FormatOption
+from search_spaces.files.durable.writing import check_writable, write_text
 from search_spaces.files.user_error import UserError
 
 if TYPE_CHECKING:
@@ -54,6 +55,12 @@ def bench(
     from nas.tabular.comparing import courses, summary
     from nas.tabular.files import read_benchmark
 
+    if out is not None:
+        check_writable(out)
+    if plot is not None:
+        from latency.figures.canvas import check_picture
+
+        check_picture(plot)
     benchmark = read_benchmark(table)
     made = dict(map(_made, algorithms or _ours()))
     target_ms = None if target_ratio is None else target_ratio * float(benchmark.latency_ms[0])
@@ -68,7 +75,7 @@ def bench(
         )
     rows = summary(frame, at=AT)
     if out is not None:
-        frame.to_csv(out, index=False)
+        write_text(out, frame.to_csv(index=False))
         say(f"{len(frame):,} rows -> {out}") if format is Format.TABLE else None
     if plot is not None:
         _draw(frame, plot, benchmark=benchmark)
