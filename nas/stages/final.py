@@ -1,12 +1,12 @@
 """The last folder: the UNet of one stage and the decoder of another, a pipeline that plain diffusers runs."""
 
 import shutil
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from nas.pipelines.index import INDEX, read_part_config
-from nas.pipelines.model_folder import ModelFolder
+from nas.export.forms import PICKLES
+from nas.pipelines.index import INDEX
+from nas.pipelines.model_folder import ModelFolder, differing_latents
 from nas.stages.outcome import Outcome
 from nas.stages.settings import FOLDER, PipelineSettings, StageKind, stage_of
 from search_spaces.files.durable.writing import PlaceError, sweep_beside, whole
@@ -55,7 +55,7 @@ def write_final(settings: PipelineSettings, outcomes: dict[str, Outcome], /, *, 
     if decoder is not None:
         _check_fits(decoder, source)
     with whole(folder, check=_check_ours) as part:
-        shutil.copytree(source, part)
+        shutil.copytree(source, part, ignore=shutil.ignore_patterns(*PICKLES))
         if decoder is not None:
             shutil.rmtree(part / "vae")
             shutil.copytree(decoder.folder / "vae", part / "vae")
@@ -65,30 +65,16 @@ def write_final(settings: PipelineSettings, outcomes: dict[str, Outcome], /, *, 
     return folder
 
 
-_LATENTS: Final[Mapping[str, Any]] = {  # what a VAE's config says of its latents, with diffusers' own defaults
-    "latent_channels": 4,
-    "scaling_factor": 0.18215,
-    "shift_factor": None,
-    "latents_mean": None,
-    "latents_std": None,
-}
-
-
 def _check_fits(decoder: Outcome, source: Path) -> None:
-    """Check that a decoder reads the latents that a UNet's pipeline draws: others give pictures that are wrong.
+    """Check that a decoder reads the latents that a UNet's pipeline draws.
 
     Raises:
         UserError: It does not.
     """
-    own, theirs = ({**_LATENTS, **read_part_config(folder, "vae")} for folder in (decoder.folder, source))
-    differing = [f"`{key}` {own[key]} instead of {theirs[key]}" for key in _LATENTS if own[key] != theirs[key]]
-    scales = [len(each["block_out_channels"]) for each in (own, theirs)]
-    if scales[0] != scales[1]:
-        differing.append(f"{scales[0]} stages instead of {scales[1]}")
-    if differing:
+    if differing := differing_latents(ModelFolder(decoder.folder), ModelFolder(source)):
         raise UserError(
             f"the decoder of {decoder.folder} must read the latents of {source}, but it was made for others: "
-            f"{', '.join(differing)}; distil the decoder of the pipeline's own `model`"
+            f"{differing}; distil the decoder of the pipeline's own `model`"
         )
 
 

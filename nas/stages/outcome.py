@@ -13,6 +13,7 @@ from nas.training.data.readers.opening import files_meant
 from search_spaces.files.digests import digest_of, files_sequence_digest, folder_digest, sha256_of
 from search_spaces.files.durable.writing import write_text
 from search_spaces.files.strict_json import JsonError, read_json_object
+from search_spaces.files.user_error import UserError
 
 RECEIPT: Final = "receipt.json"
 _RESULT_FREE: Final = ("workers", "score_store", "picture_cache", "save_every", "sample_every", "num_workers")
@@ -79,14 +80,21 @@ def directory_of(root: Path, name: str, /, *, what: Mapping[str, Any]) -> Path:
 
 
 def read_receipt(directory: Path, /) -> Outcome | None:
-    """What a stage gave before; None where it is not done, or what it gave is not there as it was."""
+    """What a stage gave before; None where it is not done, or what it gave is not there any more.
+
+    Raises:
+        UserError: The model that it gave was changed since; doing the stage again would only find it.
+    """
     try:
         match read_json_object(directory / RECEIPT):
             case {"folder": str(name), "digest": str(said), "num_steps": int() | None as steps, "seconds": seconds}:
                 folder = (directory / name).resolve()
-                if not folder.is_relative_to(directory.resolve()) or result_digest(folder) != said:
+                if not folder.is_relative_to(directory.resolve()):
                     return None
-                return Outcome(
+                changed = result_digest(folder) != said
+                if changed and not (folder / INDEX).is_file():
+                    return None
+                found = Outcome(
                     directory=directory,
                     folder=folder,
                     digest=said,
@@ -94,9 +102,16 @@ def read_receipt(directory: Path, /) -> Outcome | None:
                     seconds=float(seconds),
                     is_new=False,
                 )
+            case _:
+                return None
     except (OSError, JsonError, TypeError, ValueError):
-        pass
-    return None
+        return None
+    if changed:
+        raise UserError(
+            f"{found.folder} must be what its stage gave, but was changed since: restore it, or remove {directory}, so "
+            "that the stage is done again"
+        )
+    return found
 
 
 def write_receipt(

@@ -128,8 +128,9 @@ def _done(
         raise UserError(f"the stage {name}: {error}") from error
     known = {str(outcome.folder): outcome.digest for outcome in outcomes.values()}
     known |= {str(outcome.directory / "run"): f"run of {outcome.digest}" for outcome in outcomes.values()}
-    if settings.model in stage.values.get("models", ()):
-        known[settings.model] = content_of(find_model(settings.model).path)
+    for model in stage.values.get("models", ()):
+        if not Path(model).is_absolute():  # a name: what it means may change
+            known[model] = content_of(find_model(model).path)
     what = identity(kind, stage.values, known=known)
     directory = directory_of(root, name, what=what)
     if (before := read_receipt(directory)) is not None:

@@ -112,6 +112,8 @@ def test_what_a_stage_gave_must_be_there_as_it_was(write: Write, out: Path) -> N
     content = bytearray(weights.read_bytes())
     content[-1] ^= 1
     weights.write_bytes(content)
+    with pytest.raises(UserError, match=r"must be what its stage gave, but was changed since: restore it, or remove"):
+        run(write(), out)
     shutil.rmtree(before.directory / "run")  # whoever finds it damaged takes it away
     after = run(write(), out).outcomes["robust"]
     assert after.is_new

@@ -188,8 +188,13 @@ def test_a_file_that_claims_more_than_it_holds_takes_no_memory(tmp_path: Path) -
 
 
 def test_what_cannot_be_written_is_said_before_the_search(tmp_path: Path) -> None:
-    for option, place, words in (("--out", tmp_path, "a folder stands there"), ("--plot", "x.doc", "must end in one")):
-        said = CliRunner().invoke(app, ["bench", "random_search", option, str(place)])
+    for *given, words in (
+        ("--out", str(tmp_path), "a folder stands there"),
+        ("--plot", "x.doc", "must end in one"),
+        ("--num-prompts", "9", "must be at most the 8 prompts"),
+        ("random_search:{batch_size: 4, batch_size: 5}", "batch_size"),
+    ):
+        said = CliRunner().invoke(app, ["bench", "random_search", *given])
         assert said.exit_code == 2
         assert words in " ".join(said.output.split())
         assert "regret" not in said.output

@@ -234,3 +234,11 @@ def test_neither_another_distillation_nor_anything_else_in_its_place_is_touched(
         nas.distill_steps(config, out=tmp_path)
     assert trained.read_text() == "days of work"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["pipeline", "training.yaml"]
+
+
+def test_a_teacher_of_other_latents_is_refused(config: Path, tmp_path: Path) -> None:
+    other = write_small_pipeline(tmp_path / "other")
+    vae = other / "vae" / "config.json"
+    vae.write_text(json.dumps(json.loads(vae.read_text()) | {"scaling_factor": 1.0}))
+    with pytest.raises(UserError, match=r"the teacher must draw latents of .* `scaling_factor` 1.0 instead of 0.18215"):
+        find_steps(load_steps_config(config, overrides=[f"teacher={other}"]), tmp_path / "out")
