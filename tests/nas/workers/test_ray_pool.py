@@ -176,7 +176,7 @@ def test_a_ray_that_cannot_start_is_no_fault_of_ours(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(ray, "is_initialized", lambda: False)
     monkeypatch.setattr(ray, "init", init)
-    with pytest.raises(WorkersUnavailableError, match=r"cannot start on this machine: The current node .* /dev/shm"):
+    with pytest.raises(WorkersUnavailableError, match=r"cannot start on this machine: The current node .*/dev/shm"):
         connect(None)
 
 
