@@ -56,11 +56,10 @@ test-fast: venv ## Run the tests that load no bundled model and start no process
 	"$(VENV)/bin/python" -m pytest --fast --hypothesis-profile=quick $(BESIDE)
 
 coverage: venv ## Print which lines and branches the fast tests reach; fails below the floor in pyproject.toml
-	mkdir -p build
-	"$(VENV)/bin/python" -W "ignore:Unable to activate pytest" -m slipcover --fail-under 0 --json --out build/coverage.json \
-		-m pytest --fast $(BESIDE)
-	@# The floor is held afterwards: SlipCover 1.1.0 deletes what it has from the two processes when it compares them.
-	"$(VENV)/bin/python" -m slipcover --merge build/coverage.json --out build/coverage.json
+	"$(VENV)/bin/python" -m coverage erase
+	"$(VENV)/bin/python" -m coverage run -m pytest --fast $(BESIDE)
+	"$(VENV)/bin/python" -m coverage combine --quiet
+	"$(VENV)/bin/python" -m coverage report
 
 chaos: venv ## Kill searches 20 times at random and compare their ends: runs/chaos
 	rm -rf runs/chaos

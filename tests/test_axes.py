@@ -1,8 +1,5 @@
 """The axes of tensors are checked under pytest, and nowhere else."""
 
-import tomllib
-from pathlib import Path
-
 import pytest
 import torch
 from jaxtyping import TypeCheckError
@@ -10,10 +7,8 @@ from jaxtyping import TypeCheckError
 from nas.pipelines.conditioning import Conditioning
 from nas.pipelines.noise_schedule import NoiseSchedule
 from nas.training.latent_set import LatentSet
-from tests.axes import CHECKED
 from tests.warm import python
 
-ROOT = Path(__file__).parents[1]
 SCHEDULE = NoiseSchedule(alphas_cumprod=torch.linspace(0.9, 0.1, 5), prediction_type="epsilon")
 UNCHECKED = """
 import torch
@@ -59,9 +54,3 @@ def test_a_value_of_wrong_tensors_cannot_be_made() -> None:
 def test_users_are_not_checked() -> None:
     done = python(UNCHECKED)
     assert done.returncode == 0, done.stderr
-
-
-def test_coverage_leaves_out_what_is_rewritten_here() -> None:
-    """Both would replace the code of a module, and only one can."""
-    omitted = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["slipcover"]["omit"]
-    assert sorted(omitted) == sorted(f"{name.replace('.', '/')}.py" for name in CHECKED)
