@@ -1,7 +1,7 @@
 """What is believed of a round's losses, where the search decided by that: one action beside another, by its trace."""
 
 from collections.abc import Mapping, Sequence
-from math import nan
+from math import isnan, nan
 from typing import Any, Self
 
 import numpy as np
@@ -20,6 +20,27 @@ def rule_of(config: Mapping[str, Any], /) -> ValueRule | None:
     search = config.get("search") or {}
     rule = Rule(search.get("value", Rule.PAPER))
     return None if rule is Rule.PAPER else ValueRule(rule=rule, indifference=float(search.get("indifference", 0.0)))
+
+
+def weighed_values(events: Sequence[Event], rule: ValueRule | None, /) -> dict[tuple[int, str], float]:
+    """Weighed loss per millisecond saved by (round, removal); {} where the mean itself counted.
+
+    Args:
+        events: Of a trace.
+        rule: Of the search.
+    """
+    scored: dict[int, list[Event]] = {}
+    for event in events:
+        if event["event"] == "evaluation" and event["action"] is not None:
+            scored.setdefault(event["round"], []).append(event)
+    beliefs = {number: RoundBelief.of(each, rule) for number, each in scored.items()}
+    return {
+        (number, event["action"]): value
+        for number, belief in beliefs.items()
+        if belief is not None
+        for event in scored[number]
+        if not isnan(value := belief.value(event["action"], highest=False))
+    }
 
 
 class RoundBelief:

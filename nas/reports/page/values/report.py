@@ -79,6 +79,7 @@ class ReportData:
         pictures: All pictures by key, each once.
         figures: Drawn by matplotlib.
         provenance: Where all this comes from.
+        left_out: What the page leaves out to stay small.
     """
 
     title: str
@@ -100,3 +101,4 @@ class ReportData:
     pictures: tuple[Picture, ...]
     figures: tuple[Figure, ...]
     provenance: Provenance
+    left_out: tuple[str, ...] = ()
