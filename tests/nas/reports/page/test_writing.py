@@ -199,6 +199,18 @@ def test_actions_rank_as_the_search_weighed_them_and_the_first_one_says_why() ->
     assert all(each.weighed is None for each in told(OLD).evaluations), "it took the mean as it is"
 
 
+@pytest.mark.parametrize("search", ["{value: of_tomorrow}", "{value: posterior, indifference: [1]}", "[1]"])
+def test_a_rule_that_this_version_does_not_know_costs_what_needs_it(search: str, copied: MadeRun) -> None:
+    with (copied.path / "config.yaml").open("a", encoding="utf-8") as file:
+        file.write(f"search: {search}\n")
+    data = told(copied.path)
+    told_of = "`search.value` must be one of paper" if "value" in search else "settings cannot be read"
+    assert any(told_of in notice for notice in data.notices)
+    assert data.evaluations
+    names = ("tradeoff", "importance", "recovery")
+    assert {figure.name for figure in figures_of(open_run(copied.path), names=names)[0]} == {"tradeoff", "importance"}
+
+
 def test_a_page_of_many_rounds_stays_small_and_says_what_it_leaves_out(tmp_path: Path) -> None:
     rng, few, many = np.random.default_rng(0), [], []
     for number in range(30):
