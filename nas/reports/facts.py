@@ -120,6 +120,15 @@ def executed(run: Run, /) -> dict[int, list[str]]:
     return {event["round"]: list(event["actions"]) for event in run.events if event["event"] == "decision"}
 
 
+def origin_name(run: Run, /) -> str:
+    """What its first round's architecture is called: "base", or "start" where the search began elsewhere."""
+    try:
+        rounds = architectures(run)
+        return "base" if rounds[min(rounds)] == base_of(run) else "start"
+    except FigureError:
+        return "base"
+
+
 def found_round(run: Run, /) -> int | None:
     """The round whose architecture its search found; None while it goes on."""
     return int(run.events[-1]["round"]) if run.is_finished else None

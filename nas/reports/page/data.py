@@ -103,7 +103,10 @@ def _numbers(
     if base is None and first and all(block.counts[0] == block.num_base for block in blocks):
         base = first.num_params
     turned = -1 if source.score.higher_is_better else 1
+    is_base = first is None or all(block.counts[0] == block.num_base for block in blocks)
     return Numbers(
+        origin="base" if is_base else "start",
+        is_start=source.finished is not None and result is first,
         base_latency_ms=started.get("base_latency_ms"),
         target_latency_ms=started.get("target_latency_ms"),
         latency_ms=result.latency_ms if result else None,

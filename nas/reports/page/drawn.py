@@ -81,7 +81,7 @@ def score_groups(data: ReportData, /) -> tuple[ScoreGroup, ...]:
     return tuple(
         ScoreGroup(
             words=words,
-            rows=((("base", "", base),) if base else ()) + ((found, "found", now),),
+            rows=(((numbers.origin, "", base),) if base else ()) + ((found, "found", now),),
             difference=difference,
         )
         for words, base, now, difference in groups
@@ -159,6 +159,7 @@ def script_data(data: ReportData, /, *, labels: Sequence[Sequence[str]], modes: 
     return {
         "first": names.index(first) if first in names else 0,
         "modes": dict(modes),
+        "opens": data.opens_at,
         "rounds": [round_words(data, view) for view in data.rounds],
         "blocks": [
             {

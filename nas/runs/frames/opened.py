@@ -184,7 +184,9 @@ class OpenedRun:
             notices.append(
                 "there are no scores in the run: they lie in the folder that `score_store` named, or are lost"
             )
-        elif not any((self.path / "scores").glob("*/*.samples.parquet")):
+        elif any(event["event"] == "evaluation" and event["action"] for event in self.events) and not any(
+            (self.path / "scores").glob("*/*.samples.parquet")
+        ):
             notices.append(
                 "there are no pictures of single actions: `pictures.per_action` was 0, or an older version searched"
             )

@@ -77,6 +77,8 @@ def standfirst(numbers: Numbers, /, *, state: State, score: ScoreLabel, num_roun
         sentences.append(f"On captions that took no part, {score.words} score {went}{lower}; {paired}")
     if numbers.score is not None and numbers.base_score is not None:
         paired = _paired(numbers.difference, num=numbers.num_prompts, of="prompt")
+        if numbers.is_start:
+            paired = "the search began with it."
         sentences.append(f"{score.words} selection score {_went(numbers.base_score, numbers.score)}{lower}; {paired}")
     return tuple(sentences)
 
@@ -89,7 +91,7 @@ def _went(base: Estimate, now: Estimate) -> str:
 def _paired(difference: Estimate | None, *, num: int | None, of: str) -> str:
     """How far found and base lie apart, and whether that is told from chance."""
     if difference is None:
-        return "the paired difference is not known, since per-prompt scores are gone."
+        return "the paired difference is not known: the run holds no scores of both, prompt by prompt."
     over = f"over {counted(num, of)}" if num else f"{of} by {of}"
     verdict = (
         f"the {of}s tell the two apart" if difference.excludes_zero else f"too close for these {of}s to tell apart"
@@ -144,7 +146,7 @@ def _most_important(blocks: Sequence[BlockStory], *, score: ScoreLabel) -> Answe
         kept = "The search copied it."
     return Answer(
         question="Which block matters most?",
-        short=top.label,
+        short=top.label if surely else f"None surely; {top.label} by the mean",
         words=f"Without it {interval(first.loss)} {score.words} is lost in round {first.round}. {near}{later} {kept}"
         f"{_at_the_end(top, scored)}",
         block=top.name,
@@ -231,8 +233,9 @@ def _as_a_whole(decisions: Sequence[Decision], *, score: ScoreLabel) -> str:
     worst = max(each.expected_loss or 0.0 for each in rounds.values())
     within = f"within {number(least.tolerance, digits=4)} {score.words} of" if least.tolerance else "as good as"
     return (
-        f" A round's actions together are {within} the best choice with at least {chance(least.chance_right)} (round "
-        f"{least.round}); that choice would in the mean have lost at most {number(worst, digits=4)} {score.words} less."
+        f" A round's actions together are {within} the best choice with a chance of {chance(least.chance_right)} "
+        f"or more (round {least.round}); that choice would in the mean have lost at most {number(worst, digits=4)} "
+        f"{score.words} less."
     )
 
 
@@ -264,11 +267,14 @@ def _total(numbers: Numbers, rounds: Sequence[RoundView]) -> Answer | None:
     if numbers.num_params is None or not numbers.base_num_params or not rounds:
         return None
     share = 1 - numbers.num_params / numbers.base_num_params
+    copied = f" and {numbers.num_copied} {'was' if numbers.num_copied == 1 else 'were'} copied" * bool(
+        numbers.num_copied
+    )
     return Answer(
         question="What became of its size?",
         short=f"{percent(share)} of its parameters are gone",
-        words=f"{numbers.base_num_params / 1e6:,.2f} M became {numbers.num_params / 1e6:,.2f} M by "
-        f"{counted(sum(len(view.actions) for view in rounds), 'action')} in {counted(len(rounds), 'round')}.",
+        words=f"{numbers.base_num_params / 1e6:,.2f} M became {numbers.num_params / 1e6:,.2f} M as "
+        f"{counted(numbers.num_gone, 'block')} went{copied}.",
     )
 
 

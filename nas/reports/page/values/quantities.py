@@ -94,6 +94,8 @@ class Numbers:
         base_held_out: The base's.
         held_out_difference: Found minus base on these captions, paired.
         num_held_out: How many they are.
+        origin: What the search began with: "base", or "start" where that was another architecture.
+        is_start: Whether it ended where it began.
         spent: What it cost.
         target_met: None while that is open.
     """
@@ -117,6 +119,8 @@ class Numbers:
     base_held_out: Estimate | None = None
     held_out_difference: Estimate | None = None
     num_held_out: int | None = None
+    origin: str = "base"
+    is_start: bool = False
     spent: Spent | None = None
     target_met: bool | None = None
 

@@ -102,3 +102,8 @@ class ReportData:
     figures: tuple[Figure, ...]
     provenance: Provenance
     left_out: tuple[str, ...] = ()
+
+    @property
+    def opens_at(self) -> int:
+        """The round that is shown first, by its place: the result's, or as yet the last."""
+        return next((view.index for view in self.rounds if view.is_found), len(self.rounds) - 1)

@@ -199,6 +199,23 @@ def test_actions_rank_as_the_search_weighed_them_and_the_first_one_says_why() ->
     assert all(each.weighed is None for each in told(OLD).evaluations), "it took the mean as it is"
 
 
+def test_a_search_that_began_elsewhere_calls_its_start_no_base_and_opens_at_its_result(copied: MadeRun) -> None:
+    rounds = [event for event in copied.events if event["event"] == "evaluation" and event["action"] is None]
+    events = [dict(event) for event in copied.events]
+    for event in events:
+        if event is not None and event.get("stages") == rounds[0]["stages"]:
+            event["stages"] = rounds[1]["stages"]
+        if event["event"] == "search_finished":
+            event |= {"round": 1, "arch_id": rounds[1]["arch_id"]}
+    write_trace(copied.path, events)
+    data, page = told(copied.path), page_of(copied.path)
+    assert (data.numbers.origin, data.opens_at) == ("start", 1)
+    assert "Above the start, below what was found" in page
+    assert 'id="round" min="0" max="2" value="1"' in page
+    (figure,), _ = figures_of(open_run(copied.path), names=["tradeoff"])
+    assert "0 · start" in figure.svg
+
+
 @pytest.mark.parametrize("search", ["{value: of_tomorrow}", "{value: posterior, indifference: [1]}", "[1]"])
 def test_a_rule_that_this_version_does_not_know_costs_what_needs_it(search: str, copied: MadeRun) -> None:
     with (copied.path / "config.yaml").open("a", encoding="utf-8") as file:
