@@ -203,7 +203,7 @@ def test_a_search_that_began_elsewhere_calls_its_start_no_base_and_opens_at_its_
     rounds = [event for event in copied.events if event["event"] == "evaluation" and event["action"] is None]
     events = [dict(event) for event in copied.events]
     for event in events:
-        if event is not None and event.get("stages") == rounds[0]["stages"]:
+        if event.get("stages") == rounds[0]["stages"]:
             event["stages"] = rounds[1]["stages"]
         if event["event"] == "search_finished":
             event |= {"round": 1, "arch_id": rounds[1]["arch_id"]}
