@@ -115,12 +115,14 @@ def _made(text: str) -> tuple[str, Any]:
 
 
 def _ours() -> list[str]:
-    """Ours, but those whose libraries are not here."""
+    """Ours, but those that need settings, such as what to rank again, and those whose libraries are not here."""
     from importlib.util import find_spec
 
     from nas.config.algorithms import OURS
+    from nas.settings import described
 
-    return [name for name in OURS if name != "optuna_search" or find_spec("optuna") is not None]
+    ready = (name for name, kind in OURS.items() if not any(f.is_required() for f in described(kind.settings).values()))
+    return [name for name in ready if name != "optuna_search" or find_spec("optuna") is not None]
 
 
 def _about(benchmark: "Benchmark") -> dict[str, Any]:

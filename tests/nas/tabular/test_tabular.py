@@ -14,6 +14,7 @@ from nas.algorithms.one_shot import knapsack, local_search, random_search
 from nas.algorithms.problem import Problem
 from nas.algorithms.settings import EvolvingSettings
 from nas.cli.app import app
+from nas.cli.sweeps.bench import _made, _ours
 from nas.metrics.area import hypervolume
 from nas.tabular.benchmark import BenchmarkError
 from nas.tabular.comparing import courses, summary
@@ -145,6 +146,13 @@ def test_bench_tells_a_table_json_and_a_figure(file: Path, tmp_path: Path) -> No
     refused = CliRunner().invoke(app, ["bench", "random_search:{num: 9}", "--table", str(file)])
     assert refused.exit_code == 2
     assert "there is no such setting" in refused.stderr
+
+
+def test_bench_without_names_takes_all_of_ours_that_need_no_settings() -> None:
+    ours = _ours()
+    assert {"evolving", "knapsack", "handpicked"} <= set(ours)
+    assert "rerank" not in ours
+    assert [name for name, _ in map(_made, ours)] == ours
 
 
 def test_what_is_shipped_is_small_and_whole() -> None:
