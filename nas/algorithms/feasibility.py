@@ -1,9 +1,8 @@
 """Whether a target can be reached at all, before anything is scored: by the fastest architecture of all. Pure."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import replace
-from itertools import combinations
-from math import ceil, inf, isfinite
+from math import ceil
 from typing import Any
 
 from nas.algorithms.problem import Problem
@@ -121,22 +120,17 @@ def _contradiction(problem: Problem[Any], quickest: Any) -> str | None:
     architecture = nearest(problem, quickest)
     if problem.meets(architecture):
         return None
-    at_odds = next((pair for pair in _pairs(problem) if not pair.meets(nearest(pair, quickest))), problem)
-    target = [f"the target of {at_odds.target_latency_ms:.3f} ms"] if isfinite(at_odds.target_latency_ms) else []
-    *named, last = (*target, *(f"`{limit.setting}` ({limit.most:,.0f})" for limit in at_odds.limits))
+    pairs = (replace(problem, limits=(limit,)) for limit in problem.limits)  # the target and one further limit
+    at_odds = next((pair for pair in pairs if not pair.meets(nearest(pair, quickest))), problem)
+    named = [f"the target of {problem.target_latency_ms:.3f} ms"]
+    named += [f"`{limit.setting}` ({limit.most:,.0f})" for limit in at_odds.limits]
     return (
-        f"{', '.join(named)} and {last} contradict each other: each can be kept, but no architecture was found that "
-        f"keeps {'both' if len(named) == 1 else 'all'}; the nearest ({_named(problem, architecture)}) takes "
+        f"{', '.join(named[:-1])} and {named[-1]} contradict each other: each can be kept, but no architecture was "
+        f"found that keeps {'both' if len(named) == 2 else 'all'}; the nearest ({_named(problem, architecture)}) takes "
         f"{problem.price_ms(architecture):.3f} ms with "
         + ", ".join(f"{limit.cost(architecture):,.0f} {limit.name}" for limit in problem.limits)
         + "; raise one of them"
     )
-
-
-def _pairs(problem: Problem[Any]) -> Iterator[Problem[Any]]:
-    """The same problem with two of its limits only, the target among them first."""
-    yield from (replace(problem, limits=(limit,)) for limit in problem.limits)
-    yield from (replace(problem, target_latency_ms=inf, limits=pair) for pair in combinations(problem.limits, 2))
 
 
 def _named(problem: Problem[Any], architecture: Any) -> str:
