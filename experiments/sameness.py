@@ -70,17 +70,21 @@ def algorithms(out: Out = Path("runs/sameness/algorithms")) -> None:
 
 @app.command()
 def sweep(
-    out: Out = Path("runs/sameness/sweep"), num_trials: Annotated[int, typer.Option(help="of the sweep")] = 8
+    out: Out = Path("runs/sameness/sweep"),
+    num_trials: Annotated[int, typer.Option(help="of the sweep")] = 8,
+    search: Annotated[Path | None, typer.Option(help="config of the search (default: of the bundled model)")] = None,
 ) -> None:
     """A sweep that is killed twice and continued, against an undisturbed one."""
     console = Console()
-    _write(out / "search.yaml", _search("evolving", out))
+    search = search or _write(out / "search.yaml", _search("evolving", out))
     ranges = {
-        "search.removals_per_round": {"whole": [1, 8]},
-        "search.target_ratio": {"choices": [0.9, 0.85, 0.8]},
+        "search.removals_per_round": {"whole": [1, 4]},
+        "search.target_ratio": {"choices": [0.94, 0.92, 0.9]},
         "seed": {"choices": [0, 1]},
     }
-    config = _write(out / "sweep.yaml", {"experiment": "search.yaml", "ranges": ranges, "num_trials": num_trials})
+    config = _write(
+        out / "sweep.yaml", {"experiment": str(search.resolve()), "ranges": ranges, "num_trials": num_trials}
+    )
     undisturbed, killed = out / "undisturbed", out / "killed"
     _run([*nas(), "sweep", str(config), "--out", str(undisturbed)])
     command = [*nas(), "sweep", str(config), "--out", str(killed)]
