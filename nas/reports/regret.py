@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from nas.reports.style import SERIES, SERIES_MARKERS, new_figure, note, styled, tidy
+from nas.reports.style import SERIES, SERIES_MARKERS, new_figure, note, plain, styled, tidy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -40,8 +40,8 @@ def regret_figure(frame: pd.DataFrame, /, *, title: str, score: str) -> "Figure"
     figure.legend(loc="outside right upper")
     note(
         figure,
-        "Regret: best score within the target less that of the best one found. Front: hypervolume of all that was "
-        "scored, of that of all there is. Median and quartiles over seeds.",
+        "Regret: best score within the target less that of the best one found. Median and quartiles over seeds.\n"
+        "Front: hypervolume of all that was scored, in latency and score, of that of all there is.",
     )
     return figure
 
@@ -55,7 +55,8 @@ def _lines(axes: "Axes", frame: pd.DataFrame, column: str, *, labelled: bool = T
         middle: Any = table.median(axis=1)
         axes.plot(
             table.index, middle, "-" if index < len(SERIES) else "--", color=colour, marker=marker, markersize=3.5,
-            markevery=max(len(table) // MARKED, 1), label=str(name) if labelled else None, drawstyle="steps-post",
+            markevery=max(len(table) // MARKED, 1), label=plain(name, most=26) if labelled else None,
+            drawstyle="steps-post",
         )  # fmt: skip
         shown += middle[middle.index >= min(FROM, middle.index.max())].tolist()
         low, high = table.quantile(0.25, axis=1), table.quantile(0.75, axis=1)
