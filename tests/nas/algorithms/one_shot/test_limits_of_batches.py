@@ -8,7 +8,10 @@ import pytest
 
 from nas.algorithms.algorithm import check_step, check_takes
 from nas.algorithms.one_shot import knapsack, local_search, optuna_search, random_search, regularized_evolution
+from nas.algorithms.one_shot.additivity import LossModel
 from nas.algorithms.one_shot.campaign import BatchSearch, BatchSettings
+from nas.algorithms.one_shot.genes import Genes
+from nas.algorithms.one_shot.knapsack import _programme
 from nas.algorithms.one_shot.layouts import uniform
 from nas.algorithms.problem import EVERYTHING, LATENCY, MACS, PARAMS, SCORE, Limit, Problem
 from nas.algorithms.steps import Estimate, Finish, Score, Scored, Step, Trained
@@ -97,6 +100,17 @@ def test_the_programme_is_exact_under_several_limits_at_once() -> None:
         alone = posed(sums, limits=LIMITED[left_out : left_out + 1])
         assert best_within(alone) != found, "each limit matters here"
         assert searched(sums, alone)[1].results[0].subject.architecture == best_within(alone)
+
+
+def test_each_row_of_the_programme_is_what_its_limit_says() -> None:
+    problem = posed(ALGORITHMS["knapsack"])
+    programme = _programme(Genes.of(problem), LossModel(losses=np.zeros(6), pairs={}))
+    assert programme.savings.shape == (3, 6)
+    keeps = (programme.savings @ BITS.T >= programme.need[:, None]).T
+    for mask in MASKS:
+        missed = problem.missed_by(Row(mask))
+        names = (LATENCY, *(limit.name for limit in LIMITED))
+        assert [name not in missed for name in names] == keeps[mask].tolist()
 
 
 def test_the_programme_has_a_row_for_each_device_where_the_slowest_counts() -> None:
