@@ -83,6 +83,7 @@ class TrainingJob:
             "sampling": {"scheduler": config["sampling"]["scheduler"]},
             "search": {name: config["search"][name] for name in _SEARCH},
             "robust_training": training,
+            "origin": self.origin,
         }
 
 

@@ -11,6 +11,8 @@ from rich.table import Table
 from nas.cli.screen.console import Screen, say
 from nas.cli.screen.errors import user_errors
 from nas.cli.screen.formats import Format, FormatOption
+from search_spaces.files.durable.writing import check_writable, write_text
+from search_spaces.files.strict_yaml import YamlError, parse_yaml
 from search_spaces.files.user_error import UserError
 
 if TYPE_CHECKING:
@@ -58,7 +60,18 @@ def bench(
     from nas.tabular.comparing import courses, summary
     from nas.tabular.files import read_benchmark
 
+    if out is not None:
+        check_writable(out)
+    if plot is not None:
+        from latency.figures.canvas import check_picture
+
+        check_picture(plot)
     benchmark = read_benchmark(table)
+    if num_prompts is not None and num_prompts > benchmark.num_prompts:
+        raise UserError(
+            f"`--num-prompts` must be at most the {benchmark.num_prompts} prompts of {benchmark.name}, but is "
+            f"{num_prompts}"
+        )
     made = dict(map(_made, algorithms or _ours()))
     target_ms = None if target_ratio is None else target_ratio * float(benchmark.latency_ms[0])
     with Screen(stderr=True).status("searching") as status:
@@ -72,7 +85,7 @@ def bench(
         )
     rows = summary(frame, at=AT)
     if out is not None:
-        frame.to_csv(out, index=False)
+        write_text(out, frame.to_csv(index=False))
         say(f"{len(frame):,} rows -> {out}") if format is Format.TABLE else None
     if plot is not None:
         _draw(frame, plot, benchmark=benchmark)
@@ -96,17 +109,15 @@ def _made(text: str) -> tuple[str, Any]:
     Raises:
         UserError: There is none of that name, or it cannot have these settings.
     """
-    import yaml
-
     from nas.config.algorithms import make_algorithm
     from nas.config.sections import EVOLVING, SearchConfig
     from nas.settings import read
 
     name, _, given = text.partition(":")
     try:
-        settings = yaml.safe_load(given) or {}
-    except yaml.YAMLError as error:
-        raise UserError(f"settings of {name} are written like {name}:{{batch_size: 4}}, but got {given!r}") from error
+        settings = parse_yaml(given, name=f"settings of {name}") or {}
+    except YamlError as error:
+        raise UserError(f"{error}; they are written like {name}:{{batch_size: 4}}") from error
     if not isinstance(settings, dict):
         raise UserError(f"settings of {name} are written like {name}:{{batch_size: 4}}, but got {given!r}")
     own = settings if name == EVOLVING else {"settings": settings}

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
@@ -159,3 +161,26 @@ def test_what_is_shipped_is_small_and_whole() -> None:
     for name in shipped_benchmarks():
         assert find_benchmark(name).stat().st_size <= 2_000_000
         assert read_benchmark(name).name == name
+
+
+def test_a_file_that_claims_more_than_it_holds_takes_no_memory(tmp_path: Path) -> None:
+    with pytest.raises(BenchmarkError, match=r"all 4,611,686,018,427,387,904 architectures of 62 edits must be there"):
+        replace(made_up(), edits=tuple(map(str, range(62))), num_searched=62)
+    path = tmp_path / "bomb.parquet"
+    row = pa.array(np.zeros(2**20 + 1, dtype=np.int64))
+    pq.write_table(pa.table({"masks": row, "latency_ms": row, "num_params": row, "num_macs": row, "scores": row}), path)
+    with pytest.raises(BenchmarkError, match=r"at most 1,048,576 rows, but has .* and 1,048,577"):
+        read_benchmark(path)
+
+
+def test_what_cannot_be_written_is_said_before_the_search(tmp_path: Path) -> None:
+    for *given, words in (
+        ("--out", str(tmp_path), "a folder stands there"),
+        ("--plot", "x.doc", "must end in one"),
+        ("--num-prompts", "9", "must be at most the 8 prompts"),
+        ("random_search:{batch_size: 4, batch_size: 5}", "batch_size"),
+    ):
+        said = CliRunner().invoke(app, ["bench", "random_search", *given])
+        assert said.exit_code == 2
+        assert words in " ".join(said.output.split())
+        assert "regret" not in said.output

@@ -168,6 +168,18 @@ def test_ray_is_started_on_this_machine_guarded_and_left(tmp_path: Path) -> None
     assert not (tmp_path / ".ray").exists()
 
 
+def test_a_ray_that_cannot_start_is_no_fault_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ray itself raises plain exceptions where its processes do not come up."""
+
+    def init(**settings: Any) -> None:
+        raise Exception("The current node timed out during startup.\nSee the logs")  # noqa: TRY002  as Ray does
+
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "init", init)
+    with pytest.raises(WorkersUnavailableError, match=r"cannot start on this machine: The current node .*/dev/shm"):
+        connect(None)
+
+
 @pytest.mark.parametrize(
     ("address", "words"),
     [("127.0.0.1:1", "no Ray answers"), ("no-such-host.invalid:6379", "no Ray answers"), ("ray://host", "host:port")],
