@@ -26,9 +26,10 @@ search:
 
 `evolving` is the paper's: it trains between its rounds, so that weights adapt to each removal. All others train once
 and then score batches of architectures with the same weights; the best one is recovered at the end. A round of such a
-run is a batch. They make no copies, since copies that nobody trains change nothing. All of them keep the limits in
-whatever they score for its own sake, score nothing twice, go on after a kill as if there had been none, and propose
-the same for any number of workers.
+run is a batch. They make no copies, since copies that nobody trains change nothing. All of them take every
+[limit and list of targets](many_devices.md), keep the limits in whatever they score for its own sake, score nothing
+twice, go on after a kill as if there had been none, and propose the same for any number of workers:
+`python -m experiments.sameness algorithms` shows it of each.
 
 Which one is best for which space is measured, without a model, by `nas bench` ([the tabular benchmark](tabular.md)). To
 write another: [your own algorithm](your_own_algorithm.md).

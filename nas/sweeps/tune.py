@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 OBJECTIVE: Final = "objective"
 MISSED: Final = 100.0  # taken from the score for each share by which a target is missed
+TABLE: Final = "trials.csv"
 _ERROR: Final = re.compile(r"[A-Za-z_][\w.]*(Error|Exception|Interrupt)\b")
 _NAMED: Final = 12  # characters of a digest that name a trial
 
@@ -234,6 +235,18 @@ def table_of(trials: tuple[Trial, ...], /) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def trials_of(folder: Path, /) -> tuple[Path, ...]:
+    """The runs of a sweep that is done, the best first; none where a folder holds no sweep."""
+    file = local_path(folder) / TABLE
+    if not file.is_file():
+        return ()
+    table = pd.read_csv(file, dtype={"run": str})
+    if wrong := {"objective", "run"} - set(table.columns):
+        raise UserError(f"{file} must have the columns of a sweep's table, but lacks {', '.join(sorted(wrong))}")
+    best_first = table.sort_values("objective", ascending=False, kind="stable")
+    return tuple(local_path(folder) / "trials" / Path(name).name for name in best_first["run"])
+
+
 def _cell(value: Any) -> Any:
     """A value as a table holds it."""
     return value if isinstance(value, (int, float, str)) else json.dumps(value)
@@ -268,6 +281,6 @@ def _trial(proposed: dict[str, Any], *, sweep: SweepSettings, out: str) -> None:
 
 def _write_table(trials: tuple[Trial, ...], *, out: Path) -> None:
     table = table_of(trials)
-    write_text(out / "trials.csv", table.to_csv(index=False))
+    write_text(out / TABLE, table.to_csv(index=False))
     with whole(out / "trials.parquet") as part:
         table.to_parquet(part, index=False)

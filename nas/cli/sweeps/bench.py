@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from nas.tabular.benchmark import Benchmark
 
 AT: Final = (25, 50, 100, 200)
+FRONT_AT: Final = 100
 
 
 @user_errors
@@ -42,14 +43,17 @@ def bench(
         int | None, typer.Option(min=1, help="prompts of each score; fewer = noisier, judged by all")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="CSV file of all courses")] = None,
-    plot: Annotated[Path | None, typer.Option(help="picture of regret against evaluations: .png, .svg or .pdf")] = None,
+    plot: Annotated[
+        Path | None, typer.Option(help="picture of regret and front against passes: .png, .svg or .pdf")
+    ] = None,
     format: FormatOption = Format.TABLE,
 ) -> None:
     """Compare search algorithms on recorded scores: regret against evaluations and passes, over seeds.
 
     A benchmark holds the score of every architecture of a small sub-space, so that a search is looked up
     instead of drawn, and the best architecture is known. Regret is how much better that one is than the
-    best one that an algorithm has found.
+    best one that an algorithm has found. The front is the hypervolume of all that was scored, in latency
+    and score, as a share of what scoring everything gives.
 
     Example: nas bench local_search knapsack "regularized_evolution:{population_size: 10}" --seeds 20
     """
@@ -96,7 +100,7 @@ def bench(
     say(f"{benchmark.name}: {about['size']:,} architectures of {benchmark.model}; {benchmark.num_prompts} prompts each")
     Screen().print(_table(rows.to_dict(orient="records"), score=benchmark.score))
     if plot is not None:
-        say(f"regret against evaluations -> {plot}")
+        say(f"regret and front against passes -> {plot}")
 
 
 def _made(text: str) -> tuple[str, Any]:
@@ -122,12 +126,14 @@ def _made(text: str) -> tuple[str, Any]:
 
 
 def _ours() -> list[str]:
-    """Ours, but those whose libraries are not here."""
+    """Ours, but those that need settings, such as what to rank again, and those whose libraries are not here."""
     from importlib.util import find_spec
 
     from nas.config.algorithms import OURS
+    from nas.settings import described
 
-    return [name for name in OURS if name != "optuna_search" or find_spec("optuna") is not None]
+    ready = (name for name, kind in OURS.items() if not any(f.is_required() for f in described(kind.settings).values()))
+    return [name for name in ready if name != "optuna_search" or find_spec("optuna") is not None]
 
 
 def _about(benchmark: "Benchmark") -> dict[str, Any]:
@@ -146,13 +152,21 @@ def _table(rows: list[dict[Any, Any]], *, score: str) -> Table:
     table = Table(
         box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True, caption=f"regret in {score}, mean ± deviation"
     )
-    for column in ("algorithm", *(f"after {num}" for num in AT), "best found", "after", "scored"):
+    for column in (
+        "algorithm",
+        *(f"after {num}" for num in AT),
+        f"front at {FRONT_AT}",
+        "best found",
+        "after",
+        "scored",
+    ):
         table.add_column(column, justify="left" if column == "algorithm" else "right", overflow="fold")
     for row in rows:
         exact = row["evaluations_exact"]
         table.add_row(
             row["algorithm"],
             *(f"{row[f'regret_{num}']:.4f} ± {row[f'spread_{num}']:.4f}" for num in AT),
+            f"{row[f'volume_{FRONT_AT}']:.1%}",
             f"{row['share_exact']:.0%}",
             "" if exact != exact else f"{exact:.0f}",
             str(row["evaluations"]),
