@@ -9,8 +9,15 @@ from nas.reports.style import BLUE, GREY, INK, RED, new_figure, note, styled, ti
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_PASSES = [64, 256, 1024]
+_PASSES = [16, 64, 256, 1024]
 _COLOURS = {"paper": RED, "upper_bound": GREY, "posterior": BLUE}
+_OTHERS = {
+    "race, posterior, by_regret": ("s", ":"),
+    "elimination, paper": ("x", ":"),
+    "output_change alone": ("v", "--"),
+    "clip_change alone": ("D", "--"),
+    "race, posterior, by_regret, clip_change": ("D", "-"),
+}  # mark and line
 
 
 @styled
@@ -29,9 +36,9 @@ def picture(frame: pd.DataFrame) -> "Figure":
                 axes.plot(x, y, color=_COLOURS[method], marker="o", markersize=3, label=method)
                 error = means["true_loss", "std"]
                 axes.fill_between(x, y - error, y + error, color=_COLOURS[method], alpha=0.12, linewidth=0)
-            elif "posterior, by_regret" in method or "elimination" in method:
-                mark = "s" if "race" in method else "x"
-                axes.plot(x, y, color=INK, marker=mark, markersize=3.5, linewidth=0.8, linestyle=":", label=method)
+            elif method in _OTHERS:
+                mark, style = _OTHERS[method]
+                axes.plot(x, y, color=INK, marker=mark, markersize=3.5, linewidth=0.8, linestyle=style, label=method)
         axes.set_xscale("log", base=2)
         axes.set_xticks(_PASSES, list(map(str, _PASSES)))
         axes.set_xticks([], minor=True)

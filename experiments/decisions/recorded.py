@@ -1,5 +1,6 @@
 """A recording as arrays: what every removal loses on every caption, and what a round would have to choose."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -67,3 +68,13 @@ def read_recorded(folder: Path, form: SpaceForm, /) -> Recorded:
         base_ms=prices_of(space)(space.base),
         excludes=excludes,
     )
+
+
+def read_changes(folder: Path, actions: Sequence[str], /) -> dict[str, Floats]:
+    """Numbers (K, P) of the cheap scores of one pass that `experiments.decisions.screens` measured, by their names."""
+    frame = pd.read_parquet(folder / "screens.parquet")
+    tables = {
+        str(name): own.pivot(index="action", columns="prompt", values="score").loc[list(actions)].to_numpy(np.float64)
+        for name, own in frame[frame["passes"] == 1].groupby("score_name")
+    }
+    return {name: table for name, table in tables.items() if (table >= 0).all()}  # a distance is never negative

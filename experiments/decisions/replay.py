@@ -1,7 +1,7 @@
 """Replays: a decision from the first captions of a shuffled recording, judged by captions that it did not see."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -21,8 +21,25 @@ CHUNK: Final = 4
 NUMS: Final = (5, 8, 16, 25, 48, 96, 256)
 TOLERANCES: Final = (0.02, 0.01, 0.005, 0.0025)
 RATIOS: Final = (0.75, 0.62, 0.5)
-Decision: TypeAlias = tuple[tuple[int, ...], float]  # who goes, captions per removal
-Method: TypeAlias = Callable[[Recorded, Floats, float], Decision]  # of a recording, its shuffled losses, a target
+SCREENED_BY: Final = 32  # passes of a cheap score on each removal, before a race that takes up its distances
+ALONE: Final = (8, SCREENED_BY)
+Decision: TypeAlias = tuple[tuple[int, ...], float, int]  # who goes; captions and other passes per removal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Seen:
+    """What a decision may use.
+
+    Attributes:
+        losses: (K, N) score lost on each caption.
+        changes: By the name of a cheap score of one pass, its numbers (K, P).
+    """
+
+    losses: Floats
+    changes: Mapping[str, Floats] = field(default_factory=dict)
+
+
+Method: TypeAlias = Callable[[Recorded, Seen, float], Decision]  # of a recording, what is seen of it, a target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +51,7 @@ class Replayed:
         setting: Captions of each removal, or the tolerance of a race.
         ratio: Target, as a share of the base's latency.
         seed: Of the shuffle.
-        captions: Mean per removal.
+        captions: Mean per removal; those of cheap scores aside.
         passes: Of the UNet, per removal; the base's own are not counted.
         true_loss: Sum of the chosen removals' mean losses on the captions that the decision did not see.
     """
@@ -48,39 +65,56 @@ class Replayed:
     true_loss: float
 
 
-def replays(recorded: Recorded, /, *, seeds: int, num_captions: int, methods: list[str]) -> Iterator[Replayed]:
+def replays(
+    recorded: Recorded,
+    /,
+    *,
+    changes: Mapping[str, Floats],
+    seeds: int,
+    num_captions: int,
+    methods: list[str],
+) -> Iterator[Replayed]:
     """Every method on every seed and target.
 
     Args:
         recorded: What was scored.
+        changes: By the name of a cheap score of one pass, its numbers (K, P), on captions of their own.
         seeds: How many shuffles.
         num_captions: Captions that a decision may use; the others judge it.
         methods: Beginnings of the names of those that are wanted; none = all.
     """
     wanted = {
         key: method
-        for key, method in every_method(num_captions).items()
+        for key, method in every_method(num_captions, screens=tuple(changes)).items()
         if not methods or any(key[0].startswith(name) for name in methods)
     }
     for seed in range(seeds):
-        order = np.random.default_rng(seed).permutation(recorded.losses.shape[1])
-        seen, truth = recorded.losses[:, order[:num_captions]], recorded.losses[:, order[num_captions:]].mean(axis=1)
+        rng = np.random.default_rng(seed)
+        order = rng.permutation(recorded.losses.shape[1])
+        truth = recorded.losses[:, order[num_captions:]].mean(axis=1)
+        drawn = {name: numbers[:, rng.permutation(numbers.shape[1])] for name, numbers in changes.items()}
+        seen = Seen(losses=recorded.losses[:, order[:num_captions]], changes=drawn)
         for (method, setting), decide in wanted.items():
             for ratio in RATIOS:
-                chosen, captions = decide(recorded, seen, ratio)
+                chosen, captions, others = decide(recorded, seen, ratio)
                 yield Replayed(
                     method=method,
                     setting=setting,
                     ratio=ratio,
                     seed=seed,
                     captions=captions,
-                    passes=captions * PASSES_PER_PICTURE,
+                    passes=captions * PASSES_PER_PICTURE + others,
                     true_loss=float(truth[list(chosen)].sum()),
                 )
 
 
-def every_method(num_captions: int, /) -> dict[tuple[str, str], Method]:
-    """By name and setting: each rule on as many captions as it is given, and races until a tolerance."""
+def every_method(num_captions: int, /, *, screens: Sequence[str] = ()) -> dict[tuple[str, str], Method]:
+    """By name and setting: each rule on as many captions as it is given, and races until a tolerance.
+
+    Args:
+        num_captions: At most.
+        screens: Cheap scores that decide alone, and that races take distances from.
+    """
     found: dict[tuple[str, str], Method] = {}
     for rule in Rule:
         for num in NUMS:
@@ -92,12 +126,26 @@ def every_method(num_captions: int, /) -> dict[tuple[str, str], Method]:
             for rule in (Rule.POSTERIOR, Rule.UPPER_BOUND):
                 name = f"race, {rule.value}, {allocation.__name__}"
                 found[name, str(tolerance)] = _raced(rule, allocation, tolerance)
+    for screen in screens:
+        for num in ALONE:
+            found[f"{screen} alone", str(num)] = _cheap(screen, num)
+        for tolerance in TOLERANCES:
+            name = f"race, posterior, by_regret, {screen}"
+            found[name, str(tolerance)] = _raced(Rule.POSTERIOR, by_regret, tolerance, screen=screen)
     return found
 
 
+def _cheap(screen: str, num: int) -> Method:
+    def decide(recorded: Recorded, seen: Seen, ratio: float) -> Decision:
+        values = seen.changes[screen][:, :num].mean(axis=1) / recorded.saved_ms
+        return recorded.choice(ratio).group(values), 0.0, num
+
+    return decide
+
+
 def _fixed(rule: ValueRule, num: int) -> Method:
-    def decide(recorded: Recorded, losses: Floats, ratio: float) -> Decision:
-        known = losses[:, :num]
+    def decide(recorded: Recorded, seen: Seen, ratio: float) -> Decision:
+        known = seen.losses[:, :num]
         summed = Losses(
             means=known.mean(axis=1),
             variances=known.var(axis=1, ddof=1),
@@ -105,36 +153,41 @@ def _fixed(rule: ValueRule, num: int) -> Method:
             saved_ms=recorded.saved_ms,
         )
         choice = recorded.choice(ratio, larger_first=rule.breaks_ties)
-        return choice.group(values(summed, rule)), num
+        return choice.group(values(summed, rule)), num, 0
 
     return decide
 
 
-def _raced(rule: Rule, allocation: Allocation, tolerance: float) -> Method:
-    def decide(recorded: Recorded, losses: Floats, ratio: float) -> Decision:
+def _raced(rule: Rule, allocation: Allocation, tolerance: float, *, screen: str = "") -> Method:
+    first, others = (CHUNK, SCREENED_BY) if screen else (2 * CHUNK, 0)  # what is known beforehand needs fewer captions
+
+    def decide(recorded: Recorded, seen: Seen, ratio: float) -> Decision:
+        losses = seen.losses
         race = OpportunityRace(
             range(len(losses)),
             choice=recorded.choice(ratio),
             num_prompts=losses.shape[1],
             chunk_size=CHUNK,
             rule=ValueRule(rule=rule, indifference=INDIFFERENCE),
-            settings=RacingSettings(min_prompts=2 * CHUNK, tolerance=tolerance),
+            distances=np.sqrt(seen.changes[screen][:, :SCREENED_BY].mean(axis=1)) if screen else None,
+            settings=RacingSettings(min_prompts=first, tolerance=tolerance),
             allocation=allocation,
         )
         while not race.finished:
             race.observe({index: losses[index, :num].tolist() for index, num in race.wanted.items()})
         verdict = race.verdict
-        return verdict.selected, float(np.mean(list(verdict.num_prompts.values())))
+        return verdict.selected, float(np.mean(list(verdict.num_prompts.values()))), others
 
     return decide
 
 
-def _eliminated(recorded: Recorded, losses: Floats, ratio: float) -> Decision:
+def _eliminated(recorded: Recorded, seen: Seen, ratio: float) -> Decision:
     """The race for exhaustive scoring's own choice, for as many places as that has."""
     rule = ValueRule(rule=Rule.PAPER)
-    exhaustive, captions = _fixed(rule, losses.shape[1])(recorded, losses, ratio)
+    losses = seen.losses
+    exhaustive, captions, _ = _fixed(rule, losses.shape[1])(recorded, seen, ratio)
     if recorded.excludes:
-        return exhaustive, captions  # no such race is run there
+        return exhaustive, captions, 0  # no such race is run there
     race = Race(
         dict(enumerate(recorded.saved_ms.tolist())),
         num_prompts=losses.shape[1],
@@ -144,4 +197,4 @@ def _eliminated(recorded: Recorded, losses: Floats, ratio: float) -> Decision:
     )
     while not race.finished:
         race.observe({index: losses[index, :num].tolist() for index, num in race.wanted.items()})
-    return race.verdict.selected, float(np.mean(list(race.verdict.num_prompts.values())))
+    return race.verdict.selected, float(np.mean(list(race.verdict.num_prompts.values()))), 0

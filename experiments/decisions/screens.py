@@ -30,9 +30,11 @@ from rich.progress import track
 
 from experiments.decisions.bundled import PASSES_PER_PICTURE, prices_of, scorer_of, scores_of, space_of, validation_of
 from experiments.decisions.ranking import Truth, draws, spread_of
+from nas.evaluation.settings import CLIP_CHANGE
 from nas.evaluation.training_loss import TrainingLoss
 from search_spaces.files.durable.writing import whole, write_text
 from search_spaces.files.strict_json import read_json_object
+from search_spaces.shapes import OPEN_CLIP_DIR
 from search_spaces.unets.stock_space import SpaceForm
 
 CAPTIONS_SEED: Final = 13  # not those of the recorded scores
@@ -61,6 +63,7 @@ class Case:
 
 CASES: Final = (
     Case(score="output_change", passes=1, num_prompts=128, tried=(4, 16, 64)),
+    Case(score=CLIP_CHANGE, passes=1, num_prompts=64, tried=(4, 16, 32), settings={"model": str(OPEN_CLIP_DIR)}),
     Case(score="block_similarity", passes=0, num_prompts=128, tried=(4, 16, 64)),
     Case(score=TrainingLoss.name, passes=1, num_prompts=64, tried=(16, 64), settings={"num_timesteps": 1}),
     Case(score="picture_distance", passes=PASSES_PER_PICTURE, num_prompts=16, tried=(4, 16)),

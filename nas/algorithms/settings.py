@@ -12,6 +12,7 @@ from nas.values.rule import Rule, ValueRule
 from search_spaces.files.user_error import UserError
 
 OUTPUT_CHANGE: Final = "output_change"  # the score that screens where nothing else is said
+SQUARES: Final = (OUTPUT_CHANGE, "clip_change")  # scores that are squares of a distance; a belief takes up these
 
 
 @settings

@@ -7,15 +7,19 @@ import typer
 
 from nas.cli.screen.console import say
 from nas.cli.screen.errors import user_errors
+from nas.config.template import Preset, write_template
 
 
 @user_errors
-def init(file: Annotated[Path, typer.Argument(help="YAML file to write; must not exist")]) -> None:
+def init(
+    file: Annotated[Path, typer.Argument(help="YAML file to write; must not exist")],
+    preset: Annotated[
+        Preset, typer.Option(help="by what it decides: as the defaults do, or as the paper's Algorithm 1 does")
+    ] = Preset.OURS,
+) -> None:
     """Write a commented experiment that works as it stands: a search of the bundled model.
 
-    Example: nas init mine.yaml
+    Example: nas init mine.yaml --preset paper
     """
-    from nas.config.template import write_template
-
-    write_template(file)
+    write_template(file, preset=preset)
     say(f"wrote {file}; `nas search {file}` runs it, `nas search {file} --dry-run` says what it would cost")

@@ -9,7 +9,7 @@ from nas.algorithms.settings import ScoringSettings, Screen
 from nas.config.sections import ExperimentConfig
 from nas.evaluation.door import Declaration, Reference
 from nas.evaluation.registry import ScoreSpec, screening_settings
-from nas.evaluation.settings import CLIP
+from nas.evaluation.settings import CLIP, CLIP_CHANGE
 from nas.settings import plain
 from search_spaces.files.user_error import PluginError, UserError
 
@@ -29,7 +29,7 @@ def other_scores(config: ExperimentConfig, /, *, own: ScoreSpec, asked: Sequence
         UserError: The run's own score is to screen.
     """
     scoring = config.scoring
-    others = {name: ScoreSpec(name=name) for name in asked if name != own.name}
+    others = {name: ScoreSpec(name=name, settings=_of_clip(config, name)) for name in asked if name != own.name}
     if scoring.screen is not Screen.OFF:
         if scoring.by == own.name:
             raise UserError(
@@ -37,11 +37,16 @@ def other_scores(config: ExperimentConfig, /, *, own: ScoreSpec, asked: Sequence
                 "(`nas plugins`), or set scoring.screen=off"
             )
         try:
-            settings = screening_settings(scoring.by, scoring.settings)
+            settings = screening_settings(scoring.by, _of_clip(config, scoring.by) | dict(scoring.settings))
         except PluginError as error:
             raise UserError(f"`scoring.by`: {error}") from error
         others[scoring.by] = ScoreSpec(name=scoring.by, settings=settings)
     return tuple(others.values())
+
+
+def _of_clip(config: ExperimentConfig, name: str) -> dict[str, Any]:
+    """The section `clip` as settings of a score that looks through CLIP too."""
+    return plain(config.clip) if name == CLIP_CHANGE and config.clip is not None else {}
 
 
 def check_compares_rounds(score: Declaration, /) -> None:
@@ -87,6 +92,6 @@ def _check_screen(scoring: ScoringSettings, score: Declaration, /) -> None:
     if scoring.screen is Screen.FREE and not (score.is_distance and score.reference is Reference.ROUND):
         raise UserError(
             f"with scoring.screen=free the score {score.name} must be a distance to the round's network, which alone "
-            "proves that an action changes nothing; choose output_change, picture_distance, latent_distance or "
-            "block_similarity, or screen by shortlist or alone"
+            "proves that an action changes nothing; choose clip_change, output_change, picture_distance, "
+            "latent_distance or block_similarity, or screen by shortlist or alone"
         )

@@ -8,8 +8,9 @@ so that a number belongs to the prompt, whatever other prompts there are. One an
 and without guidance, where a picture takes a pass per step and branch.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import torch
@@ -48,21 +49,29 @@ class Questions:
         setting: The prompts, and how their pictures are made.
         num_timesteps: Random timesteps per prompt.
         of: Name of the score that asks, for errors.
+        among: Shares of the schedule that timesteps are drawn from; None = any timestep.
 
     Raises:
         ScoreError: `num_timesteps` is no positive integer.
     """
 
-    def __init__(self, setting: ScoreSetting, /, *, num_timesteps: int, of: str) -> None:
+    def __init__(
+        self, setting: ScoreSetting, /, *, num_timesteps: int, of: str, among: Sequence[float] | None = None
+    ) -> None:
         if type(num_timesteps) is not int or num_timesteps < 1:
             raise ScoreError(f"`num_timesteps` of {of} must be an integer of at least 1, but got {num_timesteps!r}")
-        self._setting, self.num_timesteps = setting, num_timesteps
+        self._setting, self.num_timesteps, self._among = setting, num_timesteps, among
         self._chunks: list[list[Question]] = []
 
     @property
     def passes_to_draw(self) -> int:
         """UNet passes per prompt that drawing them takes: those of its picture."""
         return self._setting.passes_per_picture
+
+    @cached_property
+    def schedule(self) -> NoiseSchedule:
+        """How the latents are noised."""
+        return NoiseSchedule.of(self._setting.scheduler())
 
     def of(self, chunk: int, /) -> list[Question]:
         """The questions about a chunk, which were drawn before."""
@@ -75,7 +84,10 @@ class Questions:
     @torch.inference_mode()
     def draw(self, base: torch.nn.Module, /) -> None:
         """Have the base model draw its pictures, and noise them."""
-        drawer, schedule = Drawer(self._setting), NoiseSchedule.of(self._setting.scheduler())
+        drawer, schedule = Drawer(self._setting), self.schedule
+        known = torch.arange(len(schedule))
+        if self._among is not None:
+            known = torch.tensor([int(share * len(schedule)) - 1 for share in self._among])
         self._chunks = []
         for chunk in range(self._setting.validation.num_chunks):
             latents = drawer.latents(base, chunk=chunk).float().cpu()
@@ -85,7 +97,8 @@ class Questions:
             ]
             questions = []
             for _ in range(self.num_timesteps):
-                timesteps = torch.cat([torch.randint(len(schedule), (1,), generator=g) for g in generators])
+                drawn = torch.cat([torch.randint(len(known), (1,), generator=g) for g in generators])
+                timesteps = known[drawn]
                 noise = torch.stack([torch.randn(latents.shape[1:], generator=g) for g in generators])
                 noisy, target = schedule.diffuse(latents, noise, timesteps)
                 questions.append(Question(chunk=chunk, noisy=noisy, timesteps=timesteps, target=target))

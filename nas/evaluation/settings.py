@@ -11,6 +11,7 @@ from nas.settings import settings
 from search_spaces.files.user_error import UserError
 
 CLIP: Final = "clip"  # the score of the paper, and of every run that names none
+CLIP_CHANGE: Final = "clip_change"  # looks through the same CLIP at pictures of one pass
 
 
 @settings
@@ -33,7 +34,7 @@ class ScoreSettings:
 
 @settings
 class ClipSettings:
-    """The judge of the score `clip`, which alone needs this section: an OpenCLIP model."""
+    """The judge of the score `clip`, which needs this section, and of the screen `clip_change`: an OpenCLIP model."""
 
     model: Annotated[
         str, Field(description="OpenCLIP folder (with open_clip_config.json), or a model name such as ViT-g-14")

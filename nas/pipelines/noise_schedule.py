@@ -38,4 +38,23 @@ class NoiseSchedule:
                 return noisy, alpha * noise - sigma * latents
             case "sample":
                 return noisy, latents
-        raise UserError(f"`prediction_type` must be epsilon, v_prediction or sample, but got {self.prediction_type!r}")
+        raise self._unknown()
+
+    def clean(
+        self, noisy: Float[Tensor, "n c h w"], output: Float[Tensor, "n c h w"], timesteps: Int[Tensor, " n"]
+    ) -> Float[Tensor, "n c h w"]:
+        """Latents without noise, as a UNet has them in mind that answers so: the inverse of `diffuse`."""
+        alphas_cumprod = self.alphas_cumprod.to(noisy.device)[timesteps].view(-1, 1, 1, 1)
+        alpha, sigma = alphas_cumprod.sqrt(), (1 - alphas_cumprod).sqrt()
+        match self.prediction_type:
+            case "epsilon":
+                return (noisy - sigma * output) / alpha
+            case "v_prediction":
+                return alpha * noisy - sigma * output
+            case "sample":
+                return output
+        raise self._unknown()
+
+    def _unknown(self) -> UserError:
+        known = "epsilon, v_prediction or sample"
+        return UserError(f"`prediction_type` must be {known}, but got {self.prediction_type!r}")

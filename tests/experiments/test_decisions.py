@@ -10,11 +10,11 @@ import pytest
 from experiments.decisions.__main__ import table
 from experiments.decisions.bundled import prices_of, space_of
 from experiments.decisions.picture import picture
-from experiments.decisions.recorded import BASE, Recorded, read_recorded
-from experiments.decisions.replay import every_method, replays
+from experiments.decisions.recorded import BASE, Recorded, read_changes, read_recorded
+from experiments.decisions.replay import SCREENED_BY, every_method, replays
 from search_spaces.unets.stock_space import SpaceForm
 
-METHODS = ["paper", "posterior", "race, posterior, by_regret", "elimination"]
+METHODS = ["paper", "posterior", "race, posterior, by_regret", "elimination", "clip_change"]
 
 
 @pytest.fixture(scope="module")
@@ -27,14 +27,21 @@ def recorded() -> Recorded:
 
 
 def test_every_method_decides_and_the_sure_ones_rightly(recorded: Recorded) -> None:
-    rows = list(replays(recorded, seeds=2, num_captions=32, methods=METHODS))
-    kinds = [key for key in every_method(32) if any(key[0].startswith(name) for name in METHODS)]
+    changes = {"clip_change": np.repeat([1e-6, 0.4], 4)[:, None] * np.random.default_rng(1).random((8, 40))}
+    rows = list(replays(recorded, changes=changes, seeds=2, num_captions=32, methods=METHODS))
+    kinds = [key for key in every_method(32, screens=["clip_change"]) if key[0].startswith(tuple(METHODS))]
     assert len(rows) == len(kinds) * 2 * 3
     easy = [row for row in rows if row.ratio == 0.75]  # 10 ms: the four that cost nothing
     assert max(row.true_loss for row in easy) < 0.01
-    assert all(0 < row.captions <= 32 and row.passes == 8 * row.captions < inf for row in rows)
+    alone = [row for row in rows if row.method == "clip_change alone"]
+    assert {(row.captions, row.passes) for row in alone} == {(0, 8), (0, 32)}
+    drawn = [row for row in rows if row not in alone]
+    others = {row: SCREENED_BY if "clip_change" in row.method else 0 for row in drawn}
+    assert all(0 < row.captions <= 32 and row.passes == 8 * row.captions + others[row] < inf for row in drawn)
     frame = pd.DataFrame([{name: getattr(row, name) for name in row.__slots__} for row in rows])
-    assert len(table(frame).splitlines()) == 2 + len(kinds)
+    told = table(frame).splitlines()
+    assert len(told) == 2 + len(kinds)
+    assert next(line for line in told if "| +0.0000 ± 0.0000 |" in line).startswith("| paper | 25 | ")
     assert picture(frame).axes
 
 
@@ -54,4 +61,15 @@ def test_a_recording_is_read_as_losses_with_what_excludes_what(tmp_path: Path) -
     assert found.losses == pytest.approx(np.outer(0.01 * np.arange(1, len(actions)), np.ones(3)))
     assert found.base_ms == price_ms(base)
     assert found.excludes
+    numbers = frame[frame["action"] != BASE].rename(columns={"score": "score_name"}).drop(columns="saved_ms")
+    numbers = pd.concat(
+        [
+            numbers.assign(score_name=name, passes=passes, score=sign * numbers["prompt"])
+            for name, passes, sign in (("one", 1, 1.0), ("falls", 1, -1.0), ("dear", 8, 1.0))
+        ]
+    )
+    numbers.to_parquet(tmp_path / "screens.parquet")
+    changes = read_changes(tmp_path, found.actions)
+    assert list(changes) == ["one"], "of one pass, and never negative"
+    assert changes["one"].tolist() == [[0.0, 1.0, 2.0]] * len(found.actions)
     assert all(0 <= a < b < len(found.actions) for a, b in found.excludes)

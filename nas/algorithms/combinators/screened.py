@@ -13,7 +13,7 @@ from typing import Any, Final, Generic, TypeVar
 
 from nas.algorithms.algorithm import Algorithm, Declaration
 from nas.algorithms.problem import Problem
-from nas.algorithms.settings import OUTPUT_CHANGE, ScoringSettings, Screen
+from nas.algorithms.settings import SQUARES, ScoringSettings, Screen
 from nas.algorithms.steps import Contest, Estimate, Outcome, Score, Scored, Screening, Step, Verdict
 from nas.scores.intervals import Interval
 
@@ -98,7 +98,7 @@ class Screened(Generic[State]):
     def _reduced(self, step: Score, contest: Contest, seen: Mapping[int, Estimate]) -> Score:
         """The step with a contest of those whom prompts can tell apart."""
         losses = {index: _loss(estimate) for index, estimate in seen.items()}
-        if self._tolerance is not None and self._scoring.by == OUTPUT_CHANGE:  # a mean square
+        if self._tolerance is not None and self._scoring.by in SQUARES:
             contest = replace(contest, distances={index: max(loss.mean, 0.0) ** 0.5 for index, loss in losses.items()})
 
         def change(index: int) -> tuple[float, int]:

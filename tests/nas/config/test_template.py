@@ -14,10 +14,13 @@ from nas.cli.app import app
 from nas.config.experiment import copies_made
 from nas.config.loading import ConfigError, load_config
 from nas.config.places.bundled import bundled
-from nas.config.sections import SearchConfig
+from nas.config.sections import BEFORE, SearchConfig
 from nas.config.template import DEMO_TRAINING, TEMPLATE, write_template
 from nas.pipelines.source import local_folder
+from nas.racing.settings import RacingRule
 from nas.references.base_model import base_model
+from nas.runs.changes import changed_keys
+from nas.values.rule import Rule
 from search_spaces.files.user_error import UserError
 from search_spaces.known.bundled import BUNDLED_MODELS, named_folder
 from search_spaces.shapes import CAPTIONS_FILE, OPEN_CLIP_DIR, PIPELINE_DIR
@@ -55,6 +58,20 @@ def test_init_writes_a_config_that_can_be_read_and_replaces_nothing(tmp_path: Pa
         write_template(tmp_path / "none" / "mine.yaml")
     with pytest.raises(ConfigError, match=r"`nas init .*none\.yaml` writes one that works"):
         load_config(tmp_path / "none.yaml")
+
+
+def test_the_papers_preset_decides_as_the_paper_does_and_changes_nothing_else(tmp_path: Path) -> None:
+    file = tmp_path / "paper.yaml"
+    assert CliRunner().invoke(app, ["init", str(file), "--preset", "paper"]).exit_code == 0
+    write_template(tmp_path / "ours.yaml")
+    ours, paper = load_config(tmp_path / "ours.yaml"), load_config(file)
+    assert (paper.search.value, paper.search.indifference) == (Rule.PAPER, 0.0)
+    assert (paper.racing.rule, paper.racing.tolerance) == (RacingRule.ELIMINATION, 0.0)
+    assert paper.racing.indifference == 0.0, "a race may spare prompts, and chooses as all of them do"
+    changed = {"search.value", "search.indifference", "racing.rule", "racing.tolerance"}
+    assert changed_keys(ours.plain(), paper.plain()) == changed
+    assert changed <= set(BEFORE), "and what the paper's rule means is what the first version did"
+    assert all(paper.plain()[section][name] == BEFORE[key] for key in changed for section, name in [key.split(".")])
 
 
 def test_what_is_there_wins_over_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

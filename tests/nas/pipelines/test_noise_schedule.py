@@ -23,3 +23,12 @@ def test_the_forward_process_is_diffusers(prediction_type: str, zero_snr: bool) 
         "v_prediction": scheduler.get_velocity(latents, noise, timesteps),
     }
     assert torch.allclose(target, expected[prediction_type], atol=1e-6)
+
+
+@pytest.mark.parametrize("prediction_type", ["epsilon", "v_prediction", "sample"])
+def test_what_is_noised_and_answered_rightly_comes_clean(prediction_type: str) -> None:
+    schedule = NoiseSchedule.of(DDIMScheduler(prediction_type=prediction_type))
+    latents, noise = torch.randn(2, 4, 4, 3, 3, generator=torch.Generator().manual_seed(0))
+    timesteps = torch.tensor([0, 1, 500, 998])
+    noisy, target = schedule.diffuse(latents, noise, timesteps)
+    assert torch.allclose(schedule.clean(noisy, target, timesteps), latents, atol=1e-4)
