@@ -145,11 +145,12 @@ def _print_table(curves: "Curves") -> None:
 
     from nas.curves.figure import SHORT
     from nas.metrics.registry import METRICS
+    from nas.scores.labels import score_label
 
     table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     for name in ("model", "scheduler"):
         table.add_column(name, no_wrap=True)
-    labels = ["CLIP" if curves.score == "clip" else curves.score, *(METRICS[name].label for name in curves.metrics)]
+    labels = [score_label(curves.score), *(METRICS[name].label for name in curves.metrics)]
     for name in ("steps", "guidance", "passes", *labels):
         table.add_column(name, justify="right", no_wrap=True)
     for point in curves.points:

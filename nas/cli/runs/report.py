@@ -45,9 +45,13 @@ def report(
     is_shown = False
     for place in written:
         say(f"report: {place}")
+        if watch and not is_shown and open_run(run).state == "running":
+            say("written anew while the search goes on; Ctrl-C stops that, and the search goes on")
         if open_ and not is_shown:
             import webbrowser
 
-            is_shown = True
             if not webbrowser.open(place.resolve().as_uri()):
                 say("no browser was found here; open the file in one", err=True)
+        is_shown = True
+    if watch and open_run(run).state == "interrupted":
+        say("the search was interrupted: its own command continues it; watch again then")

@@ -73,7 +73,7 @@ def test_a_figure_is_of_bounded_size_says_what_it_shows_and_leaves_matplotlib_as
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_a_run_that_was_cut_anywhere_is_drawn_or_says_what_it_lacks(name: str, tmp_path: Path) -> None:
-    events, drawn = story(num_actions=2), []
+    events, drawn = story(num_rounds=1, num_actions=2), []
     for num in range(len(events) + 1):
         run = open_run(written(tmp_path / str(num), events[:num]))
         with suppress(FigureError):
