@@ -139,8 +139,9 @@ def device_runs(folder: Path, /) -> Mapping[str, Path]:
     try:
         names: Any = read_json_object(folder / INDEX)["searches"]
     except (JsonError, OSError, KeyError) as error:
+        why = f"there is no {INDEX}" if isinstance(error, FileNotFoundError) else str(error)
         raise UserError(
-            f"{folder} holds no searches for several devices ({error}); `nas search` makes such a folder of a config "
+            f"{folder} holds no searches for several devices ({why}); `nas search` makes such a folder of a config "
             "with `search.devices`"
         ) from None
     if not isinstance(names, list) or not all(map(_is_name, names)) or len(set(names)) < len(names):
