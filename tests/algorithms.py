@@ -33,7 +33,7 @@ and then score batches of architectures with the same weights; the best one is r
 run is a batch. They make no copies, since copies that nobody trains change nothing. All of them take every
 [limit and list of targets](many_devices.md), keep the limits in whatever they score for its own sake, score nothing
 twice, go on after a kill as if there had been none, and propose the same for any number of workers:
-`python -m experiments.sameness algorithms` shows it of each.
+`python -m experiments.sameness algorithms` kills and spreads each, and compares.
 
 Which one is best for which space is measured, without a model, by `nas bench` ([the tabular benchmark](tabular.md)). To
 write another: [your own algorithm](your_own_algorithm.md).

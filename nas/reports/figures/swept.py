@@ -33,7 +33,8 @@ def swept(*runs: Run) -> "Figure":
         raise FigureError(f"a sweep needs three runs or more that found something, but got {len(found)}")
     if len(scores := {run.score for run, _ in found}) > 1:
         raise FigureError(f"a sweep needs runs by one score, but got {', '.join(sorted(scores))}; draw them apart")
-    settings = differing_settings([run for run, _ in found])
+    differing = differing_settings([run for run, _ in found])
+    settings = {name: values for name, values in differing.items() if not name.startswith("content of ")}
     shown = {name: values for name, values in settings.items() if _is_shown(values)}
     if not shown:
         raise FigureError("the settings of these runs are the same, or texts that are all different; `nas compare`")
@@ -74,4 +75,6 @@ def _panel(axes: "Axes", name: str, values: Sequence[Any], *, ys: Sequence[Any],
         axes.set_xlim(-0.5, len(ticks) - 0.5)
     elif min(xs) > 0 and max(xs) / min(xs) > _DECADE:
         axes.set_xscale("log")
+    elif len(set(xs)) <= _FEW:
+        axes.set_xticks(sorted(set(xs)))
     axes.set_xlabel(plain(name, most=34))
