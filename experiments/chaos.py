@@ -64,15 +64,16 @@ def main(
 def search_command(run: Path, out: Path, *, num_workers: int) -> list[str]:
     """The command line of a search."""
     settings = [f"robust_training.pictures={(out / 'pictures').resolve()}", "--num-workers", str(num_workers)]
-    return [*_nas(), "search", str(CONFIG), *settings, "--out", str(run)]
+    return [*nas_command(), "search", str(CONFIG), *settings, "--out", str(run)]
 
 
 def export_command(run: Path) -> list[str]:
     """The command line of an export."""
-    return [*_nas(), "export", str(run)]
+    return [*nas_command(), "export", str(run)]
 
 
-def _nas() -> list[str]:
+def nas_command() -> list[str]:
+    """How `nas` is called."""
     return [sys.executable, "-P", "-c", "from nas.cli.app import main; main()"]
 
 

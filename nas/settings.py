@@ -10,6 +10,7 @@ import json
 import reprlib
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence, Set
 from dataclasses import field, fields, is_dataclass
+from difflib import get_close_matches
 from enum import Enum
 from typing import Any, Final, TypeVar, cast, dataclass_transform, get_args
 
@@ -102,7 +103,15 @@ def _adapter(kind: Any) -> TypeAdapter[Any]:
 
 def _told(kind: type, error: ValidationError, *, name: str) -> SettingsError:
     """A person's error for pydantic's."""
-    problems = [_sentence(kind, problem) for problem in error.errors()]
+    problems = list[str]()
+    listed = set[tuple[int | str, ...]]()  # sections whose names were told
+    for problem in error.errors():
+        if (section := problem["loc"][:-1]) in listed and problem["type"] in _STRANGERS:
+            problems.append(f"{'.'.join(map(str, problem['loc']))}: there is no such setting either")
+            continue
+        problems.append(_sentence(kind, problem))
+        if problem["type"] in _STRANGERS:
+            listed.add(section)
     shown = [f"  {problem}" for problem in problems[:MAX_PROBLEMS]]
     if len(problems) > MAX_PROBLEMS:
         shown.append(f"  and {len(problems) - MAX_PROBLEMS} more")
@@ -116,7 +125,10 @@ def _sentence(kind: type, problem: ErrorDetails) -> str:
         case "missing":
             return f"{place}: must be given, but is missing"
         case stranger if stranger in _STRANGERS:
-            return f"{place}: there is no such setting; choose among {', '.join(_names(kind, problem['loc'][:-1]))}"
+            names = _names(kind, problem["loc"][:-1])
+            near = get_close_matches(str(problem["loc"][-1]), names, n=1, cutoff=0.75)
+            nearest = f" (the nearest is {near[0]})" if near and len(names) > 1 else ""
+            return f"{place}: there is no such setting; choose among {', '.join(names)}{nearest}"
         case "value_error":
             return f"{place}: {problem['msg'].removeprefix('Value error, ')}"
         case "dataclass_type":

@@ -19,6 +19,7 @@ os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(Path(__file__).pare
 from tests.axes import instrument  # imports numpy, whose threads the environment sets
 
 instrument()  # before any module that it checks is imported
+gc.disable()  # until all tests are: it takes a fifth of the time that imports take, and finds nothing
 
 # A shared machine makes single examples slow now and then; that is no failure.
 settings.register_profile("house", deadline=None)
@@ -98,6 +99,7 @@ def pytest_collection_finish() -> None:
     """
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture

@@ -6,7 +6,9 @@ are read by the bundled tokenizer, so captions of shapes make sense to it.
 """
 
 import shutil
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory, mkdtemp
 from typing import Any, Final
 
 import torch
@@ -98,7 +100,7 @@ def write_pipeline(
     sharded: bool = False,
     seed: int = 0,
 ) -> Path:
-    """Write a pipeline folder with random weights.
+    """Write a pipeline folder with random weights; it is made once a process, and copied from then on.
 
     Args:
         folder: Made; must not hold another pipeline.
@@ -113,6 +115,23 @@ def write_pipeline(
     Returns:
         The folder.
     """
+    kept = _made(
+        kind=kind, width=width, sample_size=sample_size, dtype=dtype, variant=variant, sharded=sharded, seed=seed
+    )
+    return Path(shutil.copytree(kept, folder, dirs_exist_ok=True))
+
+
+@cache
+def _shelf() -> TemporaryDirectory[str]:
+    """Where this process keeps the pipelines that it made."""
+    return TemporaryDirectory(prefix="pipelines-")
+
+
+@cache
+def _made(
+    *, kind: str, width: int, sample_size: int, dtype: torch.dtype, variant: str | None, sharded: bool, seed: int
+) -> Path:
+    folder = Path(mkdtemp(dir=_shelf().name), "model")
     disable_progress_bar()
     with torch.random.fork_rng(devices=()):
         torch.manual_seed(seed)
@@ -135,6 +154,12 @@ def write_small_pipeline(folder: Path, /) -> Path:
     Returns:
         The folder.
     """
+    return Path(shutil.copytree(_made_small(), folder, dirs_exist_ok=True))
+
+
+@cache
+def _made_small() -> Path:
+    folder = Path(mkdtemp(dir=_shelf().name), "model")
     disable_progress_bar()
     with torch.random.fork_rng(devices=()):
         torch.manual_seed(0)

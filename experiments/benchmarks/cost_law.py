@@ -18,16 +18,25 @@ import heapq
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
+from matplotlib.ticker import NullLocator
 
 from nas.racing.race import Race
 from nas.racing.settings import RacingSettings
+from nas.reports.style import INK, SERIES, SERIES_MARKERS, new_figure, note, styled, tidy
+from nas.reports.writing import write_figure
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 NUM_ACTIONS, NUM_PROMPTS, CHUNK_SIZE, NUM_PLACES = 38, 2000, 8, 7
 WORKERS: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
 DRIVER_S: Final = 0.005
+STROKES: Final = {"every prompt": "-", "raced": "--"}
+TICKS: Final = (0.1, 1, 10, 100)
 PICTURE_S: Final = {"SD-1.5, A100, 50 steps": 1.604, "SD-1.5, A10, 50 steps": 2.95, "SDXL, A100, 30 steps": 3.31}
 
 
@@ -114,27 +123,35 @@ def main() -> None:
                 hours, lawful = each.seconds / 3600, by_law / 3600
                 print(f"{num:>8} {hours:>8.2f} h {lawful:>8.2f} h {each.busy_share:>6.0%} {each.driver_share:>6.0%}")
     if len(sys.argv) > 1:
-        draw(found, sys.argv[1])
+        write_figure(drawn(found), Path(sys.argv[1]))
 
 
-def draw(found: dict[str, dict[str, list[Round]]], path: str, /) -> None:
+@styled
+def drawn(found: dict[str, dict[str, list[Round]]], /) -> "Figure":
     """Hours of a round, and the share of the workers' time that is work, against workers."""
-    import matplotlib.pyplot as plt
-
-    figure, (hours, busy) = plt.subplots(1, 2, figsize=(10, 3.8), layout="constrained")
-    for index, (name, ways) in enumerate(found.items()):
-        for way, style in (("every prompt", "-"), ("raced", "--")):
-            rounds = ways[way]
-            label = f"{name}, {way}"
-            hours.plot(WORKERS, [each.seconds / 3600 for each in rounds], style, color=f"C{index}", label=label)
-            busy.plot(WORKERS, [100 * each.busy_share for each in rounds], style, color=f"C{index}")
-    hours.set(xscale="log", yscale="log", xlabel="workers", ylabel="hours of a round")
-    busy.set(xscale="log", xlabel="workers", ylabel="% of the workers' time that is work", ylim=(0, 103))
+    figure = new_figure(height=3.2, title="More workers: hours of a round, and how much of their time is work")
+    hours, busy = figure.subplots(1, 2)
+    for (name, ways), colour, marker in zip(found.items(), SERIES, SERIES_MARKERS, strict=False):
+        for way, style in STROKES.items():
+            label = name if way == "every prompt" else None
+            look = {"color": colour, "linestyle": style, "marker": marker, "markersize": 3}
+            hours.plot(WORKERS, [each.seconds / 3600 for each in ways[way]], **look, label=label)
+    (name, ways), *_ = found.items()
+    for way, style in STROKES.items():
+        shares = [100 * each.busy_share for each in ways[way]]
+        busy.plot(WORKERS, shares, style, color=INK)
+        at = {"xytext": (-5, -5), "textcoords": "offset points", "ha": "right", "va": "top"}
+        busy.annotate(way, (WORKERS[-2], shares[-2]), **at)
+    hours.set(xscale="log", yscale="log", xlabel="Workers", ylabel="Time of a round (hours)", ylim=(0.02, 120))
+    busy.set(xscale="log", xlabel="Workers", ylabel="Workers' time that is work (%)", ylim=(0, 105))
     for axes in (hours, busy):
+        tidy(axes, grid="y")
         axes.set_xticks(WORKERS, [str(num) for num in WORKERS])
-        axes.grid(alpha=0.3)
-    hours.legend(fontsize=7, frameon=False)
-    figure.savefig(path, dpi=110)
+        axes.xaxis.set_minor_locator(NullLocator())
+    hours.set_yticks(TICKS, [f"{tick:g}" for tick in TICKS])
+    hours.legend(loc="lower left")
+    note(figure, f"Lines: every prompt; dashed: raced. Right: {name}; the others lie within a line's width of it.")
+    return figure
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@
 
 The run is made once in FOLDER (a minute or two) and measured by a process of its own for each line, so that peak memory
 is that of the line alone. Its scores are numbers from a generator, of NUM_ROUNDS rounds with NUM_ACTIONS actions on
-NUM_PROMPTS prompts; CHUNK_SIZE, 50 unless it is given, says how many prompts a file has: half of them, twice the files.
+NUM_PROMPTS prompts; CHUNK_SIZE, 50 unless it is given, says how many prompts a record of the store has.
 """
 
 import json
@@ -17,14 +17,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
 from nas.reports.page import write_report
 from nas.runs.run import Run, open_run
 from nas.scores.intervals import mean_interval
 from nas.scores.prompts import Prompt
-from nas.scores.store import ScoreStore, digest_of_prompts
-from nas.scores.stored.sealed_table import seal
+from nas.scores.store import ScoreKey, ScoreStore, digest_of_prompts
 from search_spaces.files.digests import digest_of
 from search_spaces.known.architectures import sd15_space
 
@@ -52,9 +50,9 @@ def main() -> None:
         start = time.perf_counter()
         make(run, chunk_size=chunk_size)
         print(f"made {run} in {time.perf_counter() - start:.0f} s")
-    files = list((run / "scores").rglob("*.parquet"))
+    files = [path for path in (run / "scores").rglob("*") if path.is_file()]
     size = sum(path.stat().st_size for path in files)
-    print(f"{len(files):,} files of {chunk_size} scores, {size / 1e6:.0f} MB")
+    print(f"records of {chunk_size} scores in {len(files):,} files, {size / 1e6:.0f} MB")
     for question in QUESTIONS:
         command = [sys.executable, "-m", __spec__.name, "--answer", str(run), question]
         print(subprocess.run(command, check=True, capture_output=True, text=True).stdout, end="")
@@ -76,12 +74,11 @@ def make(run: Path, /, *, chunk_size: int) -> None:
     rng, space = np.random.default_rng(0), sd15_space()
     run.mkdir(parents=True)
     (run / "config.yaml").write_text("{}\n", encoding="utf-8")
-    ScoreStore(run / "scores")
+    store = ScoreStore.own(run / "scores")
     prompts = tuple(
         Prompt(caption=f"a photograph of thing number {i} on a table", noise_seed=i) for i in range(NUM_PROMPTS)
     )
     chunks = [prompts[at : at + chunk_size] for at in range(0, NUM_PROMPTS, chunk_size)]
-    parts = [_constant_columns(chunk) for chunk in chunks]
     base, events = space.base, list[dict[str, Any]]()
     removals = [str(action) for action in space.removals(base)]
     assert len(removals) == NUM_ACTIONS
@@ -100,7 +97,15 @@ def make(run: Path, /, *, chunk_size: int) -> None:
         ]
         for index, loss in enumerate(losses):
             arch_id, scores = digest_of({"round": number, "action": index}), before - loss
-            _write(run / "scores" / weights, arch_id, scores, parts, chunk_size)
+            for place, chunk in enumerate(chunks):
+                key = ScoreKey(
+                    weights_digest=weights,
+                    arch_id=arch_id,
+                    protocol_digest="p" * 16,
+                    prompts_digest=digest_of_prompts(chunk),
+                )
+                own = scores[place * chunk_size : place * chunk_size + len(chunk)]
+                store.put(key, prompts=chunk, scores=own.tolist())
             action = removals[index - 1] if index else None
             event: dict[str, Any] = {"event": "evaluation", "round": number, "action": action, "arch_id": arch_id}
             event["clip"] = _interval(scores)
@@ -117,38 +122,6 @@ def make(run: Path, /, *, chunk_size: int) -> None:
         )
     lines = "".join(json.dumps(event) + "\n" for event in events)
     (run / "trace.jsonl").write_text(lines, encoding="utf-8")
-
-
-def _constant_columns(chunk: tuple[Prompt, ...]) -> tuple[str, dict[str, list[Any]]]:
-    """What all files of a chunk share."""
-    columns: dict[str, list[Any]] = {
-        "prompt_id": [prompt.prompt_id for prompt in chunk],
-        "caption": [prompt.caption for prompt in chunk],
-        "noise_seed": [prompt.noise_seed for prompt in chunk],
-    }
-    return digest_of_prompts(chunk), columns
-
-
-def _write(
-    folder: Path, arch_id: str, scores: Any, parts: list[tuple[str, dict[str, list[Any]]]], chunk_size: int
-) -> None:
-    """Files as a store has them, without waiting for the disk."""
-    folder.mkdir(exist_ok=True)
-    for index, (prompts_digest, columns) in enumerate(parts):
-        num = len(columns["prompt_id"])
-        keys = {
-            "weights_digest": folder.name,
-            "arch_id": arch_id,
-            "protocol_digest": "p" * 16,
-            "prompts_digest": prompts_digest,
-        }
-        table = pa.table(
-            {name: [value] * num for name, value in keys.items()}
-            | columns
-            | {"clip": scores[index * chunk_size : index * chunk_size + num].tolist()}
-        )
-        name = f"{arch_id}-{'p' * 16}-{prompts_digest}.scores.parquet"
-        (folder / name).write_bytes(seal(table, name=f"{folder.name}/{name}"))
 
 
 def _interval(values: Any) -> dict[str, Any]:

@@ -9,20 +9,27 @@ and ResNets have in the base model's latency; draws the latencies, as shares of 
 """
 
 import sys
+from collections.abc import Mapping
 from itertools import combinations
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.figure import Figure
+import numpy.typing as npt
 
 from latency import LatencyTable, read_table
 from latency.blocks.models import latency_model
 from latency.blocks.subnetworks import random_architectures
 from latency.pricing.lookup import Pricing
 from latency.timing.estimator import kendall_tau
+from nas.reports.style import BLUE, INK, PALE, new_figure, note, styled, tidy
+from nas.reports.writing import write_figure
 from search_spaces import BlockKind, space_from_config
 
-NUM_ARCHITECTURES, SEED = 500, 0
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+NUM_ARCHITECTURES, SEED, TICKS = 500, 0, (40, 60, 80, 100)
 _RUNTIMES = ("onnxruntime", "openvino", "torch_eager")
 DEFAULTS = ["sd-1.5", "runs/runtime_rankings.png", *(f"latency/tables/sd15_cpu_{name}.json" for name in _RUNTIMES)]
 
@@ -39,15 +46,35 @@ def main(model: Path, picture: Path, files: list[Path]) -> None:
         shares[name] = ms[1:] / ms[0]
         print(f"{name}: base {ms[0]:.2f} ms; " + ", ".join(_kinds(table)))
     pairs = list(combinations(shares, 2))
-    figure = Figure(figsize=(4.5 * len(pairs), 4.5), layout="constrained")
-    for axes, (one, other) in zip(np.atleast_1d(figure.subplots(1, len(pairs))), pairs, strict=True):
+    for one, other in pairs:
         tau = kendall_tau(shares[one], shares[other])
         print(f"{one} and {other}: Kendall tau {tau:.3f} over {NUM_ARCHITECTURES} architectures")
-        axes.scatter(shares[one], shares[other], s=6, color="#30638e")
-        axes.axline((0.5, 0.5), slope=1, color="#b8b8b8", linewidth=1)
-        axes.set(xlabel=f"{one}, share of base", ylabel=f"{other}, share of base", title=f"Kendall tau {tau:.3f}")
-        axes.spines[["top", "right"]].set_visible(False)
-    figure.savefig(picture, dpi=120)
+    write_figure(drawn(shares, names={name: _runtime(table) for name, table in tables.items()}), picture)
+
+
+@styled
+def drawn(shares: Mapping[str, npt.NDArray[np.float64]], /, *, names: Mapping[str, str]) -> "Figure":
+    """Every table's shares of the base model's latency against every other's."""
+    pairs = list(combinations(shares, 2))
+    ends = (100 * min(share.min() for share in shares.values()) - 4, 103)
+    figure = new_figure(height=3.0, title="Do runtimes rank architectures alike? Latency by two tables each")
+    for axes, (one, other) in zip(np.atleast_1d(figure.subplots(1, len(pairs))), pairs, strict=True):
+        axes.scatter(100 * shares[one], 100 * shares[other], s=3, color=BLUE, linewidth=0, rasterized=True)
+        axes.axline((50, 50), slope=1, color=INK, alpha=PALE, linewidth=0.8)
+        axes.set(xlabel=f"{names[one]} (% of base)", ylabel=f"{names[other]} (% of base)", aspect="equal")
+        axes.set(xlim=ends, ylim=ends, xticks=TICKS, yticks=TICKS)
+        axes.set_title(f"Kendall's tau {kendall_tau(shares[one], shares[other]):.3f}", fontsize=8, weight="normal")
+        tidy(axes, grid="y")
+    note(
+        figure,
+        f"{NUM_ARCHITECTURES} random architectures of one space; grey: equal shares of each base model's latency.",
+    )
+    return figure
+
+
+def _runtime(table: LatencyTable) -> str:
+    """Its runtime as people write it."""
+    return {"onnxruntime": "ONNX Runtime", "openvino": "OpenVINO"}.get(table.runtime.name, table.runtime.name)
 
 
 def _kinds(table: LatencyTable) -> list[str]:

@@ -5,8 +5,9 @@ architecture is the largest of its shares, in milliseconds of the first table's 
 means 0.6 or less on every device.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +57,15 @@ class WorstOfPrices:
     def __call__(self, architecture: Architecture, /) -> float:
         """Milliseconds of one forward pass."""
         return self._bases_ms[0] * max(self._shares(architecture))
+
+    @property
+    def parts(self) -> tuple[Callable[[Architecture], float], ...]:
+        """What each device asks, in the same unit: the largest of them is the price, and each adds up over blocks."""
+        pairs = zip(self._prices, self._bases_ms, strict=True)
+        return tuple(partial(self._asked, prices, base_ms) for prices, base_ms in pairs)
+
+    def _asked(self, prices: Prices, base_ms: float, architecture: Architecture) -> float:
+        return self._bases_ms[0] * (prices(architecture) / base_ms)
 
     def latency(self, architecture: Architecture, /) -> Latency:
         """Milliseconds with the uncertainty of the device that decides."""

@@ -1,6 +1,7 @@
 """Whether a target can be reached at all, before anything is scored: by the fastest architecture of all. Pure."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from math import ceil
 from typing import Any
 
@@ -91,32 +92,44 @@ def check_feasible(problem: Problem[Any], /) -> None:
         raise InfeasibleTargetError(
             f"{'; '.join(wrong)}; raise `target_latency_ms` or `target_ratio`, {raised}, or protect fewer blocks"
         )
-    if (compromise := _compromise(problem, quickest)) is not None:
-        raise InfeasibleTargetError(compromise)
+    if (contradiction := _contradiction(problem, quickest)) is not None:
+        raise InfeasibleTargetError(contradiction)
 
 
-def _compromise(problem: Problem[Any], quickest: Any) -> str | None:
-    """Which two limits contradict each other, although each can be kept alone; None where all can be kept.
+def nearest(problem: Problem[Any], quickest: Any, /) -> Any:
+    """The nearest to keeping all limits: from the fastest architecture, what costs least time for what it saves goes.
 
-    From the fastest architecture, what costs least time is removed until the other limits are kept.
+    Args:
+        problem: The limits.
+        quickest: Its `fastest` architecture.
     """
-    price_ms, architecture = problem.price_ms, quickest
+    architecture, price_ms = quickest, problem.price_ms
     while broken := [limit for limit in problem.limits if limit.cost(architecture) > limit.most]:
-        removals = allowed_removals(problem, architecture, keep_copies=True)
-        options = [action.apply(architecture) for action in removals]
-        less = [option for option in options if broken[0].cost(option) < broken[0].cost(architecture)]
+        now_ms, cost = price_ms(architecture), broken[0].cost
+        options = (action.apply(architecture) for action in allowed_removals(problem, architecture, keep_copies=True))
+        saved = {option: cost(architecture) - cost(option) for option in options}
+        less = {option: (price_ms(option) - now_ms) / save for option, save in saved.items() if save > 0}
         if not less:  # what is left adds to nothing of it
             break
-        architecture = min(less, key=price_ms)
+        architecture = min(less, key=less.__getitem__)
+    return architecture
+
+
+def _contradiction(problem: Problem[Any], quickest: Any) -> str | None:
+    """Which two limits contradict each other, although each can be kept alone; None where all can be kept."""
+    architecture = nearest(problem, quickest)
     if problem.meets(architecture):
         return None
+    pairs = (replace(problem, limits=(limit,)) for limit in problem.limits)  # the target and one further limit
+    at_odds = next((pair for pair in pairs if not pair.meets(nearest(pair, quickest))), problem)
+    named = [f"the target of {problem.target_latency_ms:.3f} ms"]
+    named += [f"`{limit.setting}` ({limit.most:,.0f})" for limit in at_odds.limits]
     return (
-        f"the target of {problem.target_latency_ms:.3f} ms and "
-        + " or ".join(f"`{limit.setting}` ({limit.most:,.0f})" for limit in problem.limits)
-        + " contradict each other: each can be kept, but no architecture was found that keeps both; the nearest "
-        f"({_named(problem, architecture)}) takes {price_ms(architecture):.3f} ms with "
+        f"{', '.join(named[:-1])} and {named[-1]} contradict each other: each can be kept, but no architecture was "
+        f"found that keeps {'both' if len(named) == 2 else 'all'}; the nearest ({_named(problem, architecture)}) takes "
+        f"{problem.price_ms(architecture):.3f} ms with "
         + ", ".join(f"{limit.cost(architecture):,.0f} {limit.name}" for limit in problem.limits)
-        + "; raise one of the two"
+        + "; raise one of them"
     )
 
 

@@ -48,7 +48,8 @@ class Problem(Generic[S]):
 
     Attributes:
         space: What may be chosen.
-        price_ms: Predicted milliseconds of an architecture; deterministic.
+        price_ms: Predicted milliseconds of an architecture; deterministic. Where it is the largest of several devices',
+            which each add up over blocks, it has these as `parts`.
         target_latency_ms: The objective S: as fast as this, or faster; of several targets the hardest.
         settings: The algorithm's own.
         protected: Blocks that are never removed, named as in actions: "resnet[mid,0]".
@@ -113,11 +114,13 @@ class Problem(Generic[S]):
         named = {limit.name: float(limit.most) for limit in self.limits}
         return named if self.worst_score is None else named | {SCORE: self.worst_score}
 
+    def refuses(self, architecture: Any, /) -> bool:
+        """Whether a limit beside the latency says no: such a proposal is never scored, and is counted."""
+        return any(limit.cost(architecture) > limit.most for limit in self.limits)
+
     def meets(self, architecture: Any, /) -> bool:
         """Whether an architecture is as fast as it must be, and keeps every other limit that needs no score."""
-        if self.price_ms(architecture) > self.target_latency_ms:
-            return False
-        return all(limit.cost(architecture) <= limit.most for limit in self.limits)
+        return self.price_ms(architecture) <= self.target_latency_ms and not self.refuses(architecture)
 
     def missed_by(
         self, architecture: Any, /, *, score: float | None = None, target_latency_ms: float | None = None

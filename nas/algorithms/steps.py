@@ -319,6 +319,7 @@ class Finish:
         base: Score of the architecture that it started with.
         decision: What led here.
         base_truth: Score of that architecture on captions that no decision saw; None where none were held out.
+        is_front: Whether the results are a front of score and latency: of each nothing known is better in both.
     """
 
     results: tuple[Result, ...]
@@ -326,6 +327,7 @@ class Finish:
     base: Interval
     decision: Decision | None = None
     base_truth: Interval | None = None
+    is_front: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

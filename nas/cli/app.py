@@ -7,7 +7,7 @@ command runs, so that `nas --help` is quick.
 import platform
 from importlib import metadata
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -37,6 +37,13 @@ from nas.cli.sweeps.rerank import rerank
 from nas.cli.sweeps.sweep import sweep
 from nas.cli.training.train import train
 
+# the panels of `nas --help`, in this order
+BEGIN: Final = "Begin"
+SEARCH: Final = "Search"
+TRAIN: Final = "Train and distil"
+JUDGE: Final = "Judge and compare"
+MODELS: Final = "Models and devices"
+
 app = typer.Typer(
     name="nas",
     no_args_is_help=True,
@@ -45,6 +52,8 @@ app = typer.Typer(
     help="Architecture search for text-to-image diffusion UNets (SnapFusion).\n\n"
     "It removes and copies cross-attention and ResNet blocks until the UNet meets a latency target with the least "
     "loss of CLIP score, and hands back a model that loads.\n\n"
+    "New here: `nas demo` shows all of it in minutes; `nas init mine.yaml` and `nas search mine.yaml` are a search of "
+    "your own; `nas COMMAND --help` ends with an example.\n\n"
     "Exit codes: 0 = done; 1 = a fault, or problems that `nas latency validate` found; 2 = what was given cannot be "
     "used, or the system refuses; 3 = a search that missed its target; 130 = interrupted.",
 )
@@ -67,22 +76,13 @@ def options(
     """Options of the command itself; they act before any command does."""
 
 
-app.command()(demo)
-app.command()(init)
-app.add_typer(space_app, name="space")
-app.command()(export)
-app.command()(generate)
-app.command()(evaluate)
-app.command()(pipeline)
-app.command()(convert)
-app.command()(plot)
-app.command()(bench)
-app.command()(plugins)
-app.command()(settings)
-app.add_typer(latency_app, name="latency")
+app.command(rich_help_panel=BEGIN)(demo)
+app.command(rich_help_panel=BEGIN)(init)
+app.command(rich_help_panel=BEGIN)(settings)
+app.command(rich_help_panel=BEGIN)(plugins)
 
 
-@app.command()
+@app.command(rich_help_panel=SEARCH)
 @user_errors
 def search(
     config: Annotated[Path, typer.Argument(help="experiment, a YAML file; `nas init FILE.yaml` writes one")],
@@ -128,16 +128,25 @@ def search(
         raise typer.Exit(TARGET_MISSED)
 
 
-app.command()(train)
-app.add_typer(distillation_app, name="distill")
-app.command()(status)
-app.command()(report)
-app.command()(runs)
-app.command()(compare)
-app.command()(devices)
-app.command()(rerank)
-app.command()(sweep)
-app.command()(frames)
+app.command(rich_help_panel=SEARCH)(status)
+app.command(rich_help_panel=SEARCH)(report)
+app.command(rich_help_panel=SEARCH)(runs)
+app.command(rich_help_panel=SEARCH)(devices)
+app.command(rich_help_panel=SEARCH)(rerank)
+app.command(rich_help_panel=SEARCH)(sweep)
+app.command(rich_help_panel=TRAIN)(train)
+app.add_typer(distillation_app, name="distill", rich_help_panel=TRAIN)
+app.command(rich_help_panel=TRAIN)(pipeline)
+app.command(rich_help_panel=JUDGE)(evaluate)
+app.command(rich_help_panel=JUDGE)(compare)
+app.command(rich_help_panel=JUDGE)(plot)
+app.command(rich_help_panel=JUDGE)(frames)
+app.command(rich_help_panel=JUDGE)(bench)
+app.command(rich_help_panel=MODELS)(export)
+app.command(rich_help_panel=MODELS)(generate)
+app.command(rich_help_panel=MODELS)(convert)
+app.add_typer(space_app, name="space", rich_help_panel=MODELS)
+app.add_typer(latency_app, name="latency", rich_help_panel=MODELS)
 
 
 def main() -> None:

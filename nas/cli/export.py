@@ -21,7 +21,8 @@ def export(
     source: Annotated[
         str,
         typer.Argument(
-            help="run directory of a finished search, or a folder of searches for several devices; or an architecture: "
+            help="run directory of a finished search, or RUN/architectures/LABEL.json, another of its results; or a "
+            "folder of searches for several devices; or an architecture: "
             "architecture.json, an export, a stock folder, or a name such as bk-sdm-base, ssd-1b, snapfusion-table3 "
             "(`nas space known` lists them)"
         ),
@@ -59,11 +60,12 @@ def export(
     Examples: nas export runs/demo
               nas export bk-sdm-small --model models/sd15 --out models/bk-sdm-small
     """
+    from nas.export.export_run import place_in_run
     from nas.export.source import source_of_run, source_of_spec
     from nas.export.write import draw_before_after
     from nas.export.write import export as write
     from nas.pipelines.source import find_model
-    from nas.runs.directory import is_run
+    from nas.runs.directory import is_run, run_of_result
 
     if out is not None and into is not None:
         raise UserError("give `--out` or `--into`, not both")
@@ -82,8 +84,9 @@ def export(
             in_one_line(f"{place}: one file of weights; load_unet(folder, name=...) of {', '.join(names)}")
         )
         return
-    with logged_in(path), console.status("loading the base model"):
-        if is_run(path):
+    run = run_of_result(path) or path
+    with logged_in(run), console.status("loading the base model"):
+        if is_run(run):
             if model is not None or variant is not None:
                 raise UserError(f"{path} is a run, whose config names its base model; leave out --model and --variant")
             found = source_of_run(path, table=latency_table)
@@ -94,12 +97,12 @@ def export(
             )
         else:
             found = source_of_spec(source, model=find_model(model, variant=variant), table=latency_table)
-    if out is None and into is None and is_run(path):
-        out = path / ("export" if form is ExportForm.DIFFUSERS else f"export-{form}")
+    if out is None and into is None and is_run(run):
+        out = place_in_run(path, form)
     place = out or (into or Path("exports")) / file_name(str(found.spec["name"]))
-    with logged_in(path), console.status("writing, and checking in a clean process"):
+    with logged_in(run), console.status("writing, and checking in a clean process"):
         report = write(found, out=place, form=form, dtype=dtype and str(dtype), batch=batch, measure=measure)
-    pictures = path / "before_after.png" if found.config is not None and form is ExportForm.DIFFUSERS else None
+    pictures = path / "before_after.png" if is_run(path) and form is ExportForm.DIFFUSERS else None
     if pictures is not None:
         draw_before_after(found, export=place, path=pictures)
     table = Table(title=in_one_line(f"{report.name} -> {place}"))

@@ -19,6 +19,10 @@ def init(
 ) -> None:
     """Write a commented experiment that works as it stands: a search of the bundled model.
 
+    It serves `nas search` and `nas train`, and `nas sweep` names it. Other commands take files of their own: `nas
+    settings --of steps` and `--of decoder` say what those of `nas distill` hold, and the repository has one of each:
+    experiments/distillation/steps.yaml and decoder.yaml, experiments/pipeline.yaml.
+
     Example: nas init mine.yaml --preset paper
     """
     write_template(file, preset=preset)

@@ -6,12 +6,13 @@ from rich.table import Table
 
 from nas.cli.screen.console import Screen, in_one_line
 from nas.cli.screen.errors import logged_in
-from nas.cli.screen.formats import duration, score_label
+from nas.cli.screen.formats import duration
 from nas.cli.screen.search_bar import SearchBar, starting
 from nas.cli.screen.search_summary import conclude
 from nas.config.experiment import Experiment, resolve
 from nas.config.sections import ExperimentConfig
 from nas.runs.directory import RunDirectory
+from nas.scores.labels import score_label
 from nas.search.cost import CostEstimate
 from nas.search.driver import search
 from nas.search.estimate import estimate_cost, expected_work

@@ -13,10 +13,11 @@ from rich.text import Text
 
 from nas.cli.screen.console import Group, RenderableType, Screen, in_one_line, say, styled
 from nas.cli.screen.errors import user_errors
-from nas.cli.screen.formats import TableFormat, score_label
+from nas.cli.screen.formats import TableFormat
 from nas.cli.screen.json_text import json_text
 from nas.reports.limits import limit_sentences
 from nas.scores.held_out import held_out_scores
+from nas.scores.labels import score_label
 from nas.values.rule import UNTOLD
 
 if TYPE_CHECKING:

@@ -4,6 +4,7 @@ A section is the frozen value that its room takes; see `nas.settings` and docs/s
 file that names them, those of `key=value` overrides to the folder that the command runs in.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import field
 from pathlib import Path
@@ -167,9 +168,11 @@ class SearchConfig(EvolvingSettings):
         own = {name: info.default for name, info in described(EvolvingSettings).items()}
         changed = [name for name, default in own.items() if getattr(self, name) != default]
         if self.algorithm != EVOLVING and changed:
+            defaults = " ".join(f"search.{name}={json.dumps(plain(own[name]))}" for name in changed)
             raise UserError(
                 f"{', '.join(changed)} are settings of {EVOLVING}, but `algorithm` is {self.algorithm!r}; take them "
-                "out and give its own under `settings`, and if the name is a slip, `nas plugins` lists all"
+                f"out of the file, or type {defaults}, and give its own under `settings`; if the name is a slip, "
+                "`nas plugins` lists all"
             )
         return self
 

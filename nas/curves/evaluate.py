@@ -14,7 +14,7 @@ import numpy as np
 from nas.curves.asked.settings import EvaluationSettings
 from nas.curves.drawing import draw_missing
 from nas.curves.plan import Plan, make_plan
-from nas.curves.points import Curves, Point
+from nas.curves.points import Curves, Point, table_paths
 from nas.curves.real import Crew, real_features
 from nas.curves.standing import Listener, Standing
 from nas.curves.store import EvaluationStore
@@ -24,10 +24,12 @@ from nas.metrics.registry import Metric
 from nas.pipelines.protocol import SamplingProtocol
 from nas.workers.pool import pool_of
 from search_spaces.files.durable.locks import locked
+from search_spaces.files.durable.writing import PlaceError
 from search_spaces.files.paths import local_path
 from search_spaces.files.user_error import UserError
 
 STORE: Final = "evaluations"
+_LOCK: Final = "evaluation.lock"  # and a mark: the tables beside it are ours
 
 
 def run_evaluation(
@@ -63,8 +65,11 @@ def run_evaluation(
 
 def evaluate(plan: Plan, /, *, out: Path, store: Path | None = None, on_standing: Listener) -> Curves:
     """Carry out a plan; see `run_evaluation`."""
+    others = [path.name for path in table_paths(out) if path.exists()]
+    if others and not (out / _LOCK).is_file():
+        raise PlaceError(f"{out} holds {', '.join(others)} of something else, which would be lost; give another --out")
     out.mkdir(parents=True, exist_ok=True)
-    lock = locked(out / "evaluation.lock", make=True)
+    lock = locked(out / _LOCK, make=True)
     if lock is None:
         raise UserError(f"another process evaluates into {out}; wait for it, or give another folder")
     try:

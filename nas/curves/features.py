@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -26,7 +28,7 @@ from nas.evaluation.settings import ClipSettings
 from search_spaces.files.digests import files_digest, sha256_of
 from search_spaces.files.strict_json import read_json_object
 from search_spaces.files.user_error import UserError
-from search_spaces.folders.checked_loading import check_finite, faults_told
+from search_spaces.folders.checked_loading import check_finite, faults_told, in_a_line
 from search_spaces.folders.weight_files import model_files
 
 _SCRIPTS: Final = (".torchscript", ".ts", ".pt")
@@ -108,6 +110,29 @@ def find_features(given: str | None, /, *, clip: ClipSettings | None) -> Feature
     )
 
 
+def check_features(features: npt.NDArray[np.float32], /, *, name: str, num_pictures: int) -> None:
+    """Check what a network gave: a distance of rows that are no numbers, or of too few, would be no distance.
+
+    Args:
+        features: What it gave.
+        name: Of the features.
+        num_pictures: That it was given.
+
+    Raises:
+        UserError: It is no row of finite numbers for each picture.
+    """
+    if features.ndim != 2 or len(features) != num_pictures or not features.size:
+        raise UserError(
+            f"`features` must give a row of numbers for each picture, but {name} gives {list(features.shape)} for "
+            f"{num_pictures} pictures; give another network"
+        )
+    if wrong := int((~np.isfinite(features)).any(axis=1).sum()):
+        raise UserError(
+            f"`features` must be finite numbers, but those that {name} gives of {wrong} of {num_pictures} pictures are "
+            "not; use a wider `execution.precision`, or give another network"
+        )
+
+
 def _of_clip(model: str, pretrained: str | None) -> FeatureSpec:
     check_clip_name(model, pretrained=pretrained)
     name = Path(model).name if pretrained is None else f"{model}@{Path(pretrained).stem}"
@@ -143,7 +168,16 @@ def _script(path: Path, place: Callable[[torch.nn.Module], Any]) -> Extractor:
     @torch.inference_mode()
     def extract(pictures: Tensor, /) -> Tensor:
         given = (pictures * 255).round().clamp(0, 255).to(torch.uint8)
-        found: Tensor = network(given, return_features=True) if with_features else network(given)
+        try:
+            found = network(given, return_features=True) if with_features else network(given)
+        except torch.jit.Error as error:
+            raise UserError(
+                f"`features` must be a network of uint8 pictures (n, 3, h, w), but {path} fails on "
+                f"{list(given.shape)} ({in_a_line(error)}); give another network"
+            ) from error
+        if not isinstance(found, Tensor) or found.ndim < 2:
+            what = f"a tensor {list(found.shape)}" if isinstance(found, Tensor) else f"a {type(found).__name__}"
+            raise UserError(f"`features` must give a row of numbers for each picture, but {path} gives {what}")
         return found.flatten(1).float()
 
     return extract

@@ -22,6 +22,7 @@ from nas.reports.style import (
     styled,
     tidy,
 )
+from nas.scores.labels import score_axis
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -54,7 +55,9 @@ def curves_figure(*several: Curves) -> "Figure":
     first, score = several[0], several[0].score
     distances = [name for name in SHOWN if all(name in point.numbers for point in points)] or [""]
     title = (
-        f"{_label(score)} against distance to real pictures" if distances != [""] else f"{_label(score)} by guidance"
+        f"{score_axis(score)} against distance to real pictures"
+        if distances != [""]
+        else f"{score_axis(score)} by guidance"
     )
     rows = -(-len(distances) // 2)
     figure = new_figure(height=3.1 * rows + 1.3, title=title)
@@ -66,7 +69,7 @@ def curves_figure(*several: Curves) -> "Figure":
         for key in keys:
             own = [point for point in points if point.curve == key]
             _draw(axes, own, score=score, distance=distance, look=looks[key])
-        axes.set(ylabel=f"{_label(score)}, mean", xlabel=METRICS[distance].label if distance else "Guidance scale")
+        axes.set(ylabel=f"{score_axis(score)}, mean", xlabel=METRICS[distance].label if distance else "Guidance scale")
         if distance and all(point.numbers[distance].value > 0 for point in points):
             _logarithmic(axes)  # few steps are ten times as far as many
             axes.set_xlabel(f"{METRICS[distance].label}, logarithmic")
@@ -119,7 +122,3 @@ def _looks(keys: Sequence[tuple[str, str, int]]) -> dict[tuple[str, str, int], d
             "label": plain(label, most=40),
         }
     return looks
-
-
-def _label(score: str) -> str:
-    return "CLIP score" if score == "clip" else score

@@ -182,7 +182,7 @@ def _metrics(settings: EvaluationSettings, features: FeatureSpec | None) -> tupl
     """The distances that are wanted, and why some are left out that were not asked for by name."""
     if features is None:
         return (), ("no real pictures: scores alone",) if settings.pictures is None else ()
-    wanted = [METRICS[name] for name in (METRICS if settings.metrics is None else settings.metrics)]
+    wanted = [METRICS[name] for name in dict.fromkeys(METRICS if settings.metrics is None else settings.metrics)]
     strangers = [metric for metric in wanted if metric.of_clip and not features.is_clip]
     if strangers and settings.metrics is not None:
         raise UserError(

@@ -117,10 +117,15 @@ class Curves:
         Raises:
             StorageError: The disk refuses.
         """
-        frame, paths = self.frame(), tuple(folder / f"curves.{end}" for end in ("json", "csv", "parquet"))
+        frame, paths = self.frame(), table_paths(folder)
         write_text(paths[0], json.dumps(self.json(), indent=2) + "\n")
         with whole(paths[1]) as part:
             frame.to_csv(part, index=False)
         with whole(paths[2]) as part:
             frame.to_parquet(part, index=False)
         return paths
+
+
+def table_paths(folder: Path, /) -> tuple[Path, ...]:
+    """The tables of an evaluation, of which the first is the JSON."""
+    return tuple(folder / f"curves.{end}" for end in ("json", "csv", "parquet"))

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from nas.curves.features import Extractor, FeatureSpec
+from nas.curves.features import Extractor, FeatureSpec, check_features
 from nas.evaluation.door import check_numbers, judges_pictures
 from nas.evaluation.registry import ScoreSpec, make_score
 from nas.evaluation.setting import ScoreSetting
@@ -155,6 +155,7 @@ class CurveWorker:
             self._extract = self._spec.features.load(execution.place)
         with execution.autocast():
             found: npt.NDArray[np.float32] = self._extract(pictures.to(execution.device)).float().cpu().numpy()
+        check_features(found, name=self._spec.features.name, num_pictures=len(pictures))
         return found
 
     def _drawn(self, model: _Loaded, task: DrawingTask) -> torch.Tensor:

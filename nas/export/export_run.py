@@ -1,12 +1,14 @@
 """One call that exports: from a finished run to something that loads, checked in a clean process."""
 
 from os import PathLike
+from pathlib import Path
 
 from latency.pricing.scenario import Dtype
 from nas.export.form import ExportForm
 from nas.export.report import ExportReport
 from nas.export.source import source_of_run
 from nas.export.write import export
+from nas.runs.directory import run_of_result
 from nas.runs.run import Run
 from search_spaces.choices import chosen
 from search_spaces.files.paths import local_path
@@ -24,8 +26,9 @@ def export_run(
     """Export what a search found.
 
     Args:
-        run: A finished run, or its directory.
-        out: Folder to write; None = `export` in the run, or `export-FORM` for another form than diffusers' own.
+        run: A finished run, or its directory; or the spec of another of its results, `RUN/architectures/LABEL.json`.
+        out: Folder to write; None = `export` in the run, or `export-FORM` for another form than diffusers' own;
+            `export-LABEL` for another result.
         form: "diffusers", "diffusers-neutral", "onnx", "executorch" or "coreml".
         dtype: Of the weights, such as "float16"; None = the narrowest that loses nothing.
         measure: Whether to measure latencies here.
@@ -40,8 +43,19 @@ def export_run(
     form = chosen(ExportForm, form, name="form")
     if dtype is not None:
         dtype = chosen(Dtype, dtype, name="dtype")
-    name = "export" if form is ExportForm.DIFFUSERS else f"export-{form}"
     return export(
-        source_of_run(path), out=path / name if out is None else local_path(out), form=form, dtype=dtype,
+        source_of_run(path), out=place_in_run(path, form) if out is None else local_path(out), form=form, dtype=dtype,
         measure=measure,
     )  # fmt: skip
+
+
+def place_in_run(path: Path, form: ExportForm, /) -> Path:
+    """Where an export of a run, or of another of its results, stands unless somebody says where.
+
+    Args:
+        path: The run, or the spec of the result.
+        form: Of the export.
+    """
+    run = run_of_result(path)
+    parts = ["export", *([] if run is None else [path.stem]), *([] if form is ExportForm.DIFFUSERS else [form])]
+    return (run or path) / "-".join(parts)

@@ -16,7 +16,7 @@ from nas.pipelines.source import find_model
 from nas.references.architecture import read_architecture
 from nas.references.base_model import base_model
 from nas.references.start import give_found_weights
-from nas.runs.directory import RunDirectory
+from nas.runs.directory import RunDirectory, run_of_result
 from nas.runs.found_spec import check_found, read_found
 from nas.runs.spec import SpecError, check_base, describe
 from nas.runs.trace import read_trace
@@ -59,17 +59,19 @@ def source_of_run(run_path: Path, /, *, table: Path | None = None) -> ExportSour
     """The architecture that a search found, with the weights of the round that was chosen.
 
     Args:
-        run_path: Directory of a finished run.
+        run_path: Directory of a finished run; or the spec of another of its results, such as
+            `RUN/architectures/12.345ms.json`.
         table: Another latency table than the run's, for predictions; None = the run's, if it is as it was.
 
     Raises:
         ValueError: The run is unfinished, its base model has changed, or its weights are gone.
     """
-    run = RunDirectory(run_path)
+    run = RunDirectory(run_of_result(run_path) or run_path)
     run.read_config()
     config = stored_config(run.path / "config.yaml")
-    architecture, spec = read_found(run.spec_path)
-    check_found(spec, read_trace(run.trace_path) if run.trace_path.is_file() else (), path=run.spec_path)
+    spec_path = run.spec_path if run.path == run_path else run_path
+    architecture, spec = read_found(spec_path)
+    check_found(spec, read_trace(run.trace_path) if run.trace_path.is_file() else (), path=spec_path)
     model = find_model(config.model, variant=config.model_variant)
     known = (model.digest(), folder_digest(model.path))  # the second as 0.1.0 had it: all files there
     if spec["digests"]["model"] not in known:
@@ -84,7 +86,7 @@ def source_of_run(run_path: Path, /, *, table: Path | None = None) -> ExportSour
     if config.latency_table is not None and config.latency_table.is_file():
         own = read_table(config.latency_table)
         own_table = config.latency_table if own.digest == spec["digests"].get("latency_table") else None
-    _check_costs(spec, architecture, supernet.space, _pricer(own_table, supernet, model), path=run.spec_path)
+    _check_costs(spec, architecture, supernet.space, _pricer(own_table, supernet, model), path=spec_path)
     return ExportSource(
         architecture=architecture,
         supernet=supernet,

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from nas.runs.changes import config_diff
 from nas.runs.records.lines import Losses
@@ -19,6 +19,8 @@ from search_spaces.files.durable.writing import is_part, storage_errors, sweep, 
 from search_spaces.files.strict_json import read_json_object
 from search_spaces.files.strict_yaml import dumped, read_yaml
 from search_spaces.files.user_error import UserError
+
+_SINCE: Final = ("origin",)  # what earlier versions did not write: then the state alone says it
 
 
 class TrainingDirectoryError(UserError):
@@ -97,10 +99,12 @@ class TrainingDirectory:
             sweep(self.path)
             if not self.settings.is_file():
                 write_text(self.settings, dumped(identity))
-            elif (before := read_yaml(self.settings)) != identity:
+            elif (before := read_yaml(self.settings)) != {
+                name: value for name, value in identity.items() if name in before or name not in _SINCE
+            }:
                 raise TrainingDirectoryError(
                     f"{self.path} holds another training:\n{config_diff(before, identity)}\ngive another --out, or the "
-                    "settings of that training"
+                    "settings and the model of that training"
                 )
             yield
         finally:

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import ray
 import ray.train
+from ray.exceptions import RayError
 from ray.train.torch import TorchConfig, TorchTrainer, get_device
 
 from nas.launching.launch import Launch
@@ -21,6 +22,7 @@ from nas.launching.stopping import Stopping
 from nas.training.launching.process_group import TIMEOUT, ProcessGroup
 from nas.training.launching.settings import HERE
 from nas.workers.ray_cluster import check_capacity, connect
+from nas.workers.ray_errors import brief
 from nas.workers.settings import WorkerSettings
 from search_spaces.files.user_error import UserError
 
@@ -109,6 +111,11 @@ def train_on_ray(job: Launch, /, *, listen: Listener, stopping: Stopping) -> boo
             ),
         )
         return _fitted(job, trainer, board, listen=listen, stopping=stopping)
+    except RayError as error:
+        raise WorkerLostError(
+            f"Ray ended or failed in the middle of the training ({brief(error)}); its logs lie in /tmp/ray on its head "
+            "machine. The same command goes on from the last state"
+        ) from error
     finally:
         if owns_ray:
             ray.shutdown()

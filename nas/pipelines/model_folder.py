@@ -3,9 +3,10 @@
 Importing this module imports no torch; loading the UNet does.
 """
 
+from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from nas.pipelines.index import INDEX, SCHEDULER_CONFIG, PipelineIndex, check_pipeline_folder, read_part_config
 from search_spaces.files.digests import files_digest
@@ -17,6 +18,21 @@ from search_spaces.known.bundled import folder_name
 if TYPE_CHECKING:
     import torch
     from diffusers import UNet2DConditionModel
+
+
+_LATENTS: Final[Mapping[str, Any]] = {  # with diffusers' own defaults
+    "latent_channels": 4,
+    "scaling_factor": 0.18215,
+    "shift_factor": None,
+    "latents_mean": None,
+    "latents_std": None,
+}
+
+
+def differing_latents(one: "ModelFolder", other: "ModelFolder", /) -> str:
+    """How the latents of two models differ, such as "`scaling_factor` 0.13025 instead of 0.18215"; "" = not at all."""
+    own, theirs = one.latents(), other.latents()
+    return ", ".join(f"`{key}` {own[key]} instead of {theirs[key]}" for key in own if own[key] != theirs[key])
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +74,16 @@ class ModelFolder:
             ModelFolderError: It is not a JSON object.
         """
         return read_part_config(self.path, name)
+
+    def latents(self) -> dict[str, Any]:
+        """What the VAE's config says of its latents: a UNet or a decoder of others makes pictures that are wrong.
+
+        Raises:
+            ModelFolderError: It is not a JSON object.
+        """
+        config = self.part_config("vae")
+        facts = {key: config.get(key, default) for key, default in _LATENTS.items()}
+        return facts | {"num_stages": len(config.get("block_out_channels", (64,)))}
 
     def unet_config(self) -> dict[str, Any]:
         """The config of the UNet.

@@ -98,5 +98,7 @@ def too_long(captions: Sequence[str], /, *, tokenizers: Sequence[CLIPTokenizer])
 
 def _with_vectors(caption: str, tokenizer: CLIPTokenizer) -> str:
     """A caption whose words of a textual inversion stand once per vector, as diffusers' pipelines write them."""
+    if not any(word.endswith("_1") for word in tokenizer.added_tokens_encoder):  # no word has a second vector
+        return caption  # diffusers would ask the tokenizer, which warns of errors at long captions that we cut
     converted: str = TextualInversionLoaderMixin().maybe_convert_prompt(caption, tokenizer)
     return converted

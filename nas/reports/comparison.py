@@ -115,7 +115,7 @@ def compare(runs: Runs, /, *, now: float) -> RunComparison:
     common = tuple(action for action in dict.fromkeys(actions[0]) if all(action in each for each in actions))
     return RunComparison(
         rows=rows,
-        settings=_settings(list(runs)),
+        settings=differing_settings(list(runs)),
         differences=(None, *(_paired(first, rows[0], run, row) for run, row in zip(others, rows[1:], strict=True))),
         actions=actions,
         common=common,
@@ -132,7 +132,7 @@ def _actions(run: Run, row: RunSummary) -> tuple[str, ...]:
     return tuple(" ".join(before["actions"]).split())
 
 
-def _settings(runs: Sequence[Run]) -> dict[str, tuple[Any, ...]]:
+def differing_settings(runs: Sequence[Run], /) -> dict[str, tuple[Any, ...]]:
     """Settings that are not the same in all runs, by dotted key, and contents that are not, by their digests.
 
     Where files stand is no difference; what is in them is.

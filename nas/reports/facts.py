@@ -7,10 +7,13 @@ import pandas as pd
 
 from nas.reports.layout import lay_out
 from nas.reports.style import FigureError, plain
+from nas.runs.frames.beliefs import rule_of, weighed_values
 from nas.runs.frames.rounds import is_of_round
 from nas.runs.run import Run
+from nas.scores.labels import score_axis
 from search_spaces.actions import Sign, parse_action
 from search_spaces.architecture import Architecture, ArchitectureError
+from search_spaces.files.user_error import UserError
 
 SIGNS: Final = {Sign.REMOVE: "−", Sign.COPY: "+"}
 _POWERS: Final = {0: "", -3: "10⁻³", -6: "10⁻⁶", 3: "10³", 6: "10⁶"}
@@ -104,9 +107,26 @@ def actions_of(run: Run, /, *, round: int | None = None) -> tuple[int, pd.DataFr
     return int(wanted), scored[scored["round"] == wanted].reset_index(drop=True)
 
 
+def weighed_of(run: Run, /) -> dict[tuple[int, str], float]:
+    """Score lost per ms as the search weighed it, by (round, removal); {} where the mean counted, or nobody knows."""
+    try:
+        return weighed_values(run.events, rule_of(run.config))
+    except UserError:
+        return {}
+
+
 def executed(run: Run, /) -> dict[int, list[str]]:
     """The actions that every round led to."""
     return {event["round"]: list(event["actions"]) for event in run.events if event["event"] == "decision"}
+
+
+def origin_name(run: Run, /) -> str:
+    """What its first round's architecture is called: "base", or "start" where the search began elsewhere."""
+    try:
+        rounds = architectures(run)
+        return "base" if rounds[min(rounds)] == base_of(run) else "start"
+    except FigureError:
+        return "base"
 
 
 def found_round(run: Run, /) -> int | None:
@@ -134,7 +154,7 @@ def action_name(action: str, /, *, names: Mapping[str, str]) -> str:
 
 def score_name(run: Run, /) -> str:
     """What its score is called on an axis."""
-    return "CLIP score" if run.score == "clip" else plain(run.score)
+    return plain(score_axis(run.score))
 
 
 def scaled(values: Sequence[float], /) -> tuple[float, str]:

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from nas.config.places.identity import without_places
+from nas.metrics.area import hypervolume
 from nas.runs.changes import changed_keys
 from nas.runs.run import Run, Runs
 from nas.runs.trace import seconds_of
@@ -142,23 +143,6 @@ class FrontComparison:
             },
             "tests": [{key: _finite(value) for key, value in asdict(test).items()} for test in self.tests],
         }
-
-
-def hypervolume(points: Sequence[tuple[float, float]], /, *, reference: tuple[float, float]) -> float:
-    """The area that some points dominate, up to a reference point.
-
-    Args:
-        points: (cost, goodness) each: less and more is better.
-        reference: What lies beyond it counts nothing.
-    """
-    worst_cost, worst_goodness = reference
-    area, best = 0.0, worst_goodness
-    inside = sorted((p for p in points if p[0] < worst_cost and p[1] > worst_goodness), key=lambda p: (p[0], -p[1]))
-    for cost, goodness in inside:
-        if goodness > best:
-            area += (goodness - best) * (worst_cost - cost)
-            best = goodness
-    return area
 
 
 def compare_fronts(runs: Runs, /) -> FrontComparison | None:

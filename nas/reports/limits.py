@@ -22,8 +22,12 @@ def limit_sentences(events: Sequence[Mapping[str, Any]], /) -> Iterator[str]:
         yield f"NOT KEPT: {in_words(finish['missed_by'])}"
     for result in finish.get("results") or ():
         missed = in_words(result["missed_by"])
+        if "score" in result:
+            aim = f"on the front: {result['latency_ms']:.3f} ms, score {result['score']:.4f}"
+        else:
+            aim = f"target {result['target_latency_ms']:.3f} ms"
         yield (
-            f"target {result['target_latency_ms']:.3f} ms: round {result['round']}, architecture {result['arch_id']}"
+            f"{aim}: round {result['round']}, architecture {result['arch_id']}"
             + (f", which misses it: {missed}" if missed else "")
         )
 

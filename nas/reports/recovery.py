@@ -6,7 +6,6 @@ from itertools import combinations, pairwise
 from typing import Any
 
 import pandas as pd
-from scipy.stats import kendalltau
 
 from nas.runs.run import Run
 from search_spaces.files.user_error import UserError
@@ -133,7 +132,13 @@ def _change(frame: pd.DataFrame, before: float, after: float) -> RankChange:
         before=before,
         after=after,
         num=len(both),
-        tau=float(kendalltau(one.to_numpy(), other.to_numpy()).statistic) if len(both) > 1 else float("nan"),
+        tau=_tau(one, other) if len(both) > 1 else float("nan"),
         flips=int(flips),
         first_stays=bool(one.idxmin() == other.idxmin()),
     )
+
+
+def _tau(one: "pd.Series[float]", other: "pd.Series[float]") -> float:
+    from scipy.stats import kendalltau  # slow to import, and few runs rank anything again
+
+    return float(kendalltau(one.to_numpy(), other.to_numpy()).statistic)

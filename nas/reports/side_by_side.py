@@ -7,7 +7,7 @@ from typing import Final
 from nas.reports.comparison import RunComparison
 from nas.reports.hypervolume import FrontComparison
 from nas.reports.summary import in_words
-from nas.scores.store import CLIP_COLUMN
+from nas.scores.labels import score_label
 
 _WORDS: Final = {True: "yes", False: "no", None: ""}
 
@@ -15,7 +15,7 @@ _WORDS: Final = {True: "yes", False: "no", None: ""}
 def lines(found: RunComparison, /) -> Iterator[tuple[str, tuple[str, ...]]]:
     """What a line is about, and what it says of each run."""
     rows, scores = found.rows, {row.score for row in found.rows}
-    label = {CLIP_COLUMN: "CLIP"}.get(name := scores.pop(), name) if len(scores) == 1 else "score"
+    label = score_label(scores.pop()) if len(scores) == 1 else "score"
     yield "state", tuple(row.state + (f", {row.stop}" if row.stop else "") for row in rows)
     yield "target, ms", tuple(_ms(row.target_latency_ms) for row in rows)
     yield "predicted, ms", tuple(_ms(row.predicted_latency_ms) for row in rows)

@@ -83,6 +83,7 @@ class TrainingJob:
             "sampling": {"scheduler": config["sampling"]["scheduler"]},
             "search": {name: config["search"][name] for name in _SEARCH},
             "robust_training": training,
+            "origin": self.origin,
         }
 
 
@@ -101,8 +102,8 @@ def find_job(config: ExperimentConfig, out: Path, /, *, tensorboard: bool = Fals
     training = config.robust_training
     if not training.iterations:
         raise UserError(
-            "`robust_training.iterations` must be at least 1 to train, but is 0; say how many steps, such as "
-            "robust_training.iterations=1000"
+            "`robust_training.iterations` must be at least 1 to train, but is 0; say how many steps, and on which "
+            "captioned pictures, such as robust_training.iterations=1000 robust_training.pictures=FOLDER"
         )
     config = with_absolute_paths(config, absolute=lambda key, given: absolute_path(given, key=key, folder=Path.cwd()))
     config = pinned(config)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from nas.runs.changes import config_diff
 from nas.runs.environment import environment
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     import torch
 
     from nas.runs.checkpoint import Checkpoint
+
+RESULTS: Final = "architectures"  # folder of the results beside the first
 
 
 class RunDirectoryError(UserError):
@@ -58,7 +60,7 @@ class RunDirectory:
 
     def result_path(self, label: str, /) -> Path:
         """The spec of a result beside the first one, such as `architectures/fast.json`."""
-        return self.path / "architectures" / f"{label}.json"
+        return self.path / RESULTS / f"{label}.json"
 
     @property
     def scores(self) -> ScoreStore:
@@ -349,6 +351,12 @@ class RunDirectory:
 def is_run(path: Path, /) -> bool:
     """Whether a path is a run directory, finished or not."""
     return (path / "config.yaml").is_file()
+
+
+def run_of_result(path: Path, /) -> Path | None:
+    """The run whose result beside the first one a path is, such as `RUN/architectures/12.345ms.json`; else None."""
+    folder = path.parent.parent
+    return folder if path.parent.name == RESULTS and is_run(folder) else None
 
 
 def _is_unborn(path: Path) -> bool:

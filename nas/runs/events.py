@@ -316,8 +316,8 @@ class SearchFinished(Event):
         stop: Why it ended.
         target_met: Whether it meets the target, and every other limit.
         missed_by: By how much it misses which limit; None = none, or there is no limit but the target.
-        results: One per target, the hardest first: `target_latency_ms`, `round`, `arch_id`, `missed_by`; None = there
-            is one target.
+        results: One per target, the hardest first: `target_latency_ms`, `round`, `arch_id`, `missed_by`; or the points
+            of a front, the best score first: `latency_ms` and `score` instead of a target; None = there is one result.
     """
 
     name: ClassVar[str] = "search_finished"
@@ -341,13 +341,18 @@ class SearchFinished(Event):
             stop=finish.reason,
             target_met=not found.missed_by,
             missed_by=dict(found.missed_by) if has_more and found.missed_by else None,
-            results=[_outlined(result) for result in finish.results] if problem.easier_targets_ms else None,
+            results=[_outlined(result, finish, problem) for result in finish.results]
+            if problem.easier_targets_ms or finish.is_front
+            else None,
         )
 
 
-def _outlined(result: Result) -> dict[str, Any]:
+def _outlined(result: Result, finish: Finish, problem: Problem[Any]) -> dict[str, Any]:
+    named: dict[str, float | None] = {"target_latency_ms": result.target_latency_ms}
+    if finish.is_front:
+        named = {"latency_ms": problem.price_ms(result.subject.architecture), "score": result.score.mean}
     return {
-        "target_latency_ms": result.target_latency_ms,
+        **named,
         "round": result.round,
         "arch_id": result.subject.architecture.arch_id,
         "missed_by": dict(result.missed_by),

@@ -13,14 +13,13 @@ from nas.curves.asked.reading import made_of, read_values, with_whole_paths
 from nas.pipelines.index import INDEX
 from nas.settings import plain
 from nas.stages.outcome import Outcome
-from nas.stages.settings import REFERENCE, StageKind, StageSettings, stage_of
+from nas.stages.settings import REFERENCE, RUN, StageKind, StageSettings, stage_of
 from search_spaces.files.user_error import UserError
 
 if TYPE_CHECKING:
     from nas.curves.points import Curves
 
 Done = tuple[Path, int | None]  # the folder that it gave, and the steps that its UNet learned
-_RUN: Final = "run"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,11 +84,13 @@ def _meant(value: Any, *, folder: Path, outcomes: Mapping[str, Outcome]) -> Any:
     match value:
         case str() if value.startswith(REFERENCE):
             outcome = outcomes[stage_of(value)]
-            return str(outcome.directory / _RUN if value.endswith(f":{_RUN}") else outcome.folder)
+            return str(outcome.directory / RUN if value.endswith(f":{RUN}") else outcome.folder)
         case str() if value.startswith(("./", "../")):
             return str((folder / value).resolve())
         case list() | tuple():
             return [_meant(each, folder=folder, outcomes=outcomes) for each in value]
+        case Mapping():
+            return {name: _meant(each, folder=folder, outcomes=outcomes) for name, each in value.items()}
         case _:
             return value
 
@@ -101,7 +102,7 @@ def _search(path: Path, overrides: Sequence[str], say: Callable[[str], None]) ->
         from nas.export.export_run import export_run
         from nas.search.run_search import run_search
 
-        run = directory / _RUN
+        run = directory / RUN
         run_search(config, out=run, on_round=lambda done: say(done.sentence(score=config.score.name)))
         if not (run / "export" / "model_index.json").is_file():
             export_run(run, out=run / "export", measure=False)
@@ -116,7 +117,7 @@ def _training(path: Path, overrides: Sequence[str], say: Callable[[str], None]) 
     def do(directory: Path) -> Done:
         from nas.robust_training.train import run_training
 
-        return run_training(config, out=directory / _RUN), None
+        return run_training(config, out=directory / RUN), None
 
     return Ready(values=config.plain(), do=do)
 
@@ -128,7 +129,7 @@ def _steps(path: Path, overrides: Sequence[str], say: Callable[[str], None]) -> 
     config = load_steps_config(path, overrides=tuple(overrides))
 
     def do(directory: Path) -> Done:
-        done = distill_steps(config, out=directory / _RUN)
+        done = distill_steps(config, out=directory / RUN)
         return done.folder, done.num_steps
 
     return Ready(values=plain(config), do=do)
@@ -141,7 +142,7 @@ def _decoder(path: Path, overrides: Sequence[str], say: Callable[[str], None]) -
     config = load_decoder_config(path, overrides=tuple(overrides))
 
     def do(directory: Path) -> Done:
-        return distill_decoder(config, out=directory / _RUN).folder, None
+        return distill_decoder(config, out=directory / RUN).folder, None
 
     return Ready(values=plain(config), do=do)
 

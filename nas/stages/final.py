@@ -4,13 +4,15 @@ import shutil
 from pathlib import Path
 from typing import Final
 
-from nas.pipelines.model_folder import ModelFolder
+from nas.export.forms import PICKLES
+from nas.pipelines.index import INDEX
+from nas.pipelines.model_folder import ModelFolder, differing_latents
 from nas.stages.outcome import Outcome
-from nas.stages.settings import PipelineSettings, StageKind, stage_of
-from search_spaces.files.durable.writing import sweep_beside, whole
+from nas.stages.settings import FOLDER, PipelineSettings, StageKind, stage_of
+from search_spaces.files.durable.writing import PlaceError, sweep_beside, whole
+from search_spaces.files.user_error import UserError
 from search_spaces.folders.loading import SEARCHED
 
-FOLDER: Final = "final"
 _WITH_UNET: Final = (StageKind.SEARCH, StageKind.TRAINING, StageKind.STEPS)
 DEFAULT_STEPS: Final = 50
 
@@ -44,13 +46,16 @@ def write_final(settings: PipelineSettings, outcomes: dict[str, Outcome], /, *, 
         The folder.
 
     Raises:
+        UserError: The decoder is of other latents, or something else stands in the folder's place.
         StorageError: The disk refuses.
     """
     unet, decoder = chosen_unet(settings, outcomes), chosen_decoder(settings, outcomes)
     folder, source = out / FOLDER, base.path if unet is None else unet.folder
     sweep_beside(folder)
-    with whole(folder, check=lambda old: None) as part:  # ours: nothing else writes it
-        shutil.copytree(source, part)
+    if decoder is not None:
+        _check_fits(decoder, source)
+    with whole(folder, check=_check_ours) as part:
+        shutil.copytree(source, part, ignore=shutil.ignore_patterns(*PICKLES))
         if decoder is not None:
             shutil.rmtree(part / "vae")
             shutil.copytree(decoder.folder / "vae", part / "vae")
@@ -58,6 +63,29 @@ def write_final(settings: PipelineSettings, outcomes: dict[str, Outcome], /, *, 
         (part / "README.md").write_text(_card(part, steps, settings.final.guidance_scale), encoding="utf-8")
         ModelFolder(part)
     return folder
+
+
+def _check_fits(decoder: Outcome, source: Path) -> None:
+    """Check that a decoder reads the latents that a UNet's pipeline draws.
+
+    Raises:
+        UserError: It does not.
+    """
+    if differing := differing_latents(ModelFolder(decoder.folder), ModelFolder(source)):
+        raise UserError(
+            f"the decoder of {decoder.folder} must read the latents of {source}, but it was made for others: "
+            f"{differing}; distil the decoder of the pipeline's own `model`"
+        )
+
+
+def _check_ours(old: Path) -> None:
+    """Check that what stands in the last folder's place is one, before it is replaced.
+
+    Raises:
+        PlaceError: It is something else.
+    """
+    if not (old / INDEX).is_file():
+        raise PlaceError(f"{old} must be the last folder of a pipeline, but holds other things; move them")
 
 
 def num_steps(settings: PipelineSettings, outcomes: dict[str, Outcome], /) -> int:

@@ -9,7 +9,8 @@ from typing import Any, Final
 
 from nas.pipelines.index import INDEX
 from nas.pipelines.model_folder import ModelFolder
-from search_spaces.files.digests import digest_of, folder_digest, sha256_of
+from nas.training.data.readers.opening import files_meant
+from search_spaces.files.digests import digest_of, files_sequence_digest, folder_digest, sha256_of
 from search_spaces.files.durable.writing import write_text
 from search_spaces.files.strict_json import JsonError, read_json_object
 from search_spaces.files.user_error import UserError
@@ -60,6 +61,8 @@ def _by_content(value: Any, known: Mapping[str, str]) -> Any:
             return known[value]
         case str() if Path(value).is_absolute() and Path(value).exists():
             return content_of(Path(value))
+        case str() if Path(value).is_absolute() and (files := files_meant(Path(value))):
+            return files_sequence_digest(files)
         case _:
             return value
 
@@ -77,19 +80,38 @@ def directory_of(root: Path, name: str, /, *, what: Mapping[str, Any]) -> Path:
 
 
 def read_receipt(directory: Path, /) -> Outcome | None:
-    """What a stage gave before; None where it is not done, or what it gave is not there as it was."""
+    """What a stage gave before; None where it is not done, or what it gave is not there any more.
+
+    Raises:
+        UserError: The model that it gave was changed since; doing the stage again would only find it.
+    """
     try:
-        said = read_json_object(directory / RECEIPT)
-        folder = (directory / said["folder"]).resolve()
-        digest = result_digest(folder)
-        if digest != said["digest"]:
-            return None
-        return Outcome(
-            directory=directory, folder=folder, digest=digest, num_steps=said["num_steps"], seconds=said["seconds"],
-            is_new=False,
-        )  # fmt: skip
-    except (OSError, JsonError, KeyError, UserError):
+        match read_json_object(directory / RECEIPT):
+            case {"folder": str(name), "digest": str(said), "num_steps": int() | None as steps, "seconds": seconds}:
+                folder = (directory / name).resolve()
+                if not folder.is_relative_to(directory.resolve()):
+                    return None
+                changed = result_digest(folder) != said
+                if changed and not (folder / INDEX).is_file():
+                    return None
+                found = Outcome(
+                    directory=directory,
+                    folder=folder,
+                    digest=said,
+                    num_steps=steps,
+                    seconds=float(seconds),
+                    is_new=False,
+                )
+            case _:
+                return None
+    except (OSError, JsonError, TypeError, ValueError):
         return None
+    if changed:
+        raise UserError(
+            f"{found.folder} must be what its stage gave, but was changed since: restore it, or remove {directory}, so "
+            "that the stage is done again"
+        )
+    return found
 
 
 def write_receipt(

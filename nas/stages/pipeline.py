@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
+from typing import Final
 
 from nas.pipelines.source import find_model
 from nas.settings import read
@@ -24,11 +25,13 @@ from nas.stages.report import write_report
 from nas.stages.settings import PipelineSettings
 from nas.stages.times import PartTimes, measure_times
 from search_spaces.files.durable.locks import locked
+from search_spaces.files.durable.writing import check_own
 from search_spaces.files.paths import local_path
 from search_spaces.files.strict_yaml import read_yaml
 from search_spaces.files.user_error import UserError
 
 Say = Callable[[str], None]
+_LOCK: Final = "pipeline.lock"  # and a mark: what else stands beside it is ours
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,8 +84,9 @@ def run_pipeline(
     """
     say, path = on_line or _say, local_path(config)
     settings, root = load_pipeline_settings(path), local_path(out)
+    check_own(root, marks=(_LOCK,), what="a pipeline")
     root.mkdir(parents=True, exist_ok=True)
-    lock = locked(root / "pipeline.lock", make=True)
+    lock = locked(root / _LOCK, make=True)
     if lock is None:
         raise UserError(f"another process is at work in {root}; wait for it, or give another directory")
     try:
@@ -124,8 +128,9 @@ def _done(
         raise UserError(f"the stage {name}: {error}") from error
     known = {str(outcome.folder): outcome.digest for outcome in outcomes.values()}
     known |= {str(outcome.directory / "run"): f"run of {outcome.digest}" for outcome in outcomes.values()}
-    if settings.model in stage.values.get("models", ()):
-        known[settings.model] = content_of(find_model(settings.model).path)
+    for model in stage.values.get("models", ()):
+        if not Path(model).is_absolute():  # a name: what it means may change
+            known[model] = content_of(find_model(model).path)
     what = identity(kind, stage.values, known=known)
     directory = directory_of(root, name, what=what)
     if (before := read_receipt(directory)) is not None:

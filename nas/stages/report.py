@@ -7,9 +7,8 @@ from typing import Any, Final
 
 from latency.backends.host import host_processor
 from nas.pipelines.model_folder import ModelFolder
-from nas.stages.final import FOLDER
 from nas.stages.outcome import Outcome
-from nas.stages.settings import PipelineSettings, StageKind
+from nas.stages.settings import FOLDER, PipelineSettings, StageKind
 from nas.stages.times import PARTS, PartTimes
 from search_spaces.files.durable.writing import whole, write_text
 from search_spaces.files.strict_json import read_json_object

@@ -1,6 +1,6 @@
 """A pipeline's YAML: stages in their order, each with a config of its own, and what the last folder is made of."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import field
 from enum import StrEnum
 from pathlib import Path
@@ -12,6 +12,8 @@ from nas.settings import settings
 from search_spaces.files.user_error import UserError
 
 REFERENCE: Final = "@"
+FOLDER: Final = "final"  # beside the stages' own: the last folder
+RUN: Final = "run"
 
 
 class StageKind(StrEnum):
@@ -80,6 +82,8 @@ class PipelineSettings:
         for name, stage in self.stages.items():
             if not name.isidentifier():
                 wrong.append(f"the stage {name!r} must be named by letters, digits and underscores")
+            if name.casefold() == FOLDER:
+                wrong.append(f"no stage may be named {name}: the last folder is; take another name")
             if stage.kind is None and name not in list(StageKind):
                 wrong.append(f"the stage {name} must say its `kind`: {', '.join(StageKind)}")
             for reference in references(stage):
@@ -87,13 +91,29 @@ class PipelineSettings:
                     wrong.append(
                         f"the stage {name} takes {reference}, but before it stand {', '.join(known) or 'none'}"
                     )
+                elif law := self._breaks(reference):
+                    wrong.append(f"the stage {name} takes {reference}, but {law}")
             known.append(name)
         for taken in (self.final.unet, self.final.decoder):
-            if taken is not None and stage_of(taken) not in known:
+            if taken is None:
+                continue
+            if stage_of(taken) not in known:
                 wrong.append(f"`final` takes {taken}, but the stages are {', '.join(known)}")
+            elif law := self._breaks(taken, of_folder=True):
+                wrong.append(f"`final` takes {taken}, but {law}")
         if wrong:
             raise UserError("; ".join(wrong))
         return self
+
+    def _breaks(self, reference: str, *, of_folder: bool = False) -> str:
+        """What is wrong with a reference to a stage that there is; "" = nothing."""
+        name, colon, part = reference.removeprefix(REFERENCE).partition(":")
+        if colon and (part != RUN or of_folder):
+            choice = f"{REFERENCE}{name}" + ("" if of_folder else f" or {REFERENCE}{name}:{RUN}")
+            return f"there is no {part!r} of a stage; say {choice}"
+        if (self.stages[name].kind or name) == StageKind.EVALUATION:
+            return "an evaluation gives no model"
+        return ""
 
     def kind(self, name: str, /) -> StageKind:
         """What a stage does."""
@@ -102,9 +122,19 @@ class PipelineSettings:
 
 def references(stage: StageSettings, /) -> list[str]:
     """The stages that one takes something from, as it says them."""
-    given = [*stage.set.values(), *stage.models]
-    flat = [each for value in given for each in (value if isinstance(value, list | tuple) else [value])]
-    return [each for each in flat if isinstance(each, str) and each.startswith(REFERENCE)]
+    return list(_references([*stage.set.values(), *stage.models]))
+
+
+def _references(value: Any) -> Iterator[str]:
+    """Those of a value, however deep."""
+    match value:
+        case str() if value.startswith(REFERENCE):
+            yield value
+        case list() | tuple():
+            for each in value:
+                yield from _references(each)
+        case Mapping():
+            yield from _references(list(value.values()))
 
 
 def stage_of(reference: str, /) -> str:

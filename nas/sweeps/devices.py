@@ -139,13 +139,22 @@ def device_runs(folder: Path, /) -> Mapping[str, Path]:
     try:
         names: Any = read_json_object(folder / INDEX)["searches"]
     except (JsonError, OSError, KeyError) as error:
+        why = f"there is no {INDEX}" if isinstance(error, FileNotFoundError) else str(error)
         raise UserError(
-            f"{folder} holds no searches for several devices ({error}); `nas search` makes such a folder of a config "
+            f"{folder} holds no searches for several devices ({why}); `nas search` makes such a folder of a config "
             "with `search.devices`"
         ) from None
-    if not isinstance(names, list) or not all(isinstance(name, str) and Path(name).name == name for name in names):
+    if not isinstance(names, list) or not all(map(_is_name, names)) or len(set(names)) < len(names):
         raise UserError(f"`searches` in {folder / INDEX} must be a list of names of folders, but is {names!r:.100}")
+    if len(names) < 2 or names[-1] != BEST_FOR_ALL:
+        raise UserError(
+            f"`searches` in {folder / INDEX} must name devices and then {BEST_FOR_ALL}, but is {names!r:.100}"
+        )
     return {name: folder / name for name in names}
+
+
+def _is_name(name: object) -> bool:
+    return isinstance(name, str) and name not in ("", "..") and Path(name).name == name
 
 
 def _keep_index(folder: Path, names: list[str]) -> None:

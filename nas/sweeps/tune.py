@@ -11,6 +11,7 @@ seed and of the results; with several they also depend on which is done first.
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +26,7 @@ from nas.reports.hypervolume import scored_of
 from nas.runs.run import open_run
 from nas.settings import read, settings
 from search_spaces.files.digests import digest_of
-from search_spaces.files.durable.writing import write_text
+from search_spaces.files.durable.writing import check_own, whole, write_text
 from search_spaces.files.paths import local_path
 from search_spaces.files.strict_yaml import read_yaml
 from search_spaces.files.user_error import UserError
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 
 OBJECTIVE: Final = "objective"
 MISSED: Final = 100.0  # taken from the score for each share by which a target is missed
+TABLE: Final = "trials.csv"
+_ERROR: Final = re.compile(r"[A-Za-z_][\w.]*(Error|Exception|Interrupt)\b")
 _NAMED: Final = 12  # characters of a digest that name a trial
 
 
@@ -141,6 +144,7 @@ def run_sweep(sweep: SweepSettings, /, *, out: Path) -> tuple[Trial, ...]:
     from nas.workers.ray_cluster import connect
 
     out = local_path(out).absolute()
+    check_own(out, marks=("trials", "tune"), what="a sweep")
     (out / "trials").mkdir(parents=True, exist_ok=True)
     os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
     is_own = connect(sweep.address)
@@ -158,8 +162,8 @@ def run_sweep(sweep: SweepSettings, /, *, out: Path) -> tuple[Trial, ...]:
             ray.shutdown()
     if results.errors:
         raise UserError(
-            f"{len(results.errors)} trials failed, the first with: {results.errors[0]}; the same command goes on, "
-            f"their runs stand in {out / 'trials'}"
+            f"{len(results.errors)} trials failed, the first with: {_words(results.errors[0])}; the same command goes "
+            f"on, their runs stand in {out / 'trials'}"
         )
     found = [results[index].metrics or {} for index in range(len(results))]
     found.sort(key=lambda metrics: float(metrics["started"]))
@@ -231,9 +235,28 @@ def table_of(trials: tuple[Trial, ...], /) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def trials_of(folder: Path, /) -> tuple[Path, ...]:
+    """The runs of a sweep that is done, the best first; none where a folder holds no sweep."""
+    file = local_path(folder) / TABLE
+    if not file.is_file():
+        return ()
+    table = pd.read_csv(file, dtype={"run": str})
+    if wrong := {"objective", "run"} - set(table.columns):
+        raise UserError(f"{file} must have the columns of a sweep's table, but lacks {', '.join(sorted(wrong))}")
+    best_first = table.sort_values("objective", ascending=False, kind="stable")
+    return tuple(local_path(folder) / "trials" / Path(name).name for name in best_first["run"])
+
+
 def _cell(value: Any) -> Any:
     """A value as a table holds it."""
     return value if isinstance(value, (int, float, str)) else json.dumps(value)
+
+
+def _words(error: BaseException) -> str:
+    """What a trial ended by, of the traceback that Ray makes of it: from the last line that names an error."""
+    lines = str(error).strip().splitlines()
+    begins = [number for number, line in enumerate(lines) if _ERROR.match(line)]
+    return " ".join(line.strip() for line in lines[begins[-1] if begins else -1 :]) or type(error).__name__
 
 
 def _override(key: str, value: Any) -> str:
@@ -258,5 +281,6 @@ def _trial(proposed: dict[str, Any], *, sweep: SweepSettings, out: str) -> None:
 
 def _write_table(trials: tuple[Trial, ...], *, out: Path) -> None:
     table = table_of(trials)
-    write_text(out / "trials.csv", table.to_csv(index=False))
-    table.to_parquet(out / "trials.parquet", index=False)
+    write_text(out / TABLE, table.to_csv(index=False))
+    with whole(out / "trials.parquet") as part:
+        table.to_parquet(part, index=False)

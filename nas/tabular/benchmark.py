@@ -67,10 +67,13 @@ class Benchmark:
             raise BenchmarkError(f"the tabular benchmark {self.name!r}: " + "; ".join(wrong))
 
     def _wrong(self) -> Any:
-        num, size = len(self.masks), 2**self.num_searched
+        num = len(self.masks)
         columns = {"latency_ms": self.latency_ms, "num_params": self.num_params, "num_macs": self.num_macs}
         if not 1 <= self.num_searched <= len(self.edits) <= MAX_EDITS:
             yield f"`num_searched` must lie between 1 and its {len(self.edits)} edits, but is {self.num_searched}"
+            return
+        if num < (size := 2**self.num_searched):
+            yield f"all {size:,} architectures of {self.num_searched} edits must be there, but it has {num:,} rows"
             return
         if len(set(self.edits)) < len(self.edits):
             yield "edits must differ"

@@ -35,7 +35,7 @@ def courses(
         on_search: Called with (searches done, all).
 
     Returns:
-        One row per scored architecture: algorithm, seed, num_evaluations, num_passes, seconds, regret.
+        One row per scored architecture: algorithm, seed, num_evaluations, num_passes, seconds, regret, volume.
     """
     parts, total = [], len(algorithms) * len(seeds)
     on_search(0, total)
@@ -60,7 +60,8 @@ def summary(frame: pd.DataFrame, /, *, at: Sequence[int]) -> pd.DataFrame:
         at: Numbers of evaluations.
 
     Returns:
-        algorithm; num_seeds; for each number n: regret_n (mean) and spread_n (standard deviation); share_exact
+        algorithm; num_seeds; for each number n: regret_n (mean) and spread_n (standard deviation), volume_n (mean)
+        and volume_spread_n; share_exact
         (searches that found the best), evaluations_exact (their median number of evaluations until then; NaN =
         fewer than half found it).
     """
@@ -68,8 +69,10 @@ def summary(frame: pd.DataFrame, /, *, at: Sequence[int]) -> pd.DataFrame:
     for name, part in frame.groupby("algorithm", sort=False):
         row: dict[str, Any] = {"algorithm": name, "num_seeds": part["seed"].nunique()}
         for num in at:
-            reached = part[part["num_evaluations"] <= num].groupby("seed")["regret"].last()
-            row |= {f"regret_{num}": reached.mean(), f"spread_{num}": reached.std(ddof=0)}
+            reached = part[part["num_evaluations"] <= num].groupby("seed")[["regret", "volume"]].last()
+            regret, volume = reached["regret"], reached["volume"]
+            row |= {f"regret_{num}": regret.mean(), f"spread_{num}": regret.std(ddof=0)}
+            row |= {f"volume_{num}": volume.mean(), f"volume_spread_{num}": volume.std(ddof=0)}
         first = part[part["regret"] <= EXACT].groupby("seed")["num_evaluations"].min()
         first = first.astype(float).reindex(part["seed"].unique(), fill_value=np.inf)
         median = float(np.median(first))

@@ -17,6 +17,7 @@ from search_spaces.files.paths import local_path
 from search_spaces.files.strict_json import JsonError, parse_json
 
 SCHEMA_VERSION: Final = 1
+MAX_ROWS: Final = 2**20
 _KEY, _SEAL = b"tabular_benchmark", b"seal"
 _COLUMNS: Final = ("masks", "latency_ms", "num_params", "num_macs", "scores")
 _SCHEMA: Final = pa.schema(
@@ -86,6 +87,12 @@ def read_benchmark(reference: str | PathLike[str], /) -> Benchmark:
     """
     path = find_benchmark(reference)
     try:
+        num_rows, wanted = pq.read_metadata(path).num_rows, pq.read_schema(path).names
+        if num_rows > MAX_ROWS or set(wanted) != set(_COLUMNS):  # before memory is taken for them
+            raise BenchmarkError(
+                f"{path} must have the columns {', '.join(_COLUMNS)} and at most {MAX_ROWS:,} rows, but has "
+                f"{', '.join(wanted[:20])} and {num_rows:,}"
+            )
         table = pq.read_table(path)
     except (pa.ArrowException, OSError) as error:
         raise BenchmarkError(f"{path} must be a parquet file, but cannot be read: {error}") from error

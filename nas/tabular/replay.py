@@ -12,6 +12,7 @@ import numpy as np
 from nas.algorithms.algorithm import Algorithm, check, check_step
 from nas.algorithms.problem import Problem
 from nas.algorithms.steps import Estimate, Finish, Score, Scored, Train, Trained
+from nas.metrics.area import hypervolume
 from nas.scores.intervals import mean_interval
 from nas.tabular.benchmark import Benchmark
 from nas.tabular.space import Row, TabularSpace
@@ -27,12 +28,15 @@ class Point:
         seconds: The same as simulated time of one worker.
         regret: How much better the best architecture within the target is than the best that was scored; in the
             score's unit. While none within the target was scored: than the worst one.
+        volume: Hypervolume of what was scored in latency and score, up to the base's latency and the worst score of the
+            sub-space, as a share of the whole sub-space's. The target plays no part.
     """
 
     num_evaluations: int
     num_passes: int
     seconds: float
     regret: float
+    volume: float
 
 
 def problem_of(
@@ -80,7 +84,15 @@ class Replay:
         self._incumbent: int | None = None
         self._seen_best = -np.inf
         self._worst = float(self._truth[self._meets].min())
+        self._corner = (float(benchmark.latency_ms[0]), float(self._truth.min()))
+        self._front: list[tuple[float, float]] = []
+        self._whole = hypervolume([self._place(mask) for mask in range(benchmark.size)], reference=self._corner)
         self.course: list[Point] = []
+
+    @property
+    def seen(self) -> tuple[int, ...]:
+        """What was scored, in order."""
+        return tuple(self._seen)
 
     def search(self, algorithm: Algorithm[Any], /) -> Finish:
         """Fold a search to its end; `course` says how it went.
@@ -126,6 +138,10 @@ class Replay:
             observed = float(scores.mean()) * (1 if bench.higher_is_better else -1)
             if self._meets[mask] and observed > self._seen_best:
                 self._incumbent, self._seen_best = mask, observed
+            here = self._place(mask)
+            beaten = any(ms <= here[0] and score >= here[1] for ms, score in self._front)
+            if not beaten:
+                self._front = [each for each in self._front if each[0] < here[0] or each[1] > here[1]] + [here]
             reached = self._worst if self._incumbent is None else float(self._truth[self._incumbent])
             self.course.append(
                 Point(
@@ -133,6 +149,11 @@ class Replay:
                     num_passes=len(self._seen) * passes,
                     seconds=self._seconds,
                     regret=self._best - reached,
+                    volume=hypervolume(self._front, reference=self._corner) / self._whole if self._whole else 1.0,
                 )
             )
         return self._seen[mask]
+
+    def _place(self, mask: int) -> tuple[float, float]:
+        """Latency and true score of an architecture; a higher score is a better one."""
+        return float(self._benchmark.latency_ms[mask]), float(self._truth[mask])

@@ -31,7 +31,7 @@ class LoopSettings:
 
     workers: TrainingWorkers = TrainingWorkers()
     iterations: Annotated[int, Field(ge=0, description="training steps")] = 0
-    batch_size: Annotated[int, Field(ge=1, description="pictures per step")] = 32
+    batch_size: Annotated[int, Field(ge=1, le=2**16, description="pictures per step")] = 32
     learning_rate: Annotated[float, Field(gt=0, description="peak of AdamW's rate, after a linear warm-up")] = 1e-4
     warm_up_share: Annotated[
         float, Field(ge=0, le=1, description="share of the steps over which the rate rises to its peak")

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import ray
-from ray.exceptions import RayError
 from ray.util.placement_group import PlacementGroup, placement_group, placement_group_table
 
 from nas.workers.ray_errors import WorkersUnavailableError
@@ -62,12 +61,18 @@ def connect(address: str | None, /) -> bool:
             ray.init(
                 address=address or "local", include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR
             )
-    except (ConnectionError, RuntimeError, ValueError, RayError) as error:
+    except Exception as error:  # Ray raises whatever its processes fail by: plain `Exception` where it cannot start
         ray.shutdown()
-        place = "on this machine" if address is None else f"at `address` {address}"
+        if address is None:
+            words = " ".join(str(error).split())[:500] or type(error).__name__
+            raise WorkersUnavailableError(
+                f"Ray cannot start on this machine: {words}; its logs lie in /tmp/ray/session_latest/logs. It needs "
+                "memory, shared memory (/dev/shm) and room in /tmp: free some, or work without it (`num_workers` 1, "
+                "no `address`)"
+            ) from error
         raise WorkersUnavailableError(
-            f"Ray {place} cannot be used: {error}; a cluster must run the same versions of Ray and Python, and this "
-            "machine must belong to it (`ray status` shows it, `ray start --address=...` joins it)"
+            f"Ray at `address` {address} cannot be used: {error}; a cluster must run the same versions of Ray and "
+            "Python, and this machine must belong to it (`ray status` shows it, `ray start --address=...` joins it)"
         ) from error
     return True
 

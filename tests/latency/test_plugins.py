@@ -21,12 +21,11 @@ SETTINGS = {"model": "small", "device": "phone", "ms_per_mparam": 2.0}
 def installed(tmp_path_factory):
     """A folder with both distributions, as pip installs them."""
     target = tmp_path_factory.mktemp("site")
-    for name in ("latency_plugin", "broken_plugin"):
-        command = (
-            "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-index", "--no-deps",
-            "--no-build-isolation", "--target", target, PLUGINS / name,
-        )  # fmt: skip
-        subprocess.run([sys.executable, *map(str, command)], check=True, capture_output=True, text=True)
+    command = (
+        "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-index", "--no-deps",
+        "--no-build-isolation", "--target", target, *(PLUGINS / name for name in ("latency_plugin", "broken_plugin")),
+    )  # fmt: skip
+    subprocess.run([sys.executable, *map(str, command)], check=True, capture_output=True, text=True)
     return target
 
 

@@ -1,5 +1,6 @@
 """Whatever writes a file or a folder for a user, killed or out of disk at any step: the old or the new stands whole."""
 
+import json
 import os
 import shutil
 import signal
@@ -7,7 +8,7 @@ import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import pytest
@@ -70,8 +71,23 @@ class Stop:
                 raise OSError(28, "No space left on device")
 
 
-def stopped(write: Callable[[Path, int], None], place: Path, how: str, step: int) -> None:
-    """The writer, stopped at its n-th step; in a process of its own, which ends with it."""
+def stopped_everywhere(write: Callable[[Path, int], None], folder: Path, how: str) -> None:
+    """The writer, stopped at each of its steps in turn until none is left, each in a process that is forked from this.
+
+    Into `folder` go a copy of its `0` for each, in which it was stopped, and `codes.json`: how each process ended.
+    """
+    codes = list[int]()
+    while DONE not in codes and len(codes) < MOST_STEPS:
+        step = len(codes) + 1
+        shutil.copytree(folder / "0", folder / f"step{step}")
+        if (process := os.fork()) == 0:
+            stopped(write, folder / f"step{step}" / WRITERS[write], how, step)
+        codes.append(os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]))
+    (folder / "codes.json").write_text(json.dumps(codes), encoding="utf-8")
+
+
+def stopped(write: Callable[[Path, int], None], place: Path, how: str, step: int) -> NoReturn:
+    """The writer, stopped at its n-th step; this process ends with it."""
     stop = Stop(place, how, step)
     sys.addaudithook(stop)
     try:
@@ -96,11 +112,10 @@ def test_stopped_at_any_step_the_old_or_the_new_stands(
         write(tmp_path / str(version) / name, version)
     before, new = (content(tmp_path / str(version) / name) for version in (0, 1))
     assert before
-    seen, codes = set(), []
-    for step in range(1, MOST_STEPS):
+    assert exit_code(stopped_everywhere, write, tmp_path, how) == 0
+    codes, seen = json.loads((tmp_path / "codes.json").read_text(encoding="utf-8")), set()
+    for step in range(1, len(codes) + 1):
         place = tmp_path / f"step{step}" / name
-        shutil.copytree(tmp_path / "0", place.parent)
-        codes.append(exit_code(stopped, write, place, how, step))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             sweep_beside(place)
@@ -108,8 +123,6 @@ def test_stopped_at_any_step_the_old_or_the_new_stands(
         assert after == before or set(after) == set(new), step
         assert [path.name for path in place.parent.iterdir()] == [name], step
         seen.add(after == before)
-        if codes[-1] == DONE:
-            break
     assert codes[-1] == DONE
     assert set(codes[:-1]) == {-signal.SIGKILL if how == "kill" else OUT_OF_DISK}
     assert True in seen

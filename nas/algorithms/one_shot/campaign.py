@@ -3,22 +3,23 @@
 A round is a batch. It begins with a `Train` of no steps, which names the weights, and its reference is the best
 architecture so far, whose scores are known already: so a run's rounds show how the best one grew. The last round has
 that architecture alone, after its recovery if there is one. What the algorithm itself decides is which architectures
-come next: a function of the campaign, which holds all that was scored.
+come next: a function of the campaign, which holds all that was scored. Of several targets the batches aim at one after
+the other, the hardest first, and each has a result out of all that was scored.
 """
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
-from typing import Annotated, Any, Final, Generic, TypeAlias, TypeVar
+from typing import Annotated, Any, Final, Generic, Self, TypeAlias, TypeVar
 
 import numpy as np
 from pydantic import Field
 
 from nas.algorithms.algorithm import Budget, Declaration
-from nas.algorithms.feasibility import emptiest, fastest
-from nas.algorithms.one_shot.genes import Genes
+from nas.algorithms.feasibility import emptiest, fastest, nearest
 from nas.algorithms.one_shot.proposer import removals
-from nas.algorithms.problem import Problem
+from nas.algorithms.one_shot.tried import Tried, point_of, result_of
+from nas.algorithms.problem import Problem, within_limits
 from nas.algorithms.steps import (
     FIRST,
     Decision,
@@ -27,7 +28,6 @@ from nas.algorithms.steps import (
     Job,
     Outcome,
     Recipe,
-    Result,
     Score,
     Scored,
     Step,
@@ -53,29 +53,21 @@ class BatchSettings:
 S = TypeVar("S", bound=BatchSettings)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tried:
-    """An architecture that was scored, in which round, and by which edit of the start where one edit made it."""
-
-    architecture: Any
-    round: int
-    score: Interval
-    action: Any = None
-
-
 @dataclass(frozen=True, kw_only=True)
 class Campaign(Generic[S]):
     """Where such a search stands.
 
     Attributes:
         problem: What is to be found.
-        nearest: The fastest architecture, where even that misses the limits; else None.
+        nearest: Something that keeps the limits; where nothing does, what comes nearest.
         round: The current batch, or the last round.
         weights: Digest of the weights that everything is scored with.
         is_trained: Whether the round's training is done.
         tried: All that was scored, in order, the start first.
         num_before: How much of it does not count: the start, and what an earlier target asked for.
         memory: What the algorithm keeps besides, a frozen value.
+        memories: The same of the other targets, in the order of the batches that aim at them.
+        num_empty: Batches on end for which nothing was left to propose.
         decision: What the latest scores led to; told with the next step.
         ending: Why nothing more is proposed.
         last_weights: Digest of the weights that the last round gave.
@@ -83,13 +75,15 @@ class Campaign(Generic[S]):
     """
 
     problem: Problem[S]
-    nearest: Any = None
+    nearest: Any
     round: int = 0
     weights: str = FIRST
     is_trained: bool = False
     tried: tuple[Tried, ...] = ()
     num_before: int = 1
     memory: Any = None
+    memories: tuple[Any, ...] = ()
+    num_empty: int = 0
     decision: Decision | None = None
     ending: StopReason | None = None
     last_weights: str = FIRST
@@ -98,6 +92,11 @@ class Campaign(Generic[S]):
     def __getstate__(self) -> dict[str, Any]:
         """Without what is computed anew."""
         return {each.name: getattr(self, each.name) for each in fields(self)}
+
+    @property
+    def is_hopeless(self) -> bool:
+        """Whether nothing keeps the limits."""
+        return not self.problem.meets(self.nearest)
 
     @cached_property
     def known(self) -> frozenset[Any]:
@@ -111,10 +110,23 @@ class Campaign(Generic[S]):
 
     @cached_property
     def best(self) -> Tried:
-        """The best that keeps the limits, the first of equals; the fastest while there is none."""
+        """The best that keeps the limits, the first of equals; the nearest while there is none."""
         if self.meeting:
             return max(self.meeting, key=self.value)
-        return min(self.tried, key=lambda each: self.problem.price_ms(each.architecture))
+        problem = self.problem
+        return min(self.tried, key=lambda each: problem.distance(problem.missed_by(each.architecture)))
+
+    def at(self, target_ms: float, /) -> Self:
+        """The same with a target alone."""
+        if self.problem.targets_ms == (target_ms,):
+            return self
+        return replace(self, problem=replace(self.problem, target_latency_ms=target_ms, easier_targets_ms=()))
+
+    @property
+    def aimed(self) -> Self:
+        """The same with the target of its batch alone."""
+        hardest_first = self.problem.targets_ms[::-1]
+        return self.at(hardest_first[self.round % len(hardest_first)])
 
     @property
     def rng(self) -> np.random.Generator:
@@ -139,6 +151,7 @@ class Campaign(Generic[S]):
 Propose: TypeAlias = Callable[[Campaign[Any]], Iterable[Any]]
 Learn: TypeAlias = Callable[[Campaign[Any], tuple[Tried, ...]], Any]
 Note: TypeAlias = Callable[[Campaign[Any]], Mapping[str, Any]]
+HandOver: TypeAlias = Callable[[Campaign[Any]], Iterable[Tried]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,10 +162,13 @@ class BatchSearch(Generic[S]):
         settings: Its settings.
         declaration: What it says of itself.
         propose: The next architectures, none of them scored before, at most `Campaign.room`; none = there is nothing
-            more to try. In the first round nothing is scored yet, not even the start.
+            more to try. In the first round nothing is scored yet, not even the start. What the limits refuse may be
+            among them, beside these: it is counted and not scored.
         learn: Its memory after a batch, asked with the campaign that has the batch already.
         note: What the trace shall tell.
-        uncounted: How many architectures are scored besides `num_evaluations`, all in the first batch.
+        uncounted: How many architectures are scored besides `num_evaluations`, all in the first batch, for what
+            they do alone: the limits refuse none of them.
+        beside: The front whose first is the best of all: what is handed over with it, as it was scored.
     """
 
     settings: S
@@ -161,23 +177,33 @@ class BatchSearch(Generic[S]):
     learn: Learn = lambda campaign, latest: campaign.memory
     note: Note = lambda campaign: {}
     uncounted: Callable[[Problem[Any]], int] = lambda problem: 0
+    beside: HandOver = lambda campaign: ()
 
     def start(self, problem: Problem[S], /) -> Campaign[S]:
         """Nothing is scored."""
-        return Campaign(problem=problem, nearest=_nearest(problem), num_before=1 + self.uncounted(problem))
+        return Campaign(
+            problem=problem,
+            nearest=_nearest(problem),
+            num_before=1 + self.uncounted(problem),
+            memories=(None,) * len(problem.easier_targets_ms),
+        )
 
     def max_steps(self, problem: Problem[S], /) -> int:
-        """Two for each batch of at least one, for a last one that is empty, and for the recovery; and the end."""
-        return 2 * (problem.settings.num_evaluations + 3) + 1
+        """Two for each batch of at least one, for a last one that is empty, and for the recovery; and the end.
+
+        Between two batches of at least one there may be an empty one for each further target.
+        """
+        return 2 * (problem.settings.num_evaluations + 3) * len(problem.targets_ms) + 1
 
     def budget(self, problem: Problem[S], /) -> Budget:
         """What the settings say: the scores decide which architectures are scored, not how many."""
         num, uncounted = problem.settings.num_evaluations, self.uncounted(problem)
         batches = -(-num // problem.settings.batch_size)
-        if _nearest(problem) is not None:
+        if not problem.meets(_nearest(problem)):
             num, batches = 1, 1
         elif uncounted:
             num, batches = num + uncounted, batches + 2  # the first one, and one that need not be full
+        batches += len(problem.easier_targets_ms)  # as many need not be full
         return Budget(
             num_rounds=batches + 1,
             num_scorings=1 + num + problem.recovers,
@@ -188,7 +214,7 @@ class BatchSearch(Generic[S]):
         """Name the weights and score a batch, over and over; at the end what was found alone."""
         problem, is_last = state.problem, state.ending is not None
         if state.ending is not None and state.found is not None:
-            return _finish(state, state.ending, state.found)
+            return self._finish(state, state.ending, state.found)
         reference = state.best.architecture if state.tried else problem.first
         if not state.is_trained:
             recovers = is_last and problem.recovers
@@ -199,10 +225,12 @@ class BatchSearch(Generic[S]):
                 share=1.0 if recovers or state.weights == FIRST else 0.0,
             )
             return Train(round=state.round, jobs=(job,), decision=state.decision)
+        subjects, num_refused = ((), 0) if is_last else self._batch(state)
         return Score(
             round=state.round,
-            subjects=() if is_last else _subjects(state, self.propose),
+            subjects=subjects,
             reference=Subject(architecture=reference, weights=state.last_weights if is_last else state.weights),
+            num_refused=num_refused,
         )
 
     def told(self, state: Campaign[S], step: Step, outcome: Outcome, /) -> Campaign[S]:
@@ -225,6 +253,7 @@ class BatchSearch(Generic[S]):
                 return replace(
                     state, problem=problem, nearest=_nearest(problem), round=state.round + 1, is_trained=False,
                     num_before=len(state.tried), decision=None, ending=None, last_weights=FIRST, found=None,
+                    num_empty=0, memories=(None,) * len(problem.easier_targets_ms),
                 )  # fmt: skip
         raise AssertionError(f"{type(outcome).__name__} is no outcome of {type(step).__name__}")
 
@@ -239,11 +268,13 @@ class BatchSearch(Generic[S]):
             if estimate is not None
         )
         after = replace(state, tried=(*(state.tried or (start,)), *latest), is_trained=False)
-        after = replace(after, memory=self.learn(after, latest))
+        memory, *memories = (*state.memories, self.learn(after.aimed, latest))
+        num_empty = 0 if step.subjects else state.num_empty + 1
+        after = replace(after, memory=memory, memories=tuple(memories), num_empty=num_empty)
         ending = None
-        if after.nearest is not None:
+        if after.is_hopeless:
             ending = StopReason.INFEASIBLE
-        elif not step.subjects:
+        elif num_empty == len(after.problem.targets_ms):
             ending = StopReason.CONVERGED
         elif after.num_left <= 0:
             ending = StopReason.BUDGET_SPENT
@@ -251,45 +282,52 @@ class BatchSearch(Generic[S]):
         decision = Decision(round=state.round, notes=notes)
         return replace(after, decision=decision, ending=ending, round=state.round + 1)
 
+    def _batch(self, state: Campaign[S]) -> tuple[tuple[Subject, ...], int]:
+        """The batch, and how many architectures the limits refused of those that were proposed for it.
 
-def _subjects(state: Campaign[Any], propose: Propose) -> tuple[Subject, ...]:
-    """The batch; what one edit makes of the start says so, as long as losses are paired to the start."""
-    if state.nearest is not None:
-        proposed = [] if state.nearest in (*state.known, state.problem.first) else [state.nearest]
-    else:
-        proposed = list(propose(state))
-    edits = {}
-    if not state.tried:
-        edits = {edit.apply(state.problem.first): edit for edit in removals(state.problem, state.problem.first)}
-    return tuple(Subject(architecture=each, weights=state.weights, action=edits.get(each)) for each in proposed)
+        What one edit makes of the start says so, as long as losses are paired to the start.
+        """
+        state = state.aimed
+        problem, edits, num_refused = state.problem, dict[Any, Any](), 0
+        if not state.tried:
+            edits = {edit.apply(problem.first): edit for edit in removals(problem, problem.first)}
+        proposed: tuple[Any, ...] = ()
+        if not state.is_hopeless:
+            proposed = tuple(dict.fromkeys(self.propose(state)))
+            if state.tried or not self.uncounted(problem):
+                proposed, num_refused = within_limits(problem, proposed)
+        if not proposed and not state.meeting:  # nothing keeps the limits, or nobody drew what does
+            proposed = tuple({state.nearest} - state.known - {problem.first})
+        subjects = (Subject(architecture=each, weights=state.weights, action=edits.get(each)) for each in proposed)
+        return tuple(subjects), num_refused
+
+    def _finish(self, state: Campaign[S], reason: StopReason, found: Interval) -> Finish:
+        """The best that keeps the limits, or else the nearest; with it the front, or the best for easier targets."""
+        problem, best = state.problem, replace(state.best, round=state.round, score=found)
+        front = tuple(each for each in self.beside(state) if each != state.best)
+        easier = problem.easier_targets_ms[::-1]
+        if easier:
+            hardest_ms, aims = problem.target_latency_ms, [state.at(ms) for ms in easier]
+            first = result_of(problem, best, weights=state.last_weights, target_ms=hardest_ms)
+            others = [
+                result_of(aim.problem, aim.best, weights=state.weights, target_ms=ms)
+                for aim, ms in zip(aims, easier, strict=True)
+            ]
+        else:
+            first = result_of(problem, best, weights=state.last_weights)
+            others = [point_of(problem, each, weights=state.weights) for each in front]
+        return Finish(
+            results=(first, *others),
+            is_front=bool(front) and not easier,
+            reason=reason,
+            base=state.tried[0].score,
+            decision=state.decision,
+        )
 
 
 def _nearest(problem: Problem[Any]) -> Any:
-    """The fastest architecture where nothing keeps the limits; None where something does."""
-    if problem.meets(problem.first) or problem.meets(emptiest(problem, problem.first)):
-        return None
-    quickest = fastest(problem, problem.first)
-    return None if problem.meets(quickest) else quickest
-
-
-def _finish(state: Campaign[Any], reason: StopReason, found: Interval) -> Finish:
-    """The best that keeps the limits, or else the nearest."""
-    best, problem = state.best.architecture, state.problem
-    over_ms = problem.price_ms(best) - problem.target_latency_ms
-    result = Result(
-        subject=Subject(architecture=best, weights=state.last_weights),
-        round=state.round,
-        score=found,
-        actions=_actions(problem, best),
-        missed_by={} if problem.meets(best) else {"latency_ms": over_ms},
-    )
-    return Finish(results=(result,), reason=reason, base=state.tried[0].score, decision=state.decision)
-
-
-def _actions(problem: Problem[Any], architecture: Any) -> tuple[Any, ...]:
-    """The removals that lead from the start to an architecture; none where it takes others too."""
-    genes = Genes.of(problem)
-    levels = genes.levels(architecture)
-    if genes.architecture(levels) != architecture:
-        return ()
-    return tuple(edit for edit, level in zip(genes.edits, levels, strict=True) for _ in range(level))
+    """Something that keeps the limits, the start first of all; where nothing does, what comes nearest."""
+    for found in (problem.first, emptiest(problem, problem.first)):
+        if problem.meets(found):
+            return found
+    return nearest(problem, fastest(problem, problem.first))

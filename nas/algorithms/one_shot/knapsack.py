@@ -6,7 +6,7 @@ architectures at the limit are scored beside what the programme finds, the trace
 where they do not, pair terms are fitted (`additivity`) and the programme is solved again, batch after batch.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Annotated, Any, Final, Self
@@ -21,11 +21,11 @@ from nas.algorithms.one_shot.campaign import EXTENDS, BatchSearch, BatchSettings
 from nas.algorithms.one_shot.genes import Genes
 from nas.algorithms.one_shot.programme import Programme, solve
 from nas.algorithms.one_shot.proposer import draw, unseen
-from nas.algorithms.problem import Problem
+from nas.algorithms.problem import EVERYTHING, Problem
 from nas.settings import settings
 
 Vector = NDArray[np.float64]
-MARGIN_MS: Final = 1e-9  # of the limit: what sums of savings may err by
+MARGIN: Final = 1e-9  # of a limit, in ms or as a share of the start's cost: what sums of savings may err by
 CHECKING: Final = 1  # the round in which random architectures are scored beside the programme's first choice
 
 DECLARATION: Final = Declaration(
@@ -35,6 +35,7 @@ DECLARATION: Final = Declaration(
     use="many targets or devices from one scoring; large spaces, since it asks for few architectures",
     assumes_additivity=True,
     extends=EXTENDS,
+    takes=EVERYTHING,
 )
 
 
@@ -69,7 +70,7 @@ def propose(campaign: Campaign[KnapsackSettings], /) -> Iterator[Any]:
 def note(campaign: Campaign[KnapsackSettings], /) -> Mapping[str, float]:
     """How well the losses of single edits add up, once that is measured."""
     scoring = Scoring.of(campaign, Genes.of(campaign.problem)) if campaign.round == CHECKING else None
-    measured = scoring.additivity() if scoring is not None and campaign.nearest is None else None
+    measured = scoring.additivity() if scoring is not None and not campaign.is_hopeless else None
     if measured is None:
         return {}
     return {"num_checked": measured.num, "additivity_r2": measured.r2, "additivity_error": measured.error}
@@ -146,7 +147,11 @@ def _chosen(scoring: Scoring, /, *, known: set[Any], num: int) -> Iterator[Any]:
     found = 0
     for choice in sorted(near, key=lambda each: (near[each], each)):
         architecture = genes.architecture(genes.levels_of(choice))
-        if architecture not in known and problem.meets(architecture):
+        if architecture in known:
+            continue
+        if problem.refuses(architecture):  # counted, and not scored
+            yield architecture
+        elif problem.meets(architecture):
             known, found = known | {architecture}, found + 1
             yield architecture
         if found == num:
@@ -154,21 +159,33 @@ def _chosen(scoring: Scoring, /, *, known: set[Any], num: int) -> Iterator[Any]:
 
 
 def _programme(genes: Genes, model: LossModel) -> Programme:
-    """The programme of a belief; of its pair terms the largest."""
+    """The programme of a belief, a row for each device and each further limit; of its pair terms the largest."""
     problem = genes.problem
-    alone, first_ms = [problem.price_ms(each) for each in _singles(genes)], problem.price_ms(problem.first)
-    saved = [
-        (before if level > 1 else first_ms) - after
-        for (_, level), before, after in zip(genes.steps, [first_ms, *alone[:-1]], alone, strict=True)
-    ]
+    rows = []
+    for each_ms in getattr(problem.price_ms, "parts", (problem.price_ms,)):
+        saved_ms, need_ms = _row(genes, each_ms, problem.target_latency_ms)
+        rows.append((saved_ms, need_ms - MARGIN))
+    for limit in problem.limits:  # as shares of what the start has: rows of like size are solved well
+        has, (saved, need) = limit.cost(problem.first), _row(genes, limit.cost, limit.most)
+        rows.append((saved / has, need / has - MARGIN))
     largest = sorted(model.pairs, key=lambda pair: (-abs(model.pairs[pair]), pair))[: problem.settings.max_pairs]
     return Programme(
         losses=model.losses,
-        savings=np.array([saved]),
-        need=np.array([first_ms - problem.target_latency_ms - MARGIN_MS]),
+        savings=np.array([saved for saved, _ in rows]),
+        need=np.array([need for _, need in rows]),
         chains=genes.chains,
         pairs={pair: model.pairs[pair] for pair in largest},
     )
+
+
+def _row(genes: Genes, cost: Callable[[Any], float], most: float) -> tuple[Vector, float]:
+    """What each column saves of a cost, and what has to be saved of it; costs of single edits are taken to add up."""
+    first, alone = cost(genes.problem.first), [cost(each) for each in _singles(genes)]
+    saved = [
+        (before if level > 1 else first) - after
+        for (_, level), before, after in zip(genes.steps, [first, *alone[:-1]], alone, strict=True)
+    ]
+    return np.array(saved), first - most
 
 
 def make(settings: KnapsackSettings, /) -> BatchSearch[KnapsackSettings]:

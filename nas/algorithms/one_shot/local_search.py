@@ -4,11 +4,14 @@ Simple, and hard to beat where scores are nearly free of noise (White et al., se
 return, or an exchange of both, so that a search at the limit can move along it.
 """
 
+from collections.abc import Iterator
 from typing import Any, Final
 
 from nas.algorithms.algorithm import AlgorithmKind, Declaration
-from nas.algorithms.one_shot.campaign import EXTENDS, BatchSearch, BatchSettings, Campaign, Tried
-from nas.algorithms.one_shot.proposer import draw, first_unseen, neighbours, unseen
+from nas.algorithms.one_shot.campaign import EXTENDS, BatchSearch, BatchSettings, Campaign
+from nas.algorithms.one_shot.proposer import draw, first_unseen, neighbours, returns, unseen
+from nas.algorithms.one_shot.tried import Tried
+from nas.algorithms.problem import EVERYTHING
 from nas.settings import settings
 
 DECLARATION: Final = Declaration(
@@ -17,6 +20,7 @@ DECLARATION: Final = Declaration(
     cost="`num_evaluations` scorings; within a batch they are independent of each other",
     use="the bar to beat: few settings, no assumption, moves along the limit",
     extends=EXTENDS,
+    takes=EVERYTHING,
 )
 
 
@@ -32,8 +36,15 @@ def propose(campaign: Campaign[LocalSettings], /) -> tuple[Any, ...]:
     if standing is not None and problem.meets(standing.architecture):
         around = neighbours(problem, standing.architecture, rng=rng)
         if found := first_unseen(around, known=known, num=campaign.room):
-            return found
+            return (*found, *_refused(campaign, standing))
     return unseen(lambda: draw(problem, rng=rng), known=known, num=campaign.room)
+
+
+def _refused(campaign: Campaign[LocalSettings], standing: Tried) -> Iterator[Any]:
+    """Neighbours that the limits refuse, when a search looks around for the first time: counted, and not scored."""
+    if campaign.round == standing.round + 1:
+        around = (action.apply(standing.architecture) for action in returns(campaign.problem, standing.architecture))
+        yield from filter(campaign.problem.refuses, around)
 
 
 def learn(campaign: Campaign[LocalSettings], latest: tuple[Tried, ...], /) -> Tried | None:

@@ -10,15 +10,18 @@ too: without it NSGA-II would stay at its first generation, which is random sear
 import warnings
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
+from math import inf
 from typing import Annotated, Any, Final
 
 from pydantic import Field
 
 from latency.exporters.extras import load_extra
 from nas.algorithms.algorithm import AlgorithmKind, Declaration
-from nas.algorithms.one_shot.campaign import EXTENDS, BatchSearch, BatchSettings, Campaign, Tried
+from nas.algorithms.one_shot.campaign import EXTENDS, BatchSearch, BatchSettings, Campaign
 from nas.algorithms.one_shot.genes import Genes
 from nas.algorithms.one_shot.proposer import draw, to_limit, unseen
+from nas.algorithms.one_shot.tried import Tried
+from nas.algorithms.problem import EVERYTHING
 from nas.settings import settings
 from search_spaces.files.user_error import UserError
 
@@ -33,6 +36,7 @@ DECLARATION: Final = Declaration(
     use="a model of the scores without assumptions on them; a front of score and latency",
     objectives=("score", "score and latency_ms"),
     extends=EXTENDS,
+    takes=EVERYTHING,
 )
 
 
@@ -72,7 +76,10 @@ def propose(campaign: Campaign[OptunaSettings], /) -> Iterator[Any]:
     problem, rng, genes = campaign.problem, campaign.rng, Genes.of(campaign.problem)
     known, wanted = {problem.first, *campaign.known}, campaign.room
     for levels in _asked(campaign, genes, seed=int(rng.integers(2**31)), num=ASKS * wanted):
-        architecture = to_limit(problem, genes.architecture(levels), rng=rng)
+        asked = genes.architecture(levels)
+        if problem.refuses(asked):  # counted, and not scored
+            yield asked
+        architecture = to_limit(problem, asked, rng=rng)
         if architecture not in known:
             known.add(architecture)
             yield architecture
@@ -88,6 +95,16 @@ def note(campaign: Campaign[OptunaSettings], /) -> Mapping[str, str]:
         return {}
     optuna = load_extra("optuna", extra="optuna")
     return {"sampler": str(campaign.problem.settings.sampler), "optuna": str(optuna.__version__)}
+
+
+def front(campaign: Campaign[OptunaSettings], /) -> Iterator[Tried]:
+    """What nothing beats in score and latency both, the best score first; all of it keeps the limits."""
+    problem, quickest_ms = campaign.problem, inf  # in the three decimals that name a point
+    for each in sorted(campaign.meeting, key=lambda each: (-campaign.value(each), problem.price_ms(each.architecture))):
+        ms = round(problem.price_ms(each.architecture), 3)
+        if ms < quickest_ms and (each == campaign.best or problem.keeps_score(each.score.mean)):
+            quickest_ms = ms
+            yield each
 
 
 def _asked(campaign: Campaign[OptunaSettings], genes: Genes, /, *, seed: int, num: int) -> Iterator[list[int]]:
@@ -126,13 +143,15 @@ def _trial(
     number: int,
 ) -> Any:
     """A trial of what was scored: blocks that are left, by name."""
-    settings, ms = campaign.problem.settings, campaign.problem.price_ms(tried.architecture)
+    problem, settings = campaign.problem, campaign.problem.settings
+    ms = problem.price_ms(tried.architecture)
     left = [most - level for most, level in zip(genes.most, genes.levels(tried.architecture), strict=True)]
     return optuna.trial.create_trial(
         params=dict(zip(genes.names, left, strict=True)),
         distributions=dict(spaces),
         values=[campaign.value(tried), *([ms] if settings.objective is Objective.FRONT else [])],
-        constraints={"latency_ms": ms - campaign.problem.target_latency_ms},
+        constraints={"latency_ms": ms - problem.target_latency_ms}
+        | {limit.name: limit.cost(tried.architecture) / limit.most - 1 for limit in problem.limits},
         system_attrs={"NSGAIISampler:generation": number // settings.population_size},
     )
 
@@ -165,7 +184,9 @@ def make(settings: OptunaSettings, /) -> BatchSearch[OptunaSettings]:
         MissingExtraError: Optuna is not installed.
     """
     load_extra("optuna", extra="optuna")
-    return BatchSearch(settings=settings, declaration=DECLARATION, propose=propose, note=note)
+    has_front = settings.objective is Objective.FRONT
+    parts: dict[str, Any] = {"beside": front} if has_front else {}
+    return BatchSearch(settings=settings, declaration=DECLARATION, propose=propose, note=note, **parts)
 
 
 KIND: Final = AlgorithmKind(declaration=DECLARATION, settings=OptunaSettings, make=make)

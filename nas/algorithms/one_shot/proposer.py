@@ -76,11 +76,16 @@ def _without_copies(problem: Problem[Any], architecture: Any) -> Any:
 
 def mutated(problem: Problem[Any], architecture: Any, /, *, rng: np.random.Generator) -> Any:
     """One or two random edits away, brought within the limits."""
+    return to_limit(problem, edited(problem, architecture, rng=rng), rng=rng)
+
+
+def edited(problem: Problem[Any], architecture: Any, /, *, rng: np.random.Generator) -> Any:
+    """One or two random edits away, whatever the limits."""
     for _ in range(1 + rng.integers(2)):
         options = (*removals(problem, architecture), *returns(problem, architecture))
         if options:
             architecture = options[rng.integers(len(options))].apply(architecture)
-    return to_limit(problem, architecture, rng=rng)
+    return architecture
 
 
 def neighbours(problem: Problem[Any], architecture: Any, /, *, rng: np.random.Generator) -> Iterator[Any]:

@@ -5,6 +5,7 @@ from typing import Any, Final
 from nas.algorithms.algorithm import AlgorithmKind, Declaration
 from nas.algorithms.one_shot.campaign import EXTENDS, BatchSearch, BatchSettings, Campaign
 from nas.algorithms.one_shot.proposer import draw, unseen
+from nas.algorithms.problem import EVERYTHING
 from nas.settings import settings
 
 DECLARATION: Final = Declaration(
@@ -13,6 +14,7 @@ DECLARATION: Final = Declaration(
     cost="`num_evaluations` scorings, all independent of each other",
     use="the bar for every other algorithm; where scores say nothing of neighbours",
     extends=EXTENDS,
+    takes=EVERYTHING,
 )
 
 

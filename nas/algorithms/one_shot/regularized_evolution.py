@@ -9,7 +9,8 @@ from pydantic import Field
 
 from nas.algorithms.algorithm import AlgorithmKind, Declaration
 from nas.algorithms.one_shot.campaign import EXTENDS, BatchSearch, BatchSettings, Campaign
-from nas.algorithms.one_shot.proposer import draw, mutated, unseen
+from nas.algorithms.one_shot.proposer import draw, edited, to_limit, unseen
+from nas.algorithms.problem import EVERYTHING
 from nas.settings import settings
 
 DECLARATION: Final = Declaration(
@@ -18,6 +19,7 @@ DECLARATION: Final = Declaration(
     cost="`num_evaluations` scorings; within a batch they are independent of each other",
     use="large spaces and noisy scores, with hundreds of evaluations",
     extends=EXTENDS,
+    takes=EVERYTHING,
 )
 
 
@@ -44,13 +46,17 @@ def _children(campaign: Campaign[RegularizedSettings], population: tuple[Any, ..
     problem, rng, num = campaign.problem, campaign.rng, campaign.problem.settings.sample_size
     if not population:
         return ()
+    refused = []
 
     def child() -> Any:
         drawn = rng.choice(len(population), size=min(num, len(population)), replace=False)
         parent = max((population[index] for index in sorted(drawn)), key=campaign.value)
-        return mutated(problem, parent.architecture, rng=rng)
+        born = edited(problem, parent.architecture, rng=rng)
+        if problem.refuses(born):
+            refused.append(born)
+        return to_limit(problem, born, rng=rng)
 
-    return unseen(child, known=known, num=campaign.room)
+    return (*unseen(child, known=known, num=campaign.room), *refused)
 
 
 def make(settings: RegularizedSettings, /) -> BatchSearch[RegularizedSettings]:

@@ -25,27 +25,27 @@ if TYPE_CHECKING:
 
 @user_errors
 def calibrate(
-    table: Annotated[Path, typer.Argument(help="Latency table (JSON); its check is replaced, its rows stay.")],
+    table: Annotated[Path, typer.Argument(help="latency table (JSON); its check is replaced, its rows stay")],
     model: Annotated[
-        Path | None, typer.Option(help="Model of the table: a folder, or sd-1.5, sd-2.1, sdxl; to measure here.")
+        Path | None, typer.Option(help="model of the table: a folder, or sd-1.5, sd-2.1, sdxl; to measure here")
     ] = None,
     backend: TableBackendOption = BackendName.TORCH_EAGER,
-    subnetworks: Annotated[int, typer.Option(min=1, help="Random sub-networks to measure.")] = 30,
-    rounds: Annotated[int, typer.Option(min=2, help="Rounds of measuring.")] = 10,
-    attention: Annotated[Attention, typer.Option(help="As the table was measured.")] = Attention.SDPA,
+    subnetworks: Annotated[int, typer.Option(min=1, help="random sub-networks to measure")] = 30,
+    rounds: Annotated[int, typer.Option(min=2, help="rounds of measuring")] = 10,
+    attention: Annotated[Attention, typer.Option(help="as the table was measured")] = Attention.SDPA,
     max_copies: MaxCopiesOption = DEFAULT_MAX_COPIES,
-    threads: Annotated[int, typer.Option(min=1, help="As the table was measured.")] = 1,
-    seed: Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Of the sub-networks and the order.")] = 1,
-    cache: Annotated[Path | None, typer.Option(help="Folder of exported models.")] = None,
+    threads: Annotated[int, typer.Option(min=1, help="as the table was measured")] = 1,
+    seed: Annotated[int, typer.Option(min=0, max=MAX_SEED, help="of the sub-networks and the order")] = 1,
+    cache: Annotated[Path | None, typer.Option(help="folder of exported models")] = None,
     measured: Annotated[
         list[Path] | None,
-        typer.Option(help="Reports of whole models that another device measured; instead of --model. Repeatable."),
+        typer.Option(help="reports of whole models that another device measured; instead of --model; repeatable"),
     ] = None,
-    manifest: Annotated[Path | None, typer.Option(help="`manifest.json` that the reports are about.")] = None,
+    manifest: Annotated[Path | None, typer.Option(help="`manifest.json` that the reports are about")] = None,
     allow_estimated: Annotated[
-        bool, typer.Option("--allow-estimated", help="Take numbers that a tool made up from others.")
+        bool, typer.Option("--allow-estimated", help="take numbers that a tool made up from others")
     ] = False,
-    plot: Annotated[Path | None, typer.Option(help="Draw predicted against measured to this picture.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="draw predicted against measured to this picture")] = None,
 ) -> None:
     """Compare a table's predictions with whole models, and store in the table how far to trust it.
 

@@ -19,44 +19,44 @@ AUTO = "auto"
 
 @user_errors
 def import_(
-    manifest: Annotated[Path, typer.Argument(help="`manifest.json` of `nas latency init`, or its folder.")],
-    out: Annotated[Path, typer.Option(help="Table to write (JSON); replaced only when everything is in order.")],
+    manifest: Annotated[Path, typer.Argument(help="`manifest.json` of `nas latency init`, or its folder")],
+    out: Annotated[Path, typer.Option(help="table to write (JSON); replaced only when everything is in order")],
     device_name: Annotated[str, typer.Option(help='What people call the device: "Galaxy S24".')],
-    runtime_version: Annotated[str, typer.Option(help="Version of the runtime that ran the files.")],
+    runtime_version: Annotated[str, typer.Option(help="version of the runtime that ran the files")],
     reports: Annotated[
-        list[Path] | None, typer.Argument(help="Profilers' reports; default: the CSV beside the manifest.")
+        list[Path] | None, typer.Argument(help="profilers' reports; default: the CSV beside the manifest")
     ] = None,
-    runtime_name: Annotated[str, typer.Option(help="Name of the runtime; default: as the format says.")] = "",
+    runtime_name: Annotated[str, typer.Option(help="name of the runtime; default: as the format says")] = "",
     runtime_option: Annotated[
-        list[str] | None, typer.Option(help="Setting that changes speed, such as `threads=1`; may be repeated.")
+        list[str] | None, typer.Option(help="setting that changes speed, such as `threads=1`; may be repeated")
     ] = None,
-    soc: Annotated[str, typer.Option(help="Processor or system on chip.")] = "",
-    compute_unit: Annotated[str, typer.Option(help="cpu, gpu or npu; default: as the reports say.")] = "",
-    os: Annotated[str, typer.Option(help="Operating system.")] = "",
+    soc: Annotated[str, typer.Option(help="processor or system on chip")] = "",
+    compute_unit: Annotated[str, typer.Option(help="cpu, gpu or npu; default: as the reports say")] = "",
+    os: Annotated[str, typer.Option(help="operating system")] = "",
     format: Annotated[
-        str, typer.Option(help="Format of the reports: auto, or one of those that `nas plugins` lists.")
+        str, typer.Option(help="format of the reports: auto, or one of those that `nas plugins` lists")
     ] = AUTO,
     map: Annotated[
-        Path | None, typer.Option(help="CSV with the columns report,file for reports that are not named by file.")
+        Path | None, typer.Option(help="CSV with the columns report,file for reports that are not named by file")
     ] = None,
     fill: Annotated[
-        Fill, typer.Option(help="What to do about blocks without a report; a fitted row is marked.")
+        Fill, typer.Option(help="what to do about blocks without a report; a fitted row is marked")
     ] = Fill.NOTHING,
     allow_estimated: Annotated[
-        bool, typer.Option("--allow-estimated", help="Take numbers that a tool made up from others.")
+        bool, typer.Option("--allow-estimated", help="take numbers that a tool made up from others")
     ] = False,
     allow_unchecked: Annotated[
-        bool, typer.Option("--allow-unchecked", help="Do without whole models that have no report.")
+        bool, typer.Option("--allow-unchecked", help="do without whole models that have no report")
     ] = False,
     allow_mismatch: Annotated[
         bool,
         typer.Option(
             "--allow-mismatch",
-            help="Write the table even if blocks do not sum to 0.9 .. 1.1 of the whole, or no device has such times.",
+            help="write the table even if blocks do not sum to 0.9 .. 1.1 of the whole, or no device has such times",
         ),
     ] = False,
     without_model_files: Annotated[
-        bool, typer.Option("--without-model-files", help="The model files no longer lie beside the manifest.")
+        bool, typer.Option("--without-model-files", help="the model files no longer lie beside the manifest")
     ] = False,
 ) -> None:
     """Make a table from what profilers measured on another device.

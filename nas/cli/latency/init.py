@@ -35,7 +35,7 @@ FORMATS = ("onnx", "executorch", "coreml", "litert")
 @user_errors
 def init(
     model: ModelArgument,
-    out: Annotated[Path, typer.Option(help="Folder to write; every format gets a folder of its own in it.")],
+    out: Annotated[Path, typer.Option(help="folder to write; every format gets a folder of its own in it")],
     formats: Annotated[
         str, typer.Option(help=f"Formats of the model files, with commas between: {', '.join(FORMATS)}.")
     ] = "onnx",
@@ -47,9 +47,9 @@ def init(
     attention: AttentionOption = Attention.SDPA,
     max_copies: MaxCopiesOption = DEFAULT_MAX_COPIES,
     subnetworks: Annotated[
-        int, typer.Option(min=0, help="Random sub-networks to check predictions with; each is a whole model's file.")
+        int, typer.Option(min=0, help="random sub-networks to check predictions with; each is a whole model's file")
     ] = 4,
-    seed: Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Of the sub-networks.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=MAX_SEED, help="of the sub-networks")] = 0,
     cache: CacheOption = None,
     base_model: BaseModelOption = None,
 ) -> None:

@@ -33,7 +33,7 @@ from search_spaces.unets.space import DEFAULT_MAX_COPIES
 @user_errors
 def measure(
     model: ModelArgument,
-    out: Annotated[Path, typer.Option(help="Table to write (JSON); replaced only when the measurement succeeds.")],
+    out: Annotated[Path, typer.Option(help="table to write (JSON); replaced only when the measurement succeeds")],
     backend: MeasuredBackendOption = BackendName.TORCH_EAGER,
     batch: BatchOption = 1,
     height: HeightOption = None,
@@ -42,24 +42,24 @@ def measure(
     dtype: DtypeOption = Dtype.FLOAT32,
     attention: AttentionOption = Attention.SDPA,
     max_copies: MaxCopiesOption = DEFAULT_MAX_COPIES,
-    min_rounds: Annotated[int, typer.Option(min=1, help="Rounds before stopping early.")] = 10,
-    max_rounds: Annotated[int, typer.Option(min=1, help="Rounds at most.")] = 60,
+    min_rounds: Annotated[int, typer.Option(min=1, help="rounds before stopping early")] = 10,
+    max_rounds: Annotated[int, typer.Option(min=1, help="rounds at most")] = 60,
     subnetworks: Annotated[
-        int, typer.Option(min=0, help="Random sub-networks to measure against their predictions.")
+        int, typer.Option(min=0, help="random sub-networks to measure against their predictions")
     ] = 8,
-    seed: Annotated[int, typer.Option(min=0, max=MAX_SEED, help="Of the inputs, the order and the sub-networks.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=MAX_SEED, help="of the inputs, the order and the sub-networks")] = 0,
     threads: Annotated[
-        int, typer.Option(min=1, help="Threads of the runtime; more than one is timed by the wall clock.")
+        int, typer.Option(min=1, help="threads of the runtime; more than one is timed by the wall clock")
     ] = 1,
     provider: Annotated[
-        str | None, typer.Option(help="ONNX Runtime's execution provider or OpenVINO's device; default: the CPU.")
+        str | None, typer.Option(help="ONNX Runtime's execution provider or OpenVINO's device; default: the CPU")
     ] = None,
     cache: CacheOption = None,
-    device_name: Annotated[str | None, typer.Option(help="Name of this machine; default: its processor.")] = None,
+    device_name: Annotated[str | None, typer.Option(help="name of this machine; default: its processor")] = None,
     base_model: BaseModelOption = None,
     allow_mismatch: Annotated[
         bool,
-        typer.Option("--allow-mismatch", help="Write the table even if blocks do not sum to 0.9 .. 1.1 of the whole."),
+        typer.Option("--allow-mismatch", help="write the table even if blocks do not sum to 0.9 .. 1.1 of the whole"),
     ] = False,
 ) -> None:
     """Measure every block that a search over MODEL can need, on this machine.

@@ -29,22 +29,22 @@ class Plot(StrEnum):
 
 @user_errors
 def show(
-    file: Annotated[Path, typer.Argument(help="Latency table (JSON), or the name of a shipped one.")],
-    format: Annotated[TableFormat, typer.Option(help="JSON and CSV are stable interfaces.")] = TableFormat.TABLE,
+    file: Annotated[Path, typer.Argument(help="latency table (JSON), or the name of a shipped one")],
+    format: Annotated[TableFormat, typer.Option(help="JSON and CSV are stable interfaces")] = TableFormat.TABLE,
     model: Annotated[
-        Path | None, typer.Option(help="Folder or known name: say what its UNet costs, per stage and kind.")
+        Path | None, typer.Option(help="folder or known name: say what its UNet costs, per stage and kind")
     ] = None,
-    spec: Annotated[Path | None, typer.Option(help="architecture.json: this architecture, not the base.")] = None,
-    plot: Annotated[Path | None, typer.Option(help="Draw what --model costs to this picture.")] = None,
-    plot_by: Annotated[Plot, typer.Option(help="A bar per stage, or a bar per block.")] = Plot.STAGES,
+    spec: Annotated[Path | None, typer.Option(help="architecture.json: this architecture, not the base")] = None,
+    plot: Annotated[Path | None, typer.Option(help="draw what --model costs to this picture")] = None,
+    plot_by: Annotated[Plot, typer.Option(help="a bar per stage, or a bar per block")] = Plot.STAGES,
     steps: Annotated[
-        int | None, typer.Option(min=1, help="Denoising steps: say what a whole picture costs; needs --model.")
+        int | None, typer.Option(min=1, help="denoising steps: say what a whole picture costs; needs --model")
     ] = None,
     guidance: Annotated[
-        Guidance, typer.Option(help="Classifier-free guidance: in the batch of the table, or a second pass.")
+        Guidance, typer.Option(help="classifier-free guidance: in the batch of the table, or a second pass")
     ] = Guidance.NONE,
-    text_encoder_ms: Annotated[float, typer.Option(min=0, help="One run of the text encoder.")] = 0.0,
-    decoder_ms: Annotated[float, typer.Option(min=0, help="The run of the decoder.")] = 0.0,
+    text_encoder_ms: Annotated[float, typer.Option(min=0, help="one run of the text encoder")] = 0.0,
+    decoder_ms: Annotated[float, typer.Option(min=0, help="the run of the decoder")] = 0.0,
 ) -> None:
     """Show a latency table: its rows, where it comes from, how far to trust it, and what a model costs by it.
 

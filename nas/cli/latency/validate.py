@@ -23,12 +23,12 @@ PROBLEMS_CODE = 1
 
 @user_errors
 def validate(
-    table: Annotated[Path, typer.Argument(help="Latency table (JSON), or the name of a shipped one.")],
+    table: Annotated[Path, typer.Argument(help="latency table (JSON), or the name of a shipped one")],
     model: Annotated[
-        Path | None, typer.Option(help="Model folder: does the table price all that a search over it can ask for?")
+        Path | None, typer.Option(help="model folder: does the table price all that a search over it can ask for?")
     ] = None,
     max_copies: MaxCopiesOption = DEFAULT_MAX_COPIES,
-    format: Annotated[FindingsFormat, typer.Option(help="JSON is a stable interface.")] = FindingsFormat.TEXT,
+    format: Annotated[FindingsFormat, typer.Option(help="JSON is a stable interface")] = FindingsFormat.TEXT,
 ) -> None:
     """Say everything that is wrong with a latency table, and how far to trust it. Exit code 1 = there are problems.
 

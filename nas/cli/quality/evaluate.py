@@ -9,6 +9,7 @@ import typer
 from nas.cli.screen.console import Screen, say
 from nas.cli.screen.errors import user_errors
 from nas.cli.screen.formats import MAX_SEED, Format, FormatOption
+from nas.pipelines.source import is_hub_reference
 
 if TYPE_CHECKING:
     from nas.curves.asked.settings import EvaluationSettings
@@ -82,10 +83,19 @@ def evaluate(
         "features": features, "baselines": baselines, "chunk_size": chunk_size, "seed": seed,
     }  # fmt: skip
     with Screen(stderr=True).status("loading libraries"):
+        from nas.curves.asked.subjects import find_subject
+
+        for folder in folders:
+            if not is_hub_reference(folder):
+                find_subject(folder)
         settings = _settings(
             given, config=config, clip=clip, score=score, metrics=metrics, steps=steps, guidance=guidance,
             scheduler=scheduler, num_workers=num_workers, device=device,
         )  # fmt: skip
+        if plot:
+            from latency.figures.canvas import check_picture
+
+            check_picture(out / plot)
         from nas.cli.quality.evaluation_bar import EvaluationBar
         from nas.curves.evaluate import run_evaluation
     with EvaluationBar(Screen(stderr=True)) as bar:
@@ -135,11 +145,12 @@ def _print_table(curves: "Curves") -> None:
 
     from nas.curves.figure import SHORT
     from nas.metrics.registry import METRICS
+    from nas.scores.labels import score_label
 
     table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     for name in ("model", "scheduler"):
         table.add_column(name, no_wrap=True)
-    labels = ["CLIP" if curves.score == "clip" else curves.score, *(METRICS[name].label for name in curves.metrics)]
+    labels = [score_label(curves.score), *(METRICS[name].label for name in curves.metrics)]
     for name in ("steps", "guidance", "passes", *labels):
         table.add_column(name, justify="right", no_wrap=True)
     for point in curves.points:

@@ -12,7 +12,11 @@ from nas.cli.screen.errors import user_errors
 @user_errors
 def report(
     run: Annotated[
-        Path, typer.Argument(help="run directory; finished, in progress or interrupted; or sample, which is bundled")
+        Path,
+        typer.Argument(
+            help="run directory; finished, in progress or interrupted; or sample, which is bundled; or the folder of a "
+            "sweep: its best trial beside the others"
+        ),
     ],
     out: Annotated[Path | None, typer.Option(help="HTML file (default: report.html in the run directory)")] = None,
     watch: Annotated[
@@ -37,6 +41,12 @@ def report(
     from nas.runs.run import open_run
 
     others = compare or []
+    if (run / "trials.csv").is_file():
+        from nas.sweeps.tune import trials_of
+
+        out = out or run / "report.html"
+        run, *trials = trials_of(run)
+        others = [*trials, *others]
     if watch:
         written = watched_report(run, out, store=store, compare=others)
     else:
@@ -45,9 +55,13 @@ def report(
     is_shown = False
     for place in written:
         say(f"report: {place}")
+        if watch and not is_shown and open_run(run).state == "running":
+            say("written anew while the search goes on; Ctrl-C stops that, and the search goes on")
         if open_ and not is_shown:
             import webbrowser
 
-            is_shown = True
             if not webbrowser.open(place.resolve().as_uri()):
                 say("no browser was found here; open the file in one", err=True)
+        is_shown = True
+    if watch and open_run(run).state == "interrupted":
+        say("the search was interrupted: its own command continues it; watch again then")

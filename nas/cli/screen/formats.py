@@ -35,11 +35,6 @@ class FindingsFormat(StrEnum):
 FormatOption = Annotated[Format, typer.Option("--format", help="a table to read, or JSON with stable keys")]
 
 
-def score_label(name: str, /) -> str:
-    """A score's name as people write it."""
-    return "CLIP" if name == "clip" else name
-
-
 def duration(seconds: float, /) -> str:
     """A time as people say it."""
     if seconds < 100:

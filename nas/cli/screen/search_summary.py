@@ -8,7 +8,6 @@ from rich.table import Table
 
 from nas.algorithms.problem import LATENCY
 from nas.cli.screen.console import Screen
-from nas.cli.screen.formats import score_label
 from nas.config.experiment import Experiment
 from nas.evaluation.settings import CLIP
 from nas.reports.limits import in_words, limit_sentences
@@ -17,6 +16,7 @@ from nas.runs.directory import RunDirectory
 from nas.runs.spec import FoundArchitecture
 from nas.runs.trace import read_trace
 from nas.scores.intervals import Interval
+from nas.scores.labels import score_label
 from nas.scores.store import ScoreStore
 from search_spaces.unets.view import counts_by_paper_stage
 

@@ -11,12 +11,15 @@ from rich.table import Table
 from nas.cli.screen.console import Screen, say
 from nas.cli.screen.errors import user_errors
 from nas.cli.screen.formats import Format, FormatOption
+from search_spaces.files.durable.writing import check_writable, write_text
+from search_spaces.files.strict_yaml import YamlError, parse_yaml
 from search_spaces.files.user_error import UserError
 
 if TYPE_CHECKING:
     from nas.tabular.benchmark import Benchmark
 
 AT: Final = (25, 50, 100, 200)
+FRONT_AT: Final = 100
 
 
 @user_errors
@@ -40,21 +43,35 @@ def bench(
         int | None, typer.Option(min=1, help="prompts of each score; fewer = noisier, judged by all")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="CSV file of all courses")] = None,
-    plot: Annotated[Path | None, typer.Option(help="picture of regret against evaluations: .png, .svg or .pdf")] = None,
+    plot: Annotated[
+        Path | None, typer.Option(help="picture of regret and front against passes: .png, .svg or .pdf")
+    ] = None,
     format: FormatOption = Format.TABLE,
 ) -> None:
     """Compare search algorithms on recorded scores: regret against evaluations and passes, over seeds.
 
     A benchmark holds the score of every architecture of a small sub-space, so that a search is looked up
     instead of drawn, and the best architecture is known. Regret is how much better that one is than the
-    best one that an algorithm has found.
+    best one that an algorithm has found. The front is the hypervolume of all that was scored, in latency
+    and score, as a share of what scoring everything gives.
 
     Example: nas bench local_search knapsack "regularized_evolution:{population_size: 10}" --seeds 20
     """
     from nas.tabular.comparing import courses, summary
     from nas.tabular.files import read_benchmark
 
+    if out is not None:
+        check_writable(out)
+    if plot is not None:
+        from latency.figures.canvas import check_picture
+
+        check_picture(plot)
     benchmark = read_benchmark(table)
+    if num_prompts is not None and num_prompts > benchmark.num_prompts:
+        raise UserError(
+            f"`--num-prompts` must be at most the {benchmark.num_prompts} prompts of {benchmark.name}, but is "
+            f"{num_prompts}"
+        )
     made = dict(map(_made, algorithms or _ours()))
     target_ms = None if target_ratio is None else target_ratio * float(benchmark.latency_ms[0])
     with Screen(stderr=True).status("searching") as status:
@@ -68,7 +85,7 @@ def bench(
         )
     rows = summary(frame, at=AT)
     if out is not None:
-        frame.to_csv(out, index=False)
+        write_text(out, frame.to_csv(index=False))
         say(f"{len(frame):,} rows -> {out}") if format is Format.TABLE else None
     if plot is not None:
         _draw(frame, plot, benchmark=benchmark)
@@ -83,7 +100,7 @@ def bench(
     say(f"{benchmark.name}: {about['size']:,} architectures of {benchmark.model}; {benchmark.num_prompts} prompts each")
     Screen().print(_table(rows.to_dict(orient="records"), score=benchmark.score))
     if plot is not None:
-        say(f"regret against evaluations -> {plot}")
+        say(f"regret and front against passes -> {plot}")
 
 
 def _made(text: str) -> tuple[str, Any]:
@@ -92,17 +109,15 @@ def _made(text: str) -> tuple[str, Any]:
     Raises:
         UserError: There is none of that name, or it cannot have these settings.
     """
-    import yaml
-
     from nas.config.algorithms import make_algorithm
     from nas.config.sections import EVOLVING, SearchConfig
     from nas.settings import read
 
     name, _, given = text.partition(":")
     try:
-        settings = yaml.safe_load(given) or {}
-    except yaml.YAMLError as error:
-        raise UserError(f"settings of {name} are written like {name}:{{batch_size: 4}}, but got {given!r}") from error
+        settings = parse_yaml(given, name=f"settings of {name}") or {}
+    except YamlError as error:
+        raise UserError(f"{error}; they are written like {name}:{{batch_size: 4}}") from error
     if not isinstance(settings, dict):
         raise UserError(f"settings of {name} are written like {name}:{{batch_size: 4}}, but got {given!r}")
     own = settings if name == EVOLVING else {"settings": settings}
@@ -111,12 +126,14 @@ def _made(text: str) -> tuple[str, Any]:
 
 
 def _ours() -> list[str]:
-    """Ours, but those whose libraries are not here."""
+    """Ours, but those that need settings, such as what to rank again, and those whose libraries are not here."""
     from importlib.util import find_spec
 
     from nas.config.algorithms import OURS
+    from nas.settings import described
 
-    return [name for name in OURS if name != "optuna_search" or find_spec("optuna") is not None]
+    ready = (name for name, kind in OURS.items() if not any(f.is_required() for f in described(kind.settings).values()))
+    return [name for name in ready if name != "optuna_search" or find_spec("optuna") is not None]
 
 
 def _about(benchmark: "Benchmark") -> dict[str, Any]:
@@ -135,13 +152,21 @@ def _table(rows: list[dict[Any, Any]], *, score: str) -> Table:
     table = Table(
         box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True, caption=f"regret in {score}, mean ± deviation"
     )
-    for column in ("algorithm", *(f"after {num}" for num in AT), "best found", "after", "scored"):
+    for column in (
+        "algorithm",
+        *(f"after {num}" for num in AT),
+        f"front at {FRONT_AT}",
+        "best found",
+        "after",
+        "scored",
+    ):
         table.add_column(column, justify="left" if column == "algorithm" else "right", overflow="fold")
     for row in rows:
         exact = row["evaluations_exact"]
         table.add_row(
             row["algorithm"],
             *(f"{row[f'regret_{num}']:.4f} ± {row[f'spread_{num}']:.4f}" for num in AT),
+            f"{row[f'volume_{FRONT_AT}']:.1%}",
             f"{row['share_exact']:.0%}",
             "" if exact != exact else f"{exact:.0f}",
             str(row["evaluations"]),

@@ -9,8 +9,9 @@ from rich.table import Table
 
 from nas.cli.screen.console import Screen, in_one_line, say
 from nas.cli.screen.errors import user_errors
-from nas.cli.screen.formats import TableFormat, score_label
+from nas.cli.screen.formats import TableFormat
 from nas.cli.screen.json_text import json_text
+from nas.scores.labels import score_label
 
 if TYPE_CHECKING:
     from nas.config.sections import ExperimentConfig

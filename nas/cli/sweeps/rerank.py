@@ -9,8 +9,9 @@ from rich.table import Table
 
 from nas.cli.screen.console import Screen, in_one_line, say
 from nas.cli.screen.errors import logged_in, user_errors
-from nas.cli.screen.formats import Format, FormatOption, score_label
+from nas.cli.screen.formats import Format, FormatOption
 from nas.cli.screen.json_text import json_text
+from nas.scores.labels import score_label
 from search_spaces.files.user_error import UserError
 
 if TYPE_CHECKING:

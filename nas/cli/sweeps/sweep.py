@@ -52,4 +52,7 @@ def sweep(
         for row in table.sort_values("objective", ascending=False).to_dict(orient="records"):
             shown.add_row(*(f"{v:.4f}" if isinstance(v, float) else in_one_line(str(v)) for v in row.values()))
         screen.print(shown)
-        screen.sentence(f"next: nas compare {folder}/trials/* puts them side by side")
+        screen.sentence(
+            f"next: nas report {folder} tells the best trial beside the others; nas plot {folder}/trials/* swept draws "
+            "settings against results"
+        )

@@ -86,7 +86,7 @@ def _trained(job: "TrainingJob") -> bool:
         train_job(job, listen=lambda news: None)  # checks that it is this one
         screen.sentence("it was trained before, and nothing is left to do")
     report = folder.trained() or {}
-    screen.sentence(
-        f"loss of the last tenth {report.get('last_loss', float('nan')):.4f}; the model is {folder.pipeline}"
-    )
+    loss, made = report.get("last_loss", float("nan")), folder.pipeline
+    screen.sentence(f"loss of the last tenth of the steps {loss:.4f}; the model is {made}")
+    screen.sentence(f'next: nas generate {made} "..." draws with it; nas search ... model={made} begins with it')
     return True

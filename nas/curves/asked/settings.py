@@ -96,7 +96,7 @@ class EvaluationSettings:
         return tuple(
             SamplingProtocol(scheduler=scheduler, num_steps=steps, guidance_scale=scale)
             for scheduler, steps in dict.fromkeys(asked)
-            for scale in self.guidance
+            for scale in dict.fromkeys(self.guidance)
         )
 
     def asks_for(self, protocol: SamplingProtocol, /) -> bool:

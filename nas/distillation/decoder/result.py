@@ -19,6 +19,7 @@ from nas.export.forms import PICKLES
 from nas.pipelines.autoencoder import Autoencoder
 from nas.training.loop import Training
 from search_spaces.files.durable.writing import whole, write_text
+from search_spaces.files.user_error import UserError
 
 
 def write_result(
@@ -40,16 +41,17 @@ def write_result(
         training: What was done.
 
     Raises:
+        UserError: Pictures that are no numbers.
         StorageError: The disk refuses; the same command writes it from the state.
         MissingExtraError: torchmetrics is not installed.
     """
     config, losses = job.config, training.losses
     untrained = pruned(teacher.vae, ratio=config.ratio, criterion=config.channels, seed=config.seed)
-    wanted = _pictures(teacher, held_out)
+    wanted = pictures_of(teacher, held_out)
 
     def near(vae: AutoencoderKL) -> dict[str, Any]:
         own = Autoencoder(vae=vae.to(held_out.device), of_sdxl=teacher.of_sdxl)
-        return _plain(nearness(_pictures(own, held_out), wanted, clip=config.clip))
+        return _plain(nearness(pictures_of(own, held_out), wanted, clip=config.clip))
 
     before_ms, after_ms = decoding_ms(teacher.vae, small.eval(), z=teacher.unscaled(held_out[:1]))
     report: dict[str, Any] = {
@@ -77,10 +79,15 @@ def write_result(
 
 
 @torch.inference_mode()
-def _pictures(autoencoder: Autoencoder, latents: Float[Tensor, "n c h w"]) -> Float[Tensor, "n 3 h_px w_px"]:
+def pictures_of(autoencoder: Autoencoder, latents: Float[Tensor, "n c h w"]) -> Float[Tensor, "n 3 h_px w_px"]:
     """Pictures in [0, 1] on the CPU."""
-    parts = [autoencoder.decode(part).float().nan_to_num(0).cpu() for part in latents.split(16)]
-    return torch.cat(parts)
+    pictures = torch.cat([autoencoder.decode(part).float().cpu() for part in latents.split(16)])
+    if broken := int((~pictures.isfinite().flatten(1).all(1)).sum()):
+        raise UserError(
+            f"decoders must give pictures of finite numbers, but {broken} of {len(pictures)} are not: how near those "
+            "are cannot be said; train in a wider `training.precision`, or by a lower `training.learning_rate`"
+        )
+    return pictures
 
 
 def _num_params(vae: AutoencoderKL) -> int:

@@ -16,9 +16,10 @@ from nas.launching.launch import Launch
 from nas.launching.news import Listener, say_tenths
 from nas.launching.start import launch
 from nas.settings import plain
-from search_spaces.files.durable.writing import put_copy, write_text
+from search_spaces.files.durable.writing import check_own, put_copy, write_text
 from search_spaces.files.paths import local_path
 from search_spaces.files.strict_yaml import dumped
+from search_spaces.files.user_error import UserError
 
 OnStage = Callable[[int, Stage], Listener]  # gets the stage's number from 1, gives who hears of it
 
@@ -84,6 +85,7 @@ def distil(distillation: StepDistillation, /, *, on_stage: OnStage) -> Distilled
         StorageError: The disk refuses; the same call goes on.
     """
     out, config, reports = distillation.out, distillation.config, dict[str, dict[str, Any]]()
+    _check_out(distillation)
     for number, stage in enumerate(distillation.stages, 1):
         job = distillation.job(stage)
         listen = on_stage(number, stage)
@@ -112,3 +114,20 @@ def distil(distillation: StepDistillation, /, *, on_stage: OnStage) -> Distilled
         guidance_scale=config.samples.guidance_scale,
         stages=reports,
     )
+
+
+def _check_out(distillation: StepDistillation) -> None:
+    """Check that the directory is free or of this distillation: of these stages, whose own directories know the rest.
+
+    Raises:
+        UserError: It is another one's, or holds other things.
+    """
+    out, own = distillation.out, [distillation.folder(stage.name).path.name for stage in distillation.stages]
+    check_own(out, marks=("stages/*/training.yaml", "stages/*/training.jsonl"), what="a step distillation")
+    there = sorted(path.parent.name for path in out.glob("stages/*/training.yaml"))
+    if strange := [name for name in there if name not in own]:
+        raise UserError(
+            f"{out} holds another distillation, whose stages are {', '.join(there)}, but those of this one are "
+            f"{', '.join(own)}; without {', '.join(strange)} there is nothing to go on from: give another --out, or "
+            "the steps of that distillation"
+        )

@@ -9,7 +9,7 @@ import torch
 from diffusers import UNet2DConditionModel
 
 from nas.pipelines.index import INDEX
-from nas.pipelines.model_folder import ModelFolder
+from nas.pipelines.model_folder import ModelFolder, differing_latents
 from nas.pipelines.schedulers import make_scheduler, scheduler_config
 from nas.pipelines.source import local_folder
 from nas.references.base_model import ROOM_FOR_COPIES
@@ -153,6 +153,11 @@ def _of_folder(folder: Path, *, model: ModelFolder, role: str, variant: str | No
     if own is None and (folder / INDEX).is_file():
         own = ModelFolder(folder, variant=variant)
     _check_fits(base, model, role=role, folder=folder)
+    if own is not None and (differing := differing_latents(own, model)):
+        raise UserError(
+            f"the {role} must draw latents of {model.path}, but those of {folder} are others: {differing}; give one of "
+            "the same autoencoder"
+        )
     kind, betas = _process(own or model)
     return NamedUNet(
         name=str(folder),

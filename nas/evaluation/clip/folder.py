@@ -136,6 +136,8 @@ def check_clip_folder(folder: Path, /) -> dict[str, Any]:
         ModelFolderError: It is not; the message names the file, what is wrong in it, and the remedy.
     """
     path = folder / CONFIG
+    if not folder.is_dir():
+        raise ModelFolderError(f"there is no OpenCLIP folder {folder}; give one, which holds {CONFIG}")
     config = read_config(path, {"model_cfg": OBJECT, "preprocess_cfg": OBJECT}, of="an OpenCLIP model")
     model: dict[str, Any] = config.get("model_cfg", {})
     sections = (

@@ -1,5 +1,6 @@
 """Which blocks matter: what a round's actions cost and saved, one row each, with how sure that is."""
 
+from math import nan
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -13,6 +14,7 @@ from nas.reports.facts import (
     records,
     scaled,
     score_name,
+    weighed_of,
 )
 from nas.reports.style import (
     GREEN,
@@ -64,7 +66,8 @@ def importance(run: Run, /, *, round: int | None = None) -> "Figure":
     _dots(left, cut, "loss", f"{unit} lost")
     middle.barh(range(len(cut)), cut["saved"], color=[_colour(kind) for kind in cut["kind"]], height=0.6)
     tidy(middle, grid="x").set_xlabel("Saved (ms)")
-    _dots(right, cut, "value", f"{unit} lost per ms saved")
+    factor = _dots(right, cut, "value", f"{unit} lost per ms saved")
+    right.plot(factor * cut["weighed"], range(len(cut)), marker="|", markersize=6, color=INK, linestyle="")
     left.set_yticks(range(len(cut)), [str(name) for name in cut["name"]], parse_math=False)
     left.set_ylim(len(cut) - 0.4, -0.6)
     for axes in (middle, right):
@@ -74,10 +77,11 @@ def importance(run: Run, /, *, round: int | None = None) -> "Figure":
             beside(right, fate, y=y, colour=RED if fate == "removed" else GREEN)
     num = int(scored["num_prompts"].max())
     left_out = "" if cut is rows else f" {len(rows) - len(cut)} actions in the middle are left out."
+    weighed = " Ticks: weighed by how sure the loss is, as the search ranked." if cut["weighed"].notna().any() else ""
     note(
         figure,
         f"Best to remove at the top. Bars: 95 % intervals over up to {num} prompts; pale where they cover 0: that "
-        f"loss could be chance.\nSquares, blue: ResNets; circles, orange: cross-attentions.{left_out}",
+        f"loss could be chance.\nSquares, blue: ResNets; circles, orange: cross-attentions.{weighed}{left_out}",
     )
     return figure
 
@@ -85,7 +89,12 @@ def importance(run: Run, /, *, round: int | None = None) -> "Figure":
 def importance_rows(run: Run, scored: pd.DataFrame, /, *, number: int) -> pd.DataFrame:
     """A row per scored action, best to remove first: name, kind, fate, loss, saved, value, each with low and high."""
     names, decided, score = block_names(run), executed(run).get(number, []), run.score
-    order = scored.sort_values("value", kind="stable")
+    weighed = weighed_of(run)
+    order = scored.assign(
+        weighed=[weighed.get((number, action), nan) for action in scored["action"]], cost=-scored["d_latency_ms"]
+    )
+    order["by"] = order["weighed"].fillna(order["value"])
+    order = order.sort_values(["by", "cost"] if weighed else ["value"], kind="stable")
     saved = order["d_latency_ms"]
     lost = {end: order[f"d_{score}{end}"] for end in ("", "_low", "_high")}
     per_ms = {end: ms.where(saved > 0) / saved for end, ms in lost.items()}
@@ -96,6 +105,7 @@ def importance_rows(run: Run, scored: pd.DataFrame, /, *, number: int) -> pd.Dat
             "kind": [kind_of(action) for action in order["action"]],
             "fate": [_fate(action, decided) for action in order["action"]],
             "saved": saved,
+            "weighed": order["weighed"],
             **{f"loss{end}": values for end, values in lost.items()},
             **{f"value{end}": values for end, values in per_ms.items()},
         }
@@ -117,8 +127,8 @@ def _colour(kind: BlockKind | None) -> str:
     return KIND_COLOURS[kind] if kind else GREY
 
 
-def _dots(axes: "Axes", rows: pd.DataFrame, column: str, label: str) -> None:
-    """A mean with its interval in every row; pale where the interval covers 0."""
+def _dots(axes: "Axes", rows: pd.DataFrame, column: str, label: str) -> float:
+    """A mean with its interval in every row, pale where the interval covers 0; what numbers are multiplied by."""
     factor, power = scaled([*rows[f"{column}_low"], *rows[f"{column}_high"]])
     axes.axvline(0, color=INK, linewidth=0.8, alpha=0.6)
     for y, row in enumerate(records(rows)):
@@ -128,3 +138,4 @@ def _dots(axes: "Axes", rows: pd.DataFrame, column: str, label: str) -> None:
             axes.plot([low, high], [y, y], linewidth=1.2, solid_capstyle="butt", **look)
         axes.plot([mean], [y], marker=KIND_MARKERS.get(row["kind"], "D"), markersize=3.6, linestyle="", **look)
     tidy(axes, grid="x").set_xlabel(f"{label} ({power.strip()})" if power else label)
+    return factor

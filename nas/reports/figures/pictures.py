@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 from PIL import Image
 
-from nas.reports.facts import found_round, round_rows, score_name
+from nas.reports.facts import found_round, origin_name, round_rows, score_name
 from nas.reports.style import WIDTH, FigureError, digits, new_figure, note, plain, styled
 from nas.runs.run import Run
 
@@ -52,7 +52,7 @@ def pictures(run: Run, /, *, num_prompts: int = NUM_PROMPTS) -> "Figure":
         for axes, number in zip(row[1:], shown, strict=True):
             _show(axes, kept, number=number, prompt=prompt)
     for axes, number in zip(grid[0][1:], shown, strict=True):
-        name = _role(number, found)
+        name = _role(number, found, origin=origin_name(run))
         ms = f"\n{digits(rounds[number]['predicted_latency_ms'])} ms" if number in rounds else ""
         axes.set_title(name + ms, fontsize=7, weight="normal", loc="center")
     left_out = f" {len(every) - len(shown)} rounds are left out." if len(every) > len(shown) else ""
@@ -89,7 +89,7 @@ def before_after(run: Run, /, *, num_prompts: int = NUM_PAIRS) -> "Figure":
             _show(axes, kept, number=number, prompt=prompt)
         if number in rounds:
             ms, score = (rounds[number][name] for name in ("predicted_latency_ms", run.score))
-            words = f"{_role(number, found)}\n{digits(ms)} ms\n{score_name(run)}\n{score:.3f}"
+            words = f"{_role(number, found, origin=origin_name(run))}\n{digits(ms)} ms\n{score_name(run)}\n{score:.3f}"
             row[0].set_ylabel(words, fontsize=7, rotation=0, ha="right", va="center")
     for axes, caption in zip(grid[0], prompts.values(), strict=True):
         axes.set_title(_wrapped(caption, max(8, int(16 * side))), fontsize=7, weight="normal", loc="center")
@@ -97,8 +97,8 @@ def before_after(run: Run, /, *, num_prompts: int = NUM_PAIRS) -> "Figure":
     return figure
 
 
-def _role(number: int, found: int | None) -> str:
-    return f"round {number}" + (", found" if number == found else ", base" if number == 0 else "")
+def _role(number: int, found: int | None, *, origin: str) -> str:
+    return f"round {number}" + (", found" if number == found else f", {origin}" if number == 0 else "")
 
 
 def _kept(run: Run) -> pd.DataFrame:

@@ -94,7 +94,9 @@ def decisions(run: Run, /) -> "Figure":
         )
     left_out, taken = max(0, len(taken) - MAX_DECISIONS), taken.tail(MAX_DECISIONS)
     names, rows = block_names(run), records(taken)
-    figure = new_figure(height=1.3 + 0.17 * len(rows), title="How likely each decision was right, in their order")
+    figure = new_figure(
+        height=1.3 + 0.17 * len(rows), title="How likely each action was as good as its runner-up, in their order"
+    )
     axes: Axes = figure.subplots()
     axes.axvline(50, color=RED, linewidth=1, linestyle=(0, (4, 2)))
     axes.axvspan(100 * SURE, 100, color=INK, alpha=0.07, linewidth=0)
@@ -124,7 +126,8 @@ def decisions(run: Run, /) -> "Figure":
     cut = f" {left_out} earlier decisions are left out." if left_out else ""
     note(
         figure,
-        f"From {source} ({score_name(run)} lost per ms). Dashed, 50 %: a coin would do.\n"
-        f"Shaded: surer than {SURE:.0%}.{cut}",
+        f"From {source} ({score_name(run)} lost per ms). Shaded: surer than {SURE:.0%}. "
+        f"Dashed, 50 %: a coin would do.\nLeft of it the runner-up more often loses less, but costs more where it does "
+        f"not: the search goes by the mean.{cut}",
     )
     return figure

@@ -13,6 +13,7 @@ from nas.reports.figures.pictures import before_after, pictures
 from nas.reports.figures.racing import decisions, race
 from nas.reports.figures.recovery import recovery
 from nas.reports.figures.stages import stages
+from nas.reports.figures.swept import swept
 from nas.reports.figures.timeline import workers
 from nas.reports.figures.tradeoff import fronts, tradeoff
 from nas.reports.figures.training import training
@@ -69,6 +70,7 @@ FIGURES: Final[Mapping[str, NamedFigure]] = {
         NamedFigure(name="calibration", draw=calibration),
         NamedFigure(name="fronts", draw=fronts, takes_several=True),
         NamedFigure(name="volumes", draw=volumes, takes_several=True),
+        NamedFigure(name="swept", draw=swept, takes_several=True),
     )
 }
 

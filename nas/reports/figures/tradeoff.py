@@ -1,11 +1,11 @@
 """What quality costs: the score against latency, from the base model to what was found, of one search or of several."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import pandas as pd
 
-from nas.reports.facts import found_round, rounds_of, score_name, start_of
+from nas.reports.facts import found_round, origin_name, rounds_of, score_name, start_of
 from nas.reports.style import (
     BLUE,
     FAINT,
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MAX_RUNS = len(SERIES)
+_BEGINS: Final = {"base": "the base model", "start": "where it began"}
 
 
 @styled
@@ -39,7 +40,9 @@ def tradeoff(run: Run, /) -> "Figure":
         FigureError: No round is scored yet.
     """
     rounds, score, start = rounds_of(run), run.score, start_of(run)
-    figure = new_figure(height=4.0, title=f"{score_name(run)} against latency, from the base model to what was found")
+    figure = new_figure(
+        height=4.0, title=f"{score_name(run)} against latency, from {_BEGINS[origin_name(run)]} to what was found"
+    )
     axes = tidy(figure.subplots(), grid="y")
     scored = run.evaluations()
     own = rounds.drop_duplicates("round").set_index("round")
@@ -55,7 +58,7 @@ def tradeoff(run: Run, /) -> "Figure":
             zorder=1,
         )
     _path(axes, own, score=score, colour=BLUE, marker="o")
-    _name_rounds(axes, own, score=score, found=found_round(run))
+    _name_rounds(axes, own, score=score, found=found_round(run), origin=origin_name(run))
     target = start["target_latency_ms"]
     axes.axvline(target, color=RED, linewidth=1, linestyle=(0, (4, 2)), zorder=0)
     axes.annotate(
@@ -124,10 +127,10 @@ def _path(axes: "Axes", own: pd.DataFrame, *, score: str, colour: str, marker: s
     )  # fmt: skip
 
 
-def _name_rounds(axes: "Axes", own: pd.DataFrame, *, score: str, found: int | None) -> None:
+def _name_rounds(axes: "Axes", own: pd.DataFrame, *, score: str, found: int | None, origin: str) -> None:
     first = own.index[0]
     for number, row in own.iterrows():
-        words = [str(number)] + ["base"] * bool(number == first) + ["found"] * bool(number == found)
+        words = [str(number)] + [origin] * bool(number == first) + ["found"] * bool(number == found)
         top = row[f"{score}_high"] if row[f"{score}_high"] < float("inf") else row[score]
         axes.annotate(
             plain(" · ".join(words)),

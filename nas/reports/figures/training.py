@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from nas.reports.facts import executed
+from nas.reports.facts import executed, origin_name
 from nas.reports.style import BLUE, FAINT, GREEN, INK, FigureError, new_figure, note, styled, tidy
 from nas.runs.run import Run
 
@@ -27,7 +27,7 @@ def training(run: Run, /) -> "Figure":
     if losses.empty:
         raise FigureError(f"{run.path} keeps no training loss yet; it is written while a round trains")
     figure = new_figure(height=3.4, title="Training loss over all rounds, with the moments of evolution")
-    axes, decided = tidy(figure.subplots(), grid="y"), executed(run)
+    axes, decided, origin = tidy(figure.subplots(), grid="y"), executed(run), origin_name(run)
     every = max(1, len(losses) // MAX_POINTS)
     dots = losses.iloc[::every]
     axes.scatter(dots["global_step"], dots["loss"], s=4, color=BLUE, alpha=0.3, linewidths=0)
@@ -45,7 +45,7 @@ def training(run: Run, /) -> "Figure":
         num = len(decided.get(number - 1, []))
         axes.axvline(steps[0], color=INK, linewidth=0.7, linestyle=(0, (4, 2)), alpha=FAINT)
         axes.annotate(
-            f"round {number}\n{num} action{'s' if num != 1 else ''}" if number else "round 0\nthe base",
+            f"round {number}\n{num} action{'s' if num != 1 else ''}" if number else f"round 0\nthe {origin}",
             (steps[0], 1),
             xycoords=("data", "axes fraction"),
             xytext=(3, 0),

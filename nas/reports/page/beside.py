@@ -39,7 +39,7 @@ def beside(run: Run, others: Sequence[Run], /) -> Beside | None:
         return None
     runs = Runs([run, *others])
     found = compare(runs, now=time.time())
-    figures, notices = figures_of(run, *others, names=("fronts",))
+    figures, notices = figures_of(run, *others, names=("fronts", "swept"))
     return Beside(
         names=tuple(runs.names),
         lines=tuple(lines(found)),

@@ -8,6 +8,7 @@ from nas.reports.limits import limit_sentences
 from nas.reports.page.facts import blocks_of, decisions_of, evaluations_of, rounds_of, spent_by
 from nas.reports.page.pictures import Album
 from nas.reports.page.reading import Source
+from nas.reports.page.tables import left_out_rows
 from nas.reports.page.telling.next_steps import next_steps, search_command
 from nas.reports.page.telling.story import answers, headline, standfirst
 from nas.reports.page.values import (
@@ -24,6 +25,7 @@ from nas.reports.page.values import (
 from nas.reports.page.words import counted, day, sentence
 from nas.runs.frames.rounds import screened_rounds
 from nas.runs.trace import time_of
+from nas.scores.intervals import Interval
 
 
 def report_data(source: Source, /, *, figures: Sequence[Figure] = (), notices: Sequence[str] = ()) -> ReportData:
@@ -34,7 +36,7 @@ def report_data(source: Source, /, *, figures: Sequence[Figure] = (), notices: S
         figures: That stand in it.
         notices: What else is to be said of what is missing.
     """
-    album = Album(source.pictures)
+    album = Album(source.pictures, found=(source.finished or {}).get("round"))
     rounds, decisions, evaluations = rounds_of(source, album), decisions_of(source), evaluations_of(source)
     blocks = blocks_of(source, album, rounds=rounds, decisions=decisions, evaluations=evaluations)
     numbers = _numbers(source, rounds=rounds, blocks=blocks, evaluations=evaluations)
@@ -83,6 +85,7 @@ def report_data(source: Source, /, *, figures: Sequence[Figure] = (), notices: S
         pictures=tuple(album.taken.values()),
         figures=tuple(figures),
         provenance=_provenance(source),
+        left_out=(*filter(None, (album.left_out,)), *left_out_rows(evaluations, blocks)),
     )
 
 
@@ -99,7 +102,11 @@ def _numbers(
     base = _at(source.spec or {}, "base", "num_params")
     if base is None and first and all(block.counts[0] == block.num_base for block in blocks):
         base = first.num_params
+    turned = -1 if source.score.higher_is_better else 1
+    is_base = first is None or all(block.counts[0] == block.num_base for block in blocks)
     return Numbers(
+        origin="base" if is_base else "start",
+        is_start=source.finished is not None and result is first,
         base_latency_ms=started.get("base_latency_ms"),
         target_latency_ms=started.get("target_latency_ms"),
         latency_ms=result.latency_ms if result else None,
@@ -107,7 +114,7 @@ def _numbers(
         num_params=result.num_params if result else None,
         base_score=first.score if first else None,
         score=result.score if result else None,
-        difference=_difference(source),
+        difference=_change(source.loss, turned),
         num_prompts=source.loss.num_prompts if source.loss else result.num_prompts if result else None,
         confidence=float(_at(source.config, "validation", "confidence") or 0.95),
         num_removable=len(is_removal),
@@ -117,19 +124,19 @@ def _numbers(
         measured=source.measured,
         held_out=held_out.get("found"),
         base_held_out=held_out.get("base"),
+        held_out_difference=_change(held_out.get("loss"), turned),
+        num_held_out=_at(source.spec or {}, "held_out", "found", "num_prompts"),
         spent=spent_by(source.events) if source.events else None,
         target_met=finished["target_met"] if finished else None,
     )
 
 
-def _difference(source: Source) -> Estimate | None:
-    """Found minus base: what was lost, turned round where a higher score is better."""
-    loss = source.loss
+def _change(loss: Interval | Estimate | None, sign: int) -> Estimate | None:
+    """Found minus base: what was lost, turned round by -1 where a higher score is better."""
     if loss is None:
         return None
-    if source.score.higher_is_better:
-        return Estimate(mean=-loss.mean, low=-loss.high, high=-loss.low)
-    return Estimate(mean=loss.mean, low=loss.low, high=loss.high)
+    low, high = sorted((sign * loss.low, sign * loss.high))
+    return Estimate(mean=sign * loss.mean, low=low, high=high)
 
 
 def _held_out(spec: Mapping[str, Any] | None) -> dict[str, Estimate]:

@@ -59,6 +59,36 @@ def axis_of(estimates: Iterable[Estimate], /, *, around_zero: bool = False, by_m
     return Axis(low=low - room, high=high + room)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoreGroup:
+    """Scores of base and found on the same prompts: what these are, (label, kind, score) and found minus base."""
+
+    words: str
+    rows: tuple[tuple[str, str, Estimate], ...]
+    difference: Estimate | None
+
+
+def score_groups(data: ReportData, /) -> tuple[ScoreGroup, ...]:
+    """What the story draws of scores: on captions that took no part, where there are such, then those chosen by."""
+    numbers = data.numbers
+    found = "found" if data.state == "finished" else "so far"
+    chosen_by = f"selection: the {counted(numbers.num_prompts or 0, 'prompt')} that the search chose by"
+    groups = (
+        (f"{counted(numbers.num_held_out or 0, 'held-out caption')}, which took no part", numbers.base_held_out,
+         numbers.held_out, numbers.held_out_difference),
+        (chosen_by, numbers.base_score, numbers.score, numbers.difference),
+    )  # fmt: skip
+    return tuple(
+        ScoreGroup(
+            words=words,
+            rows=(((numbers.origin, "", base),) if base else ()) + ((found, "found", now),),
+            difference=difference,
+        )
+        for words, base, now, difference in groups
+        if now is not None
+    )
+
+
 def block_labels(data: ReportData, layout: Layout, /) -> tuple[tuple[str, ...], ...]:
     """What stands in every block, round by round."""
     return tuple(
@@ -91,7 +121,7 @@ def fate(block: BlockStory, /, *, names: Mapping[str, str], num_steps: Mapping[i
         sentence = f"{what} after round {decision.round}{order}."
         if decision.chance is not None and decision.runner_up:
             sentence += (
-                f" Chance that this truly was better than the best step left, to "
+                f" Chance that it is as good as the best step left, to "
                 f"{action_label(decision.runner_up, names)}: {chance(decision.chance)}."
             )
         sentences.append(sentence)
@@ -129,6 +159,7 @@ def script_data(data: ReportData, /, *, labels: Sequence[Sequence[str]], modes: 
     return {
         "first": names.index(first) if first in names else 0,
         "modes": dict(modes),
+        "opens": data.opens_at,
         "rounds": [round_words(data, view) for view in data.rounds],
         "blocks": [
             {
@@ -148,4 +179,4 @@ def script_data(data: ReportData, /, *, labels: Sequence[Sequence[str]], modes: 
 
 
 def _finite(value: float | None) -> float | None:
-    return value if value is not None and math.isfinite(value) else None
+    return float(f"{value:.4g}") if value is not None and math.isfinite(value) else None

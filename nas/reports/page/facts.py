@@ -16,7 +16,7 @@ from search_spaces.actions import GENES, Action, Sign, parse_action
 from search_spaces.architecture import Architecture, ArchitectureError
 
 
-def base_of(source: Source, /) -> Architecture | None:
+def source_base(source: Source, /) -> Architecture | None:
     """The base model's architecture; None where the run does not say it, or it is no UNet of ours."""
     return _architecture(next((event["base"] for event in source.events if "base" in event), None))
 
@@ -28,7 +28,7 @@ def rounds_of(source: Source, album: Album, /) -> tuple[RoundView, ...]:
     found = source.finished or {}
     views = []
     for index, event in enumerate(own):
-        prompts = album.prompts(own[0]["round"]) or album.prompts(event["round"])
+        prompts = album.prompts(own[0]["round"])[: album.most(event["round"])] or album.prompts(event["round"])
         views.append(
             RoundView(
                 index=index,
@@ -51,6 +51,11 @@ def rounds_of(source: Source, album: Album, /) -> tuple[RoundView, ...]:
 
 def decisions_of(source: Source, /) -> tuple[Decision, ...]:
     """Every executed action, in order."""
+    tolerances = {
+        event["round"]: (event.get("certainty") or {}).get("tolerance")
+        for event in source.events
+        if event["event"] == "decision"
+    }
     return tuple(
         Decision(
             round=int(row["round"]),
@@ -64,6 +69,7 @@ def decisions_of(source: Source, /) -> tuple[Decision, ...]:
             chance=_known(row["chance"]),
             chance_right=_known(row.get("chance_right", math.nan)),
             expected_loss=_known(row.get("expected_loss", math.nan)),
+            tolerance=_known(tolerances.get(int(row["round"]))),
         )
         for row in _rows(source.decisions)
         if isinstance(row["action"], str)
@@ -79,13 +85,13 @@ def evaluations_of(source: Source, /) -> tuple[Scored, ...]:
         for action in event["actions"]
     }
     rows = list(_rows(source.evaluations))
-    values: dict[tuple[int, str], list[float]] = {}
-    for row in rows:
-        worth = _worth(row, score=source.score.name)
+    worths = [_worth(row, source) for row in rows]
+    values: dict[tuple[int, str], list[tuple[float, float]]] = {}
+    for row, worth in zip(rows, worths, strict=True):
         values.setdefault((row["round"], row["action"][:1]), []).append(worth)
     scored = []
-    for row in rows:
-        rivals, worth = values[row["round"], row["action"][:1]], _worth(row, score=source.score.name)
+    for row, worth in zip(rows, worths, strict=True):
+        rivals = values[row["round"], row["action"][:1]]
         loss = _interval(row, f"d_{source.score.name}")
         assert loss is not None
         scored.append(
@@ -99,6 +105,7 @@ def evaluations_of(source: Source, /) -> tuple[Scored, ...]:
                 rank=1 + sum(rival < worth for rival in rivals),
                 num_ranked=len(rivals),
                 is_executed=(row["round"], row["action"]) in executed,
+                weighed=source.weighed.get((row["round"], row["action"])),
             )
         )
     return tuple(scored)
@@ -114,7 +121,7 @@ def blocks_of(
     evaluations: Sequence[Scored],
 ) -> tuple[BlockStory, ...]:
     """The story of every block of the base model, in the order of the forward pass; () where there is no UNet."""
-    base = base_of(source)
+    base = source_base(source)
     if base is None:
         return ()
     moved = {
@@ -220,10 +227,15 @@ def _counts(architecture: Architecture | None) -> dict[str, int]:
     }
 
 
-def _worth(row: Mapping[str, Any], *, score: str) -> float:
-    """What ranks a removal: score lost per millisecond saved, as the search has it; a copy: what it costs."""
+def _worth(row: Mapping[str, Any], source: Source) -> tuple[float, float]:
+    """What ranks a removal: score lost per millisecond saved as the search weighs it; a copy: what it costs.
+
+    Of equal weighed values the larger saving comes first, as in the search.
+    """
+    if (weighed := source.weighed.get((row["round"], row["action"]))) is not None:
+        return weighed, -float(row["d_latency_ms"])
     value = _known(row["value"])
-    return float(row[f"d_{score}"]) if value is None else value
+    return float(row[f"d_{source.score.name}"]) if value is None else value, 0.0
 
 
 def _estimate(interval: Mapping[str, float]) -> Estimate:

@@ -11,6 +11,7 @@ import pandas as pd
 from nas.reports.page.values import Measured, ScoreLabel, State
 from nas.runs.comparison import compared
 from nas.runs.events import STARTS
+from nas.runs.frames.beliefs import rule_of, weighed_values
 from nas.runs.frames.rounds import is_of_round
 from nas.runs.run import Run
 from nas.scores.captions import read_captions
@@ -40,6 +41,7 @@ class Source:
         loss: Paired loss of the result to the start; None where the scores are gone.
         measured: Latency that an export measured.
         export: Folder of the first export that lies in it; None where there is none.
+        weighed: Loss per millisecond saved as the search weighed it, by (round, removal); {} where the mean counted.
         num_captions: In the file that its prompts come from; None where that is not here.
     """
 
@@ -61,6 +63,7 @@ class Source:
     pictures: pd.DataFrame
     measured: Measured | None
     export: str | None
+    weighed: Mapping[tuple[int, str], float]
     num_captions: int | None
 
     @property
@@ -99,6 +102,7 @@ def read_source(run: Run, /, *, store: str | PathLike[str] | None = None) -> Sou
     is_finished = bool(events) and events[-1]["event"] == "search_finished"
     score, spec = _score(events), tried(lambda: run.spec, None) if is_finished else None
     nothing: Mapping[str, Any] = {}
+    unweighed: dict[tuple[int, str], float] = {}
     found: dict[str, Any] = {
         "config": tried(lambda: run.config, nothing),
         "config_text": tried(lambda: _text(run.path / "config.yaml"), ""),
@@ -111,6 +115,7 @@ def read_source(run: Run, /, *, store: str | PathLike[str] | None = None) -> Sou
         "blocks": frame(run.blocks),
         "measured": tried(lambda: _measured(run), None),
         "export": next(iter(frame(run.exports).get("path", [])), None),
+        "weighed": tried(lambda: weighed_values(events, rule_of(run.config)), unweighed),
         "num_captions": _num_captions(run),
         "pictures": frame(lambda: _pictures(run, events, store=store)),
     }

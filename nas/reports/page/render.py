@@ -18,12 +18,15 @@ from jinja2.utils import htmlsafe_json_dumps
 from nas.reports.layout import Layout
 from nas.reports.page import words
 from nas.reports.page.beside import Beside
-from nas.reports.page.drawn import axis_of, block_labels, fate, script_data
-from nas.reports.page.tables import tables_of
+from nas.reports.page.drawn import axis_of, block_labels, fate, score_groups, script_data
+from nas.reports.page.tables import tables_of, told_scores
 from nas.reports.page.values import ReportData
 
 MARK: Final = '<meta name="generator" content="snapfusion-nas report">'  # by which a report knows its own kind
 _FILTERS: Final[dict[str, Callable[..., Any]]] = {
+    "told_scores": told_scores,
+    "lower_first": lambda text: text[:1].lower() + text[1:],
+    "brief": lambda value: value if isinstance(value, int) else f"{value:.6g}",
     "chance": words.chance,
     "digits": lambda value, digits, signed=False: words.number(value, digits=digits, signed=signed),
     "duration": words.duration,
@@ -48,15 +51,7 @@ def render(
     names = {block.name: block.label for block in data.blocks}
     labels = block_labels(data, layout) if layout is not None and data.rounds else ()
     num_steps = {view.round: len(view.actions) for view in data.rounds}
-    numbers, score = data.numbers, data.score.words
-    score_rows = [
-        (label, kind, estimate)
-        for label, kind, estimate in (
-            ("base", "", numbers.base_score),
-            ("found" if data.state == "finished" else "so far", "found", numbers.score),
-        )
-        if estimate is not None
-    ]
+    groups, score = score_groups(data), data.score.words
     modes = {
         "state": "what became of it",
         "lost": f"{score} lost",
@@ -80,11 +75,12 @@ def render(
         block_labels=labels,
         fates=[fate(block, names=names, num_steps=num_steps) for block in data.blocks],
         modes=tuple(modes.items()),
-        score_rows=score_rows,
-        score_axis=axis_of(estimate for *_, estimate in score_rows),
-        difference_axis=axis_of([numbers.difference] if numbers.difference else [], around_zero=True),
+        score_groups=groups,
+        score_axis=axis_of(estimate for group in groups for *_, estimate in group.rows),
+        difference_axis=axis_of((group.difference for group in groups if group.difference), around_zero=True),
         loss_axis=axis_of((each.loss for each in data.evaluations), by_means=True),
-        latency_axis=max([view.latency_ms for view in data.rounds] + [numbers.target_latency_ms or 0.0, 1e-9]) * 1.02,
+        latency_axis=max([view.latency_ms for view in data.rounds] + [data.numbers.target_latency_ms or 0.0, 1e-9])
+        * 1.02,
         tables=tables_of(data),
     )
 

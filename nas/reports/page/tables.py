@@ -1,11 +1,15 @@
 """The tables of a page: what stands in each cell, and the number that it is sorted by; pure."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from nas.reports.page.values import BlockStory, Estimate, ReportData, Scored
 from nas.reports.page.words import action_label, chance, interval, many, number
+
+MAX_EVALUATIONS: Final = 600  # rows of the table of them
+MAX_SCORED: Final = 8  # rows of a block
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,8 +91,9 @@ def _decisions(data: ReportData, names: Mapping[str, str]) -> Table:
     return Table(
         title="Decisions",
         words="Every executed action. Chance: how likely it is as good as the runner-up, the best that was left. "
-        "A copy is judged by what its removal would cost. Round right: how likely no other choice of the round would "
-        f"lose less for the same milliseconds; may cost: what the best one would lose less, in the mean, in {score}.",
+        "A copy is judged by what its removal would cost. Round right: how likely no other choice of the round loses "
+        f"less for the same milliseconds, but for what counts as nothing; may cost: what the best one would lose less, "
+        f"in the mean, in {score}.",
         columns=(
             Column(name="round"),
             Column(name="step"),
@@ -163,24 +168,53 @@ def _block(block: BlockStory) -> Row:
 
 
 def _evaluations(data: ReportData, names: Mapping[str, str]) -> Table:
-    score = data.score.words
+    score, is_weighed = data.score.words, any(each.weighed is not None for each in data.evaluations)
+    weighed = " Weighed: by how sure a loss is, as the search ranked." if is_weighed else ""
     return Table(
         title="Evaluations",
-        words="Every action that was scored, each alone, with the weights of its round. Those executed are marked.",
+        words="Every action that was scored, each alone, with the weights of its round. Those executed are marked."
+        + weighed,
         columns=(
             Column(name="round"),
             Column(name="action", is_number=False),
             Column(name=f"{score} lost"),
             Column(name="saves, ms"),
             Column(name=f"{score} lost per ms"),
+            *([Column(name="weighed, per ms")] if is_weighed else []),
             Column(name="rank"),
             Column(name="prompts"),
         ),
-        rows=tuple(_evaluation(each, names) for each in data.evaluations),
+        rows=tuple(_evaluation(each, names, is_weighed=is_weighed) for each in told_evaluations(data.evaluations)),
     )
 
 
-def _evaluation(each: Scored, names: Mapping[str, str]) -> Row:
+def told_evaluations(evaluations: Sequence[Scored], /) -> Sequence[Scored]:
+    """Those that the table holds: all, or what was executed and the cheapest of every round."""
+    if len(evaluations) <= MAX_EVALUATIONS:
+        return evaluations
+    per_round = MAX_EVALUATIONS // len({each.round for each in evaluations})
+    return [each for each in evaluations if each.is_executed or (each.rank or 0) <= per_round]
+
+
+def told_scores(block: BlockStory, /) -> Sequence[Scored]:
+    """The rounds of a block that its card holds: all, or the first and the last ones."""
+    num = len(block.scored)
+    return block.scored if num <= MAX_SCORED else (block.scored[0], *block.scored[num - MAX_SCORED + 1 :])
+
+
+def left_out_rows(evaluations: Sequence[Scored], blocks: Sequence[BlockStory], /) -> tuple[str, ...]:
+    """What tables leave out, in words."""
+    told = []
+    if len(kept := told_evaluations(evaluations)) < len(evaluations):
+        told.append(
+            f"evaluations are the {len(kept):,} of {len(evaluations):,} that were executed or the cheapest of a round"
+        )
+    if any(len(told_scores(block)) < len(block.scored) for block in blocks):
+        told.append(f"a block tells the first and the last {MAX_SCORED - 1} rounds of its scores")
+    return tuple(told)
+
+
+def _evaluation(each: Scored, names: Mapping[str, str], *, is_weighed: bool) -> Row:
     return Row(
         cells=(
             _count(each.round),
@@ -188,6 +222,7 @@ def _evaluation(each: Scored, names: Mapping[str, str]) -> Row:
             Cell(text=interval(each.loss, signed=True), value=_mean(each.loss)),
             Cell(text=number(each.saved_ms, digits=3), value=each.saved_ms),
             Cell(text=number(each.value, digits=5, signed=True), value=each.value),
+            *([Cell(text=number(each.weighed, digits=5), value=each.weighed)] if is_weighed else []),
             Cell(text=f"{each.rank}/{each.num_ranked}", value=each.rank),
             _count(each.num_prompts),
         ),

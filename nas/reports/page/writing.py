@@ -10,7 +10,7 @@ from nas.reports.layout import lay_out
 from nas.reports.page.beside import beside
 from nas.reports.page.data import report_data
 from nas.reports.page.drawings import figures_of
-from nas.reports.page.facts import base_of
+from nas.reports.page.facts import source_base
 from nas.reports.page.reading import read_source
 from nas.reports.page.render import MARK, render
 from nas.runs.bundled.naming import BUNDLED_RUNS
@@ -52,7 +52,7 @@ def write_report(
     place = _place(run, path)
     source = read_source(run, store=store)
     figures, notices = figures_of(run)
-    data, base = report_data(source, figures=figures, notices=notices), base_of(source)
+    data, base = report_data(source, figures=figures, notices=notices), source_base(source)
     layout = None if base is None else lay_out(base)
     refresh_s = REFRESH_S if is_watched and data.state == "running" else None
     write_text(place, render(data, layout=layout, refresh_s=refresh_s, beside=beside(run, compare)))

@@ -1,7 +1,7 @@
 """What is believed of a round's losses, where the search decided by that: one action beside another, by its trace."""
 
 from collections.abc import Mapping, Sequence
-from math import nan
+from math import isnan, nan
 from typing import Any, Self
 
 import numpy as np
@@ -11,15 +11,49 @@ from nas.values.belief import Belief
 from nas.values.rule import Rule, ValueRule
 from nas.values.sample import Floats, Losses
 from nas.values.weighing import values
+from search_spaces.files.user_error import UserError
 
 Event = Mapping[str, Any]
 
 
 def rule_of(config: Mapping[str, Any], /) -> ValueRule | None:
-    """By what a search weighed losses; None where it took the mean as it is, as versions did that knew no other."""
-    search = config.get("search") or {}
-    rule = Rule(search.get("value", Rule.PAPER))
-    return None if rule is Rule.PAPER else ValueRule(rule=rule, indifference=float(search.get("indifference", 0.0)))
+    """By what a search weighed losses; None where it took the mean as it is, as versions did that knew no other.
+
+    Raises:
+        UserError: The config says it in no way that this version knows.
+    """
+    search = config.get("search")
+    if not isinstance(search, Mapping):
+        return None
+    named, floor = search.get("value", Rule.PAPER), search.get("indifference", 0.0)
+    try:
+        return None if Rule(named) is Rule.PAPER else ValueRule(rule=Rule(named), indifference=float(floor))
+    except (TypeError, ValueError) as error:
+        raise UserError(
+            f"`search.value` must be one of {', '.join(Rule)} and `search.indifference` a number, but the run's config "
+            f"has {named!r} and {floor!r}; open it with the version that wrote it, or mend its config.yaml"
+        ) from error
+
+
+def weighed_values(events: Sequence[Event], rule: ValueRule | None, /) -> dict[tuple[int, str], float]:
+    """Weighed loss per millisecond saved by (round, removal); {} where the mean itself counted.
+
+    Args:
+        events: Of a trace.
+        rule: Of the search.
+    """
+    scored: dict[int, list[Event]] = {}
+    for event in events:
+        if event["event"] == "evaluation" and event["action"] is not None:
+            scored.setdefault(event["round"], []).append(event)
+    beliefs = {number: RoundBelief.of(each, rule) for number, each in scored.items()}
+    return {
+        (number, event["action"]): value
+        for number, belief in beliefs.items()
+        if belief is not None
+        for event in scored[number]
+        if not isnan(value := belief.value(event["action"], highest=False))
+    }
 
 
 class RoundBelief:

@@ -56,6 +56,7 @@ class _Rounds:
                 self._actions.setdefault(event["round"], {})[event["action"]] = event
             self._weights[event["round"]] = weights
         self._known: dict[tuple[int, str], Losses] = {}
+        self._reference: tuple[int, pd.DataFrame] | None = None
         self._rule, self._beliefs = rule_of(run.config), dict[int, RoundBelief | None]()
 
     def row(self, number: int, action: str, /, *, executed: Sequence[str]) -> tuple[Any, ...]:
@@ -105,7 +106,9 @@ class _Rounds:
     def _losses(self, number: int, arch_id: str) -> Losses:
         """What each prompt loses, as far as its scores are there."""
         if (number, arch_id) not in self._known:
-            frames = of_one_maker(*(self._scores(number, each) for each in (self._references.get(number), arch_id)))
+            if self._reference is None or self._reference[0] != number:  # one round's at a time: all its actions ask
+                self._reference = number, self._scores(number, self._references.get(number))
+            frames = of_one_maker(self._reference[1], self._scores(number, arch_id))
             before, after = (
                 dict(frame[["prompt_id", self._run.score]].itertuples(index=False, name=None)) for frame in frames
             )

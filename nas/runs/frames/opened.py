@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from nas.runs.bundled.naming import named_run
 from nas.runs.directory import RunDirectory
@@ -18,6 +18,8 @@ from search_spaces.architecture import Architecture, ArchitectureError
 from search_spaces.files.durable.locks import is_locked
 from search_spaces.files.strict_yaml import mapping_of
 from search_spaces.files.user_error import UserError
+
+_SECTIONS: Final = ("search", "validation", "sampling", "robust_training")  # that readers of a run look into
 
 
 class OpenedRun:
@@ -52,10 +54,15 @@ class OpenedRun:
 
     @cached_property
     def _settings(self) -> tuple[Mapping[str, Any], list[str]]:
+        name = str(self.path / "config.yaml")
         try:
-            return mapping_of(self._config, name=str(self.path / "config.yaml")), []
+            settings = mapping_of(self._config, name=name)
         except UserError as error:
             return {}, [f"its settings cannot be read: {error}"]
+        odd = [section for section in _SECTIONS if not isinstance(settings.get(section, {}), Mapping)]
+        if odd:
+            return {}, [f"its settings cannot be read: {', '.join(odd)} in {name} must hold settings"]
+        return settings, []
 
     @cached_property
     def _trace(self) -> tuple[list[dict[str, Any]], list[str]]:
@@ -177,7 +184,9 @@ class OpenedRun:
             notices.append(
                 "there are no scores in the run: they lie in the folder that `score_store` named, or are lost"
             )
-        elif not any((self.path / "scores").glob("*/*.samples.parquet")):
+        elif any(event["event"] == "evaluation" and event["action"] for event in self.events) and not any(
+            (self.path / "scores").glob("*/*.samples.parquet")
+        ):
             notices.append(
                 "there are no pictures of single actions: `pictures.per_action` was 0, or an older version searched"
             )

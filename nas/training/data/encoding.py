@@ -14,6 +14,7 @@ from nas.pipelines.index import PipelineClass
 from nas.pipelines.model_folder import ModelFolder
 from nas.training.data.picture_files import CroppedPicture
 from search_spaces.files.digests import digest_of, files_digest
+from search_spaces.files.user_error import UserError
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -57,15 +58,26 @@ class Encoder:
         )
 
     def latents(self, pictures: Sequence[CroppedPicture], /) -> Float[Tensor, "n c h w"]:
-        """Scaled latents of pictures of this size, float32 on the CPU."""
+        """Scaled latents of pictures of this size, float32 on the CPU.
+
+        Raises:
+            UserError: Some are no numbers that a shard can keep.
+        """
         pixels = torch.from_numpy(np.stack([each.pixels for each in pictures])).to(self.device)
         encoded = self.parts.encode(pixels.permute(0, 3, 1, 2).float() / 255, batch_size=self.batch_size)
-        return encoded.float().cpu().contiguous()
+        latents = encoded.float().cpu().contiguous()
+        _check(latents, what="latents", of="pictures", by="autoencoder")
+        return latents
 
     def texts(self, captions: Sequence[str], /) -> Conditioning:
-        """What the UNet is told of a picture of this size per caption, float32 on the CPU."""
-        embedded = self.parts.embed(captions, size_px=self.size_px, batch_size=self.batch_size)
-        return embedded.to("cpu")
+        """What the UNet is told of a picture of this size per caption, float32 on the CPU.
+
+        Raises:
+            UserError: Some are no numbers that a shard can keep.
+        """
+        embedded = self.parts.embed(captions, size_px=self.size_px, batch_size=self.batch_size).to("cpu")
+        _check(embedded.embeddings, what="embeddings", of="captions", by="text encoder")
+        return embedded
 
     @property
     def parts(self) -> PipelineParts:
@@ -79,3 +91,13 @@ class Encoder:
     def forget(self) -> None:
         """Let the parts go, and their memory."""
         self._parts = None
+
+
+def _check(numbers: Tensor, *, what: str, of: str, by: str) -> None:
+    """Check that numbers are finite, in float16 as well, as which they are kept: others would train to nothing."""
+    sound = (numbers.abs() <= torch.finfo(torch.float16).max).flatten(1).all(1)
+    if broken := int((~sound).sum()):
+        raise UserError(
+            f"{what} must be numbers below 65,504, but the {by} of the model gives others for {broken} of {len(sound)} "
+            f"{of}; take a model whose {by} can be trusted, with weights in a wider type"
+        )

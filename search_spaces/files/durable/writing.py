@@ -25,6 +25,7 @@ __all__ = [
     "PlaceError",
     "StorageError",
     "append",
+    "check_own",
     "is_part",
     "put_copy",
     "set_aside",
@@ -242,6 +243,28 @@ def write_text(path: Path, text: str, /) -> None:
     """
     with whole(path) as part:
         part.write_text(text, encoding="utf-8")
+
+
+def check_own(folder: Path, /, *, marks: tuple[str, ...], what: str) -> None:
+    """Check that a folder may be worked in: nothing stands in it, or what an earlier call began there.
+
+    Args:
+        folder: Where files are to be made and replaced.
+        marks: Names of which an earlier call left at least one, as patterns of `Path.glob`.
+        what: It is the folder of, for the message.
+
+    Raises:
+        PlaceError: Other things stand in it, or it is none.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise PlaceError(f"{folder} must be a folder or nothing yet, but something else stands there; give another")
+    if not folder.is_dir() or any(next(folder.glob(mark), None) is not None for mark in marks):
+        return
+    if other := sorted(path.name for path in folder.iterdir() if not is_part(path)):
+        raise PlaceError(
+            f"{folder} must be empty or the folder of {what}, but other things stand in it ({other[0]!r:.80}); give "
+            "another --out"
+        )
 
 
 def check_writable(path: Path, /) -> None:

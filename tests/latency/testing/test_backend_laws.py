@@ -7,7 +7,14 @@ import pytest
 import torch
 
 from latency.backends.torch_eager import TorchEager
+from latency.exporters.cache import ExportCache
 from latency.testing import BackendLaws
+
+
+@pytest.fixture(scope="module")
+def exports(tmp_path_factory):
+    """Not the session's: its files may hold the weights of another model, and outputs are compared here."""
+    return ExportCache(tmp_path_factory.mktemp("exports"))
 
 
 class TestTorchEager(BackendLaws):

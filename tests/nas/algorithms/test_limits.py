@@ -195,6 +195,9 @@ def test_two_limits_that_contradict_each_other_are_named() -> None:
     with pytest.raises(InfeasibleTargetError, match=r"2\.000 ms and `max_params` \([\d,]+\) contradict each other"):
         check_feasible(replace(given, limits=(limit,)))
     check_feasible(replace(given, limits=(limit,), target_latency_ms=price_ms(least)))
+    roomy = Limit(name=MACS, setting="max_macs", most=2.0 * SPACE.num_macs(SPACE.base), cost=SPACE.num_macs)
+    with pytest.raises(InfeasibleTargetError, match=r"^the target of 2\.000 ms and `max_params` \([\d,]+\) contradict"):
+        check_feasible(replace(given, limits=(roomy, limit)))
 
 
 def test_an_algorithm_is_not_given_what_it_would_ignore() -> None:

@@ -1,5 +1,6 @@
 """`nas demo` is the whole way, at a small size here: pictures, search, export, before and after."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -8,11 +9,15 @@ from typer.testing import CliRunner
 from nas.cli.app import app
 from search_spaces.shapes import PIPELINE_DIR
 from tests.nas.searching import read_json
+from tests.nas.synthetic import shapes_space
 
+SPACE = shapes_space()
+KEPT = sorted({str(action)[1:] for action in SPACE.removals(SPACE.base)} - {"cross_attention[up.3,2]", "resnet[mid,1]"})
 SMALL = (
     "validation.num_prompts=2", "validation.chunk_size=2", "sampling.num_steps=1", "search.max_rounds=1",
     "search.removals_per_round=1", "search.max_copies=0", "search.target_ratio=0.99", "racing.enabled=false",
     "robust_training.iterations=1", "robust_training.recovery_iterations=0", "robust_training.batch_size=2",
+    f"search.protected={json.dumps(KEPT)}",
 )  # fmt: skip
 
 

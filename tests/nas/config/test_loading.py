@@ -75,6 +75,7 @@ def test_every_problem_is_named_with_its_place_and_value_at_once(tmp_path: Path)
     }
     found = "\n".join(problems(write(tmp_path, config)))
     assert "serach: there is no such setting; choose among model, score, clip, latency_source, latency_table" in found
+    assert "seed (the nearest is search)" in found
     assert "seed: must be a valid integer, but got 'one'" in found
     assert "validation.captions: must be given, but is missing" in found
     assert "validation.num_prompts: must be greater than or equal to 2, but got 1" in found

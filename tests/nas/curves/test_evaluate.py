@@ -11,7 +11,9 @@ import pytest
 import torch
 from diffusers import StableDiffusionPipeline
 from PIL import Image
+from typer.testing import CliRunner
 
+from nas.cli.app import app
 from nas.curves.evaluate import STORE, run_evaluation
 from nas.curves.plan import make_plan
 from nas.curves.standing import Standing
@@ -19,6 +21,7 @@ from nas.curves.store import EvaluationStore, EvaluationStoreWarning
 from nas.curves.worker import CurveWorker, DrawingTask
 from nas.metrics.estimate import MetricError
 from nas.settings import SettingsError
+from search_spaces.files.durable.writing import PlaceError
 from search_spaces.files.user_error import UserError
 from tests.nas.curves.conftest import CLIP, Asked
 
@@ -181,3 +184,25 @@ def test_a_folder_of_other_things_is_no_store(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("")
     with pytest.raises(UserError, match="must be empty or a store of evaluations"):
         EvaluationStore(tmp_path)
+
+
+def test_tables_of_something_else_are_not_replaced(model: Path, asked: Asked, tmp_path: Path) -> None:
+    (tmp_path / "curves.csv").write_text("mine")
+    with pytest.raises(PlaceError, match=r"holds curves\.csv of something else"):
+        run_evaluation([model], settings=asked(), out=tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["curves.csv"]
+
+
+def test_what_is_asked_for_twice_stands_once(asked: Asked) -> None:
+    assert len(asked(guidance=(1.0, 1.0), steps=(2, 2)).protocols()) == 1
+
+
+def test_a_folder_that_is_not_there_and_a_figure_that_is_none_are_said_first(model: Path, tmp_path: Path) -> None:
+    said = CliRunner().invoke(app, ["evaluate", str(tmp_path / "nix")])
+    assert said.exit_code == 2
+    assert "there is no model folder" in said.output
+    asked = ["evaluate", str(model), "--captions", "shapes", "--clip", "shapes", "--out", str(tmp_path / "out")]
+    said = CliRunner().invoke(app, [*asked, "--plot", "curves.json"])
+    assert said.exit_code == 2
+    assert "a picture must end in" in said.output
+    assert not (tmp_path / "out").exists()

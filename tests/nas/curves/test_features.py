@@ -7,7 +7,7 @@ import pytest
 import torch
 from transformers import Dinov2Config, Dinov2Model
 
-from nas.curves.features import find_features
+from nas.curves.features import check_features, find_features
 from nas.evaluation.clip.model import ClipModel
 from search_spaces.files.user_error import UserError
 from tests.nas.curves.conftest import CLIP
@@ -67,3 +67,46 @@ def test_another_model_is_refused(tmp_path: Path) -> None:
         find_features(str(tmp_path), clip=None)
     with pytest.raises(UserError, match="`features` must be an OpenCLIP folder, NAME@TAG"):
         find_features("inception", clip=None)
+
+
+class Broken(torch.nn.Module):
+    """Gives no row of finite numbers for each picture."""
+
+    def __init__(self, way: str) -> None:
+        super().__init__()
+        self.way = way
+
+    def forward(self, img: torch.Tensor) -> torch.Tensor:
+        assert self.way != "raises", "no such pictures"
+        rows = img.float().mean((2, 3))
+        if self.way == "few":
+            return rows[:1]
+        return rows[:, 0] if self.way == "flat" else rows * float("nan")
+
+
+class Pair(torch.nn.Module):
+    def forward(self, img: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return img, img
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit:FutureWarning")
+@pytest.mark.parametrize(
+    ("network", "law"),
+    [
+        (Broken("nan"), "must be finite numbers, but those that script:broken gives of 3 of 3 pictures are not"),
+        (Broken("few"), r"a row of numbers for each picture, but script:broken gives \[1, 3\] for 3 pictures"),
+        (Broken("flat"), r"a row of numbers for each picture, but .*broken\.pt gives a tensor \[3\]"),
+        (
+            Broken("raises"),
+            r"but .*broken\.pt fails on \[3, 3, 40, 40\] \(Error: RuntimeError: AssertionError: no such",
+        ),
+        (Pair(), r"broken\.pt gives a tuple"),
+    ],
+)
+def test_a_network_that_gives_no_features_is_named(network: torch.nn.Module, law: str, tmp_path: Path) -> None:
+    path = tmp_path / "broken.pt"
+    torch.jit.script(network).save(str(path))
+    spec = find_features(str(path), clip=None)
+    extract = spec.load(lambda module: module)
+    with pytest.raises(UserError, match=law):
+        check_features(extract(PICTURES).numpy(), name=spec.name, num_pictures=len(PICTURES))

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from contextlib import chdir
 from dataclasses import dataclass
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ from nas.config.sections import ExperimentConfig
 from nas.drawing.draw import DrawingSettings, draw
 from nas.export.form import ExportForm
 from nas.export.report import ExportReport
-from nas.export.source import ExportError, source_of_run, source_of_spec
+from nas.export.source import ExportError, ExportSource, source_of_run, source_of_spec
 from nas.export.verify import VerificationRequest, verify
 from nas.export.write import draw_before_after, export
 from nas.pipelines.folder import load_pipeline
@@ -134,6 +135,12 @@ def strangers(exported: tuple[Path, ExportReport], sd1: Path, tmp_path_factory: 
     done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[3], check=False)
     assert done.returncode == 0, done.stderr
     return Strangers(answer=json.loads(done.stdout.splitlines()[-1]), pictures=np.load(folder / "pictures.npy"))
+
+
+@pytest.fixture(scope="module")
+def named(sd1: Path) -> ExportSource:
+    """A named architecture of a base model, loaded once: for what is about the place that it is written into."""
+    return source_of_spec("bk-sdm-tiny", model=ModelFolder(sd1))
 
 
 def test_the_card_in_the_folder_says_how_it_loads_and_that_works(exported: tuple[Path, ExportReport]) -> None:
@@ -446,8 +453,13 @@ def test_a_named_architecture_but_one_is_a_stock_config(name: str, sd1: Path) ->
     assert (found is None) == (name == "snapfusion-table3")
 
 
+@cache
+def weights_of(model: Path) -> dict[str, torch.Tensor]:
+    return dict(load_unet(model).state_dict())
+
+
 def has_the_right_weights(ours: dict[str, torch.Tensor], *, name: str, model: Path) -> None:
-    known, base = KNOWN_ARCHITECTURES[name].build(), load_unet(model).state_dict()
+    known, base = KNOWN_ARCHITECTURES[name].build(), weights_of(model)
     space = space_from_config(read_unet_config(model))
     names = {s.name: t.name for s, t in zip(*matched(known, space), strict=True)}
     assert sum(weight.numel() for weight in ours.values()) == space.num_params(known)
@@ -530,9 +542,8 @@ def test_half_precision_is_written_and_compared_as_such(sd1: Path, tmp_path: Pat
     assert {weight.dtype for weight in source.supernet.unet.state_dict().values()} == {torch.float32}
 
 
-def test_a_spec_alone_needs_no_check(sd1: Path, tmp_path: Path) -> None:
-    source = source_of_spec("bk-sdm-tiny", model=ModelFolder(sd1))
-    report = export(source, out=tmp_path / "out", form=ExportForm.SPEC)
+def test_a_spec_alone_needs_no_check(named: ExportSource, tmp_path: Path) -> None:
+    report = export(named, out=tmp_path / "out", form=ExportForm.SPEC)
     assert read_spec(tmp_path / "out" / "architecture.json")[0] == KNOWN_ARCHITECTURES["bk-sdm-tiny"].build()
     assert report.max_difference is None
 
@@ -590,26 +601,25 @@ def test_any_architecture_comes_back_as_what_it_was(
 
 
 @pytest.mark.usefixtures("checked_here")
-def test_files_that_are_not_the_exports_own_are_not_deleted(sd1: Path, tmp_path: Path) -> None:
-    source = source_of_spec("bk-sdm-tiny", model=ModelFolder(sd1))
+def test_files_that_are_not_the_exports_own_are_not_deleted(named: ExportSource, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    export(source, out=out, form=ExportForm.SPEC)
+    export(named, out=out, form=ExportForm.SPEC)
     digests = {name: sha256(data).hexdigest() for name, data in sorted(content(out).items()) if name != "export.json"}
     assert read_json(out / "export.json")["files"] == digests
-    export(source, out=out, form=ExportForm.SPEC)
+    export(named, out=out, form=ExportForm.SPEC)
     (out / "notes").mkdir()
     (out / "notes" / "thesis.tex").write_text("thesis")
     with pytest.raises(ExportError, match=r"1 of its files are not the export's own, such as notes/thesis\.tex; move"):
-        export(source, out=out, form=ExportForm.SPEC)
+        export(named, out=out, form=ExportForm.SPEC)
     report = read_json(out / "export.json")
     listed = [*report.pop("files"), "export.json"]
     for earlier in (report, report | {"files": listed}):  # as version 0.1.0 wrote it, and the one after it
         (out / "export.json").write_text(json.dumps(earlier))
         with pytest.raises(ExportError, match="such as notes/thesis"):
-            export(source, out=out, form=ExportForm.SPEC)
+            export(named, out=out, form=ExportForm.SPEC)
     assert (out / "notes" / "thesis.tex").read_text() == "thesis"
     shutil.rmtree(out / "notes")
-    export(source, out=out, form=ExportForm.SPEC)
+    export(named, out=out, form=ExportForm.SPEC)
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
@@ -626,38 +636,35 @@ def test_what_was_made_meanwhile_is_not_deleted(sd1: Path, tmp_path: Path, monke
 
 
 def test_a_place_above_the_working_folder_is_refused_at_once(
-    sd1: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    named: ExportSource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "thesis.tex").write_text("thesis")
     monkeypatch.chdir(tmp_path)
-    source = source_of_spec("bk-sdm-tiny", model=ModelFolder(sd1))
     for out in ("new/..", ".", "..", "new/../.."):
         with pytest.raises(ValueError, match="must not be the working folder or hold it"):
-            export(source, out=Path(out), form=ExportForm.SPEC)
+            export(named, out=Path(out), form=ExportForm.SPEC)
     assert content(tmp_path) == {"thesis.tex": b"thesis"}
 
 
-def test_a_file_of_an_export_that_was_changed_since_is_not_deleted(sd1: Path, tmp_path: Path) -> None:
-    source = source_of_spec("bk-sdm-tiny", model=ModelFolder(sd1))
+def test_a_file_of_an_export_that_was_changed_since_is_not_deleted(named: ExportSource, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    export(source, out=out, form=ExportForm.SPEC)
+    export(named, out=out, form=ExportForm.SPEC)
     (out / "README.md").write_text("what I found out")
     with pytest.raises(ExportError, match=r"1 of its files changed since it was written, such as README\.md; give"):
-        export(source, out=out, form=ExportForm.SPEC)
+        export(named, out=out, form=ExportForm.SPEC)
     assert (out / "README.md").read_text() == "what I found out"
     (out / "README.md").unlink()
-    export(source, out=out, form=ExportForm.SPEC)
+    export(named, out=out, form=ExportForm.SPEC)
     assert (out / "README.md").is_file()
 
 
 @pytest.mark.parametrize("files", [5, None, "x", [["x"]], {"README.md": 5}])
-def test_an_export_whose_listing_is_none_is_refused(sd1: Path, tmp_path: Path, files: Any) -> None:
-    source = source_of_spec("bk-sdm-tiny", model=ModelFolder(sd1))
+def test_an_export_whose_listing_is_none_is_refused(named: ExportSource, tmp_path: Path, files: Any) -> None:
     out = tmp_path / "out"
-    export(source, out=out, form=ExportForm.SPEC)
+    export(named, out=out, form=ExportForm.SPEC)
     report = read_json(out / "export.json")
     (out / "export.json").write_text(json.dumps(report | {"files": files}))
     with pytest.raises(
         ExportError, match=r"`files` in .*export\.json must give each file .* its digest, but it was edited"
     ):
-        export(source, out=out, form=ExportForm.SPEC)
+        export(named, out=out, form=ExportForm.SPEC)

@@ -178,6 +178,15 @@ def test_words_of_several_vectors_are_read_as_diffusers_reads_them(folders: dict
     assert too_long(captions, tokenizers=parts.text_encoders.tokenizers) == [1, 2], "two of its 25 tokens are one word"
 
 
+def test_captions_that_are_cut_alarm_nobody(folders: dict[str, Path]) -> None:
+    """The library would say that their embedding ends in "indexing errors"."""
+    parts = PipelineParts.load(ModelFolder(folders["sd1"]))
+    assert too_long(["a " * 99], tokenizers=parts.text_encoders.tokenizers) == [0]
+    parts.embed(["a " * 99], size_px=(64, 64))
+    (tokenizer,) = parts.text_encoders.tokenizers
+    assert not tokenizer.deprecation_warnings, "what it has warned of"
+
+
 def test_tokenizers_that_disagree_are_refused(folders: dict[str, Path], tmp_path: Path) -> None:
     folder = Path(shutil.copytree(folders["sdxl"], tmp_path / "other"))
     path = folder / "tokenizer_2" / "tokenizer_config.json"

@@ -1,7 +1,6 @@
 """A search, its robust training and its resume on a model of SDXL's kind: two text encoders, sizes, three stages."""
 
 import shutil
-import signal
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +27,7 @@ from search_spaces import space_from_config
 from search_spaces.folders.loading import ModelFolderError, load_unet, read_unet_config
 from search_spaces.supernet import Supernet
 from tests.folders import write_pipeline
-from tests.nas.searching import exit_code, same_result, search, search_until_training
+from tests.nas.searching import search
 from tests.nas.synthetic import small_config, synthetic_table, write_experiment
 
 FREE_BLOCKS = {"cross_attention[down.1,0]", "cross_attention[up.1,1]", "resnet[mid,1]", "resnet[up.2,1]"}
@@ -72,13 +71,6 @@ def test_a_search_goes_its_whole_way(run: Path, experiment: Path) -> None:
     assert len(set(losses)) > 2, "blocks are worth different amounts"
     assert len(list((run / "images").iterdir())) >= 2
     assert resolve(load_config(experiment)).space.base != architecture
-
-
-def test_killed_in_training_it_ends_the_same(run: Path, experiment: Path, tmp_path: Path) -> None:
-    out = tmp_path / "killed"
-    assert exit_code(search_until_training, experiment, out, 1) == -signal.SIGKILL
-    assert exit_code(search, experiment, out) == 0
-    same_result(run, out)
 
 
 def test_a_variant_is_searched_where_the_config_asks_for_it(run: Path, tmp_path: Path) -> None:

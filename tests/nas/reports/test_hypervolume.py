@@ -10,7 +10,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nas.reports.hypervolume import compare_fronts, hypervolume, scored_of
+from nas.metrics.area import hypervolume
+from nas.reports.hypervolume import compare_fronts, scored_of
 from nas.runs.run import Runs, open_run
 
 POINTS = st.lists(st.tuples(st.floats(0, 2), st.floats(-1, 2)), max_size=12)

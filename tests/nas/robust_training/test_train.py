@@ -127,7 +127,7 @@ def test_the_model_opens_everywhere_and_has_other_weights(config: Path, whole: P
     assert not (whole / "state.safetensors").exists()
 
 
-def test_a_finished_training_is_left_alone_and_another_one_refused(config: Path, whole: Path) -> None:
+def test_a_finished_training_is_left_alone_and_another_one_refused(config: Path, whole: Path, tmp_path: Path) -> None:
     news: list[News] = []
     before = (whole / "trained.json").stat().st_mtime_ns
     assert trained(config, whole, "robust_training.save_every=1", listen=news.append)
@@ -135,6 +135,9 @@ def test_a_finished_training_is_left_alone_and_another_one_refused(config: Path,
     assert (whole / "trained.json").stat().st_mtime_ns == before
     with pytest.raises(TrainingDirectoryError, match=r"another training:[\s\S]*\+ +learning_rate: 0.5"):
         trained(config, whole, "robust_training.learning_rate=0.5")
+    other = write_pipeline(tmp_path / "other", kind="bk-sdm", width=8, seed=1)
+    with pytest.raises(TrainingDirectoryError, match=r"another training:[\s\S]*\+ +model: [0-9a-f]{16}"):
+        trained(config, whole, f"model={other}")  # of the very same settings, but for where it stands
     with pytest.raises(TrainingDirectoryError, match="not the directory of a training"):
         trained(config, config.parent)
 
@@ -155,6 +158,10 @@ def test_a_state_of_another_model_is_refused_and_kept(config: Path, tmp_path: Pa
     out = tmp_path / "out"
     assert not trained(config, out, listen=interrupted_after(2))
     write_pipeline(tmp_path / "other", kind="bk-sdm", width=8, seed=1)
+    with pytest.raises(TrainingDirectoryError, match=r"another training:[\s\S]*settings and the model"):
+        trained(config, out, f"model={tmp_path / 'other'}")
+    told = out / "training.yaml"  # as earlier versions wrote it
+    told.write_text(yaml.safe_dump({k: v for k, v in yaml.safe_load(told.read_text()).items() if k != "origin"}))
     with pytest.raises(StateError, match="differs in model"):
         trained(config, out, f"model={tmp_path / 'other'}")
     assert (out / "state.safetensors").exists()

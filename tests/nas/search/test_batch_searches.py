@@ -8,16 +8,22 @@ import pytest
 
 from nas.config.experiment import resolve
 from nas.config.loading import load_config
+from nas.export.export_run import place_in_run
+from nas.export.form import ExportForm as Form
+from nas.export.source import source_of_run
 from nas.reports.exporting.forms import ExportForm
 from nas.reports.exporting.writing import write_frames
+from nas.reports.limits import limit_sentences
 from nas.runs.run import Run, open_run
 from nas.search.estimate import expected_work
-from tests.nas.searching import comparable_trace, exit_code, same_result, search, search_until_killed
+from tests.nas.searching import comparable_trace, exit_code, read_json, same_result, search, search_until_killed
+from tests.nas.spread import spread
 from tests.nas.synthetic import small_config, write_experiment
 
 SETTINGS = {
     "local_search": {"num_evaluations": 6, "batch_size": 2},
     "knapsack": {"num_evaluations": 3, "num_checks": 2},
+    "optuna_search": {"num_evaluations": 8, "batch_size": 4, "num_startup": 4, "objective": "front"},
 }
 
 
@@ -78,6 +84,33 @@ def test_killed_and_resumed_it_is_what_it_would_have_been(searched: Path, tmp_pa
     assert exit_code(search_until_killed, path, tmp_path / "run", 25) == -signal.SIGKILL
     search(path, tmp_path / "run")
     same_result(searched / "run", tmp_path / "run")
+
+
+@pytest.mark.parametrize("searched", ["optuna_search"], indirect=True)
+def test_three_workers_find_what_one_does(searched: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spread(monkeypatch)
+    (path,) = searched.glob("*.yaml")
+    search(path, tmp_path / "run", num_workers=3)
+    same_result(searched / "run", tmp_path / "run")
+
+
+@pytest.mark.parametrize("searched", ["optuna_search"], indirect=True)
+def test_a_front_has_a_spec_for_each_of_its_points_which_exports(searched: Path) -> None:
+    run = open_run(searched / "run")
+    points: Any = run.events[-1].get("results")
+    paths = sorted((searched / "run" / "architectures").glob("*.json"))
+    assert len(points) > 1
+    known = scored(run)
+    best_first = [(point["score"], point["latency_ms"]) for point in points]
+    assert best_first == sorted(best_first, reverse=True)
+    assert all(ms <= run.start["target_latency_ms"] for _, ms in best_first)
+    for point in points[1:]:
+        assert known[point["arch_id"]][1:] == pytest.approx((point["latency_ms"], point["score"]))
+    assert {read_json(path)["arch_id"] for path in paths} == {point["arch_id"] for point in points[1:]}
+    assert "on the front: " in " ".join(limit_sentences(run.events))
+    for path in paths:
+        assert source_of_run(path).architecture.arch_id == read_json(path)["arch_id"]
+        assert place_in_run(path, Form.DIFFUSERS) == searched / "run" / f"export-{path.stem}"
 
 
 def test_what_it_will_cost_is_known_beforehand(searched: Path) -> None:

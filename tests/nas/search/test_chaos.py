@@ -28,14 +28,14 @@ def command(experiment: Path, out: Path, *, num_workers: int) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(("seed", "max_kills"), [(1, 1), pytest.param(2, 3, marks=pytest.mark.slow)])
 def test_a_disturbed_search_ends_like_an_undisturbed_one(
-    run: Path, experiment: Path, tmp_path: Path, seed: int
+    run: Path, experiment: Path, tmp_path: Path, seed: int, max_kills: int
 ) -> None:
     victims = disturb(
-        command(experiment, tmp_path / "run", num_workers=2), random.Random(seed), patience_s=25, max_kills=2
+        command(experiment, tmp_path / "run", num_workers=2), random.Random(seed), patience_s=25, max_kills=max_kills
     )
-    assert victims.total() <= 2
+    assert victims.total() <= max_kills
     assert fingerprint(tmp_path / "run") == fingerprint(run)
 
 

@@ -1,5 +1,6 @@
 """A pipeline: every stage once, what changed again, a last folder of plain diffusers, a page of what it costs."""
 
+import json
 import shutil
 from collections.abc import Callable
 from functools import partial
@@ -10,8 +11,11 @@ import pytest
 import yaml
 from diffusers import StableDiffusionPipeline
 
-from nas.stages.outcome import identity
+from nas.pipelines.model_folder import ModelFolder
+from nas.stages.final import write_final
+from nas.stages.outcome import RECEIPT, Outcome, identity, read_receipt, write_receipt
 from nas.stages.pipeline import PipelineResult, load_pipeline_settings, run_pipeline
+from search_spaces.files.durable.writing import PlaceError
 from search_spaces.files.strict_json import read_json_object
 from search_spaces.files.user_error import UserError
 from search_spaces.shapes import OPEN_CLIP_DIR
@@ -39,6 +43,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     }
     (folder / "training.yaml").write_text(yaml.safe_dump(training), encoding="utf-8")
     return folder
+
+
+ROBUST = {"kind": "training", "config": "training.yaml"}
 
 
 def written_to(place: Path, *, robust: dict[str, Any] | None = None, guidance: float = 1.0, **more: Any) -> Path:
@@ -105,6 +112,8 @@ def test_what_a_stage_gave_must_be_there_as_it_was(write: Write, out: Path) -> N
     content = bytearray(weights.read_bytes())
     content[-1] ^= 1
     weights.write_bytes(content)
+    with pytest.raises(UserError, match=r"must be what its stage gave, but was changed since: restore it, or remove"):
+        run(write(), out)
     shutil.rmtree(before.directory / "run")  # whoever finds it damaged takes it away
     after = run(write(), out).outcomes["robust"]
     assert after.is_new
@@ -156,6 +165,11 @@ def test_a_pipeline_that_is_stopped_keeps_what_is_done(write: Write, out: Path, 
         ({"stages": {"search": {"set": {"search.start": "@student"}}}}, "takes @student, but before it stand none"),
         ({"stages": {"search": {"config": "no.yaml"}}, "final": {"unet": "@robust"}}, "`final` takes @robust, but the"),
         ({"stages": {}}, "stages: must"),
+        ({"stages": {"Final": ROBUST}}, "no stage may be named Final"),
+        ({"stages": {"robust": ROBUST, "evaluation": {"models": ["@robust:rum"]}}}, "no 'rum' of a stage; say @robust"),
+        ({"stages": {"robust": {**ROBUST, "set": {"a": {"b": ["@nobody"]}}}}}, "takes @nobody, but before it stand no"),
+        ({"final": {"unet": "@evaluation"}}, "`final` takes @evaluation, but an evaluation gives no model"),
+        ({"final": {"decoder": "@robust:run"}}, "`final` takes @robust:run, but there is no 'run' of a stage"),
         ({"modell": "tiny"}, "modell: there is no such setting"),
     ],
 )
@@ -181,3 +195,48 @@ def test_an_identity_holds_content_in_place_of_paths(tmp_path: Path) -> None:
     assert of(one, student="/x")["settings"]["student"] == "found"
     other.write_text("changed")
     assert of(one) != of(other)
+
+
+def test_an_identity_holds_the_content_of_all_files_that_a_pattern_means(tmp_path: Path) -> None:
+    for number in range(2):
+        (tmp_path / f"{number}.tar").write_text("same")
+    for pattern in ("*.tar", "{0..1}.tar"):
+        values = {"pictures": str(tmp_path / pattern)}
+        before = identity("training", values, known={})
+        (tmp_path / "1.tar").write_text(f"changed under {pattern}")
+        assert identity("training", values, known={}) != before
+
+
+def test_a_folder_of_other_things_is_left_alone(write: Write, tmp_path: Path) -> None:
+    mine = tmp_path / "final" / "thesis.txt"
+    mine.parent.mkdir()
+    mine.write_text("years")
+    with pytest.raises(PlaceError, match=r"must be empty or the folder of a pipeline, .*'final'.*another --out"):
+        run(write(), tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["final"]
+    assert mine.read_text() == "years"
+
+
+@pytest.mark.parametrize(
+    "changes", [{"seconds": "abc"}, {"folder": 3}, {"num_steps": "8"}, {"digest": None}, {"folder": "/"}]
+)
+def test_a_receipt_that_is_none_means_that_the_stage_is_done_again(changes: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "curves.json").write_text("{}")
+    write_receipt(tmp_path, folder=tmp_path, num_steps=None, what={}, began=0.0)
+    assert read_receipt(tmp_path) is not None
+    (tmp_path / RECEIPT).write_text(json.dumps(read_json_object(tmp_path / RECEIPT) | changes))
+    assert read_receipt(tmp_path) is None
+
+
+def test_a_decoder_of_other_latents_never_stands_beside_the_unet(place: Path, write: Write, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(place / "tiny", other)
+    config = other / "vae" / "config.json"
+    config.write_text(json.dumps(read_json_object(config) | {"scaling_factor": 0.5}))
+    given: dict[str, Any] = {"directory": tmp_path, "digest": "", "num_steps": None, "seconds": 0.0, "is_new": True}
+    outcomes = {"robust": Outcome(folder=place / "tiny", **given), "decoder": Outcome(folder=other, **given)}
+    stages = {"robust": ROBUST, "decoder": {"config": "decoder.yaml"}}
+    settings = load_pipeline_settings(write(stages=stages))
+    with pytest.raises(UserError, match=r"made for others: `scaling_factor` 0.5 instead of 0.18215; distil"):
+        write_final(settings, outcomes, base=ModelFolder(place / "tiny"), out=tmp_path)
+    assert not (tmp_path / "final").exists()

@@ -158,3 +158,12 @@ def test_devices_that_cannot_be_searched_together(config: ExperimentConfig, chan
 def test_a_config_with_devices_is_no_single_search(config: ExperimentConfig) -> None:
     with pytest.raises(UserError, match=r"set search\.devices=\[\]"):
         resolve(config)
+
+
+@pytest.mark.parametrize(
+    "searches", [[], ["best_for_all"], ["", "best_for_all"], ["..", "best_for_all"], ["a", "a"], 3]
+)
+def test_an_index_that_names_no_searches_is_refused(searches: Any, tmp_path: Path) -> None:
+    (tmp_path / "devices.json").write_text(json.dumps({"searches": searches}))
+    with pytest.raises(UserError, match=r"`searches` in .*devices\.json must"):
+        device_runs(tmp_path)

@@ -105,3 +105,11 @@ def test_a_sweep_that_cannot_be_is_refused_before_it_starts(
 def test_a_range_says_one_thing() -> None:
     with pytest.raises(SettingsError, match="give one of"):
         Range()
+
+
+def test_the_shipped_sweep_is_that_of_the_page() -> None:
+    root = Path(__file__).parents[3]
+    shipped = root / "experiments" / "sweep.yaml"
+    shown = (root / "docs" / "sweeps.md").read_text(encoding="utf-8").split("```yaml\n")[1].split("```")[0]
+    assert yaml.safe_load(shown) == yaml.safe_load(shipped.read_text(encoding="utf-8"))
+    assert read_sweep(shipped).experiment == root / "experiments" / "demo.yaml"

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
@@ -14,45 +16,16 @@ from nas.algorithms.one_shot import knapsack, local_search, random_search
 from nas.algorithms.problem import Problem
 from nas.algorithms.settings import EvolvingSettings
 from nas.cli.app import app
-from nas.tabular.benchmark import Benchmark, BenchmarkError
+from nas.cli.sweeps.bench import _made, _ours
+from nas.metrics.area import hypervolume
+from nas.tabular.benchmark import BenchmarkError
 from nas.tabular.comparing import courses, summary
 from nas.tabular.files import find_benchmark, read_benchmark, shipped_benchmarks, write_benchmark
 from nas.tabular.replay import Replay, problem_of
 from nas.tabular.space import Row, TabularSpace
 from nas.testing.algorithms import AlgorithmLaws
 from nas.testing.spaces import SearchSpaceLaws
-
-NUM, PROMPTS = 6, 4
-
-
-def made_up(*, interacts: float = 0.3) -> Benchmark:
-    """Six blocks whose losses add up, but for two that may not both go."""
-    rng = np.random.default_rng(0)
-    losses, saved = rng.uniform(0.01, 0.1, NUM), rng.uniform(1.0, 3.0, NUM)
-    masks = np.arange(2**NUM, dtype=np.int64)
-    bits = (masks[:, None] >> np.arange(NUM) & 1).astype(float)
-    means = 1 - bits @ losses - interacts * bits[:, 0] * bits[:, 3]
-    scores = means[:, None] + np.array([-0.02, 0.01, 0.0, 0.01])
-    alone = np.array([2**NUM, 2 ** (NUM + 1)], dtype=np.int64)  # single removals of the full space, on more prompts
-    return Benchmark(
-        name="made-up",
-        model="none",
-        protocol="none",
-        score="clip",
-        unit="cosine",
-        higher_is_better=True,
-        device="arithmetic",
-        edits=tuple(f"block[{index}]" for index in range(NUM + 2)),
-        num_searched=NUM,
-        passes_per_prompt=8,
-        seconds_per_pass=0.01,
-        made_by="this test",
-        masks=np.concatenate([masks, alone]),
-        latency_ms=np.concatenate([20 - bits @ saved, [19.0, 19.5]]),
-        num_params=np.concatenate([1000 - 100 * bits.sum(axis=1), [900, 900]]).astype(np.int64),
-        num_macs=np.concatenate([2000 - 100 * bits.sum(axis=1), [900, 900]]).astype(np.int64),
-        scores=(*(row.astype(np.float32).astype(np.float64) for row in scores), np.ones(9), np.ones(9)),
-    )
+from tests.nas.made_up_table import PROMPTS, made_up
 
 
 @pytest.fixture(scope="module")
@@ -130,6 +103,14 @@ def test_a_replay_counts_each_architecture_once_and_ends_with_what_was_recorded(
     assert last.regret == pytest.approx(benchmark.best(target_ms=problem.target_latency_ms) - found.score.mean)
     regrets = [point.regret for point in replay.course]
     assert regrets == sorted(regrets, reverse=True), "with every prompt, what looks better is better"
+    volumes = [point.volume for point in replay.course]
+    assert volumes == sorted(volumes)
+    assert volumes[0] == 0, "the base stands at the corner"
+    corner = (benchmark.latency_ms[0], benchmark.means.min())
+    places = list(zip(benchmark.latency_ms[:64], benchmark.means, strict=True))
+    scored = [places[mask] for mask in replay.seen]
+    assert last.volume == pytest.approx(hypervolume(scored, reference=corner) / hypervolume(places, reference=corner))
+    assert 0 < last.volume < 1
 
 
 def test_an_integer_programme_over_sums_is_right_where_losses_add_up_and_pairs_mend_it_where_not() -> None:
@@ -169,7 +150,37 @@ def test_bench_tells_a_table_json_and_a_figure(file: Path, tmp_path: Path) -> No
     assert "there is no such setting" in refused.stderr
 
 
+def test_bench_without_names_takes_all_of_ours_that_need_no_settings() -> None:
+    ours = _ours()
+    assert {"evolving", "knapsack", "handpicked"} <= set(ours)
+    assert "rerank" not in ours
+    assert [name for name, _ in map(_made, ours)] == ours
+
+
 def test_what_is_shipped_is_small_and_whole() -> None:
     for name in shipped_benchmarks():
         assert find_benchmark(name).stat().st_size <= 2_000_000
         assert read_benchmark(name).name == name
+
+
+def test_a_file_that_claims_more_than_it_holds_takes_no_memory(tmp_path: Path) -> None:
+    with pytest.raises(BenchmarkError, match=r"all 4,611,686,018,427,387,904 architectures of 62 edits must be there"):
+        replace(made_up(), edits=tuple(map(str, range(62))), num_searched=62)
+    path = tmp_path / "bomb.parquet"
+    row = pa.array(np.zeros(2**20 + 1, dtype=np.int64))
+    pq.write_table(pa.table({"masks": row, "latency_ms": row, "num_params": row, "num_macs": row, "scores": row}), path)
+    with pytest.raises(BenchmarkError, match=r"at most 1,048,576 rows, but has .* and 1,048,577"):
+        read_benchmark(path)
+
+
+def test_what_cannot_be_written_is_said_before_the_search(tmp_path: Path) -> None:
+    for *given, words in (
+        ("--out", str(tmp_path), "a folder stands there"),
+        ("--plot", "x.doc", "must end in one"),
+        ("--num-prompts", "9", "must be at most the 8 prompts"),
+        ("random_search:{batch_size: 4, batch_size: 5}", "batch_size"),
+    ):
+        said = CliRunner().invoke(app, ["bench", "random_search", *given])
+        assert said.exit_code == 2
+        assert words in " ".join(said.output.split())
+        assert "regret" not in said.output

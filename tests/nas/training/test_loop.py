@@ -121,14 +121,22 @@ def killed_after(num: int) -> Any:
     return tell
 
 
+Undisturbed = tuple[UNet2DConditionModel, Supernet, list[float]]
+
+
+@pytest.fixture(scope="module", params=[0.0, 0.2], ids=lambda dropout: f"dropout {dropout}")
+def undisturbed(request: pytest.FixtureRequest, pictures: LatentSet) -> Undisturbed:
+    """A UNet, and a training of it that nobody killed."""
+    tiny = tiny_unet(dropout=request.param)
+    return tiny, *trained(tiny, Stream(pictures), EVERYTHING, num=6, seed=3)
+
+
 @pytest.mark.parametrize("num_done", [1, 2, 3, 5, 6])
-@pytest.mark.parametrize("dropout", [0.0, 0.2])
 def test_a_killed_training_goes_on_to_the_same_bits(
-    num_done: int, dropout: float, pictures: LatentSet, tmp_path: Path
+    num_done: int, undisturbed: Undisturbed, pictures: LatentSet, tmp_path: Path
 ) -> None:
     """Its batches, losses and weights; the state is of the last even step, and its stream has a position."""
-    tiny, data = tiny_unet(dropout=dropout), Stream(pictures)
-    whole, losses = trained(tiny, data, EVERYTHING, num=6, seed=3)
+    (tiny, whole, losses), data = undisturbed, Stream(pictures)
     state = tmp_path / "state.safetensors"
     with pytest.raises(KeyboardInterrupt):
         training(supernet_of(tiny), data, EVERYTHING, num=6, seed=3, state=state).run(on_step=killed_after(num_done))

@@ -54,7 +54,8 @@ MakePool = Callable[..., RayPool[TinyTask, TinyResult]]
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """A head with two processors, joined by this process from a stranger's directory; nodes come and go."""
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, "object_store_memory": STORE_BYTES})
+    head = {"num_cpus": 2, "object_store_memory": STORE_BYTES, "include_dashboard": False}
+    cluster = Cluster(initialize_head=True, head_node_args=head)
     with chdir(strangers_directory(tmp_path_factory.mktemp("ray") / "stranger")):
         assert connect(cluster.address)
     yield cluster
@@ -166,6 +167,18 @@ def test_ray_is_started_on_this_machine_guarded_and_left(tmp_path: Path) -> None
     done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert not (tmp_path / ".ray").exists()
+
+
+def test_a_ray_that_cannot_start_is_no_fault_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ray itself raises plain exceptions where its processes do not come up."""
+
+    def init(**settings: Any) -> None:
+        raise Exception("The current node timed out during startup.\nSee the logs")  # noqa: TRY002  as Ray does
+
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "init", init)
+    with pytest.raises(WorkersUnavailableError, match=r"cannot start on this machine: The current node .*/dev/shm"):
+        connect(None)
 
 
 @pytest.mark.parametrize(
@@ -472,7 +485,7 @@ def test_a_dropped_evaluation_leaves_nothing_behind(make_pool: MakePool) -> None
 
 def test_close_kills_even_the_busy_and_may_be_repeated(make_pool: MakePool) -> None:
     pool = make_pool()
-    processes = {result.process for result in pool.evaluate([TinyTask(number=n, act="wait") for n in range(8)])}
+    processes = {result.process for result in pool.evaluate(meeting())}
     assert len(processes) == 2
     stream = pool.evaluate([TinyTask(number=0), TinyTask(number=1, act="hang"), TinyTask(number=2, act="hang")])
     assert next(stream).square == 0

@@ -15,7 +15,7 @@ from nas.algorithms.algorithm import AlgorithmKind, Declaration
 from nas.algorithms.one_shot.campaign import EXTENDS, BatchSearch, BatchSettings, Campaign
 from nas.algorithms.one_shot.layouts.thinning import spread, thinned
 from nas.algorithms.one_shot.proposer import first_unseen, returns
-from nas.algorithms.problem import Problem
+from nas.algorithms.problem import EVERYTHING, Problem
 from nas.settings import settings
 from search_spaces.architecture import Architecture, ArchitectureError
 from search_spaces.known.architectures import KNOWN_ARCHITECTURES, base_space
@@ -26,6 +26,7 @@ DECLARATION: Final = Declaration(
     cost="one scoring for each layout that the model can express, and one of an even thinning",
     use="the bar that published compressions set",
     extends=EXTENDS,
+    takes=EVERYTHING,
 )
 
 

@@ -8,6 +8,7 @@ from nas.algorithms.algorithm import AlgorithmKind, Declaration
 from nas.algorithms.one_shot.campaign import EXTENDS, BatchSearch, BatchSettings, Campaign
 from nas.algorithms.one_shot.layouts.thinning import spread
 from nas.algorithms.one_shot.proposer import first_unseen
+from nas.algorithms.problem import EVERYTHING
 from nas.settings import settings
 
 DECLARATION: Final = Declaration(
@@ -16,6 +17,7 @@ DECLARATION: Final = Declaration(
     cost="at most `num_evaluations` scorings, one for each phase of the spread",
     use="a bar that any search must clear",
     extends=EXTENDS,
+    takes=EVERYTHING,
 )
 
 

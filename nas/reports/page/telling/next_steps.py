@@ -83,11 +83,19 @@ def _surer(
         return
     wanted = 4 * num_prompts if num_prompts else 100
     more = min(wanted, num_captions or wanted)
+    if num_prompts and more <= num_prompts:
+        yield NextStep(
+            title="Write more captions",
+            why=f"{counted(len(unsure), 'decision')} of {len(known)} were less than {percent(SURE)} sure to be as good "
+            f"as the best action left over, and the search scored on all that the file of captions holds ({more}). "
+            "Four times as many halve the intervals.",
+        )
+        return
     few = "" if more == wanted else f" The file of captions holds {more}: add some, and four times as many can be had."
     yield NextStep(
         title="Score on more prompts",
-        why=f"{counted(len(unsure), 'decision')} of {len(known)} were less than {percent(SURE)} sure to beat the best "
-        f"action left over. Four times the prompts halve the intervals.{few}",
+        why=f"{counted(len(unsure), 'decision')} of {len(known)} were less than {percent(SURE)} sure to be as good "
+        f"as the best action left over. Four times the prompts halve the intervals.{few}",
         command=search_command(run, f"validation.num_prompts={more}", out=f"{run}-{more}-prompts"),
     )
 
@@ -130,15 +138,16 @@ def _held_out(run: str, numbers: Numbers, *, score: ScoreLabel, export: str | No
 
 
 def _tighter(run: str, numbers: Numbers, *, score: ScoreLabel) -> Iterator[NextStep]:
-    difference, base, target = numbers.difference, numbers.base_latency_ms, numbers.target_latency_ms
+    difference, judged_on = numbers.surest
+    base, target = numbers.base_latency_ms, numbers.target_latency_ms
     if not numbers.target_met or difference is None or not base or target is None:
         return
     if difference.high < 0 if score.higher_is_better else difference.low > 0:
         return
-    ratio = round(0.9 * target / base, 2)
+    ratio = round(0.9 * min(target, numbers.latency_ms or target) / base, 2)
     yield NextStep(
         title="Ask for more speed",
-        why="The prompts show no loss so far. A finished run goes on with a tighter target, from where it stands.",
+        why=f"{judged_on} show no loss so far. A finished run goes on with a tighter target, from where it stands.",
         command=search_command(run, "search.target_latency_ms=null", f"search.target_ratio={ratio}"),
     )
 

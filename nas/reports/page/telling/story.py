@@ -43,16 +43,17 @@ def headline(numbers: Numbers, /, *, state: State, score: ScoreLabel) -> str:
     parts = [f"{speed} with {numbers.num_gone} of {numbers.num_blocks} blocks gone" if numbers.num_blocks else speed]
     if numbers.num_copied:
         parts.append(f"{number(numbers.num_copied, digits=0)} copied")
-    if (difference := numbers.difference) is not None:
-        parts.append(_verdict(difference, numbers, score=score))
+    difference, judged_on = numbers.surest
+    if difference is not None:
+        parts.append(_verdict(difference, judged_on, score=score))
     return f"{', '.join(parts[:-1])} and {parts[-1]}" if len(parts) > 1 else parts[0]
 
 
-def _verdict(difference: Estimate, numbers: Numbers, *, score: ScoreLabel) -> str:
+def _verdict(difference: Estimate, judged_on: str, *, score: ScoreLabel) -> str:
     """What became of the score, in words."""
     is_worse = (difference.mean < 0) is score.higher_is_better
     if not difference.excludes_zero:
-        return f"no change of {score.words} that {counted(numbers.num_prompts or 0, 'prompt')} can show"
+        return f"no change of {score.words} that {judged_on} can show"
     size = number(abs(difference.mean), digits=digits_of(difference))
     return f"{size} {score.words} {'lost' if is_worse else 'gained'}"
 
@@ -70,27 +71,33 @@ def standfirst(numbers: Numbers, /, *, state: State, score: ScoreLabel, num_roun
         + (f"within the target of {target}" if met else f"and the target is {target}")
         + (f"; {counted(num_rounds, 'round')} so far." if state != "finished" else ".")
     ]
+    lower = "" if score.higher_is_better else " (lower is better)"
+    if numbers.held_out is not None and numbers.base_held_out is not None:
+        went = _went(numbers.base_held_out, numbers.held_out)
+        paired = _paired(numbers.held_out_difference, num=numbers.num_held_out, of="caption")
+        sentences.append(f"On captions that took no part, {score.words} score {went}{lower}; {paired}")
     if numbers.score is not None and numbers.base_score is not None:
-        sentences.append(_scores(numbers, score=score))
+        paired = _paired(numbers.difference, num=numbers.num_prompts, of="prompt")
+        if numbers.is_start:
+            paired = "the search began with it."
+        sentences.append(f"{score.words} selection score {_went(numbers.base_score, numbers.score)}{lower}; {paired}")
     return tuple(sentences)
 
 
-def _scores(numbers: Numbers, *, score: ScoreLabel) -> str:
-    assert numbers.score is not None
-    assert numbers.base_score is not None
-    digits = max(3, digits_of(numbers.score))
-    base, now = (number(each.mean, digits=digits) for each in (numbers.base_score, numbers.score))
-    went = f"{base} \N{RIGHTWARDS ARROW} {now}"
-    text = f"{score.words} selection score {went}"
-    if not score.higher_is_better:
-        text += " (lower is better)"
-    if (difference := numbers.difference) is None:
-        return f"{text}; the paired difference is not known, since per-prompt scores are gone."
-    prompts = f"over {counted(numbers.num_prompts, 'prompt')}" if numbers.num_prompts else "prompt by prompt"
+def _went(base: Estimate, now: Estimate) -> str:
+    digits = max(3, digits_of(now))
+    return f"{number(base.mean, digits=digits)} \N{RIGHTWARDS ARROW} {number(now.mean, digits=digits)}"
+
+
+def _paired(difference: Estimate | None, *, num: int | None, of: str) -> str:
+    """How far found and base lie apart, and whether that is told from chance."""
+    if difference is None:
+        return "the paired difference is not known: the run holds no scores of both, prompt by prompt."
+    over = f"over {counted(num, of)}" if num else f"{of} by {of}"
     verdict = (
-        "the prompts tell the two apart" if difference.excludes_zero else "too close for these prompts to tell apart"
+        f"the {of}s tell the two apart" if difference.excludes_zero else f"too close for these {of}s to tell apart"
     )
-    return f"{text}; paired difference {interval(difference, signed=True)} {prompts}: {verdict}."
+    return f"paired difference {interval(difference, signed=True)} {over}: {verdict}."
 
 
 def answers(
@@ -140,7 +147,7 @@ def _most_important(blocks: Sequence[BlockStory], *, score: ScoreLabel) -> Answe
         kept = "The search copied it."
     return Answer(
         question="Which block matters most?",
-        short=top.label,
+        short=top.label if surely else f"None surely; {top.label} by the mean",
         words=f"Without it {interval(first.loss)} {score.words} is lost in round {first.round}. {near}{later} {kept}"
         f"{_at_the_end(top, scored)}",
         block=top.name,
@@ -167,13 +174,14 @@ def _first_gone(
     rivals = [each for each in evaluations if each.round == first.round]
     why = "It was taken without a score of its own."
     if first.loss is not None:
-        rank = next((each.rank for each in rivals if each.action == first.action), None)
+        own = next((each for each in rivals if each.action == first.action), None)
+        rank = own.rank if own else None
         place = "the cheapest" if rank == 1 else f"number {rank}" if rank else "one"
         gained = " (a minus is a gain)" if first.loss.mean < 0 else ""
         why = (
             f"Its removal cost {interval(first.loss, signed=True)} {score.words}{gained} and saves "
             f"{milliseconds(first.saved_ms)}: {place} of {len(rivals)} scored actions by {score.words} lost per "
-            "millisecond saved."
+            f"millisecond saved{_by_the_mean(own, rivals)}."
         )
     return Answer(
         question="Which went first, and why?",
@@ -183,6 +191,15 @@ def _first_gone(
     )
 
 
+def _by_the_mean(own: Scored | None, rivals: Sequence[Scored]) -> str:
+    """How a loss was weighed, where its mean alone would have ranked it elsewhere; "" where the mean counted."""
+    if own is None or own.weighed is None or own.value is None:
+        return ""
+    bare = 1 + sum(each.value is not None and each.value < own.value for each in rivals)
+    told = ", each loss weighed by how sure it is"
+    return told if bare == own.rank else f"{told} (by the bare means of so few prompts it would be number {bare})"
+
+
 def _how_sure(decisions: Sequence[Decision], *, names: Mapping[str, str], score: ScoreLabel) -> Answer | None:
     known = [each for each in decisions if each.chance is not None]
     if not known:
@@ -190,16 +207,21 @@ def _how_sure(decisions: Sequence[Decision], *, names: Mapping[str, str], score:
     sure = sum(each.chance is not None and each.chance >= SURE for each in known)
     first = known[0]
     about = (
-        f"The first, to {action_label(first.action, names)}, beats the best action left over"
+        f"The first, to {action_label(first.action, names)}, is as good as the best action left over"
         + (f" ({action_label(first.runner_up, names)})" if first.runner_up else "")
         + f" with probability {chance(first.chance)}. "
     )
     least = min(known, key=lambda each: each.chance or 0.0)
+    wins = (
+        " Below 50 %, the action left over more often loses less, but costs more where it does not."
+        if (least.chance or 0.0) < 0.5
+        else ""
+    )
     return Answer(
         question="How sure is that?",
         short=f"{sure} of {len(known)} decisions surer than {percent(SURE)}",
         words=f"{about}The least sure was to {action_label(least.action, names)} in round {least.round}: "
-        f"{chance(least.chance)}.{_as_a_whole(decisions, score=score)}",
+        f"{chance(least.chance)}.{wins}{_as_a_whole(decisions, score=score)}",
     )
 
 
@@ -210,11 +232,11 @@ def _as_a_whole(decisions: Sequence[Decision], *, score: ScoreLabel) -> str:
         return ""
     least = min(rounds.values(), key=lambda each: each.chance_right or 0.0)
     worst = max(each.expected_loss or 0.0 for each in rounds.values())
+    within = f"within {number(least.tolerance, digits=4)} {score.words} of" if least.tolerance else "as good as"
     return (
-        f" Taken together, the actions of {'the round' if len(rounds) == 1 else 'a round'} are right with at least "
-        f"{chance(least.chance_right)} (round {least.round}); the best choice would in the mean have lost at most "
-        f"{number(worst, digits=4)} {score.words} less by what these prompts show, and {UNTOLD} times that where the "
-        "truth is known."
+        f" A round's actions together are {within} the best choice with a chance of {chance(least.chance_right)} "
+        f"or more (round {least.round}); that choice would in the mean have lost at most {number(worst, digits=4)} "
+        f"{score.words} less by what these prompts show, and {UNTOLD} times that where the truth is known."
     )
 
 
@@ -246,11 +268,14 @@ def _total(numbers: Numbers, rounds: Sequence[RoundView]) -> Answer | None:
     if numbers.num_params is None or not numbers.base_num_params or not rounds:
         return None
     share = 1 - numbers.num_params / numbers.base_num_params
+    copied = f" and {numbers.num_copied} {'was' if numbers.num_copied == 1 else 'were'} copied" * bool(
+        numbers.num_copied
+    )
     return Answer(
         question="What became of its size?",
         short=f"{percent(share)} of its parameters are gone",
-        words=f"{numbers.base_num_params / 1e6:,.2f} M became {numbers.num_params / 1e6:,.2f} M in "
-        f"{counted(len(rounds) - 1, 'step')} of evolution.",
+        words=f"{numbers.base_num_params / 1e6:,.2f} M became {numbers.num_params / 1e6:,.2f} M as "
+        f"{counted(numbers.num_gone, 'block')} went{copied}.",
     )
 
 

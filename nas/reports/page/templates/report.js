@@ -58,7 +58,7 @@
   const stateLegend = [...legend.childNodes];
   const bar = $(".rounds-bar");
   bar.style.setProperty("--n", rounds.length);
-  let pinned = data.first, mode = "state", round = rounds.length - 1;
+  let pinned = data.first, mode = "state", round = data.opens;
 
   blocks.forEach((block, i) => {
     block.setAttribute("role", "button");

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from nas.scores.labels import score_label
+
 State: TypeAlias = Literal["finished", "running", "interrupted"]
 
 
@@ -35,7 +37,7 @@ class ScoreLabel:
     @property
     def words(self) -> str:
         """As people write it."""
-        return "CLIP" if self.name == "clip" else self.name
+        return score_label(self.name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +92,10 @@ class Numbers:
         measured: By the export, where there is one.
         held_out: The score on captions that took no part in the search, where the spec holds it.
         base_held_out: The base's.
+        held_out_difference: Found minus base on these captions, paired.
+        num_held_out: How many they are.
+        origin: What the search began with: "base", or "start" where that was another architecture.
+        is_start: Whether it ended where it began.
         spent: What it cost.
         target_met: None while that is open.
     """
@@ -111,8 +117,20 @@ class Numbers:
     measured: Measured | None = None
     held_out: Estimate | None = None
     base_held_out: Estimate | None = None
+    held_out_difference: Estimate | None = None
+    num_held_out: int | None = None
+    origin: str = "base"
+    is_start: bool = False
     spent: Spent | None = None
     target_met: bool | None = None
+
+    @property
+    def surest(self) -> tuple[Estimate | None, str]:
+        """Found minus base where it is least flattered, and what it was judged on."""
+        if self.held_out_difference is not None and self.num_held_out:
+            return self.held_out_difference, f"{self.num_held_out:,} held-out captions"
+        num = self.num_prompts or 0
+        return self.difference, f"{num:,} prompt{'' if num == 1 else 's'}"
 
     @property
     def saved(self) -> float | None:

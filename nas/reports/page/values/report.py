@@ -79,6 +79,7 @@ class ReportData:
         pictures: All pictures by key, each once.
         figures: Drawn by matplotlib.
         provenance: Where all this comes from.
+        left_out: What the page leaves out to stay small.
     """
 
     title: str
@@ -100,3 +101,9 @@ class ReportData:
     pictures: tuple[Picture, ...]
     figures: tuple[Figure, ...]
     provenance: Provenance
+    left_out: tuple[str, ...] = ()
+
+    @property
+    def opens_at(self) -> int:
+        """The round that is shown first, by its place: the result's, or as yet the last."""
+        return next((view.index for view in self.rounds if view.is_found), len(self.rounds) - 1)

@@ -20,9 +20,11 @@ class Decision:
         saved_ms: Predicted milliseconds saved.
         value: Score lost per millisecond saved.
         runner_up: The next best action that was not executed; None where there was none.
-        chance: Probability that it is truly better than the runner-up; None where the scores are gone.
-        chance_right: Probability that its round's actions, all together, are the right ones; None where nobody said so.
-        expected_loss: Score that a better choice of the round would lose less, in the mean.
+        chance: Probability that it is truly as good as the runner-up; None where the scores are gone.
+        chance_right: Probability that no other choice of its round loses less by more than the tolerance; None where
+            nobody said so.
+        expected_loss: Score that the best choice of the round would lose less, in the mean.
+        tolerance: Score that counts as nothing to all of a round's actions together.
     """
 
     round: int
@@ -36,6 +38,7 @@ class Decision:
     chance: float | None = None
     chance_right: float | None = None
     expected_loss: float | None = None
+    tolerance: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,9 +52,10 @@ class Scored:
         saved_ms: Predicted milliseconds saved; negative for a copy.
         value: Score lost per millisecond saved; None where nothing is saved.
         num_prompts: That it was scored on.
-        rank: By value among the round's actions, from 1 = the cheapest.
+        rank: Among the round's actions by what the search ranked by, from 1 = the cheapest.
         num_ranked: Actions of the round.
         is_executed: Whether the search took it.
+        weighed: Value of the loss as the search weighed it; None where it took the mean as it is.
     """
 
     round: int
@@ -63,6 +67,7 @@ class Scored:
     rank: int | None
     num_ranked: int
     is_executed: bool = False
+    weighed: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

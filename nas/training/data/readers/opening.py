@@ -58,6 +58,16 @@ def open_pictures(path: Path, /, *, settings: DataSettings | None = None) -> Pic
     )
 
 
+def files_meant(path: Path, /) -> tuple[Path, ...]:
+    """The files that a path with braces and wildcards means; none where it has none of them, or means no file."""
+    if not any(sign in str(path) for sign in "*?[{"):
+        return ()
+    try:
+        return _files(path)
+    except UserError:
+        return ()
+
+
 def _check_folder(folder: Path) -> None:
     """Check that a folder without metadata holds no set of another format, which has another path."""
     if any((folder / name).is_file() for name in METADATA):

@@ -97,7 +97,9 @@ def test_additivity_is_measured_and_pairs_are_found_where_it_fails() -> None:
     assert not fitted(chosen, sums, single=single).pairs
     lost = sums + 2.0 * chosen[:, 1] * chosen[:, 4]
     assert additivity(chosen[6:], lost[6:], single=single).r2 < 0.9
-    pairs = fitted(chosen, lost, single=single).pairs
+    model = fitted(chosen, lost, single=single)
+    assert [model.predicted(row) for row in chosen] == pytest.approx(lost.tolist(), abs=0.1)
+    pairs = model.pairs
     assert max(pairs, key=lambda pair: abs(pairs[pair])) == (1, 4)
     assert pairs[1, 4] == pytest.approx(2, abs=0.3)
 

@@ -6,23 +6,28 @@ It runs what docs/distillation.md shows, on a tiny model.
 # fast: tiny networks of random weights, some seconds in all
 
 import json
+import math
+import shutil
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 import yaml
 from diffusers import AutoencoderKL, DiffusionPipeline
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torchmetrics.functional.image import peak_signal_noise_ratio
 from typer.testing import CliRunner
 
 import nas
 from nas.cli.app import app
 from nas.distillation.decoder.job import load_decoder_config
+from nas.distillation.decoder.latents import LatentsWarning
 from nas.distillation.decoder.quality import nearness
+from nas.distillation.decoder.result import pictures_of
 from nas.launching.news import Encoded, News
-from nas.pipelines.folder import PipelineParts
+from nas.pipelines.folder import PipelineParts, load_autoencoder
 from nas.pipelines.source import find_model
 from nas.training.loop import StepDone
 from search_spaces.files.user_error import UserError
@@ -139,3 +144,32 @@ def test_the_command_says_what_the_decoder_is_worth_and_what_cannot_be_cut(confi
     wrong = CliRunner().invoke(app, [*words[:3], "ratio=0.3"])
     assert wrong.exit_code == 2
     assert "`ratio` must leave channels" in wrong.output
+
+
+@pytest.mark.parametrize(
+    "content", [b"torn", {"latents": torch.full((4, 4, 8, 8), math.nan)}, {"latents": torch.zeros(2, 4, 8, 8)}, {}]
+)
+def test_latents_that_are_not_what_was_drawn_are_drawn_again(
+    content: Any, config: Path, whole: Path, tmp_path: Path
+) -> None:
+    cache = tmp_path / "cache"
+    shutil.copytree(config.parent / "cache", cache)
+    path = sorted(next(cache.iterdir()).iterdir())[-1]  # those held out
+    drawn = path.read_bytes()
+    path.write_bytes(content) if isinstance(content, bytes) else save_file(content, path)
+    with pytest.warns(LatentsWarning, match="is damaged .* drawn again"):
+        nas.distill_decoder(
+            config,
+            out=tmp_path / "out",
+            overrides=[f"latent_cache={cache}", "training.iterations=1", "training.sample_every=0"],
+            on_news=lambda news: None,
+        )
+    assert path.read_bytes() == drawn
+
+
+def test_pictures_that_are_no_numbers_are_as_near_as_nobody_knows(config: Path) -> None:
+    autoencoder = load_autoencoder(find_model(config.parent / "tiny"))
+    with torch.no_grad():
+        autoencoder.vae.decoder.conv_out.bias.fill_(math.nan)
+    with pytest.raises(UserError, match="pictures of finite numbers, but 3 of 3 are not"):
+        pictures_of(autoencoder, torch.zeros(3, 4, 8, 8))

@@ -33,6 +33,7 @@ from nas.pipelines.source import find_model
 from nas.scores.prompts import Prompt, ValidationSet
 from nas.training.loop import StepDone
 from search_spaces import Action
+from search_spaces.files.user_error import UserError
 from search_spaces.folders.loading import read_unet_config
 from search_spaces.supernet import Supernet
 from tests.examples import ROOT
@@ -214,3 +215,30 @@ def test_the_command_says_where_it_stands_and_how_to_sample(config: Path, tmp_pa
     assert "--num-steps 2 --guidance-scale 2" in " ".join(done.output.split())
     wrong = CliRunner().invoke(app, [*words[:3], "steps=[4, 3]"])
     assert wrong.exit_code == 2
+
+
+def test_neither_another_distillation_nor_anything_else_in_its_place_is_touched(
+    config: Path, whole: Path, tmp_path: Path
+) -> None:
+    before = weights(whole / "pipeline")
+    with pytest.raises(
+        UserError, match=r"holds another distillation, whose stages are 1-student-2, but .* 1-student-1"
+    ):
+        nas.distill_steps(config, out=whole, overrides=["steps=[2, 1]"])
+    assert all(torch.equal(each, weights(whole / "pipeline")[name]) for name, each in before.items())
+    trained = tmp_path / "pipeline" / "weights"
+    trained.parent.mkdir()
+    trained.write_text("days of work")
+    (tmp_path / "training.yaml").write_text("of a training")
+    with pytest.raises(UserError, match="must be empty or the folder of a step distillation, but other things"):
+        nas.distill_steps(config, out=tmp_path)
+    assert trained.read_text() == "days of work"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["pipeline", "training.yaml"]
+
+
+def test_a_teacher_of_other_latents_is_refused(config: Path, tmp_path: Path) -> None:
+    other = write_small_pipeline(tmp_path / "other")
+    vae = other / "vae" / "config.json"
+    vae.write_text(json.dumps(json.loads(vae.read_text()) | {"scaling_factor": 1.0}))
+    with pytest.raises(UserError, match=r"the teacher must draw latents of .* `scaling_factor` 1.0 instead of 0.18215"):
+        find_steps(load_steps_config(config, overrides=[f"teacher={other}"]), tmp_path / "out")

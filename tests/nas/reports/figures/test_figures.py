@@ -31,6 +31,7 @@ EVENTS = story()
 OF_TRACE = ("tradeoff", "stages", "unet", "evolution", "importance", "map", "race", "training", "fronts", "volumes")
 OF_SCORES = ("decisions", "before_after", "pictures")
 OF_MEASURING = ("workers", "calibration", "recovery")  # of which these events hold nothing
+OF_SEVERAL = ("swept",)  # see test_swept.py
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +54,7 @@ def words(figure: Figure, /) -> list[str]:
 
 
 def test_every_figure_is_tried_here() -> None:
-    assert {*OF_TRACE, *OF_SCORES, *OF_MEASURING} == FIGURES.keys()
+    assert {*OF_TRACE, *OF_SCORES, *OF_MEASURING, *OF_SEVERAL} == FIGURES.keys()
     assert all(figure.sentence.endswith(".") and "?" in figure.sentence for figure in FIGURES.values())
 
 
@@ -73,7 +74,7 @@ def test_a_figure_is_of_bounded_size_says_what_it_shows_and_leaves_matplotlib_as
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_a_run_that_was_cut_anywhere_is_drawn_or_says_what_it_lacks(name: str, tmp_path: Path) -> None:
-    events, drawn = story(num_actions=2), []
+    events, drawn = story(num_rounds=1, num_actions=2), []
     for num in range(len(events) + 1):
         run = open_run(written(tmp_path / str(num), events[:num]))
         with suppress(FigureError):

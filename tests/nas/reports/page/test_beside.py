@@ -33,8 +33,14 @@ def test_a_run_alone_is_beside_nothing(tmp_path: Path) -> None:
 
 
 def test_what_is_read_in_a_figure_is_read_in_its_page_digit_by_digit() -> None:
-    svg = '<g transform="translate(1.23456 2)"><text style="x: 0.98765">0.93456 [0.12345]</text></g>'
-    assert slim(svg) == '<g transform="translate(1.23 2)"><text style="x: 0.98">0.93456 [0.12345]</text></g>'
+    text = '<text style="x: 0.98765">0.93456 [0.12345] id="a" x="0.98765"</text>'
+    path = '<path d="M 1.5000 2.00 \nL 10.0 0.12345 \nz" clip-path="url(#c)" style="fill: none"/>'
+    svg = f'<svg width="1"><g id="b" transform="translate(1.23456 2)"><g id="a">{path}{text}</g></g><g id="c"/></svg>'
+    assert slim(svg, name="n") == (
+        '<svg width="1"><style>.n-0{fill: none; clip-path: url(#c)}.n-1{x: 0.98}</style>'
+        '<g transform="translate(1.23 2)"><path d="M1.5 2L10 0.12z" class="n-0"/>'
+        '<text class="n-1">0.93456 [0.12345] id="a" x="0.98765"</text></g><g id="c"/></svg>'
+    )
 
 
 def test_the_lines_of_a_comparison_are_those_of_the_command(tmp_path: Path) -> None:

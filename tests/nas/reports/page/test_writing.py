@@ -1,11 +1,15 @@
 """A report of whatever there is of a run: finished, running, crashed, older, damaged, empty, and with hostile texts."""
 
+import io
 import json
 import re
 import shutil
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 from nas.cli.app import app
@@ -13,7 +17,8 @@ from nas.reports.layout import lay_out
 from nas.reports.page import watched_report, write_report
 from nas.reports.page.data import report_data
 from nas.reports.page.drawings import figures_of
-from nas.reports.page.facts import base_of
+from nas.reports.page.facts import source_base
+from nas.reports.page.pictures import BUDGET, Album
 from nas.reports.page.reading import read_source
 from nas.reports.page.render import render
 from nas.reports.page.values import ReportData
@@ -46,7 +51,7 @@ def told(run: Path, /) -> ReportData:
 def page_of(run: Path, /) -> str:
     """The page without figures, which take their time."""
     source = read_source(open_run(run))
-    base = base_of(source)
+    base = source_base(source)
     return render(report_data(source), layout=None if base is None else lay_out(base))
 
 
@@ -171,9 +176,84 @@ def test_a_search_by_another_score_is_told_in_its_words_and_direction(tmp_path: 
 
 def test_held_out_scores_have_their_place_where_the_spec_has_them(copied: MadeRun) -> None:
     spec = json.loads((copied.path / "architecture.json").read_text(encoding="utf-8"))
-    spec["held_out"] = {"found": {"mean": 0.85, "low": 0.8, "high": 0.9}}
-    (copied.path / "architecture.json").write_text(json.dumps(spec), encoding="utf-8")
-    assert "held-out captions: found 0.850 [0.800, 0.900]" in page_of(copied.path)
+    found = {"mean": 0.85, "low": 0.8, "high": 0.9, "num_prompts": 100}
+    held_out = {"found": found, "base": found | {"mean": 0.84}, "loss": {"mean": -0.01, "low": -0.03, "high": 0.01}}
+    (copied.path / "architecture.json").write_text(json.dumps(spec | {"held_out": held_out}), encoding="utf-8")
+    data, page = told(copied.path), page_of(copied.path)
+    assert data.headline.endswith("no change of CLIP that 100 held-out captions can show")
+    went = "CLIP score 0.840 → 0.850; paired difference +0.010 [−0.010, +0.030] over 100 captions: too close"
+    assert any(went in sentence for sentence in data.standfirst)
+    assert page.index("100 held-out captions, which took no part") < page.index("that the search chose by")
+    (copied.path / "architecture.json").write_text(json.dumps(spec | {"held_out": {"found": found}}), encoding="utf-8")
+    assert "held-out" not in told(copied.path).headline, "alone it says nothing of a change"
+
+
+def test_actions_rank_as_the_search_weighed_them_and_the_first_one_says_why() -> None:
+    data = told(BUNDLED_RUNS["sample"])
+    assert data.evaluations[0].weighed is not None
+    first = [each for each in data.evaluations if each.round == 0 and each.is_executed]
+    assert {each.rank for each in first} <= set(range(1, 1 + len(first))), "the search took the best ranked"
+    why = next(answer.words for answer in data.answers if answer.question.startswith("Which went first"))
+    assert "the cheapest of" in why
+    assert "each loss weighed by how sure it is" in why
+    assert all(each.weighed is None for each in told(OLD).evaluations), "it took the mean as it is"
+
+
+def test_a_search_that_began_elsewhere_calls_its_start_no_base_and_opens_at_its_result(copied: MadeRun) -> None:
+    rounds = [event for event in copied.events if event["event"] == "evaluation" and event["action"] is None]
+    events = [dict(event) for event in copied.events]
+    for event in events:
+        if event.get("stages") == rounds[0]["stages"]:
+            event["stages"] = rounds[1]["stages"]
+        if event["event"] == "search_finished":
+            event |= {"round": 1, "arch_id": rounds[1]["arch_id"]}
+    write_trace(copied.path, events)
+    data, page = told(copied.path), page_of(copied.path)
+    assert (data.numbers.origin, data.opens_at) == ("start", 1)
+    assert "Above the start, below what was found" in page
+    assert 'id="round" min="0" max="2" value="1"' in page
+    (figure,), _ = figures_of(open_run(copied.path), names=["tradeoff"])
+    assert "0 · start" in figure.svg
+
+
+@pytest.mark.parametrize("search", ["{value: of_tomorrow}", "{value: posterior, indifference: [1]}", "[1]"])
+def test_a_rule_that_this_version_does_not_know_costs_what_needs_it(search: str, copied: MadeRun) -> None:
+    with (copied.path / "config.yaml").open("a", encoding="utf-8") as file:
+        file.write(f"search: {search}\n")
+    data = told(copied.path)
+    told_of = "`search.value` must be one of paper" if "value" in search else "settings cannot be read"
+    assert any(told_of in notice for notice in data.notices)
+    assert data.evaluations
+    names = ("tradeoff", "importance", "recovery")
+    assert {figure.name for figure in figures_of(open_run(copied.path), names=names)[0]} == {"tradeoff", "importance"}
+
+
+def test_a_page_of_many_rounds_stays_small_and_says_what_it_leaves_out(tmp_path: Path) -> None:
+    rng, few, many = np.random.default_rng(0), [], []
+    for number in range(30):
+        for prompt in range(8):
+            file = io.BytesIO()
+            Image.fromarray(rng.integers(0, 255, (96, 96, 3), dtype=np.uint8)).save(file, "PNG")
+            row = {
+                "round": number,
+                "action": None,
+                "prompt_id": str(prompt),
+                "caption": "noise",
+                "png": file.getvalue(),
+            }
+            many.append(row)
+            few += [row] if number < 2 else []
+    small, large = Album(pd.DataFrame(few), found=1), Album(pd.DataFrame(many), found=20)
+    for album in (small, large):
+        for number in range(30):
+            album.shown(number, prompts=album.prompts(number))
+    assert small.left_out == ""
+    assert (len(small.taken), len(large.taken)) == (16, 2 * 8 + 28 * 4)
+    ends = [key for number in (0, 20) for key in (shown.key for shown in large.shown(number, prompts=["0"]))]
+    assert [large.taken[key or ""].width for key in ends] == [96, 96], "base and found keep their size"
+    others = [picture for key, picture in large.taken.items() if not key.startswith(("p0-", "p20-"))]
+    assert sum(len(picture.uri) for picture in others) < 1.1 * BUDGET
+    assert large.left_out == "Pictures are at most 64 pixels a side and 4 of each round, but those of base and found"
 
 
 def test_an_empty_directory_is_no_run_and_says_what_to_give(tmp_path: Path) -> None:
@@ -278,13 +358,14 @@ def test_the_page_says_the_numbers_of_the_run() -> None:
     }
     shown = [[float(row[at][0]) for at in (0, 1, 2, 4, 5)] for row in rows["Rounds"]]
     names = ("round", "predicted_latency_ms", "clip", "num_prompts", "num_params")
-    assert shown == [[each[name] for name in names] for each in status["rounds"]]
+    assert shown == [pytest.approx([each[name] for name in names], rel=1e-5) for each in status["rounds"]]
     decided = [each for each in status["decisions"] if each["action"]]
-    assert [float(row[7][0]) for row in rows["Decisions"]] == [each["chance"] for each in decided]
-    assert [float(row[4][0]) for row in rows["Decisions"]] == [each["d_latency_ms"] for each in decided]
+    chances, saved = ([each[name] for each in decided] for name in ("chance", "d_latency_ms"))
+    assert [float(row[7][0]) for row in rows["Decisions"]] == pytest.approx(chances, rel=1e-5)
+    assert [float(row[4][0]) for row in rows["Decisions"]] == pytest.approx(saved, rel=1e-5)
     scored = run.evaluations()
-    assert [float(row[2][0]) for row in rows["Evaluations"]] == scored["d_clip"].tolist()
-    assert [int(row[6][0]) for row in rows["Evaluations"]] == scored["num_prompts"].tolist()
+    assert [float(row[2][0]) for row in rows["Evaluations"]] == pytest.approx(scored["d_clip"].tolist(), rel=1e-5)
+    assert [int(row[7][0]) for row in rows["Evaluations"]] == scored["num_prompts"].tolist()
     numbers, spec, export = told(run.path).numbers, run.spec, run.exports().iloc[0]
     assert (numbers.latency_ms, numbers.base_latency_ms, numbers.num_params) == (
         spec["predicted_latency_ms"],

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from nas.pipelines.folder import PipelineParts
+from nas.pipelines.model_folder import ModelFolder
 from nas.training.data import shard_making
 from nas.training.data.batches import Batch
 from nas.training.data.cached_set import CachedSet
@@ -20,6 +21,8 @@ from nas.training.data.picture_files import read_picture
 from nas.training.data.settings import DataSettings
 from nas.training.data.shards import ShardError, mapped
 from search_spaces.files.digests import folder_digest
+from search_spaces.files.user_error import UserError
+from search_spaces.shapes import PIPELINE_DIR
 from tests.nas.training.data import sets
 
 NUM = 21
@@ -195,3 +198,18 @@ def test_a_damaged_shard_is_named(tmp_path: Path, encoder: Encoder) -> None:
         opened(path, tmp_path / "cache", encoder)
     shard.unlink()
     assert len(opened(path, tmp_path / "cache", encoder)) == NUM
+
+
+@torch.no_grad()
+@pytest.mark.parametrize(
+    ("value", "law"), [(float("nan"), "others for 4 of 4 pictures"), (1e8, "latents must be numb")]
+)
+def test_an_autoencoder_that_gives_no_numbers_is_named_and_nothing_is_kept(
+    value: float, law: str, tmp_path: Path
+) -> None:
+    parts = PipelineParts.load(ModelFolder(PIPELINE_DIR))
+    parts.autoencoder.vae.quant_conv.bias.fill_(value)
+    encoder = Encoder(load=lambda: parts, digest="broken", size_px=(16, 16), batch_size=4)
+    with pytest.raises(UserError, match=law):
+        opened(sets.write_folder(tmp_path / "set", sets.samples(NUM)), tmp_path / "cache", encoder)
+    assert not list((tmp_path / "cache").rglob("*.safetensors"))

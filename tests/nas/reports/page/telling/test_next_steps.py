@@ -62,6 +62,8 @@ def test_decisions_that_could_be_chance_ask_for_more_prompts() -> None:
     few = steps(MET, decisions=decided(0.6), num_captions=65)[0]
     assert "validation.num_prompts=65" in few.command, "a command that works"
     assert "holds 65" in few.why
+    all_of_them = steps(MET, decisions=decided(0.6), num_captions=20)[0]
+    assert (all_of_them.title, all_of_them.command) == ("Write more captions", "")
 
 
 def test_what_was_not_exported_is_and_a_table_that_predicts_another_device_is_measured() -> None:
@@ -80,6 +82,8 @@ def test_scores_on_held_out_captions_end_the_call_for_them() -> None:
 
 def test_more_speed_is_offered_only_where_nothing_was_surely_lost() -> None:
     assert titles(MET)[-1] == "Ask for more speed"
+    faster = replace(MET, latency_ms=20.0)
+    assert "search.target_ratio=0.45" in steps(faster)[-1].command, "tighter than what was found"
     lost = replace(MET, difference=Estimate(mean=-0.02, low=-0.03, high=-0.01))
     assert "Ask for more speed" not in titles(lost)
     higher = replace(MET, difference=Estimate(mean=0.02, low=0.01, high=0.03))
