@@ -18,6 +18,7 @@ from nas.cli.screen.json_text import json_text
 from nas.reports.limits import limit_sentences
 from nas.scores.held_out import held_out_scores
 from nas.scores.labels import score_label
+from nas.values.rule import UNTOLD
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -183,8 +184,11 @@ def _seen(value: float, sign: str = "", /) -> str:
 
 def _certainty(number: int, chance_right: float, expected_loss: float, *, score: str) -> str:
     """How sure a round's actions are, all together."""
-    cost = f"a better choice would lose {_seen(expected_loss)} {score} less" if expected_loss else "no choice is better"
-    return f"round {number} as a whole is right with {chance_right:.0%}; in the mean {cost}"
+    told = f"round {number} as a whole is right with {chance_right:.0%}"
+    if not expected_loss:
+        return f"{told}; no choice is better"
+    cost = f"a better choice would lose {_seen(expected_loss)} {score} less in the mean by what the prompts show"
+    return f"{told}; {cost} (where the truth is known, {UNTOLD} times that)"
 
 
 def _executed(decisions: "pd.DataFrame", *, name: str, score: str) -> Table:

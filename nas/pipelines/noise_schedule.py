@@ -41,7 +41,7 @@ class NoiseSchedule:
         raise self._unknown()
 
     def clean(
-        self, noisy: Float[Tensor, "n c h w"], output: Float[Tensor, "n c h w"], timesteps: Int[Tensor, " n"]
+        self, noisy: Float[Tensor, "n c h w"], output: Float[Tensor, "n c h w"], /, *, timesteps: Int[Tensor, " n"]
     ) -> Float[Tensor, "n c h w"]:
         """Latents without noise, as a UNet has them in mind that answers so: the inverse of `diffuse`."""
         alphas_cumprod = self.alphas_cumprod.to(noisy.device)[timesteps].view(-1, 1, 1, 1)

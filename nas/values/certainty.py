@@ -9,6 +9,10 @@ is the opportunity cost, at least 0; milliseconds beyond those that the target n
 expected opportunity cost (Chick and Inoue 2001, "New two-stage and sequential procedures for selecting the best
 simulated system", Operations Research 49, 732-743). It is what perfect knowledge would save, so that more prompts
 cannot save more: a race stops by it. The chance is that of an opportunity cost that counts as nothing.
+
+Both speak of the belief. On made-up losses that are as it takes them to be, whose truth is known, the cost was `UNTOLD`
+times what was expected, and more where few prompts hide much (docs/decisions_under_noise.md): a race stops where it
+happens to look good, and few prompts do not show what they do not show.
 """
 
 from dataclasses import dataclass

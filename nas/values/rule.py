@@ -7,6 +7,7 @@ from typing import Final
 
 from search_spaces.files.user_error import UserError
 
+UNTOLD: Final = "two to three"  # times an expected loss were lost where the truth is known: `nas.values.certainty`
 ERRORS: Final = 1.0  # z: standard errors that a bound lies from the mean; docs/decisions_under_noise.md measures others
 
 

@@ -96,7 +96,7 @@ class ClipChange:
         """Unit vectors of the pictures that a UNet has in mind."""
         answer = self._questions.answer(unet, question)
         latents = self._questions.schedule.clean(
-            question.noisy.to(answer.device), answer, question.timesteps.to(answer.device)
+            question.noisy.to(answer.device), answer, timesteps=question.timesteps.to(answer.device)
         )
         with self._setting.execution.autocast():
             return self._clip.embed_pictures(self._setting.autoencoder.decode(latents).float()).float()

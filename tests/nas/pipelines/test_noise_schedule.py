@@ -31,4 +31,4 @@ def test_what_is_noised_and_answered_rightly_comes_clean(prediction_type: str) -
     latents, noise = torch.randn(2, 4, 4, 3, 3, generator=torch.Generator().manual_seed(0))
     timesteps = torch.tensor([0, 1, 500, 998])
     noisy, target = schedule.diffuse(latents, noise, timesteps)
-    assert torch.allclose(schedule.clean(noisy, target, timesteps), latents, atol=1e-4)
+    assert torch.allclose(schedule.clean(noisy, target, timesteps=timesteps), latents, atol=1e-4)

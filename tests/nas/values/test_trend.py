@@ -34,16 +34,14 @@ def test_means_and_draws_are_those_of_the_written_model() -> None:
     assert losses.distances is not None
     squares, errors = losses.distances**2, losses.errors
     top = np.abs(losses.means).max() + errors.max()
-    theta = np.linspace(-3 * top, 3 * top, 4_001)
-    seen = -0.5 * ((losses.means[:, None] - theta) / errors[:, None]) ** 2 - np.log(errors[:, None])
+    z = np.linspace(-8, 8, 4_001)
     logs, means = [], []
-    for kappa in top * np.exp(np.linspace(*LOG_KAPPA, NUM_KAPPA))[14:]:
+    for kappa in top * np.exp(np.linspace(*LOG_KAPPA, NUM_KAPPA)):
         for beta in np.linspace(-REACH, REACH, NUM_BETA):
             for rho in np.linspace(-REACH, REACH, NUM_RHO):
                 line = kappa * (squares / np.median(squares)) ** (BETA[0] + BETA[1] * beta)
-                width = RHO[0] * np.exp(RHO[1] * rho) * line
-                prior = -0.5 * ((theta - line[:, None]) / width[:, None]) ** 2 - np.log(width[:, None])
-                joint = np.exp(seen + prior)
+                theta = line[:, None] * (1 + RHO[0] * np.exp(RHO[1] * rho) * z)
+                joint = np.exp(-0.5 * ((losses.means[:, None] - theta) / errors[:, None]) ** 2 - z**2 / 2)
                 logs.append(np.log(joint.sum(axis=1)).sum() - 0.5 * (beta**2 + rho**2))
                 means.append((joint * theta).sum(axis=1) / joint.sum(axis=1))
     weights = np.exp(np.array(logs) - max(logs))

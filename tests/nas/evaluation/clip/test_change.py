@@ -53,7 +53,9 @@ def test_it_is_one_minus_the_cosine_of_what_clip_sees(small_setting: ScoreSettin
 
     def seen(network: torch.nn.Module) -> torch.Tensor:
         with torch.inference_mode():
-            clean = questions.schedule.clean(question.noisy, questions.answer(network, question), question.timesteps)
+            clean = questions.schedule.clean(
+                question.noisy, questions.answer(network, question), timesteps=question.timesteps
+            )
             return ClipModel(BUNDLED).embed_pictures(small_setting.autoencoder.decode(clean))
 
     expected = 1 - (seen(unet) * seen(shifted)).sum(dim=1)
