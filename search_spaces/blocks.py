@@ -6,8 +6,11 @@ Two blocks of equal signature cost the same on a device, wherever they stand. Kn
 
 from dataclasses import dataclass, fields
 from enum import StrEnum
+from typing import Final
 
 from search_spaces.files.user_error import UserError
+
+LARGEST: Final = 2**31 - 1  # size that a runtime counts to; so that no product of sizes is more than a float holds
 
 
 class BlockKind(StrEnum):
@@ -52,10 +55,12 @@ class BlockSignature:
             self.in_channels, self.out_channels, self.height, self.width, self.layers, self.heads, self.head_dim,
             self.cross_attention_dim, self.context_tokens, self.temb_channels,
         )  # fmt: skip
-        if min(numbers) < 0:
-            negative = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("kind", "variant")}
-            negative = {name: value for name, value in negative.items() if value < 0}
-            raise UserError(f"a block signature holds no negative number, but got {negative} for kind {self.kind}")
+        if min(numbers) < 0 or max(numbers) > LARGEST:
+            named = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("kind", "variant")}
+            wrong = {name: value for name, value in named.items() if not 0 <= value <= LARGEST}
+            raise UserError(
+                f"numbers of a block signature must be from 0 to {LARGEST}, but got {wrong} for kind {self.kind}"
+            )
         if self.kind is BlockKind.CROSS_ATTENTION and self.heads * self.head_dim == 0:
             raise UserError("a cross_attention signature needs `heads` and `head_dim` of at least 1")
 

@@ -129,6 +129,10 @@ def every_method(num_captions: int, /, *, screens: Sequence[str] = ()) -> dict[t
     for screen in screens:
         for num in ALONE:
             found[f"{screen} alone", str(num)] = _cheap(screen, num)
+        for num in NUMS:
+            if num <= num_captions:
+                posterior = ValueRule(rule=Rule.POSTERIOR, indifference=INDIFFERENCE)
+                found[f"posterior, {screen}", str(num)] = _fixed(posterior, num, screen=screen)
         for tolerance in TOLERANCES:
             name = f"race, posterior, by_regret, {screen}"
             found[name, str(tolerance)] = _raced(Rule.POSTERIOR, by_regret, tolerance, screen=screen)
@@ -143,7 +147,9 @@ def _cheap(screen: str, num: int) -> Method:
     return decide
 
 
-def _fixed(rule: ValueRule, num: int) -> Method:
+def _fixed(rule: ValueRule, num: int, *, screen: str = "") -> Method:
+    others = SCREENED_BY if screen else 0
+
     def decide(recorded: Recorded, seen: Seen, ratio: float) -> Decision:
         known = seen.losses[:, :num]
         summed = Losses(
@@ -151,9 +157,10 @@ def _fixed(rule: ValueRule, num: int) -> Method:
             variances=known.var(axis=1, ddof=1),
             nums=np.full(len(known), float(num)),
             saved_ms=recorded.saved_ms,
+            distances=_distances(seen, screen),
         )
         choice = recorded.choice(ratio, larger_first=rule.breaks_ties)
-        return choice.group(values(summed, rule)), num, 0
+        return choice.group(values(summed, rule)), num, others
 
     return decide
 
@@ -162,14 +169,14 @@ def _raced(rule: Rule, allocation: Allocation, tolerance: float, *, screen: str 
     first, others = (CHUNK, SCREENED_BY) if screen else (2 * CHUNK, 0)  # what is known beforehand needs fewer captions
 
     def decide(recorded: Recorded, seen: Seen, ratio: float) -> Decision:
-        losses = seen.losses
+        losses, distances = seen.losses, _distances(seen, screen)
         race = OpportunityRace(
             range(len(losses)),
             choice=recorded.choice(ratio),
             num_prompts=losses.shape[1],
             chunk_size=CHUNK,
             rule=ValueRule(rule=rule, indifference=INDIFFERENCE),
-            distances=np.sqrt(seen.changes[screen][:, :SCREENED_BY].mean(axis=1)) if screen else None,
+            distances=None if distances is None else distances.tolist(),
             settings=RacingSettings(min_prompts=first, tolerance=tolerance),
             allocation=allocation,
         )
@@ -179,6 +186,11 @@ def _raced(rule: Rule, allocation: Allocation, tolerance: float, *, screen: str 
         return verdict.selected, float(np.mean(list(verdict.num_prompts.values()))), others
 
     return decide
+
+
+def _distances(seen: Seen, screen: str) -> Floats | None:
+    """(K,) sizes of the changes; None without a screen."""
+    return np.sqrt(seen.changes[screen][:, :SCREENED_BY].mean(axis=1)) if screen else None
 
 
 def _eliminated(recorded: Recorded, seen: Seen, ratio: float) -> Decision:

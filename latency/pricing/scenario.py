@@ -8,6 +8,7 @@ import math
 from dataclasses import dataclass
 from enum import StrEnum
 
+from search_spaces.blocks import LARGEST
 from search_spaces.files.user_error import UserError
 
 
@@ -109,13 +110,13 @@ class Workload:
     attention_impl: str
 
     def __post_init__(self) -> None:
-        small = {
+        wrong = {
             name: getattr(self, name)
             for name in ("latent_height", "latent_width", "batch", "context_tokens")
-            if getattr(self, name) < 1
+            if not 1 <= getattr(self, name) <= LARGEST
         }
-        if small:
-            raise LatencyTableError(f"numbers of a workload must be at least 1, but got {small}")
+        if wrong:
+            raise LatencyTableError(f"numbers of a workload must be from 1 to {LARGEST}, but got {wrong}")
 
     @property
     def sizes(self) -> dict[str, int]:

@@ -8,7 +8,7 @@ from typing import Final, Protocol
 
 import numpy as np
 
-from nas.values.belief import believed
+from nas.values.belief import Belief
 from nas.values.certainty import Regrets
 from nas.values.group import Bools, Choice
 from nas.values.sample import Floats, Losses
@@ -43,7 +43,7 @@ def ocba_m(losses: Losses, choice: Choice, /, *, taken: Bools, regrets: Regrets)
 
     Prompts in proportion to (spread / distance from the border between the group and the rest)^2, all in value.
     """
-    values = believed(losses).means / losses.saved_ms
+    values = Belief.after(losses).means / losses.saved_ms
     spreads = losses.spreads / losses.saved_ms
     inside, outside = values[taken], values[~taken]
     if not len(inside) or not len(outside):

@@ -3,7 +3,7 @@
 A removal that changes pictures a lot may cost a lot; one that changes none cannot change their score. To first order
 a change helps as many pictures as it harms, and spreads their losses; what is lost on average is of second order. So
 the prior of a true mean loss theta is stated in units of its own size c, the square of the spread s of its losses over
-prompts (where a distance was measured, `nas.values.trend` says more):
+prompts, or of a distance where one was measured:
 
     theta / c  ~  pi_0 delta_0 + sum over k of pi_k |N(0, tau_k^2)|,      mean of n losses  ~  N(theta, s^2 / n)
     c = s^2 / (median spread)
@@ -21,7 +21,6 @@ import numpy as np
 from scipy import special
 
 from nas.values.sample import Floats, Losses
-from nas.values.trend import Trend
 
 TAUS: Final = tuple(0.02 * 2**k for k in range(8))  # 0.02 to 2.56: of the spread, for a contestant of median spread
 NUM_EM: Final = 100
@@ -49,7 +48,7 @@ class Belief:
         """What the losses of a round say."""
         spreads = losses.spreads
         errors = spreads / np.sqrt(losses.nums)
-        sizes = _squared(spreads)
+        sizes = _squared(spreads if losses.distances is None else losses.distances, spreads)
         widths = np.concatenate([np.zeros((len(sizes), 1)), np.outer(sizes, TAUS)], axis=1)
         sure = errors[:, None] == 0
         variances = np.where(sure, 1.0, errors[:, None] ** 2)
@@ -78,17 +77,12 @@ class Belief:
         return _cut_quantile(where, self.centres[rows, chosen], self.widths[rows, chosen])
 
 
-def believed(losses: Losses, /) -> "Belief | Trend":
-    """What a round's losses say: about a line through their distances, where all have one, else by their spreads."""
-    return Belief.after(losses) if losses.distances is None else Trend.after(losses)
-
-
-def _squared(spreads: Floats) -> Floats:
-    """c: the squares of spreads, so that the contestant of median spread has it for its c."""
-    moved = spreads > 0
+def _squared(sizes: Floats, spreads: Floats) -> Floats:
+    """c: the squares of sizes, so that the contestant of median size has the median spread for its c."""
+    moved = (sizes > 0) & (spreads > 0)
     if not moved.any():
-        return np.zeros_like(spreads)
-    squared: Floats = spreads**2 / float(np.median(spreads[moved]))
+        return np.zeros_like(sizes)
+    squared: Floats = sizes**2 * (float(np.median(spreads[moved])) / float(np.median(sizes[moved])) ** 2)
     return squared
 
 

@@ -20,7 +20,7 @@ from typing import Final
 
 import numpy as np
 
-from nas.values.belief import believed
+from nas.values.belief import Belief
 from nas.values.group import Bools, Choice
 from nas.values.sample import Floats, Losses
 
@@ -77,7 +77,7 @@ def regrets(losses: Losses, choice: Choice, /, *, taken: Bools, floor: float = 0
         taken: (K,) who was.
         floor: The indifference: true losses below it are alike.
     """
-    truths = believed(losses).draws()
+    truths = Belief.after(losses).draws()
     saved = np.array(choice.saved_ms)
     best = choice.members((truths if choice.highest else np.maximum(truths, floor)) / saved)
     needed = np.inf if choice.needed_ms is None else choice.needed_ms

@@ -2,7 +2,7 @@
 
     paper         mean / ms                                  SnapFusion (arXiv 2306.00980), Algorithm 1
     upper_bound   [max(mean, 0) + z s.e.] / ms               pessimism in the face of few prompts
-    posterior     [E[theta | scores]] / ms                   `nas.values.belief`, `nas.values.trend`
+    posterior     [E[theta | scores]] / ms                   `nas.values.belief`
 
 The brackets count losses in whole indifferences e, at least one: [x] = e max(1, round(x / e)). So among actions that
 cost about nothing the larger saving goes first, losses that nobody would tell apart tie, and what another machine's
@@ -12,7 +12,7 @@ value wins, so that there the *lower* bound max(mean - z s.e., 0) is what counts
 
 import numpy as np
 
-from nas.values.belief import believed
+from nas.values.belief import Belief
 from nas.values.rule import ERRORS, Rule, ValueRule
 from nas.values.sample import Floats, Losses
 
@@ -33,7 +33,7 @@ def weighed(losses: Losses, rule: ValueRule, /, *, highest: bool = False) -> Flo
         case Rule.UPPER_BOUND:
             bounds = np.maximum(losses.means, 0.0) + ERRORS * losses.errors
         case Rule.POSTERIOR:
-            bounds = believed(losses).means
+            bounds = Belief.after(losses).means
     if rule.indifference == 0:
         return bounds
     steps: Floats = np.maximum(np.round(bounds / rule.indifference), 0.0 if highest else 1.0)

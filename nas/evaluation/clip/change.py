@@ -6,7 +6,8 @@ quarters of the schedule. From its answer at timestep t the picture that it has 
     z_0 = (z_t - sigma_t eps) / alpha_t = alpha_t z_t - sigma_t v
 
 and CLIP looks at it where it would look at a finished one. The number is 1 - cosine to what the reference has in mind:
-the part of a lost CLIP score that is never negative (`nas.values.trend`), for one pass instead of a picture's.
+the part of a lost CLIP score that is never negative (docs/decisions_under_noise.md), for one pass instead of a
+picture's.
 """
 
 from functools import cached_property

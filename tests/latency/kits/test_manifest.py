@@ -80,7 +80,7 @@ def edited(path, value):
         (("blocks", 0, "sites"), ["up"], "`sites` must be the base model's"),
         (("blocks", 0, "kind"), "resnext", "blocks[0].kind: must be 'resnet'"),
         (("blocks", 0, "kind"), "rest", "the rest is no block and has no file"),
-        (("blocks", 0, "height"), -1, "blocks[0]: a block signature holds no negative number"),
+        (("blocks", 0, "height"), -1, "blocks[0]: numbers of a block signature must be from 0"),
         (("blocks", 0, "depth"), 1, "blocks[0].depth: is no key"),
         (("whole_models", 0), 7, "whole_models[0]: must be an object, but got 7"),
         (("whole_models", 0, "arch_id"), "abc", "whole_models[0].arch_id: must be"),

@@ -224,6 +224,16 @@ def test_times_that_no_forward_pass_takes_are_refused():
     assert "`median_ms` must be at most 1e+09 ms, but got 1e+308; look for a wrong unit" in lines[0]
 
 
+@pytest.mark.parametrize("name", ["layers", "in_channels", "heads"])
+def test_sizes_that_no_runtime_counts_to_are_refused(name):
+    document = to_document(TABLE)
+    document["rows"][5][name] = 10**400
+    (line,) = messages(validate(json.dumps(document).encode()), Level.PROBLEM, "document")
+    assert line.startswith(
+        f"rows[5]: numbers of a block signature must be from 0 to 2147483647, but got {{'{name}': 1000"
+    )
+
+
 @given(st.integers(0, 2**32))
 @settings(max_examples=120, deadline=None)
 def test_corrupted_tables_are_validated_without_an_error(seed):

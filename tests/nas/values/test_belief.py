@@ -12,7 +12,7 @@ from nas.values.sample import Losses
 SEEDS = st.integers(0, 2**32 - 1)
 
 
-def known(losses: np.ndarray) -> Losses:
+def known(losses: np.ndarray, *, distances: np.ndarray | None = None) -> Losses:
     """Of losses (K, n), each saving a millisecond."""
     num = losses.shape[1]
     return Losses(
@@ -20,6 +20,7 @@ def known(losses: np.ndarray) -> Losses:
         variances=losses.var(axis=1, ddof=1),
         nums=np.full(len(losses), float(num)),
         saved_ms=np.ones(len(losses)),
+        distances=distances,
     )
 
 
@@ -88,6 +89,15 @@ def test_many_prompts_are_believed_and_few_are_not() -> None:
     believed = {num: Belief.after(losses).means[clear] / losses.means[clear] for num, losses in seen.items()}
     assert believed[40_000] == pytest.approx(1, abs=0.02)
     assert abs(believed[6] - 1) > 0.1
+
+
+def test_a_distance_of_nothing_is_a_loss_of_nothing() -> None:
+    """A contestant whose outputs do not change cannot cost, whatever its few prompts say."""
+    losses = decades(7)
+    distances = losses.std(axis=1)
+    distances[0] = distances.min() / 1000
+    with_distance, without = (Belief.after(known(losses, distances=d)).means[0] for d in (distances, None))
+    assert with_distance < 0.01 * without
 
 
 def test_losses_without_any_spread_are_believed_as_they_are() -> None:
