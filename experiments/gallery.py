@@ -3,11 +3,13 @@
     python -m experiments.gallery RUN... docs/figures
 
 Writes FOLDER/NAME.png for each figure of `nas plot --list` that RUN has what it takes for, and the page FOLDER.md
-beside it; of several runs the first is drawn, and all of them where a figure compares runs. Pictures are reduced to a
-few colours, so that each takes some ten kilobytes.
+beside it; of several runs the first is drawn, and all of them where a figure compares runs. What RUN lacks stays on the
+page as it is, such as the figure of a sweep. Pictures are reduced to a few colours, so that each takes some ten
+kilobytes.
 """
 
 import io
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -55,9 +57,17 @@ def main(arguments: Sequence[str]) -> int:
         return 2
     *places, folder = map(Path, arguments)
     runs = [open_run(place) for place in places]
-    sections = [section for figure in FIGURES.values() if (section := _section(figure, runs, folder))]
-    write_text(folder.with_suffix(".md"), HEAD + "".join(sections))
+    page = folder.with_suffix(".md")
+    before = page.read_text(encoding="utf-8") if page.is_file() else ""
+    sections = [_section(figure, runs, folder) or _kept(figure.name, before) for figure in FIGURES.values()]
+    write_text(page, HEAD + "".join(sections))
     return 0
+
+
+def _kept(name: str, page: str) -> str:
+    """A figure's part of a page as it stands; "" where it has none."""
+    found = re.search(rf"\n## {name}\n.*?(?=\n## |\Z)", page, re.DOTALL)
+    return found[0] if found else ""
 
 
 def _section(figure: NamedFigure, runs: Sequence[Run], folder: Path) -> str:

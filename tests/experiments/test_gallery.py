@@ -18,7 +18,7 @@ def test_a_gallery_is_a_page_and_a_small_picture_a_figure(tmp_path: Path, capsys
     keep_scores(run, events)
     assert main([str(run), str(tmp_path / "docs" / "figures")]) == 0
     page = (tmp_path / "docs" / "figures.md").read_text(encoding="utf-8")
-    there = FIGURES.keys() - {"workers", "calibration", "recovery"}  # of which a made-up search has nothing
+    there = FIGURES.keys() - {"workers", "calibration", "recovery", "swept"}  # of which a made-up search has nothing
     pictures = {path.stem: path for path in (tmp_path / "docs" / "figures").iterdir()}
     assert pictures.keys() == there
     for name, path in pictures.items():
@@ -28,6 +28,11 @@ def test_a_gallery_is_a_page_and_a_small_picture_a_figure(tmp_path: Path, capsys
             assert picture.mode == "P", "few colours"
     assert "workers: " in capsys.readouterr().out, "what it lacks is said"
     assert main([str(run)]) == 2
+
+    swept = "\n## swept\n\nOf a sweep.\n"
+    (tmp_path / "docs" / "figures.md").write_text(page + swept, encoding="utf-8")
+    assert main([str(run), str(tmp_path / "docs" / "figures")]) == 0
+    assert (tmp_path / "docs" / "figures.md").read_text(encoding="utf-8") == page + swept, "what it lacks stays"
 
 
 def test_the_page_in_docs_shows_every_figure_with_its_sentence() -> None:

@@ -177,6 +177,7 @@ def test_a_ray_that_cannot_start_is_no_fault_of_ours(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(ray, "is_initialized", lambda: False)
     monkeypatch.setattr(ray, "init", init)
+    monkeypatch.setattr(ray, "shutdown", lambda: None)  # other tests are still connected
     with pytest.raises(WorkersUnavailableError, match=r"cannot start on this machine: The current node .*/dev/shm"):
         connect(None)
 
