@@ -12,7 +12,6 @@ from nas.pipelines.model_folder import ModelFolder
 from search_spaces.files.digests import digest_of, folder_digest, sha256_of
 from search_spaces.files.durable.writing import write_text
 from search_spaces.files.strict_json import JsonError, read_json_object
-from search_spaces.files.user_error import UserError
 
 RECEIPT: Final = "receipt.json"
 _RESULT_FREE: Final = ("workers", "score_store", "picture_cache", "save_every", "sample_every", "num_workers")
@@ -79,17 +78,21 @@ def directory_of(root: Path, name: str, /, *, what: Mapping[str, Any]) -> Path:
 def read_receipt(directory: Path, /) -> Outcome | None:
     """What a stage gave before; None where it is not done, or what it gave is not there as it was."""
     try:
-        said = read_json_object(directory / RECEIPT)
-        folder = (directory / said["folder"]).resolve()
-        digest = result_digest(folder)
-        if digest != said["digest"]:
-            return None
-        return Outcome(
-            directory=directory, folder=folder, digest=digest, num_steps=said["num_steps"], seconds=said["seconds"],
-            is_new=False,
-        )  # fmt: skip
-    except (OSError, JsonError, KeyError, UserError):
-        return None
+        match read_json_object(directory / RECEIPT):
+            case {
+                "folder": str(name),
+                "digest": digest,
+                "num_steps": int() | None as num,
+                "seconds": int() | float() as s,
+            }:
+                folder = (directory / name).resolve()
+                if result_digest(folder) == digest:
+                    return Outcome(
+                        directory=directory, folder=folder, digest=digest, num_steps=num, seconds=s, is_new=False
+                    )
+    except (OSError, ValueError):  # damaged, or a name that no path can have
+        pass
+    return None
 
 
 def write_receipt(
