@@ -17,7 +17,7 @@ from typing import Any, Final
 from experiments.fuzz.running import FINDS, Outcome
 
 _ROOT: Final = Path(__file__).parents[2]
-_PORTION: Final = 500  # inputs of one process: imports of torch take seconds
+_PORTION: Final = 1_500  # inputs of one process: imports of torch take ten seconds of a processor
 _START_S: Final = 180.0  # for imports and for what a fuzzer makes once
 
 

@@ -70,11 +70,11 @@ def test_the_clock_ends_it(planted: Portion) -> None:
 
 def test_inputs_are_shared_out_with_a_seed_for_each_portion() -> None:
     files = [Path("a.py"), Path("b.py")]
-    shared = portions(files, num=2_201, seed=7)
+    shared = portions(files, num=6_601, seed=7)
     assert [portion.fuzzer for portion in shared[:3]] == [*files, files[0]]
     for file in files:
         own = [portion for portion in shared if portion.fuzzer == file]
-        assert sum(portion.num for portion in own) == 1_101
+        assert sum(portion.num for portion in own) == 3_301
         assert [portion.seed for portion in own] == [7, 8, 9]
 
 
