@@ -71,7 +71,7 @@ def _read(data: bytes, read: Callable[[Path], object]) -> None:
         try:
             read(path)
         except (UserError, OSError) as error:
-            check_words(error, names=(str(path), *_PLACES))
+            check_words(error, names=(place, *_PLACES))
             raise
 
 

@@ -83,9 +83,7 @@ def test_paths_of_a_file_are_relative_to_it(tmp_path: Path, model: Path) -> None
     assert settings.guidance == (1, 2.5)
 
 
-@pytest.mark.parametrize(
-    ("key", "value"), [("captions", ""), ("pictures", "~nobody-of-that-name/x"), ("images", "a\0")]
-)
+@pytest.mark.parametrize(("key", "value"), [("captions", ""), ("pictures", "~nobody-of-that-name/x"), ("images", "")])
 def test_a_place_that_cannot_be_is_told_with_its_file_and_setting(key: str, value: str, tmp_path: Path) -> None:
     path = tmp_path / "evaluation.yaml"
     path.write_text(yaml.safe_dump({key: value}))
