@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
+from experiments.in_memory import IN_MEMORY
+
 
 def collect(tests: Sequence[Path], then: Callable[[pytest.Session], bool], /, *, root: Path) -> bool:
     """Collect the tests of some files, and do something with them; False when that says so, or collecting fails."""
-    with tempfile.TemporaryDirectory(prefix="mutant-") as place:
+    with tempfile.TemporaryDirectory(prefix="mutant-", dir=IN_MEMORY) as place:
         os.chdir(root)
         os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = place  # examples that broke a mutant are none of ours
         options = ["-q", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning"]

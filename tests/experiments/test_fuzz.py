@@ -47,7 +47,7 @@ def planted(tmp_path: Path) -> Portion:
 
 
 def test_every_outcome_is_told_and_the_run_goes_on(planted: Portion) -> None:
-    told = run_portion(planted, limits=Limits(input_s=1.0))
+    told = run_portion(planted, limits=Limits(input_s=0.3))
     assert told.counts == EXPECTED
     assert [(find.case, find.outcome) for find in told.finds] == [
         ("traceback", Outcome.TRACEBACK),
@@ -60,6 +60,13 @@ def test_every_outcome_is_told_and_the_run_goes_on(planted: Portion) -> None:
     assert told.finds[1].command == "python -m experiments.fuzz --only planted/hang --seed 0 --num 9"
     lines = table([told, told]).splitlines()
     assert lines[-1].split() == ["all", "18", "4", "4", "4", "2", "2", "2"]
+
+
+def test_a_processor_that_is_never_left_alone_is_taken_away(tmp_path: Path) -> None:
+    endless = FUZZER[: FUZZER.index("    yield")] + '    yield Case("endless", lambda: [None for _ in iter(int, 1)])\n'
+    (tmp_path / "endless.py").write_text(endless)
+    told = run_portion(Portion(tmp_path / "endless.py", 0, 1), limits=Limits(input_s=0.3, memory_bytes=2**35))
+    assert told.counts == {Outcome.HANG: 1}
 
 
 def test_the_clock_ends_it(planted: Portion) -> None:
