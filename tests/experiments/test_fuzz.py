@@ -63,9 +63,9 @@ def test_every_outcome_is_told_and_the_run_goes_on(planted: Portion) -> None:
 
 
 def test_a_processor_that_is_never_left_alone_is_taken_away(tmp_path: Path) -> None:
-    endless = FUZZER[: FUZZER.index("    yield")] + '    yield Case("endless", lambda: [None for _ in iter(int, 1)])\n'
+    endless = FUZZER[: FUZZER.index("    yield")] + '    yield Case("endless", lambda: sum(iter(int, 1)))\n'
     (tmp_path / "endless.py").write_text(endless)
-    told = run_portion(Portion(tmp_path / "endless.py", 0, 1), limits=Limits(input_s=0.3, memory_bytes=2**35))
+    told = run_portion(Portion(tmp_path / "endless.py", 0, 1), limits=Limits(input_s=0.3))
     assert told.counts == {Outcome.HANG: 1}
 
 
