@@ -147,9 +147,22 @@ def section_of(info: FieldInfo, /) -> type | None:
 
 
 def _names(kind: type, sections: Iterable[int | str]) -> list[str]:
-    """Names of the settings in a section."""
+    """Names of the settings in a section, which may stand in a list or mapping of sections."""
+    place: Any = kind
     for section in sections:
-        found = section_of(described(kind)[str(section)])
-        assert found is not None, "a section is a class of its own"
-        kind = found
-    return list(described(kind))
+        info = described(place).get(str(section))
+        place = _inner(place) if info is None else _given(info.annotation)
+    return list(described(place))
+
+
+def _given(annotation: Any) -> Any:
+    """A type without the None that says that it may be left out."""
+    given = [part for part in get_args(annotation) if part is not type(None)]
+    return given[0] if type(None) in get_args(annotation) else annotation
+
+
+def _inner(annotation: Any) -> Any:
+    """The type of what stands in a list or mapping."""
+    found = next((part for part in reversed(get_args(annotation)) if part is not ...), None)
+    assert found is not None, "whatever has settings is a section, or holds some"
+    return found

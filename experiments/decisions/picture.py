@@ -47,6 +47,6 @@ def picture(frame: pd.DataFrame) -> "Figure":
         axes.set_xlabel("UNet passes per removal")
         tidy(axes, grid="y")
     panels[0].set_ylabel("CLIP score lost")
-    panels[0].legend(fontsize=6, frameon=False)
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside right center", fontsize=6, frameon=False)
     note(figure, f"Means of {frame['seed'].nunique()} shuffles; shaded: one standard deviation between shuffles.")
     return figure

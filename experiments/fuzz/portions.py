@@ -15,15 +15,24 @@ from pathlib import Path
 from typing import Any, Final
 
 from experiments.fuzz.running import FINDS, Outcome
+from experiments.in_memory import IN_MEMORY
 
 _ROOT: Final = Path(__file__).parents[2]
-_PORTION: Final = 500  # inputs of one process: imports of torch take seconds
+_PORTION: Final = 1_500  # inputs of one process: imports of torch take ten seconds of a processor
+_POLL_S: Final = 0.5
+_CROWD: Final = 5.0  # times as long as by itself something may take where others work too
 _START_S: Final = 180.0  # for imports and for what a fuzzer makes once
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Attributes: seconds of an input; bytes beyond the imports'; end of the whole by the monotonic clock."""
+    """How long and how large.
+
+    Attributes:
+        input_s: Seconds of a processor for an input, and a fifth of what the clock may say, for others work here too.
+        memory_bytes: Beyond the imports'.
+        end_s: Of the whole, by the monotonic clock.
+    """
 
     input_s: float = 20.0
     memory_bytes: int = 3 * 2**30
@@ -92,7 +101,7 @@ def run_portion(portion: Portion, /, *, limits: Limits) -> Told:
 def _run_process(portion: Portion, told: Told, limits: Limits) -> bool:
     """Run what is left of a portion in one process; True when nothing is left."""
     given = (portion.fuzzer, portion.seed, portion.num, told.counts.total(), limits.memory_bytes)
-    with tempfile.TemporaryDirectory(prefix="fuzz-") as folder, tempfile.TemporaryFile("w+") as errors:
+    with tempfile.TemporaryDirectory(prefix="fuzz-", dir=IN_MEMORY) as folder, tempfile.TemporaryFile("w+") as errors:
         process = subprocess.Popen(
             [sys.executable, "-m", "experiments.fuzz.running", *map(str, given)],
             cwd=folder,
@@ -134,10 +143,15 @@ def _lines(process: "subprocess.Popen[bytes]", limits: Limits) -> Iterator[dict[
     """What a process says, until it says nothing more: it ended, or went on for too long."""
     assert process.stdout is not None
     within_s, rest = _START_S, b""
+    heard_s, used_s = time.monotonic(), 0.0
     while True:
-        left_s = min(within_s, limits.end_s - time.monotonic())
-        if left_s <= 0 or not select.select([process.stdout], [], [], left_s)[0]:
+        while not select.select([process.stdout], [], [], min(_POLL_S, within_s))[0]:
+            now_s = time.monotonic()
+            if now_s >= limits.end_s or now_s - heard_s > _CROWD * within_s or _used_s(process) - used_s > within_s:
+                return
+        if time.monotonic() >= limits.end_s:
             return
+        heard_s, used_s = time.monotonic(), _used_s(process)
         chunk = os.read(process.stdout.fileno(), 65536)
         if not chunk:
             process.wait()
@@ -146,3 +160,12 @@ def _lines(process: "subprocess.Popen[bytes]", limits: Limits) -> Iterator[dict[
         for line in map(json.loads, whole):
             within_s = limits.input_s if "case" in line else _START_S
             yield line
+
+
+def _used_s(process: "subprocess.Popen[bytes]") -> float:
+    """Seconds of a processor that a process has taken; 0 where the system does not say."""
+    try:
+        said = Path(f"/proc/{process.pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(said[11]) + int(said[12])) / os.sysconf("SC_CLK_TCK")

@@ -107,7 +107,8 @@ def _read_trace(run: Path) -> Iterator[Callable[[], object]]:
     yield lambda: read_trace(run / "trace.jsonl")
     yield from (found.rounds, found.evaluations, found.scores, found.__repr__)
     yield from (partial(getattr, found, name) for name in ("is_finished", "score"))
-    yield from (partial(status.__wrapped__, run, form) for form in Format)  # type: ignore[attr-defined]
+    form = [*Format][(run / "trace.jsonl").stat().st_size % len(Format)]  # one of them: it reads all again
+    yield partial(status.__wrapped__, run, form)  # type: ignore[attr-defined]
     yield lambda: source_of_run(run)
     yield lambda: _replay(run)
 

@@ -1,71 +1,102 @@
 """Plant faults in the pure core, the driver, durable writing and training, and list those that no test notices.
 
-    python -m experiments.mutants [MODULE_OR_ROOM ...] [--num 4] [--minutes 30] [--seed 0]
+    python -m experiments.mutants [ROOM | MODULE | MODULE:LINE ...] [--num 25] [--minutes 60] [--seed 0]
 
-Of every module so many faults are drawn, or all with `--num 0`, and the module's own tests are run against each: its
-mirrored test module and those fast ones elsewhere that import it. Modules take turns, a fault each, until the time is
-over. The same seed draws the same faults as long as the module does not change.
+Of every room so many faults are drawn, or all with `--num 0`; of a module or a line, all that it has. First the room's
+own fast tests are run against each, then those fast ones elsewhere that import its modules, then its own slow ones;
+each of these tries only what survived the one before. The same seed draws the same faults as long as the room's modules
+do not change.
 
-Expected: at most one in ten survives, each explained in experiments/LOG.md. Cost: the given minutes on one core.
+Expected: at most one in ten survives, each explained in experiments/LOG.md. Cost: half an hour of one core.
 """
 
 import argparse
+import ast
 import random
+import re
+import resource
 import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
-from itertools import zip_longest
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from experiments.mutants.killing import Verdict, import_libraries, verdict
-from experiments.mutants.planting import Mutant, mutants
+from experiments.mutants.forking import Verdict
+from experiments.mutants.killing import Fault, Trial, import_libraries, trials
+from experiments.mutants.planting import mutant, num_faults
 
-ROOT: Final = Path(__file__).parents[2]
+ROOT: Final = Path(__file__).resolve().parents[2]
 ROOMS: Final = (
     "search_spaces",
+    "search_spaces/unets",
     "search_spaces/files",
-    "search_spaces/known",
+    "search_spaces/files/durable",
     "latency/pricing",
+    "latency/documents",
     "latency/timing",
     "latency/trust",
     "nas/algorithms",
+    "nas/algorithms/combinators",
+    "nas/algorithms/one_shot",
     "nas/racing",
+    "nas/values",
     "nas/scores",
     "nas/search",
     "nas/training",
+    "nas/training/skipping",
+    "nas/launching",
 )
-_SLOW: Final = ("subprocess", "from experiments", "import ray")  # other slow tests run when nothing fast is there
-_PATIENCE: Final = 3.0  # times what the tests take without a fault
-_SPARE_S: Final = 10.0
+_NEVER: Final = re.compile(r"\b(import ray|pytest\.mark\.gpu|experiments\.mutants)\b")
 
 
-def modules(names: Sequence[str], /) -> list[Path]:
-    """The modules of rooms, without those of the rooms inside them."""
-    found = [path for name in names for path in (sorted((ROOT / name).glob("*.py")) or [ROOT / name])]
+def modules(name: str, /) -> list[Path]:
+    """The modules of a room, without those of the rooms inside it; or the one that is named."""
+    found = sorted((ROOT / name).glob("*.py")) or [ROOT / name]
     return [path for path in found if path.name != "__init__.py"]
 
 
-def laws_of(module: Path, /) -> list[Path]:
-    """The test modules that look at a module, its mirror first."""
-    inside = module.relative_to(ROOT).with_suffix("")
-    mirror = ROOT / "tests" / inside.parent / f"test_{inside.name}.py"
-    dotted, package = ".".join(inside.parts), ".".join(inside.parts[:-1])
-    own = [mirror] if mirror.exists() else sorted(mirror.parent.glob("test_*.py"))
+def laws_of(room: Path, watched: Collection[Path], /) -> list[list[Path]]:
+    """The test modules that look at modules of a room: its own fast ones, fast ones elsewhere, its own slow ones."""
     texts = {path: path.read_text(encoding="utf-8") for path in sorted((ROOT / "tests").rglob("test_*.py"))}
-    names = (f"from {dotted} import", f"import {dotted}\n", f"from {package} import {inside.name}\n")
-    others = [path for path, text in texts.items() if path not in own and any(name in text for name in names)]
-    quick = [path for path in [*own, *others] if not any(word in texts[path] for word in _SLOW)]
-    return quick or own
+    texts = {path: text for path, text in texts.items() if not _NEVER.search(text)}
+    slow_words, fast_word = _rule_of_the_fast_tier()
+    own = {path for path in texts if path.parent == ROOT / "tests" / room.relative_to(ROOT)}
+    others = {path for path in texts if any(name in texts[path] for module in watched for name in _imports(module))}
+    fast = {path for path, text in texts.items() if not slow_words.search(text) or fast_word.search(text)}
+    return [sorted(tests) for tests in (own & fast, (others - own) & fast, own - fast) if tests]
 
 
-def drawn(module: Path, /, *, num: int, seed: int) -> list[Mutant]:
-    """So many of a module's mutants by chance; 0 = all."""
-    every = mutants(module.read_text(encoding="utf-8"))
-    random.Random(f"{seed} {module.relative_to(ROOT)}").shuffle(every)
-    return every[: num or None]
+def _rule_of_the_fast_tier() -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """The two patterns of tests/conftest.py, which nobody may import."""
+    tree = ast.parse((ROOT / "tests" / "conftest.py").read_text(encoding="utf-8"))
+    calls = {
+        statement.targets[0].id: statement.value
+        for statement in tree.body
+        if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name)
+        if isinstance(statement.value, ast.Call)
+    }
+    slow, fast = (re.compile(ast.literal_eval(calls[name].args[0])) for name in ("SLOW_WORDS", "FAST_WORD"))
+    return slow, re.compile(fast.pattern, re.MULTILINE)
+
+
+def _imports(module: Path) -> Iterator[str]:
+    inside = module.relative_to(ROOT).with_suffix("")
+    dotted, package = ".".join(inside.parts), ".".join(inside.parts[:-1])
+    yield from (f"from {dotted} import", f"import {dotted}\n", f"from {package} import {inside.name}\n")
+
+
+def faults_of(name: str, /, *, num: int, seed: int) -> list[Fault]:
+    """So many of a room's mutants by chance, or all of a module or of a line: `nas/racing`, `nas/racing/race.py:57`."""
+    place, _, line = name.rstrip("/").partition(":")
+    texts = {module: module.read_text(encoding="utf-8") for module in modules(place)}
+    places = [(module, index) for module, text in texts.items() for index in range(num_faults(text))]
+    if not place.endswith(".py"):
+        random.Random(f"{seed} {place}").shuffle(places)
+        places = places[: num or None]
+    found = [(module, mutant(texts[module], index)) for module, index in places]
+    return [(module, planted) for module, planted in found if not line or planted.line == int(line)]
 
 
 def table(verdicts: Sequence[tuple[Path, Verdict]], /) -> str:
@@ -83,42 +114,50 @@ def table(verdicts: Sequence[tuple[Path, Verdict]], /) -> str:
     return "\n".join(lines)
 
 
-def _in_turn(by_module: dict[Path, list[Mutant]]) -> Iterator[tuple[Path, Mutant]]:
-    for turn in zip_longest(*([(module, mutant) for mutant in found] for module, found in by_module.items())):
-        yield from (pair for pair in turn if pair)
+def tried(name: str, faults: Sequence[Fault], /, *, log: Path) -> Iterator[tuple[Fault, Trial]]:
+    """What tests make of the mutants of a room or module: each test module tries what those before it let live."""
+    room = modules(name.partition(":")[0])[0].parent
+    left, num_tests = [*enumerate(faults)], Counter[int]()
+    for tests in laws_of(room, {module for module, _ in faults}):
+        if not left:
+            break
+        ended = set()
+        for at, trial in trials([fault for _, fault in left], tests=tests, root=ROOT, log=log):
+            index, fault = left[at]
+            num_tests[index] += trial.num_tests
+            if trial.verdict is not Verdict.SURVIVED:
+                ended.add(index)
+                yield fault, trial
+        left = [(index, fault) for index, fault in left if index not in ended]
+    for index, fault in left:
+        yield fault, Trial(Verdict.SURVIVED, num_tests[index])
 
 
 def main(arguments: Sequence[str] | None = None, /) -> int:
-    """Test mutants as the arguments say; 1 when tests fail without a fault."""
+    """Test mutants as the arguments say."""
     parser = argparse.ArgumentParser(prog="python -m experiments.mutants")
-    parser.add_argument("modules", nargs="*", help="files or rooms, such as nas/racing; else all that are watched")
-    parser.add_argument("--num", type=int, default=4, help="mutants of a module; 0 = all")
-    parser.add_argument("--minutes", type=float, default=30.0)
+    parser.add_argument("names", nargs="*", help="rooms, modules or lines; else all rooms that are watched")
+    parser.add_argument("--num", type=int, default=25, help="mutants of a room; 0 = all")
+    parser.add_argument("--minutes", type=float, default=60.0, help="no room is begun later")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--all", action="store_true", help="list those that are noticed too, with the test that did")
     given = parser.parse_args(arguments)
-    end_s = time.monotonic() + 60 * given.minutes
-    watched = modules([name.rstrip("/") for name in given.modules] or ROOMS)
+    began_s = time.monotonic()
     import_libraries()
     log = Path(tempfile.mkdtemp(prefix="mutants-"), "tests.log")
     verdicts: list[tuple[Path, Verdict]] = []
-    limits_s: dict[Path, float] = {}
-    by_module = {module: drawn(module, num=given.num, seed=given.seed) for module in watched}
-    for module, mutant in _in_turn(by_module):
-        if time.monotonic() > end_s:
-            print("the time is over: not every mutant was tried")
+    for name in given.names or ROOMS:
+        if time.monotonic() - began_s > 60 * given.minutes:
+            print(f"the time is over before {name}")
             break
-        tests, place = laws_of(module), module.relative_to(ROOT)
-        if module not in limits_s:
-            told, took_s = verdict(module, module.read_text(), tests=tests, root=ROOT, log=log, limit_s=600)
-            if told is not Verdict.SURVIVED:
-                print(f"{place}: its tests must pass without a fault, but do not:\n{log.read_text()[-4000:]}")
-                return 1
-            limits_s[module] = _PATIENCE * took_s + _SPARE_S
-        told, _ = verdict(module, mutant.source, tests=tests, root=ROOT, log=log, limit_s=limits_s[module])
-        verdicts.append((module, told))
-        if told is Verdict.SURVIVED:
-            print(f"{place}:{mutant.line}: {mutant.what}", flush=True)
+        for (module, planted), trial in tried(name, faults_of(name, num=given.num, seed=given.seed), log=log):
+            verdicts.append((module, trial.verdict))
+            if given.all or trial.verdict is Verdict.SURVIVED:
+                seen = f" [{trial.verdict} of {trial.num_tests} tests{' by ' if trial.by else ''}{trial.by}]"
+                print(f"{module.relative_to(ROOT)}:{planted.line}: {planted.what}{seen}", flush=True)
     print(table(verdicts))
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    print(f"{sum(each.ru_utime + each.ru_stime for each in used) / 60:.1f} minutes of a processor")
     return 0
 
 

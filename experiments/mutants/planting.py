@@ -6,7 +6,7 @@ every word of a message would be in the way.
 
 import ast
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 _COMPARISONS: Final[dict[type[ast.cmpop], type[ast.cmpop]]] = {
@@ -34,23 +34,57 @@ _TOLD: Final = ("warn", "debug", "info")  # calls whose arguments are words
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """Attributes: line of the fault; what it is, as "before -> after"; the module's whole source with it."""
+    """A module with one fault.
+
+    Attributes:
+        line: Where the fault stands.
+        lines: Those of the statement around it, without the statements inside that one.
+        what: The fault, as "before -> after".
+        tree: The module with it, each node at its place in the module's file.
+    """
 
     line: int
+    lines: range
     what: str
-    source: str
+    tree: ast.Module = field(compare=False, repr=False)
+
+    @property
+    def source(self) -> str:
+        """The module's whole source with the fault."""
+        return ast.unparse(self.tree)
+
+
+def num_faults(source: str, /) -> int:
+    """How many faults can be planted in a module."""
+    return len([*_faults(ast.parse(source))])
+
+
+def mutant(source: str, index: int, /) -> Mutant:
+    """A module with one of its faults."""
+    tree = ast.parse(source)
+    node, plant = [*_faults(tree)][index]
+    before, lines = ast.unparse(node), _lines_around(tree, node)
+    what = f"{_first(before)} -> {_first(plant())}"
+    return Mutant(node.lineno, lines, what, ast.fix_missing_locations(tree))
 
 
 def mutants(source: str, /) -> list[Mutant]:
     """Every mutant of a module, in the order of its source."""
-    found = []
-    for index in range(len(list(_faults(ast.parse(source))))):
-        tree = ast.parse(source)
-        node, plant = list(_faults(tree))[index]
-        before = ast.unparse(node)
-        after = plant()
-        found.append(Mutant(node.lineno, f"{_first(before)} -> {_first(after)}", ast.unparse(tree)))
-    return sorted(found, key=lambda mutant: mutant.line)
+    return sorted((mutant(source, index) for index in range(num_faults(source))), key=lambda found: found.line)
+
+
+def _lines_around(tree: ast.Module, node: Any) -> range:
+    """The lines of the smallest statement that holds a node, up to the first statement inside it."""
+    holding = [
+        (each.end_lineno - each.lineno, each)
+        for each in ast.walk(tree)
+        if isinstance(each, ast.stmt) and each.end_lineno is not None
+        if each.lineno <= node.lineno and node.end_lineno <= each.end_lineno
+    ]
+    _, statement = min(holding, key=lambda pair: pair[0])
+    inner = [each.lineno for each in getattr(statement, "body", ())]
+    end = inner[0] if inner else statement.lineno + min(holding, key=lambda pair: pair[0])[0] + 1
+    return range(statement.lineno, max(end, statement.lineno + 1))
 
 
 def _first(text: str) -> str:

@@ -50,6 +50,5 @@ def ocba_m(losses: Losses, choice: Choice, /, *, taken: Bools, regrets: Regrets)
         return np.ones(len(values))
     worst, rival = (inside.min(), outside.max()) if choice.highest else (inside.max(), outside.min())
     gaps = np.maximum(np.abs(values - (worst + rival) / 2), LEAST)
-    shares = (spreads / gaps) ** 2
-    merits: Floats = shares / max(float(shares.sum()), LEAST) / losses.nums
+    merits: Floats = (spreads / gaps) ** 2 / losses.nums
     return merits

@@ -14,6 +14,7 @@ from nas.pipelines.index import INDEX
 from nas.settings import plain
 from nas.stages.outcome import Outcome
 from nas.stages.settings import REFERENCE, RUN, StageKind, StageSettings, stage_of
+from search_spaces.files.paths import is_there
 from search_spaces.files.user_error import UserError
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def ready(
 def model_meant(reference: str, /, *, folder: Path) -> str:
     """The model, run or training that a pipeline names, relative to its folder; other names stay as they are."""
     path = folder / reference
-    is_one = any((path / name).is_file() for name in (INDEX, "config.yaml", f"pipeline/{INDEX}"))
+    is_one = any(is_there(path / name) for name in (INDEX, "config.yaml", f"pipeline/{INDEX}"))
     return str(path.resolve()) if is_one else reference
 
 
@@ -160,7 +161,8 @@ def _evaluation(
 ) -> Ready:
     values = read_values(path) if path is not None else {}
     for key, value in with_whole_paths(_nested(given), folder=folder).items():
-        values[key] = {**values[key], **value} if isinstance(value, dict) and key in values else value
+        known = values.get(key)
+        values[key] = {**known, **value} if isinstance(value, dict) and isinstance(known, dict) else value
     settings = made_of(values, name=str(path or "the stage evaluation"))
 
     def do(directory: Path) -> Done:
@@ -184,13 +186,21 @@ def _draw(curves: "Curves", directory: Path) -> None:
 
 
 def _nested(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings by dotted keys as sections."""
+    """Settings by dotted keys as sections.
+
+    Raises:
+        UserError: One is given whole and by its parts.
+    """
     nested: dict[str, Any] = {}
     for key, value in given.items():
         *sections, last = key.split(".")
-        place = nested
+        place: Any = nested
         for section in sections:
-            place = place.setdefault(section, {})
+            place = place.setdefault(section, {}) if isinstance(place, dict) else None
+        if not isinstance(place, dict) or last in place:
+            raise UserError(
+                f"`set` must give a setting once, but gives `{key}` beside a section of it, or one around it"
+            )
         place[last] = value
     return nested
 

@@ -87,7 +87,12 @@ def read_receipt(directory: Path, /) -> Outcome | None:
     """
     try:
         match read_json_object(directory / RECEIPT):
-            case {"folder": str(name), "digest": str(said), "num_steps": int() | None as steps, "seconds": seconds}:
+            case {
+                "folder": str(name),
+                "digest": str(said),
+                "num_steps": int() | None as steps,
+                "seconds": int() | float() as seconds,
+            }:
                 folder = (directory / name).resolve()
                 if not folder.is_relative_to(directory.resolve()):
                     return None

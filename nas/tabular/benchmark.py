@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from search_spaces.files.user_error import UserError
 
 MAX_EDITS = 62  # bits of a number that is stored as int64
+_TEXTS = ("name", "model", "protocol", "score", "unit", "device", "made_by")
 
 
 class BenchmarkError(UserError):
@@ -68,9 +69,14 @@ class Benchmark:
 
     def _wrong(self) -> Any:
         num = len(self.masks)
+        texts = {name: [getattr(self, name)] for name in _TEXTS} | {"edits": self.edits}
+        if odd := [name for name, values in texts.items() if not all(isinstance(each, str) for each in values)]:
+            yield f"must be texts, but are not: {', '.join(odd)}"
+            return
         columns = {"latency_ms": self.latency_ms, "num_params": self.num_params, "num_macs": self.num_macs}
-        if not 1 <= self.num_searched <= len(self.edits) <= MAX_EDITS:
-            yield f"`num_searched` must lie between 1 and its {len(self.edits)} edits, but is {self.num_searched}"
+        is_whole = type(self.num_searched) is int
+        if not (is_whole and 1 <= self.num_searched <= len(self.edits) <= MAX_EDITS):
+            yield f"`num_searched` must lie between 1 and its {len(self.edits)} edits, but is {self.num_searched!r:.40}"
             return
         if num < (size := 2**self.num_searched):
             yield f"all {size:,} architectures of {self.num_searched} edits must be there, but it has {num:,} rows"

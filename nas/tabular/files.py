@@ -116,6 +116,8 @@ def read_benchmark(reference: str | PathLike[str], /) -> Benchmark:
         return Benchmark(**given)
     except TypeError as error:
         raise BenchmarkError(f"{path} must say all that a tabular benchmark says of itself: {error}") from error
+    except BenchmarkError as error:
+        raise BenchmarkError(f"{path}: {error}") from error
 
 
 def _digest(text: str, table: pa.Table) -> bytes:

@@ -38,6 +38,14 @@ def local_path(given: str | PathLike[str], /) -> Path:
         raise PathError(f"{path.parts[0]} must be somebody's home, but there is none ({error}); write it out") from None
 
 
+def is_there(path: Path, /) -> bool:
+    """Whether a file or folder is there; none is where no file system takes the name."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
+
+
 def file_name(text: str, /) -> str:
     """The name of one file or folder for a text from data, which never leads elsewhere.
 

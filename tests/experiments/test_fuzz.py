@@ -47,7 +47,7 @@ def planted(tmp_path: Path) -> Portion:
 
 
 def test_every_outcome_is_told_and_the_run_goes_on(planted: Portion) -> None:
-    told = run_portion(planted, limits=Limits(input_s=1.0))
+    told = run_portion(planted, limits=Limits(input_s=0.3))
     assert told.counts == EXPECTED
     assert [(find.case, find.outcome) for find in told.finds] == [
         ("traceback", Outcome.TRACEBACK),
@@ -62,6 +62,13 @@ def test_every_outcome_is_told_and_the_run_goes_on(planted: Portion) -> None:
     assert lines[-1].split() == ["all", "18", "4", "4", "4", "2", "2", "2"]
 
 
+def test_a_processor_that_is_never_left_alone_is_taken_away(tmp_path: Path) -> None:
+    endless = FUZZER[: FUZZER.index("    yield")] + '    yield Case("endless", lambda: sum(iter(int, 1)))\n'
+    (tmp_path / "endless.py").write_text(endless)
+    told = run_portion(Portion(tmp_path / "endless.py", 0, 1), limits=Limits(input_s=0.3))
+    assert told.counts == {Outcome.HANG: 1}
+
+
 def test_the_clock_ends_it(planted: Portion) -> None:
     began = time.monotonic()
     told = run_portion(planted, limits=Limits(end_s=began - 1))
@@ -70,11 +77,11 @@ def test_the_clock_ends_it(planted: Portion) -> None:
 
 def test_inputs_are_shared_out_with_a_seed_for_each_portion() -> None:
     files = [Path("a.py"), Path("b.py")]
-    shared = portions(files, num=2_201, seed=7)
+    shared = portions(files, num=6_601, seed=7)
     assert [portion.fuzzer for portion in shared[:3]] == [*files, files[0]]
     for file in files:
         own = [portion for portion in shared if portion.fuzzer == file]
-        assert sum(portion.num for portion in own) == 1_101
+        assert sum(portion.num for portion in own) == 3_301
         assert [portion.seed for portion in own] == [7, 8, 9]
 
 

@@ -2,9 +2,10 @@
 
 import copy
 import pickle
-from dataclasses import FrozenInstanceError, replace
+from collections.abc import Mapping
+from dataclasses import FrozenInstanceError, field, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import pytest
 from pydantic import Field
@@ -27,6 +28,15 @@ class Outer:
     path: Path
     inner: Inner = Inner()
     many: tuple[int, ...] = ()
+
+
+@settings
+class Holder:
+    """A file with sections by name, in a row, and one that may be left out."""
+
+    by_name: Mapping[str, Inner] = field(default_factory=dict)
+    in_a_row: tuple[Inner, ...] = ()
+    perhaps: Inner | None = None
 
 
 @settings
@@ -68,6 +78,21 @@ def test_every_problem_is_told_at_once() -> None:
         "  many: must be a valid tuple, but got ['1']",
         "  strange: there is no such setting; choose among path, inner, many",
     ]
+
+
+@pytest.mark.parametrize(
+    ("values", "place"),
+    [
+        ({"by_name": {"num": {"strange": 1}}}, "by_name.num.strange"),
+        ({"by_name": {"any.name": {"strange": 1}}}, "by_name.any.name.strange"),
+        ({"in_a_row": [{}, {"strange": 1}]}, "in_a_row.1.strange"),
+        ({"perhaps": {"strange": 1}}, "perhaps.strange"),
+    ],
+)
+def test_a_stranger_in_any_section_is_told_what_is_known_there(values: dict[str, Any], place: str) -> None:
+    with pytest.raises(SettingsError) as error:
+        read(Holder, values, name="a file")
+    assert str(error.value).splitlines()[1:] == [f"  {place}: there is no such setting; choose among num, names"]
 
 
 def test_settings_can_have_heirs() -> None:

@@ -7,7 +7,7 @@ from typing import Any, Final
 from nas.config.places.bundled import NAMED
 from nas.curves.asked.settings import EvaluationSettings
 from nas.settings import read
-from search_spaces.files.paths import local_path
+from search_spaces.files.paths import PathError, is_there, local_path
 from search_spaces.files.strict_yaml import read_yaml
 
 PATHS: Final = ("captions", "pictures", "images")
@@ -22,9 +22,14 @@ def read_values(path: Path, /) -> dict[str, Any]:
     """What a file says, as plain values with whole paths.
 
     Raises:
-        UserError: It is missing, or no YAML mapping.
+        UserError: It is missing, no YAML mapping, or names a place that cannot be.
     """
-    return with_whole_paths(read_yaml(local_path(path)), folder=local_path(path).parent)
+    path = local_path(path)
+    values = read_yaml(path)
+    try:
+        return with_whole_paths(values, folder=path.parent)
+    except PathError as error:
+        raise PathError(f"{path}: {error}") from error
 
 
 def named(name: str, value: Any, /) -> Any:
@@ -45,16 +50,24 @@ def with_whole_paths(values: Mapping[str, Any], /, *, folder: Path) -> dict[str,
     Args:
         values: As a file has them.
         folder: Of the file.
+
+    Raises:
+        PathError: One names a place that cannot be.
     """
     whole = {name: named(name, value) for name, value in values.items()}
     for name in PATHS:
-        if isinstance(whole.get(name), str):
-            whole[name] = str((folder / local_path(whole[name])).absolute())
-    if isinstance(features := whole.get("features"), str) and (folder / features).exists():
+        if isinstance(given := whole.get(name), str):
+            try:
+                whole[name] = str((folder / local_path(given)).absolute())
+            except PathError as error:
+                raise PathError(f"{name}: {error}") from error
+    if isinstance(features := whole.get("features"), str) and is_there(folder / features):
         whole["features"] = str((folder / features).absolute())
     match whole.get("clip"):
-        case {"model": str() as model, **more} if (model := str(named("clip", model))) and (folder / model).is_dir():
-            whole["clip"] = {**more, "model": str((folder / model).absolute())}
+        case {"model": str() as model, **more} if (
+            is_there(path := folder / str(named("clip", model))) and path.is_dir()
+        ):
+            whole["clip"] = {**more, "model": str(path.absolute())}
     return whole
 
 

@@ -29,6 +29,7 @@ from search_spaces.files.user_error import UserError
 
 SUFFIX: Final = ".safetensors"
 _TOLD: Final = "shard"
+_COUNTS: Final = ("num_pictures", "num_read", "num_captions", "num_damaged")
 _MAPPED: Final = 64  # shards at a time: their pages count as this process's memory, though the system may drop them
 
 
@@ -89,11 +90,13 @@ def read_facts(path: Path, /) -> ShardFacts:
     """
     try:
         with safe_open(path, framework="pt") as file:
-            told: dict[str, Any] = parse_json((file.metadata() or {})[_TOLD])
+            told: Any = parse_json((file.metadata() or {})[_TOLD])
         part, mark = told.pop("goes_on")
         damaged = tuple((str(name), str(reason)) for name, reason in told.pop("damaged"))
+        if odd := [told[name] for name in _COUNTS if type(told[name]) is not int] or {type(part), type(mark)} - {int}:
+            raise TypeError(f"whole numbers are wanted, but it says {odd}")
         return ShardFacts(**told, goes_on=(part, mark), damaged=damaged)
-    except (SafetensorError, JsonError, KeyError, TypeError, ValueError) as error:
+    except (SafetensorError, JsonError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise ShardError(f"{path} must be a shard of encoded pictures, but is not ({error}); remove it") from error
 
 

@@ -8,6 +8,9 @@ from hypothesis import strategies as st
 
 from latency import (
     REST,
+    Check,
+    Device,
+    EndToEnd,
     LatencyTable,
     LatencyTableError,
     Method,
@@ -15,6 +18,7 @@ from latency import (
     WorkloadMismatchError,
     check_workload,
 )
+from latency.pricing.formula import Formula
 from latency.pricing.table import check_coverage, described_missing
 from search_spaces import BlockKind, BlockSignature, Sign, Site
 from tests.latency.strategies import TOKENS, positive, row, scenario, small_space, table_of, tables
@@ -174,6 +178,39 @@ def test_the_digest_is_the_content(table):
     assert table.digest != replace(table, device=replace(table.device, name=table.device.name + "!")).digest
     other = replace(table.rows[0], note=table.rows[0].note + "!")
     assert table.digest != replace(table, rows=(other, *table.rows[1:])).digest
+
+
+def test_digests_that_stand_in_stored_runs_are_found_again():
+    """A run stores what priced it by digest; another one would be taken for another table."""
+    table = LatencyTable(**scenario(), rows=(row(RESNET, sites=("a", "b")),))
+    assert table.digest == "7e3517b74143faa5"
+    by_kind = {BlockKind.RESNET: 0.2, BlockKind.SHORTCUT: 0.1}
+    for given_ in (by_kind, dict(reversed(by_kind.items()))):
+        formula = Formula(
+            model="m", device="d", relative_error=0.1, ms_per_gmac=1.5, ms_per_block=given_, fixed_ms=1.0
+        )  # fmt: skip
+        assert formula.digest == "7b7ca8d374c1cfa8"
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1e-3, 1.0, 1e3])
+def test_a_check_that_its_rows_do_not_give_is_refused_in_any_unit(scale):
+    rows = (row(RESNET, 2.0 * scale, sites=("a",)),)
+    whole = EndToEnd(median_ms=4.0 * scale, p10_ms=4.0 * scale, p90_ms=4.0 * scale, num_samples=1)
+    LatencyTable(**scenario(end_to_end=whole, check=Check(sum_over_end_to_end=0.5)), rows=rows)
+    with pytest.raises(LatencyTableError, match=r"end_to_end give, 0\.500, but got 0\.600"):
+        LatencyTable(**scenario(end_to_end=whole, check=Check(sum_over_end_to_end=0.6)), rows=rows)
+
+
+def test_a_rank_correlation_lies_between_minus_one_and_one():
+    for tau in (-1, 0.5, 1):
+        assert Check(sum_over_end_to_end=1.0, kendall_tau=tau).kendall_tau == tau
+    for tau in (-1.01, 1.01, 2, math.nan):
+        with pytest.raises(LatencyTableError, match=r"`kendall_tau` must lie in -1\.\.1"):
+            Check(sum_over_end_to_end=1.0, kendall_tau=tau)
+
+
+def test_a_device_stands_for_itself_unless_it_says_for_how_many():
+    assert Device(name="phone") == Device(name="phone", num_devices=1)
 
 
 def test_a_table_of_another_workload_is_refused_with_every_difference():

@@ -270,13 +270,34 @@ def test_the_shared_base_does_not_matter_when_all_save_alike(seed: int) -> None:
     assert race(losses + rng.normal(size=64), saved_ms) == race(losses, saved_ms)
 
 
-@given(SEEDS, st.sampled_from([0.0, 0.05]))
+@given(SEEDS, st.sampled_from([0.0, 0.05]), st.sampled_from([0.0, 0.003]))
 @settings(max_examples=30, deadline=None)
-def test_the_lowest_are_the_highest_of_the_negated(seed: int, latency_error: float) -> None:
+def test_the_lowest_are_the_highest_of_the_negated(seed: int, latency_error: float, indifference: float) -> None:
     rng = np.random.default_rng(seed)
     losses, saved_ms = decades(rng, 10, 64), rng.lognormal(0, 0.7, 10)
-    lowest = race(losses, saved_ms, latency_error=latency_error)
-    assert race(-losses, saved_ms, latency_error=latency_error, direction=Direction.HIGHEST) == lowest
+    options: dict[str, Any] = {
+        "latency_error": latency_error,
+        "settings": RacingSettings(indifference=indifference),
+    }
+    lowest = race(losses, saved_ms, **options)
+    assert race(-losses, saved_ms, direction=Direction.HIGHEST, **options) == lowest
+
+
+@pytest.mark.parametrize(("ordered", "comparisons"), [(False, 4 * 6), (True, 4 * 6 + 6)])
+def test_the_chance_to_err_is_shared_by_all_comparisons_that_can_decide(ordered: bool, comparisons: int) -> None:
+    """4 of 10 meet the other 6, and each other where their order counts; with a tolerance all 45 pairs may."""
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        losses, saved_ms = normal(rng, 10, 256), np.ones(10)
+        for share in (0.0005, 0.005):
+            nums = [
+                race(losses, saved_ms, ordered=ordered, settings=each).num_prompts
+                for each in (
+                    RacingSettings(confidence=1 - share * comparisons),
+                    RacingSettings(confidence=1 - share * 45, indifference=1e-12),
+                )
+            ]
+            assert nums[0] == nums[1]
 
 
 def test_the_reference_ranks_as_value_scores_do() -> None:

@@ -1,6 +1,7 @@
 """Tabular benchmarks: what is written is read, laws hold, replay is a search's own course, and `nas bench` tells it."""
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from nas.algorithms.settings import EvolvingSettings
 from nas.cli.app import app
 from nas.cli.sweeps.bench import _made, _ours
 from nas.metrics.area import hypervolume
+from nas.scores.stored.sealed_table import column_text, digest_of_columns
 from nas.tabular.benchmark import BenchmarkError
 from nas.tabular.comparing import courses, summary
 from nas.tabular.files import find_benchmark, read_benchmark, shipped_benchmarks, write_benchmark
@@ -75,11 +77,29 @@ def test_what_is_none_is_refused_with_its_place(file: Path, tmp_path: Path) -> N
         read_benchmark(tmp_path / "damaged.parquet")
 
 
+@pytest.mark.parametrize("change", [{"num_searched": 9}, {"edits": None}, {"strange": 1}, {"seconds_per_pass": -1}])
+def test_what_somebody_sealed_again_keeps_the_laws_or_is_refused_with_its_place(
+    change: dict[str, Any], file: Path, tmp_path: Path
+) -> None:
+    table = pq.read_table(file)
+    text = json.dumps(json.loads(table.schema.metadata[b"tabular_benchmark"]) | change)
+    seal = digest_of_columns(text, {name: column_text(table[name].to_pylist()) for name in table.column_names})
+    table = table.replace_schema_metadata(None)
+    with pq.ParquetWriter(tmp_path / "mine.parquet", table.schema, store_schema=False) as writer:
+        writer.write_table(table)
+        writer.add_key_value_metadata({"tabular_benchmark": text, "seal": seal})
+    with pytest.raises(BenchmarkError, match=re.escape(str(tmp_path / "mine.parquet"))):
+        read_benchmark(tmp_path / "mine.parquet")
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
         ({"masks": np.arange(66)[::-1].copy()}, "ascending order"),
         ({"num_searched": 9}, "between 1 and its 8 edits"),
+        ({"num_searched": 2**62}, "between 1 and its 8 edits"),
+        ({"num_searched": 1e300}, "between 1 and its 8 edits"),
+        ({"unit": None, "edits": (1, 2)}, "must be texts, but are not: unit, edits"),
         ({"latency_ms": np.zeros(66)}, "latency_ms must be positive"),
         ({"scores": (np.array([np.nan]),) * 66}, "finite score"),
         ({"edits": ("block[0]",) * 8}, "edits must differ"),

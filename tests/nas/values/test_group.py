@@ -1,5 +1,7 @@
 """Values choose a group: greedy, best first, with ties settled on purpose; for many draws as for one."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -131,6 +133,35 @@ def test_milliseconds_beyond_the_target_count_for_nothing() -> None:
     assert regrets(known, choice, taken=np.array([True, False])).expected == pytest.approx(0.0, abs=1e-3)
     unmet = Choice(saved_ms=(5.0, 50.0), num=1)
     assert regrets(known, unmet, taken=np.array([True, False])).expected == pytest.approx(0.09, abs=1e-3)
+
+
+@given(SEEDS)
+def test_regrets_know_no_unit_of_time(seed: int) -> None:
+    """Milliseconds or kiloseconds: a factor on all of them, the target's included, changes no opportunity cost."""
+    rng = np.random.default_rng(seed)
+    choice = choice_of(seed)
+    means = rng.uniform(0, 0.1, NUM).tolist()
+    taken = choice.members(rng.uniform(size=(1, NUM)))[0]
+    found = regrets(losses_of(means, error=0.02, saved_ms=[*choice.saved_ms]), choice, taken=taken)
+    for factor in (2.0**-10, 2.0**10):
+        saved = tuple(factor * ms for ms in choice.saved_ms)
+        needed = None if choice.needed_ms is None else factor * choice.needed_ms
+        scaled = replace(choice, saved_ms=saved, needed_ms=needed)
+        known = losses_of(means, error=0.02, saved_ms=[*saved])
+        np.testing.assert_allclose(regrets(known, scaled, taken=taken).costs, found.costs, rtol=1e-12, atol=1e-15)
+
+
+def test_below_the_floor_removals_are_alike_and_copies_are_not() -> None:
+    known, taken = losses_of([0.01, 0.02, 0.03], error=1e-6, saved_ms=[1.0, 2.0, 4.0]), np.array([True, False, False])
+    removals = Choice(saved_ms=(1.0, 2.0, 4.0), num=1)
+    assert regrets(known, removals, taken=taken).expected == pytest.approx(0.01 - 0.03 / 4, rel=0.1)
+    even = losses_of([0.01, 0.03, 0.08], error=1e-6, saved_ms=[1.0, 2.0, 4.0])
+    assert not regrets(even, removals, taken=taken).differs.any()
+    assert regrets(even, removals, taken=taken, floor=0.5).differs.any(axis=1).all(), "the largest saving is best there"
+    copies = replace(removals, highest=True)
+    floored, bare = (regrets(even, copies, taken=taken, floor=floor) for floor in (0.5, 0.0))
+    assert np.array_equal(floored.costs, bare.costs)
+    assert np.array_equal(floored.differs, bare.differs)
 
 
 def test_pairs_are_renumbered_and_strangers_left_out() -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search_spaces.files.paths import PathError, file_name, local_path
+from search_spaces.files.paths import PathError, file_name, is_there, local_path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,3 +59,10 @@ def test_an_empty_path_is_not_the_working_folder() -> None:
     with pytest.raises(PathError, match=r"a path must not be empty; for the working folder say `\.`"):
         local_path("")
     assert local_path(".") == Path()
+
+
+def test_where_no_file_can_be_none_is_there(tmp_path: Path) -> None:
+    assert is_there(tmp_path)
+    assert not is_there(tmp_path / "gone")
+    assert not is_there(tmp_path / ("x" * 5000))
+    assert not is_there(tmp_path / "x\0")

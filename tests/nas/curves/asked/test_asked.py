@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 
 from nas.curves.asked.captions import captions_of
 from nas.curves.asked.ranges import numbers, whole_numbers
@@ -80,3 +81,17 @@ def test_paths_of_a_file_are_relative_to_it(tmp_path: Path, model: Path) -> None
     assert settings.clip is not None
     assert settings.clip.model == str(tmp_path / "clip")
     assert settings.guidance == (1, 2.5)
+
+
+@pytest.mark.parametrize(("key", "value"), [("captions", ""), ("pictures", "~nobody-of-that-name/x"), ("images", "")])
+def test_a_place_that_cannot_be_is_told_with_its_file_and_setting(key: str, value: str, tmp_path: Path) -> None:
+    path = tmp_path / "evaluation.yaml"
+    path.write_text(yaml.safe_dump({key: value}))
+    with pytest.raises(UserError, match=f"{path}: {key}: "):
+        read_values(path)
+
+
+def test_a_name_longer_than_files_have_is_none_of_a_file(tmp_path: Path) -> None:
+    path, name = tmp_path / "evaluation.yaml", "x" * 5000
+    path.write_text(yaml.safe_dump({"features": name, "clip": {"model": name}}))
+    assert read_values(path) == {"features": name, "clip": {"model": name}}

@@ -1,0 +1,35 @@
+"""Which spaces may stand in a document: those of UNets, of any number of stages, and no others."""
+
+from dataclasses import replace
+
+import pytest
+
+from latency.documents.space_laws import wrong_space
+from search_spaces import UNetSpace, space_from_config
+
+
+def space_of(num_stages: int) -> UNetSpace:
+    return space_from_config(
+        {
+            "sample_size": 8,
+            "block_out_channels": [8] * num_stages,
+            "layers_per_block": 1,
+            "down_block_types": ["CrossAttnDownBlock2D"] * num_stages,
+            "up_block_types": ["CrossAttnUpBlock2D"] * num_stages,
+            "attention_head_dim": 2,
+            "cross_attention_dim": 8,
+        }
+    )
+
+
+@pytest.mark.parametrize("num_stages", [1, 2, 4])
+def test_a_unet_of_any_number_of_stages_breaks_no_law(num_stages: int) -> None:
+    assert wrong_space(space_of(num_stages)) == []
+
+
+@pytest.mark.parametrize("places", [(), ("mid",), ("down.0", "mid"), ("up.0", "mid", "down.0")])
+def test_what_does_not_go_down_and_up_again_is_no_unet(places: tuple[str, ...]) -> None:
+    whole = space_of(1)
+    by_place = {stage.place: stage for stage in whole.stages}
+    (wrong,) = wrong_space(replace(whole, stages=tuple(by_place[place] for place in places)))
+    assert wrong.startswith("space.stages: must be down.0 .., mid, up.0 ..")
