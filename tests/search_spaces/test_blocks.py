@@ -73,9 +73,10 @@ def test_short_names() -> None:
     assert str(BlockSignature(kind=BlockKind.REST)) == "rest"
 
 
-def test_negative_numbers_are_named() -> None:
-    with pytest.raises(ValueError, match=r"no negative number, but got \{'height': -1\} for kind resnet"):
-        BlockSignature(kind=BlockKind.RESNET, height=-1)
+@pytest.mark.parametrize("size", [-1, 2**31])
+def test_sizes_that_cannot_be_are_named(size: int) -> None:
+    with pytest.raises(ValueError, match=rf"from 0 to 2147483647, but got \{{'height': {size}\}} for kind resnet"):
+        BlockSignature(kind=BlockKind.RESNET, height=size)
 
 
 def test_cross_attention_needs_heads() -> None:
