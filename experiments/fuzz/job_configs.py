@@ -31,7 +31,7 @@ from search_spaces.files.user_error import UserError
 
 _EXPERIMENTS: Final = Path(__file__).parents[1]
 _FOUND: Final = 0.05  # share of configs whose models, captions and pictures are looked for
-_PLACES: Final = ("the stage ", "`", "experiments/")  # of what the file names, or of a setting that cannot be had
+_PLACES: Final = ("the stage ", "`", " /")  # of a setting that cannot be had, or of what the file names
 _RANGES: Final = ("1,2", "1:10:0.5", "", ",", "1:2", "1:2:0", "1:1e9:1", "nan", "inf", "1:inf:1", "x", "-1", "1e400",
                   "9" * 5000, "1:2:3:4", "0x10", "1_0", "\x00", "1:1e-9:1e-30", "1e999999:2:1")  # fmt: skip
 _STEP_LISTS: Final = ("1,2", "8,8,8", "1.5", "0", "-3", "1e30", "", "nan")

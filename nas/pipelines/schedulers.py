@@ -76,7 +76,10 @@ def scheduler_config(model: ModelFolder, /) -> dict[str, Any]:
     Raises:
         SchedulerError: diffusers knows no such scheduler, or can make none of the settings.
     """
-    kind = scheduler_class(model.index.scheduler)
+    try:
+        kind = scheduler_class(model.index.scheduler)
+    except SchedulerError as error:
+        raise SchedulerError(f"{model.path}: {error}") from error
     config = model.part_config("scheduler") | {"_class_name": model.index.scheduler}
     if model.index.pipeline_class is PipelineClass.SD:
         config |= _OF_SD
@@ -93,7 +96,8 @@ def own_scheduler(model: ModelFolder, /) -> Any:
     Raises:
         SchedulerError: Settings that it cannot be made of.
     """
-    return _made(scheduler_class(model.index.scheduler), scheduler_config(model))
+    config = scheduler_config(model)
+    return _made(scheduler_class(model.index.scheduler), config)
 
 
 def make_scheduler(name: str, /, *, config: Mapping[str, Any]) -> Any:

@@ -121,7 +121,10 @@ def read_sweep(path: Path, /) -> SweepSettings:
     experiment = (path.parent / given.experiment).resolve()
     for key, each in given.ranges.items():
         for value in each.choices or each.whole or each.real:
-            load_config(experiment, overrides=[*given.overrides, _override(key, value)])
+            try:
+                load_config(experiment, overrides=[*given.overrides, _override(key, value)])
+            except UserError as error:
+                raise UserError(f"{path}: with {key}={value!r:.40}, {error}") from error
     return read(SweepSettings, {**read_yaml(path), "experiment": str(experiment)}, name=str(path))
 
 

@@ -118,6 +118,27 @@ def test_every_round_visits_every_task_between_two_reference_runs_in_seeded_orde
     assert len({tuple(r) for r in rounds}) > 1
 
 
+@pytest.mark.parametrize(("stretch_ms", "num_references"), [(1.0, 1 + 6), (2.0, 1 + 3), (3.0, 1 + 2), (100.0, 1 + 1)])
+def test_a_stretch_is_over_once_it_is_as_long_as_asked_for(stretch_ms, num_references):
+    machine = Machine(drift=False)
+    interleave(
+        {"work": machine.work("work", 1.0)},
+        reference=machine.work("reference", 1.0),
+        clock=machine,
+        settings=MeasureSettings(min_rounds=1, max_rounds=1, warm_ups=1, min_sample_ms=6.0, stretch_ms=stretch_ms),
+    )
+    stream = machine.log[2:]  # after the warm-ups
+    assert (stream.count("work"), stream.count("reference")) == (6, num_references)
+
+
+def test_what_is_measured_by_default_is_what_earlier_tables_were():
+    """Their numbers compare with those that are measured today only where both were measured alike."""
+    assert MeasureSettings() == MeasureSettings(
+        min_rounds=10, max_rounds=60, target_cv=0.02, warm_ups=2, min_sample_ms=5.0, max_calls=32, stretch_ms=50.0,
+        seed=0,
+    )  # fmt: skip
+
+
 def test_a_measurement_goes_on_as_if_it_had_not_stopped():
     settings = {"min_rounds": 6, "max_rounds": 6, "warm_ups": 1}
     whole, first, second = Machine(drift=False), Machine(drift=False), Machine(drift=False)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from latency import Check, Device, EndToEnd, LatencyTable, LatencyTableError
+from latency import Check, Device, EndToEnd, LatencyTable, LatencyTableError, MissingRowsError
 from latency.blocks.subnetworks import random_architectures
 from latency.figures.calibration import calibration_figure
 from latency.kits.importing import import_table, measured_elsewhere
@@ -112,7 +112,8 @@ def test_a_table_is_trusted_up_to_the_stated_error_and_down_to_the_stated_order(
 
 def test_a_wrong_order_is_no_mere_bias() -> None:
     assert "another pace" in str(doubt(error=0.5, tau=0.9, unbiased=0.01))
-    assert "another pace" not in str(doubt(error=0.5, tau=0.1, unbiased=0.01))
+    assert "another pace" in str(doubt(error=0.5, tau=0.8, unbiased=0.01))
+    assert "another pace" not in str(doubt(error=0.5, tau=0.7999, unbiased=0.01))
 
 
 def test_measurements_must_hold_the_base_and_another() -> None:
@@ -120,6 +121,15 @@ def test_measurements_must_hold_the_base_and_another() -> None:
         calibration_of(TABLE, {MODELS[1]: 1.0}, space=SPACE)
     with pytest.raises(LatencyTableError, match="at least one measured sub-network"):
         calibration_of(TABLE, {SPACE.base: 1.0}, space=SPACE)
+
+
+def test_what_the_table_does_not_price_is_named_of_all_measured_models_at_once() -> None:
+    in_base = {site.signature for site in SPACE.sites(SPACE.base, **TABLE.workload.sizes)}
+    rows = tuple(row for row in TABLE.rows if row.signature not in in_base)
+    with pytest.raises(MissingRowsError) as error:
+        calibration_of(replace(TABLE, rows=rows), dict.fromkeys(MODELS, 1.0), space=SPACE)
+    every = {site.signature for model in MODELS for site in SPACE.sites(model, **TABLE.workload.sizes)}
+    assert {*error.value.missing} == every - {row.signature for row in rows}
 
 
 def test_the_figure_names_device_error_and_the_worst() -> None:

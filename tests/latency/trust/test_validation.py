@@ -10,7 +10,7 @@ from latency import Check, EndToEnd, LatencyTable, Method, read_latency_table, s
 from latency.documents.document import to_document
 from latency.documents.sums import cause_of, sum_law
 from latency.trust.published import PUBLISHED, compare
-from latency.trust.speed import speed_of
+from latency.trust.speed import Speed, speed_of
 from latency.trust.validation import Level, validate
 from search_spaces import BlockKind, space_from_config
 from tests.latency.importers.test_corruption import mutated_bytes, mutated_values
@@ -149,6 +149,11 @@ def test_every_shipped_table_has_a_speed_that_its_unit_explains_and_a_thousandth
     assert speed.flaw == ""
     assert replace(speed, ms=1000 * speed.ms).flaw
     assert replace(speed, ms=speed.ms / 1000).flaw
+
+
+def test_a_speed_is_said_in_thousand_millions_a_second():
+    speed = Speed(num_macs=79_000_000, ms=10.6, num_blocks=20, least=1e6, most=1e15, device="a CPU")
+    assert str(speed) == "the base model's 0.079 GMACs in 10.6 ms are 7.45 GMACs a second"
 
 
 def test_a_table_without_blocks_of_a_base_model_has_no_speed():

@@ -221,7 +221,9 @@ def test_a_flow_is_no_diffusion(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["utils", "logging", "__version__", "UNet2DModel", "Nothing"])
 def test_what_is_no_scheduler_is_refused(name: str, tmp_path: Path) -> None:
     model = with_config(tmp_path, SD15 | {"_class_name": name})
-    with pytest.raises(SchedulerError, match=rf"must be a scheduler of diffusers .*, but got {name}"):
+    with pytest.raises(
+        SchedulerError, match=rf"^{re.escape(str(model.path))}: .*must be a scheduler of diffusers .*, but got {name}"
+    ):
         own_scheduler(model)
 
 

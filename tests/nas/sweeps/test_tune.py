@@ -98,8 +98,10 @@ def test_a_trial_is_a_run_that_its_settings_name_and_a_missed_target_costs_it(ru
 def test_a_sweep_that_cannot_be_is_refused_before_it_starts(
     experiment: Path, tmp_path: Path, changed: dict[str, Any], law: str
 ) -> None:
-    with pytest.raises(UserError, match=law):
-        read_sweep(written(tmp_path, experiment, **changed))
+    path = written(tmp_path, experiment, **changed)
+    with pytest.raises(UserError, match=law) as error:
+        read_sweep(path)
+    assert str(path) in str(error.value)
 
 
 def test_a_range_says_one_thing() -> None:
