@@ -27,7 +27,9 @@ class LimitSettings:
     max_macs: Annotated[
         float | None, Field(gt=0, description="most multiply-accumulates of one UNet forward pass of one sample")
     ] = None
-    min_clip: Annotated[float | None, Field(description="lowest CLIP score that a result may have")] = None
+    min_clip: Annotated[
+        float | None, Field(ge=-1, le=1, description="lowest CLIP score, a cosine, that a result may have")
+    ] = None
     worst_score: Annotated[
         float | None, Field(description="the same of another score than CLIP's, in its own unit and direction")
     ] = None

@@ -16,7 +16,7 @@ from nas.runs.directory import RunDirectory
 from nas.runs.run import Run, open_run
 from nas.search.driver import search
 from nas.search.progress import NOBODY, Listeners
-from nas.settings import plain
+from nas.settings import plain, read
 from nas.sweeps.finalists import Finalist, finalists_of
 from search_spaces.choices import chosen
 from search_spaces.files.paths import local_path
@@ -67,12 +67,13 @@ def reranking_config(
         )
     parent = resolve(config, run=run.path)
     finalists = finalists_of(run, problem=parent.problem, num=num_finalists)
-    settings = RerankingSettings(
-        finalists=tuple(each.architecture.to_dict() for each in finalists),
-        lengths=lengths,
-        keep=keep,
-        parent=str(run.start.get("digests", {}).get("config", "")),
-    )
+    given = {
+        "finalists": [each.architecture.to_dict() for each in finalists],
+        "lengths": list(lengths),
+        "keep": keep,
+        "parent": str(run.start.get("digests", {}).get("config", "")),
+    }
+    settings = read(RerankingSettings, given, name="the re-ranking")
     old = config.search
     searched = SearchConfig(
         algorithm=DECLARATION.name,

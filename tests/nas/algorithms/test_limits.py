@@ -233,4 +233,6 @@ def test_limits_must_be_positive_and_the_score_has_one_floor() -> None:
         of_params(0)
     with pytest.raises(SettingsError, match=r"`min_clip` .* and `worst_score` .* are two limits of one score"):
         LimitSettings(min_clip=0.2, worst_score=0.3)
+    with pytest.raises(SettingsError, match="min_clip: must be less than or equal to 1, but got 2"):
+        LimitSettings(min_clip=2)  # a cosine, of which no search would come to know
     assert LimitSettings(min_clip=0.2).floor == LimitSettings(worst_score=0.2).floor == 0.2

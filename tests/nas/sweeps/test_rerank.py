@@ -1,6 +1,7 @@
 """Ranking the finalists of a real small search again: a run of its own, killed or not, with its curves."""
 
 import json
+import math
 from pathlib import Path
 
 import pytest
@@ -88,3 +89,5 @@ def test_what_cannot_be_ranked(run: Path) -> None:
         recovery_curves(open_run(run))
     with pytest.raises(UserError, match="`lengths` must be two or more"):
         reranking_config(open_run(run), lengths=(1.0, 0.5))
+    with pytest.raises(UserError, match=r"^the re-ranking has 1 problem:\n  lengths\.1: .* but got nan$"):
+        reranking_config(open_run(run), lengths=(0.0, math.nan))
