@@ -49,7 +49,7 @@ def test_it_goes_on_after_a_kill_and_on_other_workers_as_if_nothing_had_happened
     spared = screened_rounds(events)
     assert len(spared) == len(screens)
     num_spared = len(screen["free"]) + len(screen["dropped"])
-    assert spared[0].startswith(f"round 0: output_change screened {num_spared} actions away")
+    assert spared[0].startswith(f"round 0: {num_spared} actions took no prompt by output_change")
     scores = ScoreStore(tmp_path / "killed" / "scores").frame(score="output_change")
     num_measured = sum(1 + len(each["subjects"]) for each in measured)
     assert len(scores) == 2 * num_measured
