@@ -142,8 +142,8 @@ def screened_rounds(events: Sequence[Mapping[str, Any]], /) -> list[str]:
             free, num = event["free"], len(event["free"]) + len(event["dropped"])
             named = f" ({', '.join(free[:_FEW])}{', ...' if len(free) > _FEW else ''})" if free else ""
             sentences.append(
-                f"round {event['round']}: {num} actions took no prompt by {event['by']}, {len(free)} of them since they "
-                f"change nothing{named}"
+                f"round {event['round']}: {num} actions took no prompt by {event['by']}, {len(free)} of them since "
+                f"they change nothing{named}"
             )
     return sentences
 
