@@ -14,7 +14,7 @@ from typing import Any, Final
 import yaml
 
 from experiments.fuzz.case import Case
-from experiments.fuzz.damaged_yaml import ODD, TEXTS, as_yaml, changed, check_words, stray_bytes
+from experiments.fuzz.damaged_yaml import ODD, TEXTS, as_yaml, changed, check_words, read_as_file, stray_bytes
 from nas.config.experiment import resolve
 from nas.config.loading import load_config, stored_config, stored_values
 from search_spaces.files.strict_yaml import dumped
@@ -77,7 +77,7 @@ def _texts(dice: random.Random) -> tuple[str, Callable[[], None]]:
 def _stored(dice: random.Random) -> tuple[str, Callable[[], None]]:
     name, config = changed(_CONFIG, dice)
     data = as_yaml(config) if dice.random() < 0.7 else dice.choice(TEXTS)
-    return f"{name} {len(data)} bytes", partial(_read_stored, data)
+    return f"{name} {len(data)} bytes", partial(read_as_file, data, stored_config)
 
 
 def _overrides(dice: random.Random) -> tuple[str, Callable[[], None]]:
@@ -113,14 +113,3 @@ def _load(data: bytes, *, overrides: list[str] | None = None, resolves: bool = F
         assert stored_values(stored) == config.plain(), "what is stored must be read as it was"
         if resolves:
             resolve(config)
-
-
-def _read_stored(data: bytes) -> None:
-    with tempfile.TemporaryDirectory() as place:
-        path = Path(place, "config.yaml")
-        path.write_bytes(data)
-        try:
-            stored_config(path)
-        except (UserError, OSError) as error:
-            check_words(error, names=(str(path),))
-            raise

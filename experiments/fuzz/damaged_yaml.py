@@ -1,11 +1,15 @@
 """What befalls a YAML file that somebody wrote: odd values, other keys, stray bytes, another text altogether."""
 
 import random
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Callable, Mapping
 from copy import deepcopy
+from pathlib import Path
 from typing import Any, Final
 
 import yaml
+
+from search_spaces.files.user_error import UserError
 
 _MAX_MESSAGE: Final = 20_000  # characters: more is no message
 ODD: Final[tuple[Any, ...]] = (
@@ -75,6 +79,28 @@ def stray_bytes(content: bytes, dice: random.Random, /) -> tuple[str, bytes]:
 def as_yaml(config: Mapping[str, Any], /) -> bytes:
     """A config as a file holds it."""
     return yaml.safe_dump(dict(config), sort_keys=False).encode("utf-8", "surrogatepass")
+
+
+def read_as_file(data: bytes, read: Callable[[Path], object], /, *, names: tuple[str, ...] = ()) -> None:
+    """Read a file with this content.
+
+    Args:
+        data: The content.
+        read: What reads it.
+        names: What an error may name in the place of the file.
+
+    Raises:
+        UserError: It is refused, in words that name a place.
+        AssertionError: The words are too many, or name none.
+    """
+    with tempfile.TemporaryDirectory() as place:
+        path = Path(place, "config.yaml")
+        path.write_bytes(data)
+        try:
+            read(path)
+        except (UserError, OSError) as error:
+            check_words(error, names=(str(path), *names))
+            raise
 
 
 def check_words(error: Exception, /, *, names: tuple[str, ...]) -> None:

@@ -16,7 +16,7 @@ import yaml
 from PIL import Image
 
 from experiments.fuzz.case import Case
-from experiments.fuzz.damaged_yaml import TEXTS, as_yaml, changed, check_words, stray_bytes
+from experiments.fuzz.damaged_yaml import TEXTS, as_yaml, changed, check_words, read_as_file, stray_bytes
 from nas.curves.asked.captions import captions_of
 from nas.curves.asked.ranges import numbers, whole_numbers
 from nas.curves.asked.reading import made_of, read_values
@@ -61,18 +61,7 @@ def _of_yaml(base: str, read: Callable[[Path], object], dice: random.Random) -> 
         case _:
             name, damaged = changed(config, dice)
             data = as_yaml(damaged)
-    return name, partial(_read, data, read)
-
-
-def _read(data: bytes, read: Callable[[Path], object]) -> None:
-    with tempfile.TemporaryDirectory() as place:
-        path = Path(place, "job.yaml")
-        path.write_bytes(data)
-        try:
-            read(path)
-        except (UserError, OSError) as error:
-            check_words(error, names=(place, *_PLACES))
-            raise
+    return name, partial(read_as_file, data, read, names=_PLACES)
 
 
 def _steps(dice: random.Random) -> Made:
@@ -164,13 +153,13 @@ _COCO: Final[Mapping[str, Any]] = {
 def _sweep(dice: random.Random) -> Made:
     name, damaged = changed(_SWEEP, dice)
     data = as_yaml(damaged) if dice.random() < 0.8 else dice.choice(TEXTS)
-    return f"{name} {len(data)}", partial(_read, data, read_sweep)
+    return f"{name} {len(data)}", partial(read_as_file, data, read_sweep, names=_PLACES)
 
 
 def _evaluation(dice: random.Random) -> Made:
     name, damaged = changed(_EVALUATION, dice)
     data = as_yaml(damaged) if dice.random() < 0.8 else dice.choice(TEXTS)
-    return f"{name} {len(data)}", partial(_read, data, _read_evaluation)
+    return f"{name} {len(data)}", partial(read_as_file, data, _read_evaluation, names=_PLACES)
 
 
 def _read_evaluation(path: Path) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from experiments.fuzz.case import Case
+from experiments.fuzz.places import somewhere
 from latency import Device, find_table, read_table, table_text
 from latency.exporters.formats import Converter, ModelFormat
 from latency.importers import IMPORTERS, read_files, read_report
@@ -115,11 +116,7 @@ def _damaged(data: bytes, dice: random.Random) -> bytes:
 
 def _change(document: Any, dice: random.Random) -> None:
     """Exchange, take away or double a part somewhere in a document."""
-    holder = document
-    key = _key(holder, dice)
-    while isinstance(holder[key], (dict, list)) and holder[key] and dice.random() < 0.8:
-        holder = holder[key]
-        key = _key(holder, dice)
+    holder, key = somewhere(document, dice, deeper=0.8)
     match dice.randrange(4):
         case 0:
             del holder[key]
@@ -129,10 +126,6 @@ def _change(document: Any, dice: random.Random) -> None:
             holder[dice.choice(("colour", "", "file", "\x00"))] = holder[key]
         case _:
             holder[key] = copy.deepcopy(dice.choice(_ODD))
-
-
-def _key(holder: Any, dice: random.Random) -> Any:
-    return dice.choice(list(holder) if isinstance(holder, dict) else range(len(holder)))
 
 
 def _changed_bytes(data: bytes, dice: random.Random) -> bytes:

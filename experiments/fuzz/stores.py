@@ -22,6 +22,7 @@ from safetensors.torch import save_file
 
 from experiments.fuzz.case import Case
 from experiments.fuzz.damaged_yaml import ODD, check_words
+from experiments.fuzz.places import somewhere
 from nas.curves.store import ChunkKey, EvaluationStore
 from nas.scores.stored.pictures import as_pictures, as_table, read_sealed, write_sealed
 from nas.scores.stored.sealed_table import column_text, digest_of_columns
@@ -187,11 +188,7 @@ def _damaged(data: bytes, dice: random.Random) -> bytes:
 
 def _edit(document: Any, dice: random.Random) -> None:
     """Exchange, take away or add something in a document."""
-    holder = document
-    key = _key_of(holder, dice)
-    while isinstance(holder[key], (dict, list)) and holder[key] and dice.random() < 0.6:
-        holder = holder[key]
-        key = _key_of(holder, dice)
+    holder, key = somewhere(document, dice, deeper=0.6)
     match dice.randrange(5):
         case 0:
             del holder[key]
@@ -199,10 +196,6 @@ def _edit(document: Any, dice: random.Random) -> None:
             holder["colour"] = holder[key]
         case _:
             holder[key] = copy.deepcopy(dice.choice([each for each in ODD if each != 10**400]))
-
-
-def _key_of(holder: Any, dice: random.Random) -> Any:
-    return dice.choice(sorted(holder)) if isinstance(holder, dict) else dice.randrange(len(holder))
 
 
 def _edit_header(path: Path, key: str, dice: random.Random) -> None:
