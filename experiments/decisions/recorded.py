@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from experiments.decisions.bundled import prices_of, space_of
+from nas.evaluation.settings import CLIP_GLIMPSE
 from nas.values.group import Choice
 from nas.values.sample import Floats
 from search_spaces.unets.stock_space import SpaceForm
@@ -71,10 +72,12 @@ def read_recorded(folder: Path, form: SpaceForm, /) -> Recorded:
 
 
 def read_changes(folder: Path, actions: Sequence[str], /) -> dict[str, Floats]:
-    """Numbers (K, P) of the cheap scores of one pass that `experiments.decisions.screens` measured, by their names."""
+    """Numbers (K, P) of what `experiments.decisions.screens` measured, by name: distances of one pass, and glimpses."""
     frame = pd.read_parquet(folder / "screens.parquet")
     tables = {
         str(name): own.pivot(index="action", columns="prompt", values="score").loc[list(actions)].to_numpy(np.float64)
-        for name, own in frame[frame["passes"] == 1].groupby("score_name")
+        for name, own in frame[(frame["passes"] == 1) | (frame["score_name"] == CLIP_GLIMPSE)].groupby("score_name")
     }
-    return {name: table for name, table in tables.items() if (table >= 0).all()}  # a distance is never negative
+    return {  # a distance is never negative
+        name: table for name, table in tables.items() if name == CLIP_GLIMPSE or (table >= 0).all()
+    }

@@ -8,6 +8,8 @@ import numpy as np
 
 from experiments.decisions.bundled import PASSES_PER_PICTURE
 from experiments.decisions.recorded import Recorded
+from nas.evaluation.clip.glimpses import AMONG
+from nas.evaluation.settings import CLIP_GLIMPSE
 from nas.racing.allocation import Allocation, by_regret, everyone, ocba_m
 from nas.racing.opportunity import OpportunityRace
 from nas.racing.race import Race
@@ -23,6 +25,7 @@ TOLERANCES: Final = (0.02, 0.01, 0.005, 0.0025)
 RATIOS: Final = (0.75, 0.62, 0.5)
 SCREENED_BY: Final = 32  # passes of a cheap score on each removal, before a race that takes up its distances
 ALONE: Final = (8, SCREENED_BY)
+GLIMPSED: Final = (11, 22, 34, 68, 128)  # captions, of three passes each: 68 are a tenth of the paper's 256
 Decision: TypeAlias = tuple[tuple[int, ...], float, int]  # who goes; captions and other passes per removal
 
 
@@ -32,7 +35,7 @@ class Seen:
 
     Attributes:
         losses: (K, N) score lost on each caption.
-        changes: By the name of a cheap score of one pass, its numbers (K, P).
+        changes: By the name of a cheap score, its numbers (K, P): what rises when an action is executed.
     """
 
     losses: Floats
@@ -126,12 +129,19 @@ def every_method(num_captions: int, /, *, screens: Sequence[str] = ()) -> dict[t
             for rule in (Rule.POSTERIOR, Rule.UPPER_BOUND):
                 name = f"race, {rule.value}, {allocation.__name__}"
                 found[name, str(tolerance)] = _raced(rule, allocation, tolerance)
+    posterior = ValueRule(rule=Rule.POSTERIOR, indifference=INDIFFERENCE)
+    if CLIP_GLIMPSE in screens:
+        for num in GLIMPSED:
+            for rule in (Rule.POSTERIOR, Rule.PAPER):
+                valued = ValueRule(rule=rule, indifference=INDIFFERENCE)
+                found[f"{CLIP_GLIMPSE} alone, {rule.value}", str(num)] = _glimpsed(valued, num)
     for screen in screens:
+        if screen == CLIP_GLIMPSE:
+            continue
         for num in ALONE:
             found[f"{screen} alone", str(num)] = _cheap(screen, num)
         for num in NUMS:
             if num <= num_captions:
-                posterior = ValueRule(rule=Rule.POSTERIOR, indifference=INDIFFERENCE)
                 found[f"posterior, {screen}", str(num)] = _fixed(posterior, num, screen=screen)
         for tolerance in TOLERANCES:
             name = f"race, posterior, by_regret, {screen}"
@@ -147,22 +157,36 @@ def _cheap(screen: str, num: int) -> Method:
     return decide
 
 
+def _glimpsed(rule: ValueRule, num: int) -> Method:
+    def decide(recorded: Recorded, seen: Seen, ratio: float) -> Decision:
+        lost = -seen.changes[CLIP_GLIMPSE][:, :num]
+        return _chosen(recorded, lost, rule, ratio=ratio), 0.0, len(AMONG) * lost.shape[1]
+
+    return decide
+
+
 def _fixed(rule: ValueRule, num: int, *, screen: str = "") -> Method:
     others = SCREENED_BY if screen else 0
 
     def decide(recorded: Recorded, seen: Seen, ratio: float) -> Decision:
-        known = seen.losses[:, :num]
-        summed = Losses(
-            means=known.mean(axis=1),
-            variances=known.var(axis=1, ddof=1),
-            nums=np.full(len(known), float(num)),
-            saved_ms=recorded.saved_ms,
-            distances=_distances(seen, screen),
-        )
-        choice = recorded.choice(ratio, larger_first=rule.breaks_ties)
-        return choice.group(values(summed, rule)), num, others
+        distances = _distances(seen, screen)
+        return _chosen(recorded, seen.losses[:, :num], rule, ratio=ratio, distances=distances), num, others
 
     return decide
+
+
+def _chosen(
+    recorded: Recorded, lost: Floats, rule: ValueRule, *, ratio: float, distances: Floats | None = None
+) -> tuple[int, ...]:
+    """Who goes, where so much is known of what is lost (K, n)."""
+    summed = Losses(
+        means=lost.mean(axis=1),
+        variances=lost.var(axis=1, ddof=1),
+        nums=np.full(len(lost), float(lost.shape[1])),
+        saved_ms=recorded.saved_ms,
+        distances=distances,
+    )
+    return recorded.choice(ratio, larger_first=rule.breaks_ties).group(values(summed, rule))
 
 
 def _raced(rule: Rule, allocation: Allocation, tolerance: float, *, screen: str = "") -> Method:

@@ -15,7 +15,7 @@ short training of the removal's network.
 | `prompt` | number of the caption, from 0; captions that the recorded scores have none of |
 | `score_name` | the cheap score |
 | `passes` | UNet passes of one number |
-| `score` | its number; of `training_loss` the rise |
+| `score` | its number; of `training_loss` and `clip_glimpse` the rise |
 """
 
 from collections.abc import Iterator, Mapping
@@ -30,7 +30,7 @@ from rich.progress import track
 
 from experiments.decisions.bundled import PASSES_PER_PICTURE, prices_of, scorer_of, scores_of, space_of, validation_of
 from experiments.decisions.ranking import Truth, draws, spread_of
-from nas.evaluation.settings import CLIP_CHANGE
+from nas.evaluation.settings import CLIP_CHANGE, CLIP_GLIMPSE
 from nas.evaluation.training_loss import TrainingLoss
 from search_spaces.files.durable.writing import whole, write_text
 from search_spaces.files.strict_json import read_json_object
@@ -52,6 +52,7 @@ class Case:
         num_prompts: On which it is measured.
         tried: Numbers of prompts that a decision is drawn with.
         settings: Its own.
+        higher_is_better: Whether it falls where something is lost.
     """
 
     score: str
@@ -59,11 +60,20 @@ class Case:
     num_prompts: int
     tried: tuple[int, ...]
     settings: Mapping[str, Any] = field(default_factory=dict)
+    higher_is_better: bool = False
 
 
 CASES: Final = (
     Case(score="output_change", passes=1, num_prompts=128, tried=(4, 16, 64)),
     Case(score=CLIP_CHANGE, passes=1, num_prompts=64, tried=(4, 16, 32), settings={"model": str(OPEN_CLIP_DIR)}),
+    Case(
+        score=CLIP_GLIMPSE,
+        passes=3,
+        num_prompts=192,
+        tried=(11, 34, 68),
+        settings={"model": str(OPEN_CLIP_DIR)},
+        higher_is_better=True,
+    ),
     Case(score="block_similarity", passes=0, num_prompts=128, tried=(4, 16, 64)),
     Case(score=TrainingLoss.name, passes=1, num_prompts=64, tried=(16, 64), settings={"num_timesteps": 1}),
     Case(score="picture_distance", passes=PASSES_PER_PICTURE, num_prompts=16, tried=(4, 16)),
@@ -128,7 +138,8 @@ def _table(frame: pd.DataFrame, truth: Truth, recovered: Mapping[str, Any], num_
     ]
     for case in CASES:
         numbers = frame[frame["score_name"] == case.score].pivot(index="action", columns="prompt", values="score")
-        rows.append((case.score, numbers.loc[losses.index], case.passes, case.tried, False))
+        changed = -numbers if case.higher_is_better else numbers
+        rows.append((case.score, changed.loc[losses.index], case.passes, case.tried, False))
         if case.score == "output_change":
             rows.append(("its root", numbers.loc[losses.index] ** 0.5, case.passes, case.tried, False))
     for name, numbers, passes, tried, own in rows:

@@ -9,7 +9,7 @@ from nas.algorithms.settings import ScoringSettings, Screen
 from nas.config.sections import ExperimentConfig
 from nas.evaluation.door import Declaration, Reference
 from nas.evaluation.registry import ScoreSpec, screening_settings
-from nas.evaluation.settings import CLIP, CLIP_CHANGE
+from nas.evaluation.settings import CLIP, CLIP_CHANGE, CLIP_GLIMPSE
 from nas.settings import plain
 from search_spaces.files.user_error import PluginError, UserError
 
@@ -46,7 +46,7 @@ def other_scores(config: ExperimentConfig, /, *, own: ScoreSpec, asked: Sequence
 
 def _of_clip(config: ExperimentConfig, name: str) -> dict[str, Any]:
     """The section `clip` as settings of a score that looks through CLIP too."""
-    return plain(config.clip) if name == CLIP_CHANGE and config.clip is not None else {}
+    return plain(config.clip) if name in (CLIP_CHANGE, CLIP_GLIMPSE) and config.clip is not None else {}
 
 
 def check_compares_rounds(score: Declaration, /) -> None:

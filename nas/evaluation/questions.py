@@ -50,17 +50,25 @@ class Questions:
         num_timesteps: Random timesteps per prompt.
         of: Name of the score that asks, for errors.
         among: Shares of the schedule that timesteps are drawn from; None = any timestep.
+        in_turn: Whether a prompt's timesteps are those shares, one after the other, instead of being drawn.
 
     Raises:
         ScoreError: `num_timesteps` is no positive integer.
     """
 
     def __init__(
-        self, setting: ScoreSetting, /, *, num_timesteps: int, of: str, among: Sequence[float] | None = None
+        self,
+        setting: ScoreSetting,
+        /,
+        *,
+        num_timesteps: int,
+        of: str,
+        among: Sequence[float] | None = None,
+        in_turn: bool = False,
     ) -> None:
         if type(num_timesteps) is not int or num_timesteps < 1:
             raise ScoreError(f"`num_timesteps` of {of} must be an integer of at least 1, but got {num_timesteps!r}")
-        self._setting, self.num_timesteps, self._among = setting, num_timesteps, among
+        self._setting, self.num_timesteps, self._among, self._in_turn = setting, num_timesteps, among, in_turn
         self._chunks: list[list[Question]] = []
 
     @property
@@ -96,9 +104,11 @@ class Questions:
                 for prompt in self._setting.prompts(chunk)
             ]
             questions = []
-            for _ in range(self.num_timesteps):
-                drawn = torch.cat([torch.randint(len(known), (1,), generator=g) for g in generators])
-                timesteps = known[drawn]
+            for turn in range(self.num_timesteps):
+                if self._in_turn:
+                    timesteps = known[turn % len(known)].repeat(len(generators))
+                else:
+                    timesteps = known[torch.cat([torch.randint(len(known), (1,), generator=g) for g in generators])]
                 noise = torch.stack([torch.randn(latents.shape[1:], generator=g) for g in generators])
                 noisy, target = schedule.diffuse(latents, noise, timesteps)
                 questions.append(Question(chunk=chunk, noisy=noisy, timesteps=timesteps, target=target))

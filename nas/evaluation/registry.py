@@ -8,12 +8,13 @@ from typing import Any, Final
 from latency.plugins import Door
 from nas.evaluation.block_similarity import BlockSimilarity
 from nas.evaluation.clip.change import ClipChange
+from nas.evaluation.clip.glimpse import ClipGlimpse
 from nas.evaluation.clip.judge import ClipJudge
 from nas.evaluation.distances import LatentDistance, PictureDistance
 from nas.evaluation.door import Declaration, Reference, Score, ScoreError, ScoreFactory
 from nas.evaluation.output_change import OutputChange
 from nas.evaluation.setting import ScoreSetting
-from nas.evaluation.settings import CLIP, CLIP_CHANGE
+from nas.evaluation.settings import CLIP, CLIP_CHANGE, CLIP_GLIMPSE
 from nas.evaluation.training_loss import TrainingLoss
 from search_spaces.files.user_error import PluginError
 
@@ -22,6 +23,7 @@ BUILT_IN: Final[Mapping[str, ScoreFactory]] = {
     CLIP: ClipJudge,
     **{score.name: score for score in (OutputChange, PictureDistance, LatentDistance, BlockSimilarity, TrainingLoss)},
     CLIP_CHANGE: ClipChange,
+    CLIP_GLIMPSE: ClipGlimpse,
 }
 
 

@@ -12,6 +12,7 @@ from search_spaces.files.user_error import UserError
 
 CLIP: Final = "clip"  # the score of the paper, and of every run that names none
 CLIP_CHANGE: Final = "clip_change"  # looks through the same CLIP at pictures of one pass
+CLIP_GLIMPSE: Final = "clip_glimpse"  # and scores them by their captions
 
 
 @settings
@@ -34,7 +35,7 @@ class ScoreSettings:
 
 @settings
 class ClipSettings:
-    """The judge of the score `clip`, which needs this section, and of the screen `clip_change`: an OpenCLIP model."""
+    """The judge of the score `clip`, which needs it, and of `clip_change` and `clip_glimpse`: an OpenCLIP model."""
 
     model: Annotated[
         str, Field(description="OpenCLIP folder (with open_clip_config.json), or a model name such as ViT-g-14")

@@ -1,32 +1,23 @@
 """Clip change: how differently CLIP sees what a UNet makes of noisy latents, in one pass.
 
-The questions are like those of the output change: the base model's own pictures, noised by a quarter, a half or three
-quarters of the schedule. From its answer at timestep t the picture that it has in mind follows at once,
-
-    z_0 = (z_t - sigma_t eps) / alpha_t = alpha_t z_t - sigma_t v
-
-and CLIP looks at it where it would look at a finished one. The number is 1 - cosine to what the reference has in mind:
-the part of a lost CLIP score that is never negative (docs/decisions_under_noise.md), for one pass instead of a
-picture's.
+The number is 1 - cosine to what the reference has in mind: the part of a lost CLIP score that is never negative
+(docs/decisions_under_noise.md), for one pass instead of a picture's.
 """
 
 from functools import cached_property
 from typing import Final
 
 import torch
-from jaxtyping import Float
-from torch import Tensor
 
-from nas.evaluation.clip.model import ClipModel, check_clip_name, clip_digest
+from nas.evaluation.clip.glimpses import AMONG, Glimpses
+from nas.evaluation.clip.model import check_clip_name, clip_digest
 from nas.evaluation.door import Reference, reference_named
-from nas.evaluation.questions import Question, Questions
+from nas.evaluation.questions import Questions
 from nas.evaluation.setting import ScoreSetting
 from nas.evaluation.settings import CLIP_CHANGE
 from search_spaces.files.digests import digest_of
 
 RULE: Final = 1  # number of the rule above: counts up when it gives other numbers
-# Nearer to the picture nothing is left to change, nearer to the noise there is no picture yet to be seen.
-AMONG: Final = (0.25, 0.5, 0.75)
 
 
 class ClipChange:
@@ -75,29 +66,21 @@ class ClipChange:
 
     def start(self, reference: torch.nn.Module, /) -> None:
         """Load CLIP, draw the base model's pictures, and keep what is seen of its answers on their noisy latents."""
-        self._clip = ClipModel(self._model, pretrained=self._pretrained)
-        self._setting.execution.place(self._clip.model)
+        self._glimpses = Glimpses(self._setting, self._questions, model=self._model, pretrained=self._pretrained)
         self._questions.draw(reference)
         self.refer(reference)
 
     def refer(self, reference: torch.nn.Module, /) -> None:
         """Keep what is seen of another network's answers."""
-        self._seen = [[self._sees(reference, each).cpu() for each in questions] for questions in self._questions]
+        self._seen = [
+            [self._glimpses.seen(reference, each).cpu() for each in questions] for questions in self._questions
+        ]
 
     def probe(self, unet: torch.nn.Module, /, *, chunk: int) -> tuple[float, ...]:
         """1 - cosine to what is seen of the reference, of every prompt of a chunk."""
         changes = [
-            (self._sees(unet, question).cpu() - seen).double().square().sum(dim=1) / 2  # of unit vectors; 0 exactly
+            (self._glimpses.seen(unet, question).cpu() - seen).double().square().sum(dim=1)
+            / 2  # of unit vectors; 0 exactly
             for question, seen in zip(self._questions.of(chunk), self._seen[chunk], strict=True)
         ]
         return tuple(torch.stack(changes).mean(dim=0).tolist())
-
-    @torch.inference_mode()
-    def _sees(self, unet: torch.nn.Module, question: Question) -> Float[Tensor, "n dim"]:
-        """Unit vectors of the pictures that a UNet has in mind."""
-        answer = self._questions.answer(unet, question)
-        latents = self._questions.schedule.clean(
-            question.noisy.to(answer.device), answer, timesteps=question.timesteps.to(answer.device)
-        )
-        with self._setting.execution.autocast():
-            return self._clip.embed_pictures(self._setting.autoencoder.decode(latents).float()).float()

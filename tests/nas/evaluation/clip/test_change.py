@@ -9,7 +9,8 @@ import pytest
 import torch
 from diffusers import UNet2DConditionModel
 
-from nas.evaluation.clip.change import AMONG, ClipChange
+from nas.evaluation.clip.change import ClipChange
+from nas.evaluation.clip.glimpses import AMONG
 from nas.evaluation.clip.model import ClipModel
 from nas.evaluation.door import Score, ScoreError
 from nas.evaluation.questions import Questions
