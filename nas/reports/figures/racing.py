@@ -68,7 +68,7 @@ def _saved(number: int, raced: Mapping[int, Mapping[str, Any]]) -> str:
     if (event := raced.get(number)) is None or not event["num_pictures_exhaustive"]:
         return f"Round {number}"
     share = 1 - event["num_pictures"] / event["num_pictures_exhaustive"]
-    return f"Round {number}: {event['num_pictures']:,} pictures, {share:.0%} saved"
+    return f"Round {number}: {event['num_pictures']:,} pictures, {f'{share:.0%}' if share else 'none'} saved"
 
 
 def _counted(num: int, race: Mapping[str, Any] | None, *, num_prompts: int) -> str:
