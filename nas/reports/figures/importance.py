@@ -142,8 +142,9 @@ def _dots(axes: "Axes", rows: pd.DataFrame, column: str, label: str) -> float:
     for (kind, is_pale), dots in alike.items():  # what looks alike is one artist: a hundred of them take long
         look: dict[str, Any] = {"color": _colour(kind), "alpha": PALE if is_pale else 1.0}
         bounded = [(y, low, high) for y, _, low, high in dots if abs(low) < inf and abs(high) < inf]
-        axes.hlines(*([each[at] for each in bounded] for at in range(3)), linewidth=1.2, **look)
+        ys, lows, highs = ([each[at] for each in bounded] for at in range(3))
+        axes.hlines(ys, lows, highs, linewidth=1.2, **look)
         means, at = [mean for _, mean, _, _ in dots], [y for y, *_ in dots]
-        axes.plot(means, at, marker=KIND_MARKERS.get(kind, "D"), markersize=3.6, linestyle="", **look)
+        axes.plot(means, at, marker=KIND_MARKERS[kind] if kind else "D", markersize=3.6, linestyle="", **look)
     tidy(axes, grid="x").set_xlabel(f"{label} ({power.strip()})" if power else label)
     return factor
