@@ -7,7 +7,8 @@ own fast tests are run against each, then those fast ones elsewhere that import 
 each of these tries only what survived the one before. The same seed draws the same faults as long as the room's modules
 do not change.
 
-Expected: at most one in ten survives, each explained in experiments/LOG.md. Cost: half an hour of one core.
+Expected: at most one in ten survives, each explained in experiments/LOG.md. What is known to change nothing stands in
+equivalents.toml with its reason, and is counted without being tried. Cost: half an hour of one core.
 """
 
 import argparse
@@ -23,6 +24,7 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
+from experiments.mutants.equivalents import reason
 from experiments.mutants.forking import Verdict
 from experiments.mutants.killing import Fault, Trial, import_libraries, trials
 from experiments.mutants.planting import mutant, num_faults
@@ -46,6 +48,7 @@ ROOMS: Final = (
     "nas/search",
     "nas/training",
     "nas/training/skipping",
+    "nas/robust_training",
     "nas/launching",
 )
 _NEVER: Final = re.compile(r"\b(import ray|pytest\.mark\.gpu|experiments\.mutants)\b")
@@ -100,16 +103,16 @@ def faults_of(name: str, /, *, num: int, seed: int) -> list[Fault]:
 
 
 def table(verdicts: Sequence[tuple[Path, Verdict]], /) -> str:
-    """Counts by room, and the share that survived."""
+    """Counts by room, and the share that survived of those that are not equivalent."""
     rooms: dict[str, Counter[Verdict]] = defaultdict(Counter)
     for module, told in verdicts:
         rooms[str(module.relative_to(ROOT).parent)][told] += 1
     rooms["all"] = sum(rooms.values(), Counter())
-    lines = [f"{'room':<24}{'mutants':>9}" + "".join(f"{told:>10}" for told in Verdict) + f"{'survive':>10}"]
+    lines = [f"{'room':<32}{'mutants':>9}" + "".join(f"{told:>12}" for told in Verdict) + f"{'survive':>10}"]
     for room, counts in rooms.items():
-        share = counts[Verdict.SURVIVED] / max(counts.total(), 1)
+        share = counts[Verdict.SURVIVED] / max(counts.total() - counts[Verdict.EQUIVALENT], 1)
         lines.append(
-            f"{room:<24}{counts.total():>9}" + "".join(f"{counts[told]:>10}" for told in Verdict) + f"{share:>10.1%}"
+            f"{room:<32}{counts.total():>9}" + "".join(f"{counts[told]:>12}" for told in Verdict) + f"{share:>10.1%}"
         )
     return "\n".join(lines)
 
@@ -117,7 +120,14 @@ def table(verdicts: Sequence[tuple[Path, Verdict]], /) -> str:
 def tried(name: str, faults: Sequence[Fault], /, *, log: Path) -> Iterator[tuple[Fault, Trial]]:
     """What tests make of the mutants of a room or module: each test module tries what those before it let live."""
     room = modules(name.partition(":")[0])[0].parent
-    left, num_tests = [*enumerate(faults)], Counter[int]()
+    texts = {module: module.read_text(encoding="utf-8") for module, _ in faults}
+    left: list[tuple[int, Fault]] = []
+    num_tests = Counter[int]()
+    for index, fault in enumerate(faults):
+        if because := reason(str(fault[0].relative_to(ROOT)), texts[fault[0]], fault[1]):
+            yield fault, Trial(Verdict.EQUIVALENT, 0, because)
+        else:
+            left.append((index, fault))
     for tests in laws_of(room, {module for module, _ in faults}):
         if not left:
             break
@@ -153,7 +163,7 @@ def main(arguments: Sequence[str] | None = None, /) -> int:
         for (module, planted), trial in tried(name, faults_of(name, num=given.num, seed=given.seed), log=log):
             verdicts.append((module, trial.verdict))
             if given.all or trial.verdict is Verdict.SURVIVED:
-                seen = f" [{trial.verdict} of {trial.num_tests} tests{' by ' if trial.by else ''}{trial.by}]"
+                seen = f" [{trial.verdict} of {trial.num_tests} tests{': ' if trial.by else ''}{trial.by}]"
                 print(f"{module.relative_to(ROOT)}:{planted.line}: {planted.what}{seen}", flush=True)
     print(table(verdicts))
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
