@@ -110,6 +110,7 @@ def test_every_watched_room_has_faults_and_tests() -> None:
     assert "test_intervals.py" in [path.name for path in own]
     assert "test_store.py" in [path.name for path in slow]
     assert not {*own} & {*importing}
+    assert laws_of(ROOT / "nas" / "scores", {ROOT / "nas" / "scores" / "store.py"}, own_only=True) == [own, slow]
 
 
 def test_a_seed_draws_the_same_faults_of_a_room() -> None:
