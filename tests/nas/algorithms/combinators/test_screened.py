@@ -10,7 +10,7 @@ from nas.algorithms.algorithm import AlgorithmError, check, check_step
 from nas.algorithms.combinators.screened import Screened, Screens
 from nas.algorithms.evolving import ArchitectureEvolving
 from nas.algorithms.problem import Problem
-from nas.algorithms.settings import EvolvingSettings, ScoringSettings, Screen
+from nas.algorithms.settings import SQUARES, EvolvingSettings, ScoringSettings, Screen
 from nas.algorithms.steps import Estimate, Extended, Finish, Score, Scored, Screening, Train, Trained, Verdict
 from nas.scores.intervals import Interval
 from nas.testing.algorithms import SMALL_UNET, AlgorithmLaws, MacsMs, made_up, play
@@ -76,6 +76,7 @@ def test_all_are_screened_and_the_cheapest_changes_are_contested() -> None:
     algorithm = screened(shortlist=3, num_prompts=5)
     _, screening, step = reduced(algorithm, lambda index: 1.0 + index % 4)
     assert (screening.by, screening.num_prompts, screening.contest) == (BY, 5, None)
+    assert screening.num_refused == 0, "the contest itself counts them"
     assert [each.action for each in screening.subjects] == [each.action for each in step.subjects]
     assert step.contest is not None
     assert step.screening is not None
@@ -202,6 +203,15 @@ def test_the_distances_reach_the_inner_algorithm() -> None:
     state, _, step = reduced(algorithm, lambda index: index / 10)
     algorithm.told(state, step, made_up(step, number=0))
     assert heard[0].changes == {index: pytest.approx(index / 10) for index in range(len(step.subjects))}
+
+
+def test_of_squares_the_roots_are_distances_and_of_other_scores_nothing_is() -> None:
+    square, roots = next(iter(SQUARES)), {0: 0.0, 1: 1.0, 4: 2.0}
+    for by, is_distance, distances in ((square, True, roots), (square, False, {}), (BY, True, {})):
+        algorithm = screened(by=by, is_distance=is_distance, screen=Screen.FREE, tolerance=0.0)
+        _, _, step = reduced(algorithm, lambda index: float(index) if index else -1.0)
+        assert step.contest is not None
+        assert {index: size for index, size in step.contest.distances.items() if index in roots} == distances
 
 
 @pytest.mark.parametrize(
