@@ -131,9 +131,10 @@ def test_what_provably_changes_nothing_is_weighed_as_nothing_and_taken_rightly()
     assert certain.chance > 0.99
     saved_ms = step.contest.saved_ms
     ends_early = replace(step, contest=replace(step.contest, num=3, needed_ms=saved_ms[0] + saved_ms[1] / 2))
-    enough = certainty_of(ends_early, told, taken=[0, 1])
+    enough, too_many = (certainty_of(ends_early, told, taken=taken) for taken in ([0, 1], [0, 1, 2]))
     assert enough is not None
-    assert enough.chance > 0.99, "what the free one saves is no longer needed"
+    assert too_many is not None
+    assert enough.chance > 0.99 > 0.01 > too_many.chance, "what the free one saves is no longer needed"
     only = replace(outcome, estimates=(free, *[None] * (len(step.subjects) - 1)))
     assert weighed_losses(step.contest, only) == {0: given.settings.indifference}
     assert certainty_of(step, only, taken=[0]) is None

@@ -4,12 +4,14 @@ from typing import Any
 
 import pytest
 
-from search_spaces.unets.keys import MAX_CHANNELS, MAX_TRANSFORMER_LAYERS, UNET_LAWS, unet_faults
+from search_spaces.unets.keys import MAX_CHANNELS, MAX_STAGES, MAX_TRANSFORMER_LAYERS, UNET_LAWS, unet_faults
 
 
 def test_bounds_are_inclusive() -> None:
     for channels, held in [(1, True), (MAX_CHANNELS, True), (0, False), (MAX_CHANNELS + 1, False)]:
         assert UNET_LAWS["in_channels"].holds(channels) is held
+    for num_stages, held in [(1, True), (MAX_STAGES, True), (0, False), (MAX_STAGES + 1, False)]:
+        assert (unet_faults({"block_out_channels": [8] * num_stages}) == []) is held
 
 
 @pytest.mark.parametrize(

@@ -190,19 +190,32 @@ def test_an_extension_goes_on_where_the_screened_search_ended() -> None:
     assert isinstance(algorithm.step(state), Train)
 
 
-def test_the_distances_reach_the_inner_algorithm() -> None:
-    heard = list[Scored]()
+def heard(change: Callable[[int], float], *, ratio: float = 0.6) -> Scored:
+    """What the inner algorithm hears of a contest that was screened with made-up changes and not raced."""
+    outcomes = list[Scored]()
 
     class Listening(ArchitectureEvolving):
         def told(self, state: Any, step: Any, outcome: Any, /) -> Any:
-            heard.extend([outcome] if isinstance(outcome, Scored) else [])
+            outcomes.extend([outcome] if isinstance(outcome, Scored) else [])
             return super().told(state, step, outcome)
 
     scoring = ScoringSettings(screen=Screen.SHORTLIST, by=BY, shortlist=2)
-    algorithm = Screened(Listening(EvolvingSettings()), scoring=scoring, is_distance=True)
-    state, _, step = reduced(algorithm, lambda index: index / 10)
+    algorithm = Screened(Listening(EvolvingSettings(overshoot=True)), scoring=scoring, is_distance=True)
+    state, _, step = reduced(algorithm, change, problem=problem(algorithm, ratio=ratio))
     algorithm.told(state, step, made_up(step, number=0))
-    assert heard[0].changes == {index: pytest.approx(index / 10) for index in range(len(step.subjects))}
+    return outcomes[0]
+
+
+def test_the_distances_reach_the_inner_algorithm() -> None:
+    changes = heard(lambda index: index / 10).changes
+    assert changes is not None
+    assert changes == {index: pytest.approx(index / 10) for index in range(len(changes))}
+
+
+def test_only_removals_that_are_free_are_chosen_without_a_race() -> None:
+    assert heard(lambda index: 0.0 if index == 4 else 1.0).verdict == Verdict(chosen=(4,))
+    assert heard(lambda index: 1.0).verdict is None, "nothing is free"
+    assert heard(lambda index: 0.0 if index == 4 else 1.0, ratio=1.0).verdict is None, "these are copies"
 
 
 def test_of_squares_the_roots_are_distances_and_of_other_scores_nothing_is() -> None:
