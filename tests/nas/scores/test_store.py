@@ -11,6 +11,7 @@ from io import BytesIO
 from multiprocessing.queues import Queue
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -234,7 +235,7 @@ def test_scores_of_two_kinds_of_machine_stand_beside_each_other(folder: Path) ->
 
 
 def test_samples_are_the_small_pictures_unless_whole_ones_are_preferred(folder: Path) -> None:
-    of = {"weights_digest": "w0", "protocol_digest": "p0", "arch_id": "a0"}
+    of: dict[str, Any] = {"weights_digest": "w0", "protocol_digest": "p0", "arch_id": "a0"}
     assert len(ScoreStore(folder).samples(**of)) == 2, "there are whole ones alone"
     ScoreStore(folder).put(KEY, prompts=PROMPTS, scores=[0.1, 0.2], samples=PICTURES[:1, :2, :2])
     for whole, pictures in ((False, PICTURES[:1, :2, :2]), (True, PICTURES)):
