@@ -86,7 +86,7 @@ def test_sub_networks_of_a_step_share_its_batch() -> None:
 
 
 def test_weights_of_a_block_that_is_left_out_have_no_gradient() -> None:
-    found, _ = gradients(settings=BATCH, removals=["-resnet[mid,1]"])
+    found, _ = gradients(settings=BATCH, removals=["-resnet[mid,1]"], world=2)
     assert not any(name.startswith("mid_block.resnets.1.") for name in found)
 
 
