@@ -16,7 +16,9 @@ from search_spaces.files.user_error import UserError
 
 @user_errors
 def sweep(
-    config: Annotated[Path, typer.Argument(help="sweep, a YAML file: an experiment and ranges of its settings")],
+    config: Annotated[
+        Path, typer.Argument(help="sweep, a YAML file; `nas init FILE.yaml --of sweep` writes one and its search")
+    ],
     out: Annotated[Path | None, typer.Option(help="folder of the sweep (default: runs/<name of the file>)")] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="only go on with a sweep that stands there, never begin one")

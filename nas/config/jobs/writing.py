@@ -142,5 +142,5 @@ def _texts(file: Path, of: Of, *, preset: Preset, algorithm: str | None) -> Iter
 
 def _placed(text: str, file: Path) -> str:
     """An experiment's text with the user's names: of the file itself, and of pictures beside it."""
-    text = _OWN.sub(str(file), text)
+    text = _OWN.sub(lambda found: str(file), text)
     return _PICTURES.sub(lambda found: f"./{PICTURES}" if found[1] else str(file.parent / PICTURES), text)
