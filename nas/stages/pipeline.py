@@ -8,6 +8,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Final
 
+from nas.config.jobs.kinds import Job, check_job
 from nas.pipelines.source import find_model
 from nas.settings import read
 from nas.stages.doing import model_meant, ready
@@ -61,8 +62,10 @@ def load_pipeline_settings(path: str | PathLike[str], /) -> PipelineSettings:
     """
     path = local_path(path)
     if not path.is_file():
-        raise UserError(f"there is no pipeline {path}; experiments/pipeline.yaml of the repository is one")
-    return read(PipelineSettings, read_yaml(path), name=str(path))
+        raise UserError(f"there is no pipeline {path}; `nas init {path} --of pipeline` writes one")
+    values = read_yaml(path)
+    check_job(values, path=path, wanted=Job.PIPELINE)
+    return read(PipelineSettings, values, name=str(path))
 
 
 def run_pipeline(

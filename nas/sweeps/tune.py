@@ -21,10 +21,13 @@ import pandas as pd
 from pydantic import Field, model_validator
 
 from latency.exporters.extras import load_extra
+from nas.config.jobs.kinds import Job, check_job
 from nas.config.loading import load_config
 from nas.reports.hypervolume import scored_of
 from nas.runs.run import open_run
+from nas.runs.spec import SPEC_NAME
 from nas.settings import read, settings
+from nas.sweeps.ended import Listener, Telling, nobody
 from search_spaces.files.digests import digest_of
 from search_spaces.files.durable.writing import check_own, whole, write_text
 from search_spaces.files.paths import local_path
@@ -116,8 +119,10 @@ def read_sweep(path: Path, /) -> SweepSettings:
     """
     path = local_path(path)
     if not path.is_file():
-        raise UserError(f"there is no sweep {path}; docs/sweeps.md shows one")
-    given = read(SweepSettings, read_yaml(path), name=str(path))
+        raise UserError(f"there is no sweep {path}; `nas init {path} --of sweep` writes one")
+    values = read_yaml(path)
+    check_job(values, path=path, wanted=Job.SWEEP)
+    given = read(SweepSettings, values, name=str(path))
     experiment = (path.parent / given.experiment).resolve()
     for key, each in given.ranges.items():
         for value in each.choices or each.whole or each.real:
@@ -125,15 +130,16 @@ def read_sweep(path: Path, /) -> SweepSettings:
                 load_config(experiment, overrides=[*given.overrides, _override(key, value)])
             except UserError as error:
                 raise UserError(f"{path}: with {key}={value!r:.40}, {error}") from error
-    return read(SweepSettings, {**read_yaml(path), "experiment": str(experiment)}, name=str(path))
+    return read(SweepSettings, {**values, "experiment": str(experiment)}, name=str(path))
 
 
-def run_sweep(sweep: SweepSettings, /, *, out: Path) -> tuple[Trial, ...]:
+def run_sweep(sweep: SweepSettings, /, *, out: Path, on_trial: Listener = nobody) -> tuple[Trial, ...]:
     """Run a sweep, or continue it, and write its table.
 
     Args:
         sweep: As `read_sweep` gives it.
         out: Its folder; made when there is none.
+        on_trial: Hears of each trial that ends.
 
     Raises:
         MissingExtraError: Ray Tune or Optuna is not installed.
@@ -150,6 +156,8 @@ def run_sweep(sweep: SweepSettings, /, *, out: Path) -> tuple[Trial, ...]:
     check_own(out, marks=("trials", "tune"), what="a sweep")
     (out / "trials").mkdir(parents=True, exist_ok=True)
     os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
+    num_finished = len([*out.glob(f"trials/*/{SPEC_NAME}")])
+    telling = Telling(num=sweep.num_trials, num_finished=num_finished, concurrency=sweep.concurrency, listen=on_trial)
     is_own = connect(sweep.address)
     try:
         tuner = tune.Tuner(
@@ -157,7 +165,7 @@ def run_sweep(sweep: SweepSettings, /, *, out: Path) -> tuple[Trial, ...]:
             tune_config=tune.TuneConfig(
                 search_alg=searcher(sweep), num_samples=sweep.num_trials, max_concurrent_trials=sweep.concurrency
             ),
-            run_config=tune.RunConfig(name="tune", storage_path=str(out), verbose=0),
+            run_config=tune.RunConfig(name="tune", storage_path=str(out), verbose=0, callbacks=[telling.callback()]),
         )
         results = tuner.fit()
     finally:
@@ -278,8 +286,12 @@ def _trial(proposed: dict[str, Any], *, sweep: SweepSettings, out: str) -> None:
     overrides = [_override(key, value) for key, value in values.items()]
     store = [_override("score_store", str(folder / "scores"))]
     config = load_config(sweep.experiment, overrides=[*sweep.overrides, *overrides, *store])
-    run_search(config, out=trial_path(values, out=folder), on_round=lambda done: None)
-    tune.report({OBJECTIVE: outcome(values, out=folder).objective, "values": values, "started": started})
+    path = trial_path(values, out=folder)
+    is_read = (path / SPEC_NAME).is_file()
+    run_search(config, out=path, on_round=lambda done: None)
+    found = outcome(values, out=folder)
+    said = {name: getattr(found, name) for name in ("values", OBJECTIVE, "score", "latency_ms", "target_met")}
+    tune.report({**said, "started": started, "is_read": is_read})
 
 
 def _write_table(trials: tuple[Trial, ...], *, out: Path) -> None:

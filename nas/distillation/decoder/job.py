@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from nas.config.absolute_paths import Absolute, with_paths
+from nas.config.jobs.kinds import Job
 from nas.config.loading import load_settings
 from nas.distillation.decoder.pruning import pruned_widths
 from nas.distillation.decoder.settings import DecoderDistillationConfig
@@ -86,8 +87,10 @@ def load_decoder_config(path: str | PathLike[str], /, *, overrides: Sequence[str
     Raises:
         ConfigError: The file is missing or breaks a law; the message lists every problem.
     """
-    remedy = "; docs/distillation.md shows one, and `nas settings --of decoder` says what it may hold"
-    return load_settings(DecoderDistillationConfig, path, overrides=overrides, place=placed, remedy=remedy)
+    remedy = f"; `nas init {path} --of decoder` writes one, and `nas settings --of decoder` says what it may hold"
+    return load_settings(
+        DecoderDistillationConfig, path, job=Job.DECODER, overrides=overrides, place=placed, remedy=remedy
+    )
 
 
 def find_decoder(config: DecoderDistillationConfig, out: Path, /) -> DecoderJob:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from nas.config.absolute_paths import Absolute, unless_a_name, with_paths
+from nas.config.jobs.kinds import Job
 from nas.config.loading import load_settings
 from nas.config.places.identity import is_place
 from nas.distillation.steps.losses.ddim import Process, check_kind
@@ -153,8 +154,8 @@ def load_steps_config(path: str | PathLike[str], /, *, overrides: Sequence[str] 
     Raises:
         ConfigError: The file is missing or breaks a law; the message lists every problem.
     """
-    remedy = "; docs/distillation.md shows one, and `nas settings --of steps` says what it may hold"
-    return load_settings(StepDistillationConfig, path, overrides=overrides, place=placed, remedy=remedy)
+    remedy = f"; `nas init {path} --of steps` writes one, and `nas settings --of steps` says what it may hold"
+    return load_settings(StepDistillationConfig, path, job=Job.STEPS, overrides=overrides, place=placed, remedy=remedy)
 
 
 def ddim_config(model: ModelFolder, /, *, kind: str) -> dict[str, Any]:
