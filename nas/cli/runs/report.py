@@ -46,7 +46,7 @@ def report(
 
     others = compare or []
     if (run / "trials.csv").is_file():
-        from nas.sweeps.tune import trials_of
+        from nas.sweeps.table import trials_of
 
         out = out or run / "report.html"
         run, *trials = trials_of(run)

@@ -1,6 +1,6 @@
 """One decoder distillation as a value that travels between processes: what a config says of it, found and checked."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -35,12 +35,14 @@ class DecoderJob:
         config: Places are absolute.
         model: Its pipeline draws the latents; its decoder is the teacher.
         folder: What it writes to.
+        contents: Digests of what stands at the places that it reads, by the setting that names each.
         prompts: Of all latents: those to learn from, then those held out.
     """
 
     config: DecoderDistillationConfig
     model: ModelFolder
     folder: TrainingDirectory
+    contents: Mapping[str, str]
     prompts: tuple[Prompt, ...]
 
     @property
@@ -112,4 +114,10 @@ def find_decoder(config: DecoderDistillationConfig, out: Path, /) -> DecoderJob:
     num = wanted.num + wanted.num_held_out
     repeated = [captions[index % len(captions)] for index in range(num)]
     prompts = ValidationSet.from_captions(repeated, seed=config.seed, chunk_size=wanted.chunk_size).prompts
-    return DecoderJob(config=config, model=model, folder=TrainingDirectory(out.absolute()), prompts=prompts)
+    return DecoderJob(
+        config=config,
+        model=model,
+        folder=TrainingDirectory(out.absolute()),
+        contents={"model": model.digest(), "latents.captions": digest_of({"captions": captions})},
+        prompts=prompts,
+    )

@@ -101,6 +101,7 @@ class StepDistillation:
         named: UNets by what stages call them: "student" and "teacher".
         stages: In order.
         out: The directory.
+        contents: Digests of what stands at the places that it reads, by the setting that names each.
         prompts: Of sample pictures.
     """
 
@@ -109,6 +110,7 @@ class StepDistillation:
     named: Mapping[str, NamedUNet]
     stages: tuple[Stage, ...]
     out: Path
+    contents: Mapping[str, str]
     prompts: tuple[str, ...]
 
     def folder(self, name: str, /) -> TrainingDirectory:
@@ -182,9 +184,8 @@ def find_steps(config: StepDistillationConfig, out: Path, /) -> StepDistillation
     }
     _check_pair(named, config=config, model=model)
     assert training.pictures is not None, "the config asks for pictures"
-    check_pictures(
-        open_pictures(training.pictures, settings=training.data), max_corrupt_share=training.data.max_corrupt_share
-    )
+    pictures = open_pictures(training.pictures, settings=training.data)
+    check_pictures(pictures, max_corrupt_share=training.data.max_corrupt_share)
     prompts: list[str] = []
     if training.sample_every:
         prompts = read_captions(config.samples.captions, num=config.samples.num)
@@ -194,6 +195,7 @@ def find_steps(config: StepDistillationConfig, out: Path, /) -> StepDistillation
         named=named,
         stages=stages_of(config, kinds={who: unet.kind for who, unet in named.items()}),
         out=out.absolute(),
+        contents={"model": model.digest(), f"{SECTION}.pictures": pictures.digest},
         prompts=tuple(prompts),
     )
 

@@ -147,6 +147,10 @@ def test_a_stopped_one_goes_on_to_the_same_weights_with_teacher_and_student_side
     again = list[News]()
     nas.distill_steps(config, out=tmp_path / "out", overrides=overrides, on_news=again.append)
     assert again == [], "a stage that is done is not done again"
+    pictures = shutil.copytree(config.parent / "pictures", tmp_path / "pictures")
+    (pictures / "one_more.png").write_bytes(b"")
+    with pytest.raises(TrainingDirectoryError, match=r"other content .* stands at `training\.pictures` "):
+        nas.distill_steps(config, out=tmp_path / "out", overrides=[*overrides, f"training.pictures={pictures}"])
     with pytest.raises(TrainingDirectoryError, match=r"another training:[\s\S]*cfg_probability: 0.1"):
         nas.distill_steps(config, out=tmp_path / "out", overrides=["loss.cfg_probability=0.1"])
 
