@@ -1,19 +1,22 @@
 """Does every algorithm, and a sweep, end the same whoever is killed and however many work? One command shows it.
 
-    python -m experiments.sameness algorithms      every algorithm: undisturbed, killed twice, on two Ray actors
-    python -m experiments.sameness sweep           a sweep of 8 trials: undisturbed, and killed twice
+    python -m experiments.sameness algorithms [NAME...]    undisturbed, killed twice, on two Ray actors
+    python -m experiments.sameness sweep                   a sweep of 8 trials: undisturbed, and killed twice
 
 A process is killed (SIGKILL, with all that it started) when its trace has a third, and again when it has two thirds,
-of the undisturbed one's events; a sweep when it has finished two, and again five trials. What must be equal: traces
-(clock times aside), specs, weights, pictures; of a sweep its table (hours aside) and the same of every trial.
+of the undisturbed one's events; a sweep when it has finished two, and again five trials. All are forked from one
+process that has imported the libraries, which was most of what each took. What must be equal: traces (clock times
+aside), specs, weights, pictures; of a sweep its table (hours aside) and the same of every trial.
 """
 
 import os
 import signal
-import subprocess
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
+from importlib import import_module
+from multiprocessing import get_context
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -23,7 +26,8 @@ import yaml
 from rich.console import Console
 
 from experiments.chaos import fingerprint
-from experiments.chaos import nas_command as nas
+from nas.cli.app import app as nas
+from nas.cli.screen.errors import TARGET_MISSED
 from nas.config.algorithms import OURS
 from search_spaces.shapes.__main__ import write_pictures
 
@@ -40,31 +44,42 @@ OTHERS: Final = {"num_evaluations": 9, "batch_size": 3}
 WITHOUT: Final = ("rerank",)  # ranks what another run found
 ENDED: Final = "trials/*/architecture.json"
 PATIENCE_S: Final = 900.0
+LIBRARIES: Final = (  # what a search imports once it is told to begin
+    "open_clip", "transformers.models.clip", "diffusers.models.unets.unet_2d_condition", "nas.cli.search",
+    "diffusers.models.autoencoders.autoencoder_kl", "diffusers.schedulers.scheduling_ddim", "nas.training.loop",
+)  # fmt: skip
 app = typer.Typer(help=__doc__, no_args_is_help=True)
 Out = Annotated[Path, typer.Option(help="folder of the runs; must be new or empty")]
 
 
 @app.command()
-def algorithms(out: Out = Path("runs/sameness/algorithms")) -> None:
-    """Every algorithm of ours: killed twice and continued, and on two actors, against undisturbed in one process."""
-    console, wrong = Console(), list[str]()
-    for name in sorted(OURS.keys() - set(WITHOUT)):
-        folder = out / name
+def algorithms(
+    names: Annotated[list[str] | None, typer.Argument(help="of algorithms (default: all)", show_default=False)] = None,
+    out: Out = Path("runs/sameness/algorithms"),
+) -> None:
+    """Algorithms of ours: killed twice and continued, and on two actors, against undisturbed in one process."""
+    console, wrong, known = Console(), list[str](), sorted(OURS.keys() - set(WITHOUT))
+    if strangers := sorted({*(names or [])} - {*known}):
+        raise typer.BadParameter(f"there is no algorithm {', '.join(strangers)}; choose among {', '.join(known)}")
+    for library in LIBRARIES:
+        import_module(library)
+    for name in names or known:
+        began, folder = time.monotonic(), out / name
         config = _write(folder / "search.yaml", _search(name, out))
         undisturbed, killed, actors = (folder / each for each in ("undisturbed", "killed", "two-actors"))
-        _run([*nas(), "search", str(config), "--out", str(undisturbed)])
+        _run(["search", str(config), "--out", str(undisturbed)])
         num = _num_events(undisturbed)
         for share in (1 / 3, 2 / 3):
-            command = [*nas(), "search", str(config), "--out", str(killed)]
-            _kill_when(command, partial(_has_events, killed, share * num))
-        _run([*nas(), "search", str(config), "--out", str(killed)])
-        _run([*nas(), "search", str(config), "--num-workers", "2", "--out", str(actors)])
+            _kill_when(["search", str(config), "--out", str(killed)], partial(_has_events, killed, share * num))
+        _run(["search", str(config), "--out", str(killed)])
+        _run(["search", str(config), "--num-workers", "2", "--out", str(actors)])
         expected = fingerprint(undisturbed)
         for run in (killed, actors):
             differing = sorted(part for part in expected if fingerprint(run).get(part) != expected[part])
             wrong += [f"{run}: {', '.join(differing)}"] if differing else []
         said = "equal" if not any(str(folder) in each for each in wrong) else "DIFFERENT"
-        console.print(f"{name}: {num} events; killed twice and continued, and on two actors: {said}")
+        took = f"{time.monotonic() - began:.0f} s"
+        console.print(f"{name}: {num} events; killed twice and continued, and on two actors: {said} ({took})")
     _end(console, wrong)
 
 
@@ -86,8 +101,8 @@ def sweep(
         out / "sweep.yaml", {"experiment": str(search.resolve()), "ranges": ranges, "num_trials": num_trials}
     )
     undisturbed, killed = out / "undisturbed", out / "killed"
-    _run([*nas(), "sweep", str(config), "--out", str(undisturbed)])
-    command = [*nas(), "sweep", str(config), "--out", str(killed)]
+    _run(["sweep", str(config), "--out", str(undisturbed)])
+    command = ["sweep", str(config), "--out", str(killed)]
     for num in (num_trials // 4, 5 * num_trials // 8):
         _kill_when(command, partial(_has_trials, killed, num))
         console.print(f"killed after {len([*killed.glob(ENDED)])} trials")
@@ -145,18 +160,41 @@ def _has_trials(folder: Path, num: int) -> bool:
 
 
 def _run(command: list[str]) -> None:
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    """Run a command of `nas` to its end."""
+    one = _started(command)
+    one.join()
+    if one.exitcode not in (0, TARGET_MISSED):
+        raise RuntimeError(f"nas {' '.join(command)} ended with exit code {one.exitcode}")
 
 
 def _kill_when(command: list[str], may_die: Callable[[], bool]) -> None:
-    """Run a command and kill it, with all that it started, as soon as something holds."""
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True) as one:
-        end = time.monotonic() + PATIENCE_S
-        while not may_die() and one.poll() is None and time.monotonic() < end:
-            time.sleep(0.02)
-        if one.poll() is not None:
-            raise RuntimeError(f"{' '.join(command)} ended with exit code {one.returncode} before it was killed")
-        os.killpg(one.pid, signal.SIGKILL)
+    """Run a command of `nas` and kill it, with all that it started, as soon as something holds."""
+    one, end = _started(command), time.monotonic() + PATIENCE_S
+    while not may_die() and one.is_alive() and time.monotonic() < end:
+        time.sleep(0.01)
+    if not one.is_alive():
+        raise RuntimeError(f"nas {' '.join(command)} ended with exit code {one.exitcode} before it was killed")
+    assert one.pid is not None
+    os.killpg(one.pid, signal.SIGKILL)
+    one.join()
+
+
+def _started(command: list[str]) -> BaseProcess:
+    """A command of `nas` in a process, and a process group, of its own."""
+    groups = get_context("fork")
+    is_ready = groups.Event()
+    one = groups.Process(target=_in_a_group, args=(command, is_ready))
+    one.start()
+    is_ready.wait()
+    return one
+
+
+def _in_a_group(command: list[str], is_ready: Any) -> None:
+    os.setsid()
+    is_ready.set()
+    with Path(os.devnull).open("w") as nowhere:
+        os.dup2(nowhere.fileno(), 1)
+    nas(command)
 
 
 def _end(console: Console, wrong: list[str]) -> None:

@@ -6,12 +6,13 @@ rest goes on. Pure Python; `nas` has doors of its own.
 """
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from typing import Generic, TypeVar
 
-from search_spaces.files.user_error import PluginError
+from search_spaces.files.user_error import PluginError, UserError
 
 K = TypeVar("K")
 
@@ -184,6 +185,30 @@ def missing_members(value: object, protocol: type, /) -> tuple[str, ...]:
     annotated = {name for kind in protocol.__mro__ for name in vars(kind).get("__annotations__", {}) if name[0] != "_"}
     callable_itself = {"__call__"} if "__call__" in vars(protocol) else set()
     return tuple(sorted((members | annotated | callable_itself) - set(dir(value))))
+
+
+@contextmanager
+def named(what: str, /) -> Iterator[None]:
+    """Name what stands behind a door in whatever it raises.
+
+    A `ValueError` is its way of telling its user something, as the doors say; anything else but a full disk or a
+    missing file is a fault of its own, whose traceback is kept.
+
+    Args:
+        what: Such as "latency source 'by-parameters'".
+
+    Raises:
+        UserError: It raised a `ValueError`; one that is a `UserError` already passes as it is.
+        PluginError: It raised something else.
+    """
+    try:
+        yield
+    except (UserError, OSError):
+        raise
+    except ValueError as error:
+        raise UserError(f"{what}: {error}") from error
+    except Exception as error:
+        raise PluginError(f"{what} fails, which is its own fault: {type(error).__name__}: {error}") from error
 
 
 def _described(value: object) -> str:

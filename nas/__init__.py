@@ -4,6 +4,7 @@ The names below are the front of the package, docs/api.md. Each is imported when
 `import nas` costs nothing.
 """
 
+import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ else:
         if name == "__version__":
             return metadata.version("snapfusion-nas")
         if name not in _MODULES:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name, obj=sys.modules[__name__])
         value = globals()[name] = getattr(import_module(_MODULES[name]), name)
         return value
 

@@ -24,16 +24,16 @@ search:
     num_evaluations: 24
 ```
 
-A file with settings of `evolving`, such as that of `nas init` (`removals_per_round`, `overshoot`), must lose them where
-it names another algorithm; the error says what to type instead: `nas search mine.yaml search.algorithm=local_search
-search.removals_per_round=4 search.overshoot=false`.
+`nas init mine.yaml --algorithm local_search` writes a search with an algorithm and all of its settings, each with its
+meaning. A file with settings of `evolving` (`removals_per_round`, `overshoot`) must lose them where it names another
+algorithm; the error says what to type instead.
 
 `evolving` is the paper's: it trains between its rounds, so that weights adapt to each removal. All others train once
 and then score batches of architectures with the same weights; the best one is recovered at the end. A round of such a
 run is a batch. They make no copies, since copies that nobody trains change nothing. All of them take every
 [limit and list of targets](many_devices.md), keep the limits in whatever they score for its own sake, score nothing
 twice, go on after a kill as if there had been none, and propose the same for any number of workers:
-`python -m experiments.sameness algorithms` kills and spreads each, and compares.
+`python -m experiments.sameness algorithms [NAME...]` kills and spreads each, and compares.
 
 Which one is best for which space is measured, without a model, by `nas bench` ([the tabular benchmark](tabular.md)). To
 write another: [your own algorithm](your_own_algorithm.md).

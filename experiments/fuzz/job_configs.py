@@ -95,7 +95,8 @@ def _read_pipeline(path: Path) -> None:
     outcomes: dict[str, Outcome] = {}
     for name, stage in settings.stages.items():
         try:
-            ready(stage, kind=settings.kind(name), folder=_EXPERIMENTS, outcomes=outcomes, say=lambda line: None)
+            kind = settings.kind(name)
+            ready(stage, kind=kind, folder=_EXPERIMENTS, outcomes=outcomes, say=lambda line: None, commit=str)
         except UserError as error:
             raise UserError(f"the stage {name}: {error}") from error  # as a pipeline says it
         directory = path.parent / name

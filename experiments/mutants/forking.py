@@ -17,10 +17,14 @@ _MORE_BYTES: Final = 6 * 2**30  # of addresses, beyond those of the parent: a fa
 
 
 class Verdict(StrEnum):
-    """What tests made of a mutant; that they never end is noticed as well as that they fail."""
+    """What tests made of a mutant; that they never end is noticed as well as that they fail.
+
+    An equivalent one is known to change nothing, and is not tried.
+    """
 
     KILLED = "killed"
     ENDLESS = "endless"
+    EQUIVALENT = "equivalent"
     SURVIVED = "survived"
 
 

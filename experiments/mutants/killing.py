@@ -38,7 +38,7 @@ class Trial:
     Attributes:
         verdict: Whether they noticed it.
         num_tests: How many run what it changes.
-        by: Id of the test that failed; empty when none did, or none could be collected.
+        by: Id of the test that failed; empty when none did or none could be collected. Or why it is equivalent.
     """
 
     verdict: Verdict

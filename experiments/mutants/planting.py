@@ -38,12 +38,14 @@ class Mutant:
 
     Attributes:
         line: Where the fault stands.
+        column: Where in that line, counted from 0.
         lines: Those of the statement around it, without the statements inside that one.
         what: The fault, as "before -> after".
         tree: The module with it, each node at its place in the module's file.
     """
 
     line: int
+    column: int
     lines: range
     what: str
     tree: ast.Module = field(compare=False, repr=False)
@@ -65,7 +67,7 @@ def mutant(source: str, index: int, /) -> Mutant:
     node, plant = [*_faults(tree)][index]
     before, lines = ast.unparse(node), _lines_around(tree, node)
     what = f"{_first(before)} -> {_first(plant())}"
-    return Mutant(node.lineno, lines, what, ast.fix_missing_locations(tree))
+    return Mutant(node.lineno, node.col_offset, lines, what, ast.fix_missing_locations(tree))
 
 
 def mutants(source: str, /) -> list[Mutant]:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from latency.backends.backend import Backend, BackendKind, BackendSettings
-from latency.plugins import Door, instance_of, missing_members
+from latency.plugins import Door, instance_of, missing_members, named
 from search_spaces.files.user_error import PluginError, UserError
 
 if TYPE_CHECKING:
@@ -51,7 +51,8 @@ def make_backend(name: str, /, *, threads: int, provider: str | None, cache: Pat
         raise UserError(f"`--provider` is a setting of {' and '.join(with_provider)}, not of {name}")
     if threads != 1 and not kind.has_threads:
         raise UserError(f"`--threads` is a setting of backends on the CPU, not of {name}")
-    backend = kind.make(BackendSettings(threads=threads, provider=provider, cache=cache))
+    with named(f"backend {name!r}"):
+        backend = kind.make(BackendSettings(threads=threads, provider=provider, cache=cache))
     if missing := missing_members(backend, Backend):
         raise PluginError(
             f"backend {name!r} must make a `latency.Backend`, but the {type(backend).__qualname__} that it makes "

@@ -24,12 +24,15 @@ def find_table(table: str | PathLike[str], /) -> Path:
 
     Raises:
         FileNotFoundError: Neither; the message lists the names.
+        IsADirectoryError: A folder.
     """
     path = local_path(table)
     if path.is_file():
         return path
     if str(path) in (names := shipped_tables()):
         return _FOLDER / f"{path}.json"
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder; give the JSON file in it that is meant")
     raise FileNotFoundError(
         f"there is no latency table {path}; make one with `nas latency measure MODEL --out {path}`, or name a shipped "
         f"one: {', '.join(names)}"

@@ -21,7 +21,8 @@ from latency.importers import (
 )
 from latency.importers.reading import Reading, ReportError
 from latency.importers.report import Report
-from latency.plugins import Door, PluginWarning, instance_of
+from latency.plugins import Door, PluginWarning, instance_of, named
+from search_spaces.files.user_error import PluginError
 
 GROUP: Final = "latency.importers"
 MAX_COLUMNS: Final = 12  # that a message names
@@ -116,9 +117,16 @@ def read_report(report: Report, /, *, importer: Importer | None = None) -> tuple
         chosen = importer or detect(report)
         if not chosen.recognises(report):
             raise ReportError(f"must be a report of {chosen.name}, but it does not look like one{_columns_of(report)}")
-        return chosen, chosen.read(report)
+        with named(f"importer {chosen.name!r} at {report.name}"):
+            readings: object = chosen.read(report)
     except ReportError as error:
         raise ReportError("\n".join(f"{report.name}: {line}" for line in str(error).splitlines())) from error
+    if not (isinstance(readings, tuple) and all(isinstance(each, Reading) for each in readings)):
+        raise PluginError(
+            f"importer {chosen.name!r} must read {report.name} into a tuple of "
+            f"`latency.importers.Reading`, but gave {reprlib.repr(readings)}"
+        )
+    return chosen, readings
 
 
 def _columns_of(report: Report) -> str:

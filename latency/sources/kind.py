@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from latency.documents.plain_values import strangers, validated
-from latency.plugins import missing_members
+from latency.plugins import missing_members, named
 from latency.pricing.source import LatencySource
 from search_spaces.files.user_error import PluginError, UserError
 
@@ -85,7 +85,8 @@ class SourceKind(Generic[S]):
 
         Raises:
             SettingsError: They break the laws of `settings`; the message holds all that is wrong.
-            PluginError: What was made is no latency source: a mistake in a plugin.
+            UserError: It cannot be made of them, by its own words.
+            PluginError: Making it fails, or what was made is no latency source: a mistake in a plugin.
         """
         plain = {key: str(value) if isinstance(value, Path) else value for key, value in settings.items()}
         assert is_dataclass(self.settings), "checked where it entered"
@@ -96,7 +97,8 @@ class SourceKind(Generic[S]):
         )
         if wrong:
             raise SettingsError(f"settings of the latency source {name!r}: " + "; ".join(wrong))
-        source = self.make(checked, context)
+        with named(f"latency source {name!r}"):
+            source = self.make(checked, context)
         if missing := missing_members(source, LatencySource):
             raise PluginError(
                 f"latency source {name!r} must make a `latency.LatencySource`, but the {type(source).__qualname__} "

@@ -1,4 +1,4 @@
-"""The command `nas init`: a config to begin with."""
+"""The command `nas init`: a file to begin with, of any job."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,23 +7,36 @@ import typer
 
 from nas.cli.screen.console import say
 from nas.cli.screen.errors import user_errors
-from nas.config.template import Preset, write_template
+from nas.config.template import Of, Preset
 
 
 @user_errors
 def init(
     file: Annotated[Path, typer.Argument(help="YAML file to write; must not exist")],
+    of: Annotated[
+        Of, typer.Option(help="the job: a search, one that trains, one for several devices, or another")
+    ] = Of.SEARCH,
+    algorithm: Annotated[
+        str | None,
+        typer.Option(help="of a search, with all of its own settings; `nas plugins` lists them", show_default=False),
+    ] = None,
     preset: Annotated[
-        Preset, typer.Option(help="by what it decides: as the defaults do, or as the paper's Algorithm 1 does")
+        Preset, typer.Option(help="by what a search decides: as the defaults do, or as the paper's Algorithm 1 does")
     ] = Preset.OURS,
 ) -> None:
-    """Write a commented experiment that works as it stands: a search of the bundled model.
+    """Write a commented file that works as it stands, on the bundled model: a search, or any other job's.
 
-    It serves `nas search` and `nas train`, and `nas sweep` names it. Other commands take files of their own: `nas
-    settings --of steps` and `--of decoder` say what those of `nas distill` hold, and the repository has one of each:
-    experiments/distillation/steps.yaml and decoder.yaml, experiments/pipeline.yaml.
+    A sweep names a search, a pipeline the files of its stages: those are written beside it, as
+    FILE-search.yaml and the like. `nas settings` says what else a file may hold.
 
-    Example: nas init mine.yaml --preset paper
+    Examples: nas init mine.yaml --algorithm local_search
+              nas init mine.yaml --of sweep
     """
-    write_template(file, preset=preset)
-    say(f"wrote {file}; `nas search {file}` runs it, `nas search {file} --dry-run` says what it would cost")
+    from nas.config.jobs.writing import write_job
+
+    written = write_job(file, of=of, preset=preset, algorithm=algorithm)
+    say(f"wrote {', '.join(map(str, written.files))}")
+    if written.pictures is not None:
+        say(f"first: python -m search_spaces.shapes {written.pictures}   draws pictures for the bundled model")
+    foresees = "" if of not in (Of.SEARCH, Of.DEVICES) else f", `{written.command} --dry-run` says what it would cost"
+    say(f"`{written.command}` runs it{foresees}")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from latency.documents.shipped import read_latency_table
+from latency.plugins import missing_members, named
 from latency.pricing.source import LatencySource, Prices
 from latency.sources.registry import make_source
 from latency.sources.table import TableSource
@@ -44,7 +45,7 @@ from nas.training.skipping.rates import check_names
 from nas.workers.pool import check_pool
 from nas.workers.worker import WorkerSpec
 from search_spaces.architecture import Architecture
-from search_spaces.files.user_error import UserError
+from search_spaces.files.user_error import PluginError, UserError
 from search_spaces.folders.loading import SEARCHED, read_context_tokens
 from search_spaces.unets.diffusers_config import space_from_config
 from search_spaces.unets.space import UNetSpace
@@ -187,8 +188,7 @@ def resolve(config: ExperimentConfig, /, *, run: Path | None = None) -> Experime
         max_copies=copies_made(config.search, start.architecture, base=space.base),
         form=config.search.space,
     )
-    price_ms = source.prices(priced, context_tokens=context_tokens)
-    _check_price(price_ms, space.base, source=source)
+    price_ms = _prices(source, priced, context_tokens=context_tokens)
     protected = frozenset(config.search.protected)
     check_protected(space, protected)
     _check_skipping(config, space, start.architecture)
@@ -304,18 +304,25 @@ def _check_skipping(config: ExperimentConfig, space: UNetSpace, architecture: Ar
         check_names(space, training.skipping, protected=protected)
 
 
-def _check_price(price_ms: Prices, base: Architecture, /, *, source: LatencySource) -> None:
-    """Check that a source prices the base model at all, and the same when it is asked again.
+def _prices(source: LatencySource, space: UNetSpace, /, *, context_tokens: int) -> Prices:
+    """A source's prices, which price the base model at all, and the same when they are asked again.
 
     Raises:
-        ValueError: It does not.
+        ValueError: They do not, or the source does not cover the space.
     """
-    prices = [price_ms(base) for _ in range(2)]
-    if not (isfinite(prices[0]) and prices[0] > 0 and prices[0] == prices[1]):
+    what = f"the latency source of {source.scenario.device}"
+    with named(what):
+        price_ms = source.prices(space, context_tokens=context_tokens)
+        if missing := missing_members(price_ms, Prices):
+            raise PluginError(f"{what} must make `latency.Prices`, but what it makes lacks {', '.join(missing)}")
+        prices = [price_ms(space.base) for _ in range(2)]
+        is_sound = isfinite(prices[0]) and prices[0] > 0 and prices[0] == prices[1]
+    if not is_sound:
         raise UserError(
-            f"the latency source of {source.scenario.device} must give the base model a positive number of ms, the "
-            f"same every time, but gave {prices[0]} and {prices[1]}; correct the source"
+            f"{what} must give the base model a positive number of ms, the same every time, but gave {prices[0]} and "
+            f"{prices[1]}; correct the source"
         )
+    return price_ms
 
 
 def _racing(config: ExperimentConfig) -> RacingSettings | None:

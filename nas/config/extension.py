@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from nas.algorithms.problem import Problem
-from nas.runs.changes import changed_keys, config_diff
+from nas.runs.changes import changed_contents, changed_keys, config_diff
 from search_spaces.files.user_error import UserError
 
 # A target in milliseconds may be given as a share, and the other way round.
@@ -77,16 +77,8 @@ def check_contents(old: Mapping[str, str], new: Mapping[str, str], /) -> None:
     Raises:
         ChangedConfigError: Something else stands there; the message names all of it.
     """
-    wrong = [
-        f"`{setting}` (it was {old[name]} and is {new[name]})"
-        for name, setting in _SETTING_OF.items()
-        if name in old and name in new and old[name] != new[name]
-    ]
-    if wrong:
-        raise ChangedConfigError(
-            "files of a run may move, but what they hold must stay; other content than the run was made with stands at "
-            f"{', '.join(wrong)}. Name the places where the run's own files stand now, or give another --out"
-        )
+    if wrong := changed_contents(old, new, setting_of=_SETTING_OF):
+        raise ChangedConfigError(wrong)
 
 
 def _shrunk(before: Problem[Any], after: Problem[Any], extends: Mapping[str, str]) -> list[str]:

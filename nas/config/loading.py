@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
 
 from nas.config.absolute_paths import Absolute, absolute_path, with_absolute_paths
+from nas.config.jobs.kinds import Job, check_job
 from nas.config.sections import ExperimentConfig, with_before
 from nas.settings import SettingsError, read
 from search_spaces.files.paths import PathError, local_path
@@ -44,17 +45,27 @@ def load_config(path: str | PathLike[str], /, *, overrides: Sequence[str] = ()) 
         ConfigError: The file is missing or breaks a law; the message lists every problem.
     """
     remedy = f"; `nas init {local_path(path)}` writes one that works"
-    return load_settings(ExperimentConfig, path, overrides=overrides, place=with_absolute_paths, remedy=remedy)
+    return load_settings(
+        ExperimentConfig, path, job=Job.SEARCH, overrides=overrides, place=with_absolute_paths, remedy=remedy
+    )
 
 
 def load_settings(
-    kind: type[T], path: str | PathLike[str], /, *, overrides: Sequence[str] = (), place: Place[T], remedy: str = ""
+    kind: type[T],
+    path: str | PathLike[str],
+    /,
+    *,
+    job: Job,
+    overrides: Sequence[str] = (),
+    place: Place[T],
+    remedy: str = "",
 ) -> T:
     """Read settings of any kind from a YAML file, with every path made absolute.
 
     Args:
         kind: Class of the settings.
         path: YAML file. Its relative paths are relative to its folder.
+        job: Whose file it is.
         overrides: "training.iterations=100" and the like; see `load_config`.
         place: Makes the paths of such settings absolute; `with_paths` does where all are of type `Path`.
         remedy: What helps where there is no such file, to end the sentence with.
@@ -74,6 +85,7 @@ def load_settings(
     typed: set[str] = set()
     try:
         data = read_yaml(path)
+        check_job(data, path=path, wanted=job)
         for override in overrides:
             key, value = _parsed(override)
             if key in typed:
@@ -81,7 +93,9 @@ def load_settings(
             _apply(data, key, value)
             typed.add(key)
         config = read(kind, data, name=str(path))
-    except (YamlError, SettingsError) as error:
+    except ConfigError:
+        raise
+    except UserError as error:
         raise ConfigError(str(error)) from None
 
     def absolute(key: str, given: Path) -> Path:

@@ -1,13 +1,12 @@
-"""A config to begin with, and the demo's: the same search of the bundled model, which every installation has."""
+"""A search to begin with, and the demo's: the same one, of the bundled model, which every installation has."""
 
+import re
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
-from search_spaces.files.durable.writing import write_text
-from search_spaces.files.user_error import UserError
-
 TEMPLATE: Final = Path(__file__).with_name("template.yaml")
+PICTURES: Final = "my-pictures"  # what it calls a folder of pictures that nobody has drawn yet
 # What the demo trains, where the template, which has no pictures, trains nothing.
 DEMO_TRAINING: Final = (
     "robust_training.iterations=15",
@@ -16,6 +15,19 @@ DEMO_TRAINING: Final = (
     "robust_training.batch_size=16",
     "robust_training.learning_rate=0.0001",
 )
+
+
+class Of(StrEnum):
+    """Which job's file: a search, one that trains, one for several devices, or another's."""
+
+    SEARCH = "search"
+    TRAIN = "train"
+    DEVICES = "devices"
+    SWEEP = "sweep"
+    STEPS = "steps"
+    DECODER = "decoder"
+    PIPELINE = "pipeline"
+    EVALUATION = "evaluation"
 
 
 class Preset(StrEnum):
@@ -28,7 +40,13 @@ class Preset(StrEnum):
     PAPER = "paper"
 
 
-# The template ends with the section `search`, so that what a preset adds to it may follow at once.
+# The template ends with the section `search` and Algorithm 1's own settings, so that more of either may follow at once.
+_OWN: Final = "  removals_per_round:"
+_COMMENTED: Final = re.compile(r"^# (?=robust_training:|  )", re.MULTILINE)  # the section of a training
+_DEVICES: Final = """\
+  # Latency tables of further devices: a search each, and one by the slowest of all; `nas devices` compares them.
+  devices: [shapes_cpu_onnxruntime]
+"""
 _ADDED: Final = {
     Preset.OURS: "",
     Preset.PAPER: """\
@@ -44,19 +62,17 @@ racing:
 }
 
 
-def write_template(file: Path, /, *, preset: Preset = Preset.OURS) -> None:
-    """Write a commented config that works as it stands.
+def search_text(
+    *, preset: Preset = Preset.OURS, trains: bool = False, has_devices: bool = False, own: str | None = None
+) -> str:
+    """A commented search that works as it stands.
 
     Args:
-        file: Where to; must not exist.
         preset: By what it decides.
-
-    Raises:
-        UserError: Something stands there already, or there is no such folder.
-        StorageError: The disk refuses.
+        trains: Whether it trains on pictures, as the demo does.
+        has_devices: Whether it is for a second device, too.
+        own: Lines of the section `search` in place of the settings of Algorithm 1.
     """
-    if file.exists() or file.is_symlink():
-        raise UserError(f"{file} must be free, but something stands there; give another name, or remove it")
-    if not file.parent.is_dir():
-        raise UserError(f"there is no folder {file.parent} to write {file.name} to; make it first")
-    write_text(file, TEMPLATE.read_text(encoding="utf-8") + _ADDED[preset])
+    head, begin, rest = TEMPLATE.read_text(encoding="utf-8").partition(_OWN)
+    text = head + (begin + rest if own is None else own) + _DEVICES * has_devices + _ADDED[preset]
+    return _COMMENTED.sub("", text) if trains else text

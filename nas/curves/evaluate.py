@@ -24,7 +24,7 @@ from nas.metrics.registry import Metric
 from nas.pipelines.protocol import SamplingProtocol
 from nas.workers.pool import pool_of
 from search_spaces.files.durable.locks import locked
-from search_spaces.files.durable.writing import PlaceError
+from search_spaces.files.durable.writing import PlaceError, sweep_beside
 from search_spaces.files.paths import local_path
 from search_spaces.files.user_error import UserError
 
@@ -73,6 +73,8 @@ def evaluate(plan: Plan, /, *, out: Path, store: Path | None = None, on_standing
     if lock is None:
         raise UserError(f"another process evaluates into {out}; wait for it, or give another folder")
     try:
+        for table in table_paths(out):
+            sweep_beside(table)
         kept = EvaluationStore(store or out / STORE)
         pool: Crew = pool_of(
             CurveWorker,

@@ -64,7 +64,7 @@ class _DrawnDistance:
 
 
 class PictureDistance(_DrawnDistance):
-    """Root mean square distance to the reference's pictures; see `_DrawnDistance`."""
+    """Root mean square distance to the reference's pictures."""
 
     name = "picture_distance"
     what = "pictures"
@@ -76,7 +76,7 @@ class PictureDistance(_DrawnDistance):
 
 
 class LatentDistance(_DrawnDistance):
-    """Root mean square distance to the reference's final latents, nothing being decoded; see `_DrawnDistance`."""
+    """Root mean square distance to the reference's final latents, nothing being decoded."""
 
     name = "latent_distance"
     what = "latents"

@@ -229,7 +229,7 @@ def check_numbers(numbers: Sequence[float], /, *, score: str, num_prompts: int, 
     if not isinstance(numbers, (tuple, list)) or not all(isinstance(number, (int, float)) for number in numbers):
         raise ScoreError(
             f"a score must give a tuple of numbers, but `{score}` gave {type(numbers).__name__} "
-            f"{reprlib.repr(numbers)} of {of}; correct the score, since its laws are checked by nas.testing.scores"
+            f"{reprlib.repr(numbers)} of {of}; of a tensor or an array `tuple(numbers.tolist())` makes one"
         )
     if len(numbers) != num_prompts:
         raise ScoreError(

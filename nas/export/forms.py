@@ -14,7 +14,7 @@ from latency.blocks.modules import Inputs, whole_model
 from latency.exporters.flat import FlatModule
 from latency.exporters.formats import Exporter
 from nas.export.form import ExportForm
-from nas.export.source import ExportSource, context_tokens_of
+from nas.export.source import ExportError, ExportSource, context_tokens_of
 from nas.pipelines.model_folder import ModelFolder
 from search_spaces.architecture import Architecture
 from search_spaces.files.durable.writing import write_text
@@ -23,7 +23,7 @@ from search_spaces.folders.loading import SEARCHED
 from search_spaces.searched_unet import SearchedUNet
 from search_spaces.stock_unet import neutral_unet
 from search_spaces.supernet import Supernet
-from search_spaces.unets.diffusers_config import stock_config
+from search_spaces.unets.diffusers_config import TOLD, stock_config
 from search_spaces.unets.space import UNetSpace
 
 PICKLES: Final = ("*.bin", "*.ckpt", "*.pt", "*.pth", "*.pkl", "*.msgpack", "*.h5", "*.py")
@@ -146,6 +146,11 @@ def copy_other_parts(folder: Path, model: ModelFolder, /, *, unet_entry: list[st
 
 
 def _write_file(folder: Path, source: ExportSource, *, exporter: Exporter, dtype: torch.dtype, batch: int) -> Written:
+    if source.model.unet_config().get(TOLD) is not None:
+        raise ExportError(
+            f"the UNet in {source.model.path} is told its guidance (`{TOLD}`), for which files have no input: they "
+            "would draw without guidance; export it with `--form diffusers`"
+        )
     unet = with_own_tensors(source.supernet.materialise(source.architecture), dtype)
     flat = flat_unet(unet, source.supernet.space, batch=batch, context_tokens=context_tokens_of(source))
     recorded = {**flat.inputs, "output": _output(flat)}

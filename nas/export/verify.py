@@ -28,7 +28,7 @@ from nas.pipelines.folder import load_pipeline
 from nas.pipelines.model_folder import ModelFolder
 from nas.references.base_model import ROOM_FOR_COPIES
 from search_spaces.folders.loading import read_context_tokens, read_unet_config, unet_class
-from search_spaces.unets.diffusers_config import space_from_config
+from search_spaces.unets.diffusers_config import TOLD_WEIGHT, space_from_config
 from search_spaces.unets.shape import DEFAULT_CONTEXT_TOKENS
 from search_spaces.unets.space import UNetSpace
 
@@ -77,7 +77,9 @@ def verify(request: VerificationRequest, /) -> dict[str, Any]:
         result = flat(*(recorded[name] for name in flat.inputs))
     answer: dict[str, Any] = {
         "max_difference": (result - output).abs().max().item(),
-        "num_params": sum(parameter.numel() for parameter in unet.parameters()),
+        "num_params": sum(
+            each.numel() for name, each in unet.named_parameters() if name != TOLD_WEIGHT
+        ),  # as spaces do
         "num_macs": counted_macs(folder, space, context_tokens=tokens),
         "unet_class": type(unet).__name__,
     }

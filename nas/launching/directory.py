@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from nas.runs.changes import config_diff
+from nas.runs.changes import changed_contents, config_diff
 from nas.runs.records.lines import Losses
 from search_spaces.files.durable.locks import locked
 from search_spaces.files.durable.writing import is_part, storage_errors, sweep, write_text
@@ -20,7 +20,8 @@ from search_spaces.files.strict_json import read_json_object
 from search_spaces.files.strict_yaml import dumped, read_yaml
 from search_spaces.files.user_error import UserError
 
-_SINCE: Final = ("origin",)  # what earlier versions did not write: then the state alone says it
+_CONTENTS: Final = "contents"
+_SINCE: Final = ("origin", _CONTENTS)  # what earlier versions did not write: then the state alone says it
 
 
 class TrainingDirectoryError(UserError):
@@ -76,14 +77,16 @@ class TrainingDirectory:
         self.state.unlink(missing_ok=True)
 
     @contextmanager
-    def opened(self, identity: Mapping[str, Any], /) -> Iterator[None]:
+    def opened(self, identity: Mapping[str, Any], /, *, contents: Mapping[str, str]) -> Iterator[None]:
         """Make the directory, or go on in it, for the time of a `with` block; nobody else can meanwhile.
 
         Args:
             identity: The settings that its weights follow from.
+            contents: Digests of what stands at the places that it reads, by the setting that names each.
 
         Raises:
-            TrainingDirectoryError: It is of another training, or of none, or in use.
+            TrainingDirectoryError: It is of another training, or of none, or in use; or something that it reads holds
+                something else than when it began, even where it is done.
             StorageError: The disk refuses.
         """
         if not self.settings.is_file() and self.path.is_dir() and not all(map(_is_unborn, self.path.iterdir())):
@@ -97,18 +100,29 @@ class TrainingDirectory:
             raise TrainingDirectoryError(f"another process is training in {self.path}; wait for it, or stop it")
         try:
             sweep(self.path)
-            if not self.settings.is_file():
-                write_text(self.settings, dumped(identity))
-            elif (before := read_yaml(self.settings)) != {
-                name: value for name, value in identity.items() if name in before or name not in _SINCE
-            }:
-                raise TrainingDirectoryError(
-                    f"{self.path} holds another training:\n{config_diff(before, identity)}\ngive another --out, or the "
-                    "settings and the model of that training"
-                )
+            self._check(identity, contents)
             yield
         finally:
             lock.release()
+
+    def _check(self, identity: Mapping[str, Any], contents: Mapping[str, str]) -> None:
+        """Check that it is of this training, which is written down where it is new."""
+        now = {**identity, _CONTENTS: dict(contents)}
+        if not self.settings.is_file():
+            write_text(self.settings, dumped(now))
+            return
+        before = read_yaml(self.settings)
+        now = {name: value for name, value in now.items() if name in before or name not in _SINCE}
+        known = before.get(_CONTENTS)
+        if isinstance(known, dict) and (
+            changed := changed_contents(known, contents, setting_of={name: name for name in contents})
+        ):
+            raise TrainingDirectoryError(f"{self.path}: {changed}")
+        if before != now:
+            raise TrainingDirectoryError(
+                f"{self.path} holds another training:\n{config_diff(before, now)}\ngive another --out, or the settings "
+                "and the model of that training"
+            )
 
 
 def _is_unborn(path: Path) -> bool:

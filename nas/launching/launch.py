@@ -36,6 +36,7 @@ class Launch:
     Attributes:
         folder: What it writes to.
         identity: The settings that its weights follow from, as plain values without places.
+        contents: Digests of what stands at the places that it reads, by the setting that names each.
         workers: How many processes, and where.
         device: What they compute on.
         work: What each of them does; must be importable by its name there.
@@ -44,6 +45,7 @@ class Launch:
 
     folder: TrainingDirectory
     identity: Mapping[str, Any]
+    contents: Mapping[str, str]
     workers: TrainingWorkers
     device: str
     work: Work

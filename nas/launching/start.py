@@ -21,7 +21,7 @@ def launch(training: Launch, /, *, listen: Listener) -> bool:
         UserError: As its work, or the directory is of another training.
         StorageError: The disk refuses; the same call goes on.
     """
-    with training.folder.opened(training.identity), Stopping() as stopping:
+    with training.folder.opened(training.identity, contents=training.contents), Stopping() as stopping:
         if training.folder.trained() is not None:
             return True
 

@@ -6,7 +6,7 @@ too, so that a figure survives a grey printer. The ground is transparent, and al
 """
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Final, ParamSpec
@@ -121,6 +121,25 @@ def tidy(axes: "Axes", /, *, grid: str = "") -> "Axes":
         axes.grid(axis="x" if grid == "x" else "y", color=INK, alpha=0.12, linewidth=0.6)
     axes.set_axisbelow(True)
     return axes
+
+
+def boxes(axes: "Axes", rectangles: Iterable[Sequence[float]], /, **look: Any) -> None:
+    """Rectangles of one look as one shape, which is quickly drawn and small in a file.
+
+    Args:
+        axes: Whose limits they widen.
+        rectangles: Left, bottom, width and height of each; they do not overlap.
+        look: As a patch of matplotlib takes it.
+    """
+    from matplotlib.patches import PathPatch
+    from matplotlib.path import Path
+
+    corners = [[(x, y), (x + w, y), (x + w, y + h), (x, y + h), (x, y)] for x, y, w, h in rectangles]
+    if corners:
+        path = Path.make_compound_path(*(Path(each, closed=True) for each in corners))
+        axes.add_artist(PathPatch(path, **look))  # as a patch, each side would be asked for its limits
+        axes.update_datalim(path.vertices)
+        axes.autoscale_view()
 
 
 def beside(axes: "Axes", text: str, /, *, y: float, colour: str = INK) -> None:

@@ -1,5 +1,6 @@
 """One training as a value that travels between processes: what a config says of it, found and checked."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -43,6 +44,7 @@ class TrainingJob:
         model: Its model.
         start: The architecture that is trained, with its weights.
         folder: What it writes to.
+        contents: Digests of what stands at the places that it reads, by the setting that names each.
         prompts: Of sample pictures; none where none are drawn.
         tensorboard: Whether events are written for it.
     """
@@ -51,6 +53,7 @@ class TrainingJob:
     model: ModelFolder
     start: Start
     folder: TrainingDirectory
+    contents: Mapping[str, str]
     prompts: tuple[str, ...] = ()
     tensorboard: bool = False
 
@@ -129,6 +132,7 @@ def find_job(config: ExperimentConfig, out: Path, /, *, tensorboard: bool = Fals
         model=model,
         start=find_start(config.search.start, model=model, space_base=space_from_config(model.unet_config()).base),
         folder=TrainingDirectory(out.absolute()),
+        contents={"model": model.digest(), f"{SECTION}.pictures": pictures.digest},
         prompts=tuple(prompts),
         tensorboard=tensorboard,
     )

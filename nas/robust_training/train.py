@@ -66,6 +66,7 @@ def train(job: TrainingJob, /, *, listen: Listener) -> bool:
         Launch(
             folder=job.folder,
             identity=job.identity(),
+            contents=job.contents,
             workers=job.config.robust_training.workers,
             device=job.config.training_device,
             work=partial(train_rank, job),

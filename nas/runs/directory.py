@@ -84,6 +84,10 @@ class RunDirectory:
     def _check_is_run(self) -> None:
         if not self.path.exists():
             raise RunDirectoryError(f"there is no run {self.path}; give the directory that a search was told by --out")
+        if self.path.is_file():
+            raise RunDirectoryError(
+                f"{self.path} is a file, and a run is a directory: give the one that `nas search` made of it"
+            )
         if not is_run(self.path):
             raise RunDirectoryError(
                 f"{self.path} is not a run directory: it has no config.yaml; give the folder that `nas search` was "

@@ -10,6 +10,7 @@ import pandas as pd
 
 from nas.runs.frames.methods import Frames
 from nas.runs.frames.opened import OpenedRun
+from nas.runs.frames.tidy import several
 from nas.runs.spec import read_spec
 from search_spaces.architecture import Architecture
 
@@ -194,6 +195,6 @@ def open_runs(paths: Iterable[str | PathLike[str]], /) -> Runs:
         paths: Their directories.
 
     Raises:
-        RunDirectoryError: One of them is no run.
+        ValueError: One of them is no run, or they are no list.
     """
-    return Runs(Run(path) for path in paths)
+    return Runs(Run(path) for path in several(paths, name="paths"))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import yaml
 
 from nas.config.loading import load_config
+from nas.config.pins import Commit, with_commits
 from nas.curves.asked.reading import made_of, read_values, with_whole_paths
 from nas.pipelines.index import INDEX
 from nas.settings import plain
@@ -44,6 +45,7 @@ def ready(
     folder: Path,
     outcomes: Mapping[str, Outcome],
     say: Callable[[str], None],
+    commit: Commit,
 ) -> Ready:
     """Read a stage's settings.
 
@@ -53,6 +55,7 @@ def ready(
         folder: That the pipeline's paths are relative to.
         outcomes: What earlier stages gave.
         say: Hears lines of progress.
+        commit: Gives repositories of the hub with the commits that are meant.
 
     Raises:
         UserError: Its settings break a law, or a file is missing.
@@ -64,13 +67,14 @@ def ready(
             str(_meant(model_meant(each, folder=folder), folder=folder, outcomes=outcomes)) for each in stage.models
         )
         names = tuple(each.removeprefix(REFERENCE) for each in stage.models)
-        return _evaluation(path, given, models=models, names=names, folder=folder)
+        models = with_commits(models, commit=commit)
+        return _evaluation(path, given, models=models, names=names, folder=folder, commit=commit)
     if stage.models:
         raise UserError("`models` are what an evaluation evaluates; a stage of another kind has them in `set`")
     if path is None:
         raise UserError(f"a stage of kind {kind} must name a `config`, the YAML of its command")
     overrides = [f"{key}={_as_yaml(value)}" for key, value in given.items()]
-    return _DOERS[kind](path, overrides, say)
+    return _DOERS[kind](path, overrides, say, commit)
 
 
 def model_meant(reference: str, /, *, folder: Path) -> str:
@@ -96,8 +100,8 @@ def _meant(value: Any, *, folder: Path, outcomes: Mapping[str, Outcome]) -> Any:
             return value
 
 
-def _search(path: Path, overrides: Sequence[str], say: Callable[[str], None]) -> Ready:
-    config = load_config(path, overrides=overrides)
+def _search(path: Path, overrides: Sequence[str], say: Callable[[str], None], commit: Commit) -> Ready:
+    config = with_commits(load_config(path, overrides=overrides), commit=commit)
 
     def do(directory: Path) -> Done:
         from nas.export.export_run import export_run
@@ -112,8 +116,8 @@ def _search(path: Path, overrides: Sequence[str], say: Callable[[str], None]) ->
     return Ready(values=config.plain(), do=do)
 
 
-def _training(path: Path, overrides: Sequence[str], say: Callable[[str], None]) -> Ready:
-    config = load_config(path, overrides=overrides)
+def _training(path: Path, overrides: Sequence[str], say: Callable[[str], None], commit: Commit) -> Ready:
+    config = with_commits(load_config(path, overrides=overrides), commit=commit)
 
     def do(directory: Path) -> Done:
         from nas.robust_training.train import run_training
@@ -123,11 +127,11 @@ def _training(path: Path, overrides: Sequence[str], say: Callable[[str], None]) 
     return Ready(values=config.plain(), do=do)
 
 
-def _steps(path: Path, overrides: Sequence[str], say: Callable[[str], None]) -> Ready:
+def _steps(path: Path, overrides: Sequence[str], say: Callable[[str], None], commit: Commit) -> Ready:
     from nas.distillation.steps.distil import distill_steps
     from nas.distillation.steps.job import load_steps_config
 
-    config = load_steps_config(path, overrides=tuple(overrides))
+    config = with_commits(load_steps_config(path, overrides=tuple(overrides)), commit=commit)
 
     def do(directory: Path) -> Done:
         done = distill_steps(config, out=directory / RUN)
@@ -136,11 +140,11 @@ def _steps(path: Path, overrides: Sequence[str], say: Callable[[str], None]) -> 
     return Ready(values=plain(config), do=do)
 
 
-def _decoder(path: Path, overrides: Sequence[str], say: Callable[[str], None]) -> Ready:
+def _decoder(path: Path, overrides: Sequence[str], say: Callable[[str], None], commit: Commit) -> Ready:
     from nas.distillation.decoder.distil import distill_decoder
     from nas.distillation.decoder.job import load_decoder_config
 
-    config = load_decoder_config(path, overrides=tuple(overrides))
+    config = with_commits(load_decoder_config(path, overrides=tuple(overrides)), commit=commit)
 
     def do(directory: Path) -> Done:
         return distill_decoder(config, out=directory / RUN).folder, None
@@ -148,7 +152,8 @@ def _decoder(path: Path, overrides: Sequence[str], say: Callable[[str], None]) -
     return Ready(values=plain(config), do=do)
 
 
-_DOERS: Final[Mapping[StageKind, Callable[[Path, Sequence[str], Callable[[str], None]], Ready]]] = {
+_Doer = Callable[[Path, Sequence[str], Callable[[str], None], Commit], Ready]
+_DOERS: Final[Mapping[StageKind, _Doer]] = {
     StageKind.SEARCH: _search,
     StageKind.TRAINING: _training,
     StageKind.STEPS: _steps,
@@ -157,13 +162,19 @@ _DOERS: Final[Mapping[StageKind, Callable[[Path, Sequence[str], Callable[[str], 
 
 
 def _evaluation(
-    path: Path | None, given: Mapping[str, Any], *, models: Sequence[str], names: Sequence[str], folder: Path
+    path: Path | None,
+    given: Mapping[str, Any],
+    *,
+    models: Sequence[str],
+    names: Sequence[str],
+    folder: Path,
+    commit: Commit,
 ) -> Ready:
     values = read_values(path) if path is not None else {}
     for key, value in with_whole_paths(_nested(given), folder=folder).items():
         known = values.get(key)
         values[key] = {**known, **value} if isinstance(value, dict) and isinstance(known, dict) else value
-    settings = made_of(values, name=str(path or "the stage evaluation"))
+    settings = with_commits(made_of(values, name=str(path or "the stage evaluation")), commit=commit)
 
     def do(directory: Path) -> Done:
         from nas.curves.evaluate import run_evaluation

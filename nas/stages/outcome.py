@@ -3,17 +3,20 @@
 import json
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from nas.pipelines.index import INDEX
 from nas.pipelines.model_folder import ModelFolder
-from nas.training.data.readers.opening import files_meant
+from nas.training.data.readers.opening import files_meant, open_pictures
+from nas.training.data.settings import DataSettings
 from search_spaces.files.digests import digest_of, files_sequence_digest, folder_digest, sha256_of
 from search_spaces.files.durable.writing import write_text
 from search_spaces.files.strict_json import JsonError, read_json_object
 from search_spaces.files.user_error import UserError
+from search_spaces.folders.weight_files import ModelFolderError
 
 RECEIPT: Final = "receipt.json"
 _RESULT_FREE: Final = ("workers", "score_store", "picture_cache", "save_every", "sample_every", "num_workers")
@@ -54,7 +57,11 @@ def identity(kind: str, values: Mapping[str, Any], /, *, known: Mapping[str, str
 def _by_content(value: Any, known: Mapping[str, str]) -> Any:
     match value:
         case Mapping():
-            return {name: _by_content(part, known) for name, part in value.items() if name not in _RESULT_FREE}
+            return {
+                name: _of_setting(name, part, section=value, known=known)
+                for name, part in value.items()
+                if name not in _RESULT_FREE
+            }
         case list() | tuple():
             return [_by_content(part, known) for part in value]
         case str() if value in known:
@@ -67,10 +74,28 @@ def _by_content(value: Any, known: Mapping[str, str]) -> Any:
             return value
 
 
+def _of_setting(name: str, value: Any, *, section: Mapping[str, Any], known: Mapping[str, str]) -> Any:
+    """The content of a setting, some of which means more than the file that it names."""
+    path = Path(value) if isinstance(value, str) and value not in known and Path(value).is_absolute() else None
+    match name:
+        case "settings" if isinstance(value, Mapping):  # a plugin's: of these nobody knows what is free
+            return {each: _by_content(part, known) for each, part in value.items()}
+        case "model" if path is not None and (path / INDEX).is_file():
+            return ModelFolder(path, variant=section.get("model_variant")).digest()
+        case "pictures" if path is not None and path.suffix.lower() == ".json" and path.is_file():
+            images = section.get("images") or (section.get("data") or {}).get("images")
+            return open_pictures(path, settings=DataSettings(images=Path(images) if images else None)).digest
+        case "images":  # of a COCO JSON: the digest of `pictures` has them, and names them by content
+            return None
+        case _:
+            return _by_content(value, known)
+
+
 def content_of(path: Path, /) -> str:
     """Digest of a model's folder, by all that loading it reads; of another folder, or of a file."""
     if (path / INDEX).is_file():
-        return ModelFolder(path).digest()
+        with suppress(ModelFolderError):  # weights of other variants alone: which are meant is not known here
+            return ModelFolder(path).digest()
     return folder_digest(path) if path.is_dir() else sha256_of(path)
 
 

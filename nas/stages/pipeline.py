@@ -8,8 +8,10 @@ from os import PathLike
 from pathlib import Path
 from typing import Final
 
+from nas.config.jobs.kinds import Job, check_job
 from nas.pipelines.source import find_model
 from nas.settings import read
+from nas.stages.checking import check_stages
 from nas.stages.doing import model_meant, ready
 from nas.stages.final import num_steps, write_final
 from nas.stages.outcome import (
@@ -21,11 +23,12 @@ from nas.stages.outcome import (
     read_receipt,
     write_receipt,
 )
+from nas.stages.pins import Pins
 from nas.stages.report import write_report
 from nas.stages.settings import PipelineSettings
 from nas.stages.times import PartTimes, measure_times
 from search_spaces.files.durable.locks import locked
-from search_spaces.files.durable.writing import check_own
+from search_spaces.files.durable.writing import check_own, sweep
 from search_spaces.files.paths import local_path
 from search_spaces.files.strict_yaml import read_yaml
 from search_spaces.files.user_error import UserError
@@ -61,8 +64,10 @@ def load_pipeline_settings(path: str | PathLike[str], /) -> PipelineSettings:
     """
     path = local_path(path)
     if not path.is_file():
-        raise UserError(f"there is no pipeline {path}; experiments/pipeline.yaml of the repository is one")
-    return read(PipelineSettings, read_yaml(path), name=str(path))
+        raise UserError(f"there is no pipeline {path}; `nas init {path} --of pipeline` writes one")
+    values = read_yaml(path)
+    check_job(values, path=path, wanted=Job.PIPELINE)
+    return read(PipelineSettings, values, name=str(path))
 
 
 def run_pipeline(
@@ -90,17 +95,20 @@ def run_pipeline(
     if lock is None:
         raise UserError(f"another process is at work in {root}; wait for it, or give another directory")
     try:
+        sweep(root)
         return _gone_through(settings, folder=path.parent.resolve(), root=root.resolve(), say=say)
     finally:
         lock.release()
 
 
 def _gone_through(settings: PipelineSettings, *, folder: Path, root: Path, say: Say) -> PipelineResult:
-    base = find_model(model_meant(settings.model, folder=folder))
+    pins = Pins(root)
+    base = find_model(pins.commit(model_meant(settings.model, folder=folder)))
+    check_stages(settings, base=base, folder=folder, root=root, pins=pins)
     outcomes = dict[str, Outcome]()
     for number, name in enumerate(settings.stages, 1):
         say(f"stage {number} of {len(settings.stages)}: {name} ({settings.kind(name)})")
-        outcomes[name] = _done(settings, name, folder=folder, root=root, outcomes=outcomes, say=say)
+        outcomes[name] = _done(settings, name, folder=folder, root=root, outcomes=outcomes, say=say, pins=pins)
     made = write_final(settings, outcomes, base=base, out=root)
     steps, scale = num_steps(settings, outcomes), settings.final.guidance_scale
     wanted = settings.report
@@ -118,12 +126,20 @@ def _gone_through(settings: PipelineSettings, *, folder: Path, root: Path, say: 
 
 
 def _done(
-    settings: PipelineSettings, name: str, /, *, folder: Path, root: Path, outcomes: dict[str, Outcome], say: Say
+    settings: PipelineSettings,
+    name: str,
+    /,
+    *,
+    folder: Path,
+    root: Path,
+    outcomes: dict[str, Outcome],
+    say: Say,
+    pins: Pins,
 ) -> Outcome:
     """A stage, done now or before."""
     kind = settings.kind(name)
     try:
-        stage = ready(settings.stages[name], kind=kind, folder=folder, outcomes=outcomes, say=say)
+        stage = ready(settings.stages[name], kind=kind, folder=folder, outcomes=outcomes, say=say, commit=pins.commit)
     except UserError as error:
         raise UserError(f"the stage {name}: {error}") from error
     known = {str(outcome.folder): outcome.digest for outcome in outcomes.values()}

@@ -21,7 +21,7 @@ from nas.config.sections import FASTEST, ExperimentConfig, LatencySourceSettings
 from nas.runs.directory import RunDirectory
 from nas.search.driver import search
 from nas.search.progress import NOBODY, Listeners
-from search_spaces.files.durable.writing import write_text
+from search_spaces.files.durable.writing import check_own, sweep_beside, write_text
 from search_spaces.files.paths import local_path
 from search_spaces.files.strict_json import JsonError, read_json_object
 from search_spaces.files.user_error import UserError
@@ -71,10 +71,11 @@ def device_searches(config: ExperimentConfig, /, *, scores: Path) -> tuple[Devic
         )
     tables = [str(config.latency_table), *search.devices]
     names = [Path(table).stem for table in tables]
-    if twice := sorted({name for name in names if names.count(name) > 1} | ({BEST_FOR_ALL} & set(names))):
+    taken = (BEST_FOR_ALL, SCORES, INDEX)
+    if twice := sorted({name for name in names if names.count(name) > 1 or name in taken or not _is_name(name)}):
         raise UserError(
             f"each device needs a name of its own, which is that of its table's file, but got {', '.join(twice)} more "
-            f"than once; {BEST_FOR_ALL} is taken"
+            f"than once; {', '.join(taken)} are taken"
         )
     alone = replace(config, search=replace(search, devices=()), score_store=config.score_store or scores)
     worst = LatencySourceSettings(name="worst_of", settings={"tables": tables})
@@ -117,6 +118,7 @@ def search_devices(
     config = with_absolute_paths(config, absolute=lambda key, given: absolute_path(given, key=key, folder=Path.cwd()))
     searches = device_searches(config, scores=folder / SCORES)
     experiments = {each.name: resolve(each.config, run=folder / each.name) for each in searches}
+    check_own(folder, marks=(INDEX,), what="searches for several devices")
     folder.mkdir(parents=True, exist_ok=True)
     _keep_index(folder, list(experiments))
     for name, experiment in experiments.items():
@@ -158,6 +160,7 @@ def _is_name(name: object) -> bool:
 
 
 def _keep_index(folder: Path, names: list[str]) -> None:
+    sweep_beside(folder / INDEX)
     if is_device_folder(folder):
         if (old := list(device_runs(folder))) != names:
             raise UserError(

@@ -12,6 +12,7 @@ seed and of the results; with several they also depend on which is done first.
 import json
 import os
 import re
+import reprlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,12 +22,16 @@ import pandas as pd
 from pydantic import Field, model_validator
 
 from latency.exporters.extras import load_extra
+from nas.config.jobs.kinds import Job, check_job
 from nas.config.loading import load_config
 from nas.reports.hypervolume import scored_of
 from nas.runs.run import open_run
+from nas.runs.spec import SPEC_NAME
 from nas.settings import read, settings
+from nas.sweeps.ended import Listener, Telling, nobody
+from nas.sweeps.table import FIRST_COLUMN, check_table, write_trials
 from search_spaces.files.digests import digest_of
-from search_spaces.files.durable.writing import check_own, whole, write_text
+from search_spaces.files.durable.writing import check_own
 from search_spaces.files.paths import local_path
 from search_spaces.files.strict_yaml import read_yaml
 from search_spaces.files.user_error import UserError
@@ -36,8 +41,10 @@ if TYPE_CHECKING:
 
 OBJECTIVE: Final = "objective"
 MISSED: Final = 100.0  # taken from the score for each share by which a target is missed
-TABLE: Final = "trials.csv"
 _ERROR: Final = re.compile(r"[A-Za-z_][\w.]*(Error|Exception|Interrupt)\b")
+_STORE: Final = "score_store"  # all trials have one
+_MOST: Final = 2**63  # Optuna's own numbers end there
+_SHORT: Final = reprlib.Repr()
 _NAMED: Final = 12  # characters of a digest that name a trial
 
 
@@ -55,8 +62,8 @@ class Range:
         if sum(map(bool, (self.choices, self.whole, self.real))) != 1:
             raise UserError("give one of `choices`, `whole` and `real`")
         ends = self.whole or self.real
-        if ends and not (len(ends) == 2 and ends[0] < ends[1]):
-            raise UserError(f"a range is its first and its last number, but got {list(ends)}")
+        if ends and not (len(ends) == 2 and -_MOST < ends[0] < ends[1] < _MOST):
+            raise UserError(f"a range is its first and its last number, but got {_SHORT.repr(list(ends))}")
         if self.log and not (ends and ends[0] > 0):
             raise UserError("`log` is of a range of numbers above 0")
         return self
@@ -116,24 +123,29 @@ def read_sweep(path: Path, /) -> SweepSettings:
     """
     path = local_path(path)
     if not path.is_file():
-        raise UserError(f"there is no sweep {path}; docs/sweeps.md shows one")
-    given = read(SweepSettings, read_yaml(path), name=str(path))
+        raise UserError(f"there is no sweep {path}; `nas init {path} --of sweep` writes one")
+    values = read_yaml(path)
+    check_job(values, path=path, wanted=Job.SWEEP)
+    given = read(SweepSettings, values, name=str(path))
     experiment = (path.parent / given.experiment).resolve()
     for key, each in given.ranges.items():
         for value in each.choices or each.whole or each.real:
             try:
-                load_config(experiment, overrides=[*given.overrides, _override(key, value)])
+                load_config(
+                    experiment, overrides=[*given.overrides, _override(key, value), _override(_STORE, "scores")]
+                )
             except UserError as error:
                 raise UserError(f"{path}: with {key}={value!r:.40}, {error}") from error
-    return read(SweepSettings, {**read_yaml(path), "experiment": str(experiment)}, name=str(path))
+    return read(SweepSettings, {**values, "experiment": str(experiment)}, name=str(path))
 
 
-def run_sweep(sweep: SweepSettings, /, *, out: Path) -> tuple[Trial, ...]:
+def run_sweep(sweep: SweepSettings, /, *, out: Path, on_trial: Listener = nobody) -> tuple[Trial, ...]:
     """Run a sweep, or continue it, and write its table.
 
     Args:
         sweep: As `read_sweep` gives it.
         out: Its folder; made when there is none.
+        on_trial: Hears of each trial that ends.
 
     Raises:
         MissingExtraError: Ray Tune or Optuna is not installed.
@@ -149,7 +161,10 @@ def run_sweep(sweep: SweepSettings, /, *, out: Path) -> tuple[Trial, ...]:
     out = local_path(out).absolute()
     check_own(out, marks=("trials", "tune"), what="a sweep")
     (out / "trials").mkdir(parents=True, exist_ok=True)
+    check_table(out)
     os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
+    num_finished = len([*out.glob(f"trials/*/{SPEC_NAME}")])
+    telling = Telling(num=sweep.num_trials, num_finished=num_finished, concurrency=sweep.concurrency, listen=on_trial)
     is_own = connect(sweep.address)
     try:
         tuner = tune.Tuner(
@@ -157,7 +172,7 @@ def run_sweep(sweep: SweepSettings, /, *, out: Path) -> tuple[Trial, ...]:
             tune_config=tune.TuneConfig(
                 search_alg=searcher(sweep), num_samples=sweep.num_trials, max_concurrent_trials=sweep.concurrency
             ),
-            run_config=tune.RunConfig(name="tune", storage_path=str(out), verbose=0),
+            run_config=tune.RunConfig(name="tune", storage_path=str(out), verbose=0, callbacks=[telling.callback()]),
         )
         results = tuner.fit()
     finally:
@@ -171,7 +186,7 @@ def run_sweep(sweep: SweepSettings, /, *, out: Path) -> tuple[Trial, ...]:
     found = [results[index].metrics or {} for index in range(len(results))]
     found.sort(key=lambda metrics: float(metrics["started"]))
     trials = tuple(outcome(metrics["values"], out=out, number=number) for number, metrics in enumerate(found))
-    _write_table(trials, out=out)
+    write_trials(table_of(trials), out=out)
     return trials
 
 
@@ -230,24 +245,12 @@ def table_of(trials: tuple[Trial, ...], /) -> pd.DataFrame:
     """One row per trial, a column per setting that it changed."""
     names = ("objective", "score", "latency_ms", "target_met", "passes", "hours")
     rows = [
-        {"trial": each.number, **{key: _cell(value) for key, value in each.values.items()}}
+        {FIRST_COLUMN: each.number, **{key: _cell(value) for key, value in each.values.items()}}
         | {name: getattr(each, name) for name in names}
         | {"run": each.path.name}
         for each in trials
     ]
     return pd.DataFrame(rows)
-
-
-def trials_of(folder: Path, /) -> tuple[Path, ...]:
-    """The runs of a sweep that is done, the best first; none where a folder holds no sweep."""
-    file = local_path(folder) / TABLE
-    if not file.is_file():
-        return ()
-    table = pd.read_csv(file, dtype={"run": str})
-    if wrong := {"objective", "run"} - set(table.columns):
-        raise UserError(f"{file} must have the columns of a sweep's table, but lacks {', '.join(sorted(wrong))}")
-    best_first = table.sort_values("objective", ascending=False, kind="stable")
-    return tuple(local_path(folder) / "trials" / Path(name).name for name in best_first["run"])
 
 
 def _cell(value: Any) -> Any:
@@ -276,14 +279,11 @@ def _trial(proposed: dict[str, Any], *, sweep: SweepSettings, out: str) -> None:
 
     started, folder, values = time.time(), Path(out), values_of(proposed, sweep=sweep)
     overrides = [_override(key, value) for key, value in values.items()]
-    store = [_override("score_store", str(folder / "scores"))]
+    store = [_override(_STORE, str(folder / "scores"))]
     config = load_config(sweep.experiment, overrides=[*sweep.overrides, *overrides, *store])
-    run_search(config, out=trial_path(values, out=folder), on_round=lambda done: None)
-    tune.report({OBJECTIVE: outcome(values, out=folder).objective, "values": values, "started": started})
-
-
-def _write_table(trials: tuple[Trial, ...], *, out: Path) -> None:
-    table = table_of(trials)
-    write_text(out / TABLE, table.to_csv(index=False))
-    with whole(out / "trials.parquet") as part:
-        table.to_parquet(part, index=False)
+    path = trial_path(values, out=folder)
+    is_read = (path / SPEC_NAME).is_file()
+    run_search(config, out=path, on_round=lambda done: None)
+    found = outcome(values, out=folder)
+    said = {name: getattr(found, name) for name in ("values", OBJECTIVE, "score", "latency_ms", "target_met")}
+    tune.report({**said, "started": started, "is_read": is_read})

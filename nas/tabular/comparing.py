@@ -1,7 +1,7 @@
 """Comparing algorithms on a tabular benchmark: regret against evaluations, over seeds."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any, Final
 
 import numpy as np
@@ -9,8 +9,9 @@ import pandas as pd
 
 from nas.algorithms.algorithm import Algorithm
 from nas.tabular.benchmark import Benchmark
-from nas.tabular.replay import Replay, problem_of
+from nas.tabular.replay import Point, Replay, problem_of
 
+FIRST_COLUMN: Final = fields(Point)[0].name  # of all searches
 EXACT: Final = 1e-9  # a regret that is none
 
 

@@ -94,7 +94,7 @@ def read_benchmark(reference: str | PathLike[str], /) -> Benchmark:
                 f"{', '.join(wanted[:20])} and {num_rows:,}"
             )
         table = pq.read_table(path)
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise BenchmarkError(f"{path} must be a parquet file, but cannot be read: {error}") from error
     metadata = table.schema.metadata or {}
     try:

@@ -20,9 +20,11 @@ def local_path(given: str | PathLike[str], /) -> Path:
     """The path that somebody wrote, `~` and `~NAME` expanded; nothing is looked up or made.
 
     Raises:
-        PathError: Nobody has that name, or no file can have it; or it is empty, which pathlib takes for the working
-            folder.
+        PathError: It is neither text nor a path object; nobody has that name, or no file can have it; or it is empty,
+            which pathlib takes for the working folder.
     """
+    if not isinstance(given, (str, PathLike)):
+        raise PathError(f"a path must be text or a path object, but got {given!r}")
     if not os.fspath(given):
         raise PathError("a path must not be empty; for the working folder say `.`")
     path = Path(given)

@@ -29,6 +29,8 @@ PER_STAGE: Final = (
 )
 DEFAULT_SAMPLE_SIZE: Final = 64  # of latents, where a config says none: Stable Diffusion 1's
 BLOCK_OUT_CHANNELS: Final = (320, 640, 1280, 1280)  # diffusers' default
+TOLD: Final = "time_cond_proj_dim"  # the width in which a distilled UNet is told its guidance
+TOLD_WEIGHT: Final = "time_embedding.cond_proj.weight"
 # Settings that change the graph in a way the space does not describe, with the only value that it does. What tells a
 # distilled UNet its guidance (`time_cond_proj_dim`) is none of them: a linear layer beside the time embedding, which
 # belongs to no block, costs next to nothing and is not counted.

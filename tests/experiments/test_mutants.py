@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from experiments.mutants.__main__ import ROOMS, ROOT, faults_of, laws_of, modules, table
+from experiments.mutants.__main__ import ROOMS, ROOT, faults_of, laws_of, modules, table, tried
 from experiments.mutants.baseline import Patience
+from experiments.mutants.equivalents import equivalents
 from experiments.mutants.forking import Verdict
 from experiments.mutants.killing import trials
 from experiments.mutants.planting import mutants
@@ -109,6 +110,7 @@ def test_every_watched_room_has_faults_and_tests() -> None:
     assert "test_intervals.py" in [path.name for path in own]
     assert "test_store.py" in [path.name for path in slow]
     assert not {*own} & {*importing}
+    assert laws_of(ROOT / "nas" / "scores", {ROOT / "nas" / "scores" / "store.py"}, own_only=True) == [own, slow]
 
 
 def test_a_seed_draws_the_same_faults_of_a_room() -> None:
@@ -121,8 +123,22 @@ def test_a_seed_draws_the_same_faults_of_a_room() -> None:
     assert of_line == [fault for fault in every if fault[1].line == line]
 
 
+def test_what_is_known_to_change_nothing_stands_in_its_module_and_is_not_tried(tmp_path: Path) -> None:
+    for module, known in equivalents().items():
+        lines = [line.strip() for line in (ROOT / module).read_text().splitlines()]
+        for each in known:
+            assert lines.count(each["line"]) == 1, f"{module} has not once: {each['line']}"
+            assert each["because"]
+    name = "nas/values/group.py"
+    faults = [fault for fault in faults_of(name, num=0, seed=0) if fault[1].what == "1.0 -> 2.0"]
+    told = [trial for _, trial in tried(name, faults, log=tmp_path / "log")]
+    assert [trial.verdict for trial in told] == [Verdict.EQUIVALENT] * len(faults)
+    assert "sort" in told[0].by
+
+
 def test_the_table_counts_by_room() -> None:
     race = ROOT / "nas" / "racing" / "race.py"
-    lines = table([(race, Verdict.KILLED), (race, Verdict.SURVIVED), (ROOT / "nas/scores/store.py", Verdict.KILLED)])
-    assert lines.splitlines()[1].split() == ["nas/racing", "2", "1", "0", "1", "50.0%"]
-    assert lines.splitlines()[-1].split() == ["all", "3", "2", "0", "1", "33.3%"]
+    told = [Verdict.KILLED, Verdict.SURVIVED, Verdict.EQUIVALENT]
+    lines = table([*((race, each) for each in told), (ROOT / "nas/scores/store.py", Verdict.KILLED)])
+    assert lines.splitlines()[1].split() == ["nas/racing", "3", "1", "0", "1", "1", "50.0%"]
+    assert lines.splitlines()[-1].split() == ["all", "4", "2", "0", "1", "1", "33.3%"]

@@ -59,9 +59,10 @@ def test_no_name_is_a_rooms() -> None:
     assert not rooms & set(nas.__all__), "who imports the room would hide the name"
 
 
-def test_what_it_does_not_give_is_an_attribute_error() -> None:
-    with pytest.raises(AttributeError, match="module 'nas' has no attribute 'run_serach'"):
+def test_what_it_does_not_give_is_an_attribute_error_that_python_completes() -> None:
+    with pytest.raises(AttributeError, match="module 'nas' has no attribute 'run_serach'") as caught:
         nas.run_serach  # type: ignore[attr-defined]  # noqa: B018  asked for, to be refused
+    assert (caught.value.name, caught.value.obj) == ("run_serach", nas)  # "Did you mean: 'run_search'?"
 
 
 @pytest.mark.parametrize("reader", READERS)
@@ -102,6 +103,14 @@ def test_the_command_says_its_version() -> None:
         (lambda: nas.resolve("x.yaml"), "`resolve` takes a config, as `load_config"),  # type: ignore[arg-type]
         (lambda: nas.load_supernet(PIPELINE_DIR, space="foo"), "`space` must be one of any, stock, but got 'foo'"),
         (lambda: nas.load_supernet(PIPELINE_DIR, copy_start="foo"), "`copy_start` must be one of .* got 'foo'"),
+        (lambda: nas.open_run(None), "a path must be text or a path object, but got None"),  # type: ignore[arg-type]
+        (lambda: nas.load_config(b"x.yaml"), "a path must be text or a path object"),  # type: ignore[arg-type]
+        (lambda: nas.open_runs("sample"), r"`paths` must be a list, such as \['sample'\], but got 'sample'"),
+        (lambda: nas.open_run("sample").scores(columns="clip"), r"`columns` must be a list, such as \['clip'\]"),
+        (lambda: nas.open_run("sample").scores(arch_ids="ab"), "`arch_ids` must be a list"),
+        (lambda: nas.open_run("sample").pictures(rounds=0), "`rounds` must be a list"),  # type: ignore[arg-type]
+        (lambda: nas.open_run("sample").pictures(store="typo"), "there is no score store typo"),
+        (lambda: nas.open_run("sample").decisions(store="typo"), "there is no score store typo"),
     ],
 )
 def test_a_wrong_argument_says_what_is_right(call: Callable[[], object], law: str) -> None:

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 @user_errors
 def decoder(
-    config: Annotated[Path, typer.Argument(help="a decoder distillation, a YAML file (docs/distillation.md has one)")],
+    config: Annotated[
+        Path, typer.Argument(help="decoder distillation, a YAML file; `nas init FILE.yaml --of decoder` writes one")
+    ],
     overrides: Annotated[
         list[str] | None,
         typer.Argument(help="settings to change, such as ratio=0.5 training.iterations=1000", show_default=False),

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 @user_errors
 def steps(
-    config: Annotated[Path, typer.Argument(help="a step distillation, a YAML file (docs/distillation.md shows one)")],
+    config: Annotated[
+        Path, typer.Argument(help="step distillation, a YAML file; `nas init FILE.yaml --of steps` writes one")
+    ],
     overrides: Annotated[
         list[str] | None,
         typer.Argument(help='settings to change, such as training.iterations=1000 "steps=[16, 4]"', show_default=False),

@@ -26,7 +26,11 @@ def evaluate(
         "evaluation"
     ),
     config: Annotated[
-        Path | None, typer.Option(help="YAML with any of these settings; options are stronger", show_default=False)
+        Path | None,
+        typer.Option(
+            help="YAML with any of these settings, as `nas init --of evaluation` writes it; options are stronger",
+            show_default=False,
+        ),
     ] = None,
     captions: Annotated[
         Path | None, typer.Option(help="what to draw: a caption file, MS-COCO's JSON too (default: of --pictures)")

@@ -11,7 +11,10 @@ from nas.cli.screen.errors import logged_in, user_errors
 
 @user_errors
 def pipeline(
-    config: Annotated[Path, typer.Argument(help="pipeline, a YAML file whose stages name configs of their own")],
+    config: Annotated[
+        Path,
+        typer.Argument(help="pipeline, a YAML file; `nas init FILE.yaml --of pipeline` writes one and its stages'"),
+    ],
     out: Annotated[
         Path | None, typer.Option(help="directory of all stages (default: runs/<name of the config>)")
     ] = None,
@@ -23,7 +26,7 @@ def pipeline(
     its stage. At the end stand OUT/final, a model that plain diffusers runs in its few steps,
     and OUT/report.md: what a picture costs on this machine, part by part, before and after.
 
-    Example: nas pipeline experiments/pipeline.yaml --out runs/pipeline
+    Example: nas pipeline mine.yaml --out runs/pipeline
     """
     folder = out or Path("runs") / config.stem
     with Screen(stderr=True).status("loading libraries"):

@@ -1,5 +1,8 @@
 """The command `nas report`: a run as one HTML file, that needs no network."""
 
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -37,12 +40,13 @@ def report(
     Examples: nas report runs/demo --open
               nas report runs/demo --compare runs/faster
     """
-    from nas.reports.page import watched_report, write_report
-    from nas.runs.run import open_run
+    with _uncollected():
+        from nas.reports.page import watched_report, write_report
+        from nas.runs.run import open_run
 
     others = compare or []
     if (run / "trials.csv").is_file():
-        from nas.sweeps.tune import trials_of
+        from nas.sweeps.table import trials_of
 
         out = out or run / "report.html"
         run, *trials = trials_of(run)
@@ -51,7 +55,8 @@ def report(
         written = watched_report(run, out, store=store, compare=others)
     else:
         beside = [open_run(other) for other in others]
-        written = iter([write_report(open_run(run), out, store=store, compare=beside)])
+        with _uncollected():
+            written = iter([write_report(open_run(run), out, store=store, compare=beside)])
     is_shown = False
     for place in written:
         say(f"report: {place}")
@@ -65,3 +70,15 @@ def report(
         is_shown = True
     if watch and open_run(run).state == "interrupted":
         say("the search was interrupted: its own command continues it; watch again then")
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Python does not look for circles to free: libraries and figures make many objects, and a page is soon made."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()

@@ -1,6 +1,7 @@
 """`nas bench`: search algorithms compared on recorded scores, in seconds and without a model."""
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -11,7 +12,8 @@ from rich.table import Table
 from nas.cli.screen.console import Screen, say
 from nas.cli.screen.errors import user_errors
 from nas.cli.screen.formats import Format, FormatOption
-from search_spaces.files.durable.writing import check_writable, write_text
+from search_spaces.files.durable.writing import write_text
+from search_spaces.files.replacing import check_replaceable
 from search_spaces.files.strict_yaml import YamlError, parse_yaml
 from search_spaces.files.user_error import UserError
 
@@ -57,11 +59,12 @@ def bench(
 
     Example: nas bench local_search knapsack "regularized_evolution:{population_size: 10}" --seeds 20
     """
-    from nas.tabular.comparing import courses, summary
+    from nas.reports.exporting.tables import is_table
+    from nas.tabular.comparing import FIRST_COLUMN, courses, summary
     from nas.tabular.files import read_benchmark
 
     if out is not None:
-        check_writable(out)
+        check_replaceable(out, partial(is_table, first=FIRST_COLUMN), kind="a table of searches")
     if plot is not None:
         from latency.figures.canvas import check_picture
 

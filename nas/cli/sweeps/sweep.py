@@ -16,7 +16,9 @@ from search_spaces.files.user_error import UserError
 
 @user_errors
 def sweep(
-    config: Annotated[Path, typer.Argument(help="sweep, a YAML file: an experiment and ranges of its settings")],
+    config: Annotated[
+        Path, typer.Argument(help="sweep, a YAML file; `nas init FILE.yaml --of sweep` writes one and its search")
+    ],
     out: Annotated[Path | None, typer.Option(help="folder of the sweep (default: runs/<name of the file>)")] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="only go on with a sweep that stands there, never begin one")
@@ -28,7 +30,8 @@ def sweep(
     """Search over the settings of a search: Optuna proposes them through Ray Tune, here or on a cluster.
 
     Trials share one store of scores, and each is a run like any other. The same command continues a sweep: finished
-    trials are read, an interrupted one goes on. `trials.csv` and `trials.parquet` hold the table.
+    trials are read, an interrupted one goes on. A line says what each trial came to;
+    `trials.csv` and `trials.parquet` hold the table.
 
     Example: nas sweep sweep.yaml --out runs/sweep
     """
@@ -36,10 +39,14 @@ def sweep(
     if resume and not (folder / "trials").is_dir():
         raise UserError(f"there is no sweep in {folder} to go on with; leave out --resume to begin one")
     screen = Screen(stderr=True)
-    with screen.status(f"{config} -> {folder}: trials run in processes of their own"):
+    with screen.status("reading the sweep"):
+        from nas.cli.sweeps.bar import SweepBar
         from nas.sweeps.tune import read_sweep, run_sweep, table_of
 
-        table = table_of(run_sweep(read_sweep(config), out=folder))
+        loaded = read_sweep(config)
+    screen.sentence(f"{config} -> {folder}")
+    with SweepBar(screen, num=loaded.num_trials) as bar:
+        table = table_of(run_sweep(loaded, out=folder, on_trial=bar.show))
     if format is TableFormat.JSON:
         say(json_text({"folder": str(folder), "trials": table.to_dict(orient="records")}))
     elif format is TableFormat.CSV:

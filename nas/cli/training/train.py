@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @user_errors
 def train(
-    config: Annotated[Path, typer.Argument(help="experiment, a YAML file; `nas init FILE.yaml` writes one")],
+    config: Annotated[Path, typer.Argument(help="experiment, a YAML file; `nas init FILE.yaml --of train` writes one")],
     overrides: Annotated[
         list[str] | None,
         typer.Argument(help="settings to change, such as robust_training.iterations=1000", show_default=False),

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from nas.config.jobs.kinds import Job, check_job
 from nas.config.places.bundled import NAMED
 from nas.curves.asked.settings import EvaluationSettings
 from nas.settings import read
@@ -22,10 +23,11 @@ def read_values(path: Path, /) -> dict[str, Any]:
     """What a file says, as plain values with whole paths.
 
     Raises:
-        UserError: It is missing, no YAML mapping, or names a place that cannot be.
+        UserError: It is missing, no YAML mapping, another job's, or names a place that cannot be.
     """
     path = local_path(path)
     values = read_yaml(path)
+    check_job(values, path=path, wanted=Job.EVALUATION)
     try:
         return with_whole_paths(values, folder=path.parent)
     except PathError as error:

@@ -79,6 +79,7 @@ def distil(job: DecoderJob, /, *, listen: Listener) -> DistilledDecoder | None:
         Launch(
             folder=job.folder,
             identity=job.identity(),
+            contents=job.contents,
             workers=job.config.training.workers,
             device=job.device,
             work=partial(distil_rank, job),

@@ -1,12 +1,13 @@
 """One decoder distillation as a value that travels between processes: what a config says of it, found and checked."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 from typing import Any, Final
 
 from nas.config.absolute_paths import Absolute, with_paths
+from nas.config.jobs.kinds import Job
 from nas.config.loading import load_settings
 from nas.distillation.decoder.pruning import pruned_widths
 from nas.distillation.decoder.settings import DecoderDistillationConfig
@@ -34,12 +35,14 @@ class DecoderJob:
         config: Places are absolute.
         model: Its pipeline draws the latents; its decoder is the teacher.
         folder: What it writes to.
+        contents: Digests of what stands at the places that it reads, by the setting that names each.
         prompts: Of all latents: those to learn from, then those held out.
     """
 
     config: DecoderDistillationConfig
     model: ModelFolder
     folder: TrainingDirectory
+    contents: Mapping[str, str]
     prompts: tuple[Prompt, ...]
 
     @property
@@ -86,8 +89,10 @@ def load_decoder_config(path: str | PathLike[str], /, *, overrides: Sequence[str
     Raises:
         ConfigError: The file is missing or breaks a law; the message lists every problem.
     """
-    remedy = "; docs/distillation.md shows one, and `nas settings --of decoder` says what it may hold"
-    return load_settings(DecoderDistillationConfig, path, overrides=overrides, place=placed, remedy=remedy)
+    remedy = f"; `nas init {path} --of decoder` writes one, and `nas settings --of decoder` says what it may hold"
+    return load_settings(
+        DecoderDistillationConfig, path, job=Job.DECODER, overrides=overrides, place=placed, remedy=remedy
+    )
 
 
 def find_decoder(config: DecoderDistillationConfig, out: Path, /) -> DecoderJob:
@@ -109,4 +114,10 @@ def find_decoder(config: DecoderDistillationConfig, out: Path, /) -> DecoderJob:
     num = wanted.num + wanted.num_held_out
     repeated = [captions[index % len(captions)] for index in range(num)]
     prompts = ValidationSet.from_captions(repeated, seed=config.seed, chunk_size=wanted.chunk_size).prompts
-    return DecoderJob(config=config, model=model, folder=TrainingDirectory(out.absolute()), prompts=prompts)
+    return DecoderJob(
+        config=config,
+        model=model,
+        folder=TrainingDirectory(out.absolute()),
+        contents={"model": model.digest(), "latents.captions": digest_of({"captions": captions})},
+        prompts=prompts,
+    )

@@ -16,7 +16,7 @@ from nas.launching.launch import Launch
 from nas.launching.news import Listener, say_tenths
 from nas.launching.start import launch
 from nas.settings import plain
-from search_spaces.files.durable.writing import check_own, put_copy, write_text
+from search_spaces.files.durable.writing import check_own, put_copy, sweep_beside, write_text
 from search_spaces.files.paths import local_path
 from search_spaces.files.strict_yaml import dumped
 from search_spaces.files.user_error import UserError
@@ -93,6 +93,7 @@ def distil(distillation: StepDistillation, /, *, on_stage: OnStage) -> Distilled
             Launch(
                 folder=job.folder,
                 identity=job.identity(),
+                contents=distillation.contents,
                 workers=config.training.workers,
                 device=job.device,
                 work=partial(distil_rank, job),
@@ -124,6 +125,8 @@ def _check_out(distillation: StepDistillation) -> None:
     """
     out, own = distillation.out, [distillation.folder(stage.name).path.name for stage in distillation.stages]
     check_own(out, marks=("stages/*/training.yaml", "stages/*/training.jsonl"), what="a step distillation")
+    for name in ("pipeline", "config.yaml"):
+        sweep_beside(out / name)
     there = sorted(path.parent.name for path in out.glob("stages/*/training.yaml"))
     if strange := [name for name in there if name not in own]:
         raise UserError(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from nas.config.absolute_paths import Absolute, unless_a_name, with_paths
+from nas.config.jobs.kinds import Job
 from nas.config.loading import load_settings
 from nas.config.places.identity import is_place
 from nas.distillation.steps.losses.ddim import Process, check_kind
@@ -100,6 +101,7 @@ class StepDistillation:
         named: UNets by what stages call them: "student" and "teacher".
         stages: In order.
         out: The directory.
+        contents: Digests of what stands at the places that it reads, by the setting that names each.
         prompts: Of sample pictures.
     """
 
@@ -108,6 +110,7 @@ class StepDistillation:
     named: Mapping[str, NamedUNet]
     stages: tuple[Stage, ...]
     out: Path
+    contents: Mapping[str, str]
     prompts: tuple[str, ...]
 
     def folder(self, name: str, /) -> TrainingDirectory:
@@ -153,8 +156,8 @@ def load_steps_config(path: str | PathLike[str], /, *, overrides: Sequence[str] 
     Raises:
         ConfigError: The file is missing or breaks a law; the message lists every problem.
     """
-    remedy = "; docs/distillation.md shows one, and `nas settings --of steps` says what it may hold"
-    return load_settings(StepDistillationConfig, path, overrides=overrides, place=placed, remedy=remedy)
+    remedy = f"; `nas init {path} --of steps` writes one, and `nas settings --of steps` says what it may hold"
+    return load_settings(StepDistillationConfig, path, job=Job.STEPS, overrides=overrides, place=placed, remedy=remedy)
 
 
 def ddim_config(model: ModelFolder, /, *, kind: str) -> dict[str, Any]:
@@ -181,9 +184,8 @@ def find_steps(config: StepDistillationConfig, out: Path, /) -> StepDistillation
     }
     _check_pair(named, config=config, model=model)
     assert training.pictures is not None, "the config asks for pictures"
-    check_pictures(
-        open_pictures(training.pictures, settings=training.data), max_corrupt_share=training.data.max_corrupt_share
-    )
+    pictures = open_pictures(training.pictures, settings=training.data)
+    check_pictures(pictures, max_corrupt_share=training.data.max_corrupt_share)
     prompts: list[str] = []
     if training.sample_every:
         prompts = read_captions(config.samples.captions, num=config.samples.num)
@@ -193,6 +195,7 @@ def find_steps(config: StepDistillationConfig, out: Path, /) -> StepDistillation
         named=named,
         stages=stages_of(config, kinds={who: unet.kind for who, unet in named.items()}),
         out=out.absolute(),
+        contents={"model": model.digest(), f"{SECTION}.pictures": pictures.digest},
         prompts=tuple(prompts),
     )
 

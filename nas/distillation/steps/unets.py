@@ -22,10 +22,9 @@ from search_spaces.files.user_error import UserError
 from search_spaces.folders.loading import SEARCHED, load_unet, read_unet_config, unet_folder
 from search_spaces.folders.weight_files import model_files
 from search_spaces.supernet import Supernet
-from search_spaces.unets.diffusers_config import space_from_config
+from search_spaces.unets.diffusers_config import TOLD, TOLD_WEIGHT, space_from_config
 from search_spaces.unets.space import UNetSpace
 
-TOLD: Final = "time_cond_proj_dim"  # in a UNet's config: the width in which it is told its guidance
 _OF_A_FOLDER: Final = ("_class_name", "_diffusers_version", "_name_or_path", "architecture")
 
 
@@ -84,8 +83,8 @@ class NamedUNet:
         supernet = Supernet(unet, space=self.space)
         with supernet.switched(self.architecture) as cut:
             given = self._weights()
-            if self.told is not None and (own := "time_embedding.cond_proj.weight") not in given:
-                given = {**given, own: torch.zeros_like(cut.state_dict()[own])}  # as Meng et al. begin
+            if self.told is not None and TOLD_WEIGHT not in given:
+                given = {**given, TOLD_WEIGHT: torch.zeros_like(cut.state_dict()[TOLD_WEIGHT])}  # as Meng et al. begin
             cut.load_state_dict(given)
         supernet.switch(self.architecture)
         unet.to(device)
@@ -175,12 +174,17 @@ def _check_fits(base: Mapping[str, Any], model: ModelFolder, *, role: str, folde
     """Check that a UNet fits into a model's pipeline."""
     keys = ("in_channels", "out_channels", "cross_attention_dim", "addition_embed_type", "sample_size")
     theirs = model.unet_config()
-    pairs = [(key, base.get(key), theirs.get(key)) for key in keys]
+    pairs = [(key, _in_short(base.get(key)), _in_short(theirs.get(key))) for key in keys]
     if wrong := [f"`{key}` {own} instead of {wanted}" for key, own, wanted in pairs if own != wanted]:
         raise UserError(
             f"the {role} must fit into the pipeline of {model.path}, but the UNet in {folder} has {', '.join(wrong)}; "
             "give one of the same latents and text encoders"
         )
+
+
+def _in_short(value: Any) -> Any:
+    """One number for a list of the same one: configs that were written again say it for each stage, or side."""
+    return value[0] if isinstance(value, list | tuple) and value and all(each == value[0] for each in value) else value
 
 
 def _process(model: ModelFolder) -> tuple[str, str]:

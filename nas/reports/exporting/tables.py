@@ -39,13 +39,13 @@ def write_tables(run: Run, out: Path, /, *, suffix: str) -> Iterator[tuple[Path,
         path = out / f"{name}.{suffix}"
         if suffix == "csv" and name == "pictures":
             frame = _with_files(frame, out / "pictures")
-        check_replaceable(path, partial(_is_table, first=frame.columns[0]), kind=f"the table of {name}")
+        check_replaceable(path, partial(is_table, first=frame.columns[0]), kind=f"the table of {name}")
         with whole(path) as part:
             part.write_bytes(_bytes(frame, suffix))
         yield path, f"{len(frame):,} rows"
 
 
-def _is_table(path: Path, *, first: str) -> bool:
+def is_table(path: Path, *, first: str) -> bool:
     """Whether a file begins as a table with this first column does, whose other columns an older version may lack."""
     with path.open("rb") as file:
         head = file.read(len(first) + 1)

@@ -1,6 +1,6 @@
 """Which blocks matter: what a round's actions cost and saved, one row each, with how sure that is."""
 
-from math import nan
+from math import inf, nan
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -25,6 +25,7 @@ from nas.reports.style import (
     PALE,
     RED,
     beside,
+    boxes,
     new_figure,
     note,
     styled,
@@ -64,7 +65,10 @@ def importance(run: Run, /, *, round: int | None = None) -> "Figure":
     left, middle, right = figure.subplots(1, 3, sharey=True, width_ratios=(1.25, 0.7, 1.25))
     unit = score_name(run)
     _dots(left, cut, "loss", f"{unit} lost")
-    middle.barh(range(len(cut)), cut["saved"], color=[_colour(kind) for kind in cut["kind"]], height=0.6)
+    for kind in dict.fromkeys(cut["kind"]):
+        bars = [(0, y - 0.3, row["saved"], 0.6) for y, row in enumerate(records(cut)) if row["kind"] == kind]
+        boxes(middle, bars, color=_colour(kind), linewidth=0)
+    middle.set_xlim(min(0.0, 1.05 * cut["saved"].min()), 1.05 * max(1e-9, cut["saved"].max()))
     tidy(middle, grid="x").set_xlabel("Saved (ms)")
     factor = _dots(right, cut, "value", f"{unit} lost per ms saved")
     right.plot(factor * cut["weighed"], range(len(cut)), marker="|", markersize=6, color=INK, linestyle="")
@@ -131,11 +135,16 @@ def _dots(axes: "Axes", rows: pd.DataFrame, column: str, label: str) -> float:
     """A mean with its interval in every row, pale where the interval covers 0; what numbers are multiplied by."""
     factor, power = scaled([*rows[f"{column}_low"], *rows[f"{column}_high"]])
     axes.axvline(0, color=INK, linewidth=0.8, alpha=0.6)
+    alike: dict[tuple[BlockKind | None, bool], list[tuple[int, float, float, float]]] = {}
     for y, row in enumerate(records(rows)):
         mean, low, high = (factor * row[f"{column}{end}"] for end in ("", "_low", "_high"))
-        look: dict[str, Any] = {"color": _colour(row["kind"]), "alpha": PALE if low <= 0 <= high else 1.0}
-        if abs(low) < float("inf") and abs(high) < float("inf"):
-            axes.plot([low, high], [y, y], linewidth=1.2, solid_capstyle="butt", **look)
-        axes.plot([mean], [y], marker=KIND_MARKERS.get(row["kind"], "D"), markersize=3.6, linestyle="", **look)
+        alike.setdefault((row["kind"], low <= 0 <= high), []).append((y, mean, low, high))
+    for (kind, is_pale), dots in alike.items():  # what looks alike is one artist: a hundred of them take long
+        look: dict[str, Any] = {"color": _colour(kind), "alpha": PALE if is_pale else 1.0}
+        bounded = [(y, low, high) for y, _, low, high in dots if abs(low) < inf and abs(high) < inf]
+        ys, lows, highs = ([each[at] for each in bounded] for at in range(3))
+        axes.hlines(ys, lows, highs, linewidth=1.2, **look)
+        means, at = [mean for _, mean, _, _ in dots], [y for y, *_ in dots]
+        axes.plot(means, at, marker=KIND_MARKERS[kind] if kind else "D", markersize=3.6, linestyle="", **look)
     tidy(axes, grid="x").set_xlabel(f"{label} ({power.strip()})" if power else label)
     return factor

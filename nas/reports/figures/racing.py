@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from nas.reports.facts import action_name, block_names, executed, records, score_name
 from nas.reports.figures.importance import REMOVES
-from nas.reports.style import BLUE, FAINT, GREY, INK, RED, FigureError, beside, new_figure, note, styled, tidy
+from nas.reports.style import BLUE, FAINT, GREY, INK, RED, FigureError, beside, boxes, new_figure, note, styled, tidy
 from nas.runs.frames.beliefs import rule_of
 from nas.runs.frames.decisions import inverse
 from nas.runs.run import Run
@@ -40,10 +40,13 @@ def race(run: Run, /) -> "Figure":
     for axes, number in zip(panels, shown, strict=False):
         own = scored[scored["round"] == number].sort_values(["num_prompts", "value"], ascending=[False, True])
         chosen = decided.get(number, [])
-        colours = [BLUE if action in chosen or inverse(action) in chosen else GREY for action in own["action"]]
-        axes.bar(range(len(own)), own["num_prompts"], color=colours, width=0.75)
+        is_chosen = [action in chosen or inverse(action) in chosen for action in own["action"]]
+        bars = [(x - 0.375, 0, 0.75, num) for x, num in enumerate(own["num_prompts"])]
+        for colour, which in ((BLUE, True), (GREY, False)):
+            alike = [bar for bar, each in zip(bars, is_chosen, strict=True) if each is which]
+            boxes(axes, alike, color=colour, linewidth=0)
         axes.axhline(every, color=INK, linewidth=0.8, linestyle=(0, (4, 2)), alpha=FAINT)
-        axes.set_title(_saved(number, raced), fontsize=8, weight="normal")
+        axes.set_title(_saved(number, raced), fontsize=8, weight="normal", y=1)
         tidy(axes, grid="y").set_xticks([])
         axes.set_xlabel(_counted(len(own), raced.get(number), num_prompts=every))
         axes.set_ylim(0, 1.12 * every)
@@ -65,7 +68,7 @@ def _saved(number: int, raced: Mapping[int, Mapping[str, Any]]) -> str:
     if (event := raced.get(number)) is None or not event["num_pictures_exhaustive"]:
         return f"Round {number}"
     share = 1 - event["num_pictures"] / event["num_pictures_exhaustive"]
-    return f"Round {number}: {event['num_pictures']:,} pictures, {share:.0%} saved"
+    return f"Round {number}: {event['num_pictures']:,} pictures, {f'{share:.0%}' if share else 'none'} saved"
 
 
 def _counted(num: int, race: Mapping[str, Any] | None, *, num_prompts: int) -> str:
@@ -100,15 +103,18 @@ def decisions(run: Run, /) -> "Figure":
     axes: Axes = figure.subplots()
     axes.axvline(50, color=RED, linewidth=1, linestyle=(0, (4, 2)))
     axes.axvspan(100 * SURE, 100, color=INK, alpha=0.07, linewidth=0)
+    told: list[tuple[int, float]] = []
     for y, row in enumerate(rows):
         chance = 100 * row["chance"]
         if chance != chance:
             axes.text(50, y, "  no scores, or no other action", va="center", fontsize=7, alpha=FAINT)
             continue
-        axes.plot([50, chance], [y, y], color=BLUE, linewidth=1.2, alpha=FAINT)
-        axes.plot([chance], [y], color=BLUE, marker="o", markersize=4)
+        told.append((y, chance))
         rival = action_name(row["runner_up"], names=names).removeprefix(REMOVES) if row["runner_up"] else ""
         beside(axes, rival, y=y)
+    at, chances = [y for y, _ in told], [chance for _, chance in told]
+    axes.hlines(at, 50, chances, color=BLUE, linewidth=1.2, alpha=FAINT)
+    axes.plot(chances, at, color=BLUE, marker="o", markersize=4, linestyle="")
     begins = [y == 0 or row["round"] != rows[y - 1]["round"] for y, row in enumerate(rows)]
     labels = [
         (f"round {row['round']}\u2003" if begins[y] else "") + action_name(row["action"], names=names)

@@ -6,7 +6,7 @@ import pandas as pd
 
 from nas.reports.facts import architectures, base_of, found_round
 from nas.reports.layout import stage_names
-from nas.reports.style import BLUE, FAINT, GREY, INK, ORANGE, digits, new_figure, note, styled, tidy
+from nas.reports.style import BLUE, FAINT, GREY, INK, ORANGE, boxes, digits, new_figure, note, styled, tidy
 from nas.runs.run import Run
 from search_spaces.architecture import Architecture
 from search_spaces.blocks import BlockKind
@@ -105,16 +105,18 @@ def _bars(axes: "Axes", tables: list[pd.DataFrame], *, label: str, form: str) ->
         bottom = pd.Series(0.0, index=table.index)
         places = [x + (-0.21, 0.21)[side] for x in range(len(table))]
         for kind in (kind for kind in KINDS if any(one[kind].any() for one in tables)):
-            axes.bar(
-                places, table[kind], bottom=bottom, width=0.38, color=COLOURS[kind], edgecolor=INK, linewidth=0.3,
-                alpha=FAINT if side == 0 else 1.0, label=KINDS[kind] if side else "_",
+            bars = zip(places, bottom, table[kind], strict=True)
+            boxes(
+                axes, [(x - 0.19, low, 0.38, high) for x, low, high in bars], facecolor=COLOURS[kind], edgecolor=INK,
+                linewidth=0.3, alpha=FAINT if side == 0 else 1.0, label=KINDS[kind] if side else "_",
                 hatch="///" if kind is BlockKind.CROSS_ATTENTION else None,
             )  # fmt: skip
             bottom = bottom + table[kind]
         for x, total in zip(places, bottom, strict=True):
             axes.annotate(
-                form.format(total), (x, total), xytext=(0, 1.5), textcoords="offset points", ha="center", fontsize=6.5
-            )
+                form.format(total), (x, total), xytext=(0, 1.5), textcoords="offset points", ha="center", fontsize=6.5,
+                in_layout=False,
+            )  # fmt: skip
     axes.set_xticks(range(len(tables[0])), list(tables[0].index))
     tidy(axes, grid="y").set_ylabel(label)
     axes.tick_params(axis="x", length=0)

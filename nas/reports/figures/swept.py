@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 MAX_SETTINGS: Final = 9
 _ACROSS: Final = 3
 _FEW: Final = 8  # values of a setting that get a place each, when they are no numbers
+_LABEL, _LINE = 16, 28  # letters of a value, and of all of them in one line below a panel
 _DECADE: Final = 10.0  # positive numbers that span more stand on a logarithmic axis
 
 
@@ -52,7 +53,7 @@ def swept(*runs: Run) -> "Figure":
             axes.set_ylabel(score_name(found[0][0]))
     missed = " Hollow: it misses its target." if not all(met) else ""
     left_out = f" {len(settings) - len(names)} more settings differ." if len(settings) > len(names) else ""
-    note(figure, f"A point is a run, the score that of what it found.{missed}{left_out}")
+    note(figure, f"Each point is a run, at the score of what it found.{missed}{left_out}")
     return figure
 
 
@@ -71,7 +72,10 @@ def _panel(axes: "Axes", name: str, values: Sequence[Any], *, ys: Sequence[Any],
     faces = [SERIES[0] if each else "none" for each in met]
     axes.scatter(xs, ys, s=22, facecolors=faces, edgecolors=SERIES[0], linewidths=1.2, zorder=3)
     if not numbers:
-        axes.set_xticks(range(len(ticks)), [plain(tick, most=14) for tick in ticks])
+        labels = [plain(tick if len(tick) <= _LABEL else f"…{tick[1 - _LABEL :]}") for tick in ticks]  # paths end apart
+        is_long = len(labels) * max(map(len, labels)) > _LINE
+        turned: dict[str, Any] = {"rotation": 25, "ha": "right", "rotation_mode": "anchor"} if is_long else {}
+        axes.set_xticks(range(len(ticks)), labels, **turned)
         axes.set_xlim(-0.5, len(ticks) - 0.5)
     elif min(xs) > 0 and max(xs) / min(xs) > _DECADE:
         axes.set_xscale("log")

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -98,6 +99,8 @@ def read_source(run: Run, /, *, store: str | PathLike[str] | None = None) -> Sou
     def frame(read: Callable[[], pd.DataFrame]) -> pd.DataFrame:
         return tried(read, pd.DataFrame())
 
+    if store is not None and tried(partial(ScoreStore.existing, store), None) is None:
+        store = None  # said by a notice; the rest of the page does not need it
     events: Sequence[Event] = tried(lambda: run.events, [])
     is_finished = bool(events) and events[-1]["event"] == "search_finished"
     score, spec = _score(events), tried(lambda: run.spec, None) if is_finished else None

@@ -47,6 +47,7 @@ def write_report(
 
     Raises:
         PlaceError: Something that is no report stands there; it was not touched.
+        RunDirectoryError: The run was removed while it was read.
         StorageError: The disk refuses; `path` is as it was.
     """
     place = _place(run, path)
@@ -54,6 +55,8 @@ def write_report(
     figures, notices = figures_of(run)
     data, base = report_data(source, figures=figures, notices=notices), source_base(source)
     layout = None if base is None else lay_out(base)
+    if path is None:
+        open_run(run.path)  # one that was removed meanwhile is not made again, as a folder with a report alone
     refresh_s = REFRESH_S if is_watched and data.state == "running" else None
     write_text(place, render(data, layout=layout, refresh_s=refresh_s, beside=beside(run, compare)))
     return place

@@ -5,9 +5,10 @@ frame of which there is nothing has its columns and no rows. What is missing or 
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
 from os import PathLike
+from typing import Any
 
 import pandas as pd
 
@@ -18,6 +19,7 @@ from nas.runs.frames.pictures import picture_frame
 from nas.runs.frames.rounds import architecture_frame, evaluation_frame, race_frame, round_frame
 from nas.runs.frames.scores import score_frame
 from nas.runs.frames.side_files import block_frame, timing_frame, training_frame
+from nas.runs.frames.tidy import several
 
 FRAMES = (
     "rounds", "decisions", "evaluations", "architectures", "races", "blocks", "scores", "training", "timings",
@@ -83,6 +85,9 @@ class Frames(ABC):
 
         Args:
             store: The folder of a `score_store` that the run shares with others; None = it keeps its own.
+
+        Raises:
+            ScoreStoreError: There is no store there.
         """
         return self._made(partial(decision_frame, store=store))
 
@@ -183,7 +188,8 @@ class Frames(ABC):
         Warns:
             ScoreStoreWarning: A damaged file was left out.
         """
-        return self._made(partial(score_frame, columns=columns, rounds=rounds, arch_ids=arch_ids, store=store))
+        wanted = _wanted(columns=columns, rounds=rounds, arch_ids=arch_ids)
+        return self._made(partial(score_frame, **wanted, store=store))
 
     def training(self) -> pd.DataFrame:
         """One row per training step.
@@ -253,5 +259,13 @@ class Frames(ABC):
             rounds: Only those of these rounds; None = of all.
             actions: Only those of these actions, None among them for a round's own architecture; None = of all.
             store: The folder of a `score_store` that the run shares with others; None = it keeps its own.
+
+        Raises:
+            ScoreStoreError: There is no store there.
         """
-        return self._made(partial(picture_frame, rounds=rounds, actions=actions, store=store))
+        return self._made(partial(picture_frame, **_wanted(rounds=rounds, actions=actions), store=store))
+
+
+def _wanted(**given: Iterable[Any] | None) -> dict[str, Any]:
+    """Arguments of frames that take several values each; None = all."""
+    return {name: None if values is None else several(values, name=name) for name, values in given.items()}

@@ -142,9 +142,11 @@ class OpenedRun:
         return ScoreStore.existing(self.path / "scores" if folder is None else folder)
 
     def own_store(self, folder: str | PathLike[str] | None = None, /) -> ScoreStore | None:
-        """The same; None where there is none."""
-        try:
+        """The same; None where its own is not there. One that was named has to be."""
+        if folder is not None:
             return self.store(folder)
+        try:
+            return self.store()
         except (UserError, OSError):
             return None
 

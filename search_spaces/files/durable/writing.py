@@ -268,13 +268,18 @@ def check_own(folder: Path, /, *, marks: tuple[str, ...], what: str) -> None:
 
 
 def check_writable(path: Path, /) -> None:
-    """Check that a file can be made at a path, before hours of work that are to end in it.
+    """Check that a file can be made at a path, before hours of work that are to end in it; tidies up beside it.
 
     Raises:
         PlaceError: What stands there cannot be replaced by a file.
         StorageError: The disk refuses.
+
+    Warns:
+        LeftoverWarning: A killed process had left something beside it.
     """
-    with part_of(settled_file(path)) as part:
+    place = settled_file(path)
+    parts.sweep_beside(place)
+    with part_of(place) as part:
         part.touch()
 
 

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from latency.importers import IMPORTERS, ReportError, read_report
+from latency.importers import IMPORTERS, Importer, ReportError, read_report
 from latency.importers.report import read_files
+from search_spaces.files.user_error import PluginError, UserError
 from tests.latency.importers.reports import (
     TFLITE_CSV,
     TFLITE_LOG,
@@ -264,3 +265,22 @@ def test_files_of_one_name_are_told_apart_by_their_folders(tmp_path):
     assert [report.name for report in read_files(paths[:1])] == ["benchmark_report.json"]
     with pytest.raises(FileNotFoundError, match=r"x\.json, .*y\.json"):
         read_files([tmp_path / "x.json", tmp_path / "y.json"])
+
+
+@pytest.mark.parametrize(
+    ("read", "told_as", "law"),
+    [
+        (lambda report: (), None, ""),
+        (lambda report: [1.5], PluginError, r"'mine' must read x.log into a tuple of `latency.*Reading`, .* \[1.5\]"),
+        (lambda report: float("fast"), UserError, "importer 'mine' at x.log: could not convert string to float"),
+        (lambda report: vars()["ms"], PluginError, "importer 'mine' at x.log fails, which is its own.* KeyError: 'ms'"),
+    ],
+)  # fmt: skip
+def test_what_a_plugin_reads_is_readings_or_names_it(read, told_as, law):
+    mine = Importer(name="mine", runtime="", recognises=lambda report: True, read=read)
+    if told_as is None:
+        assert read_report(text("x.log", "..."), importer=mine) == (mine, ())
+        return
+    with pytest.raises(told_as, match=law) as caught:
+        read_report(text("x.log", "..."), importer=mine)
+    assert type(caught.value) is told_as

@@ -1,5 +1,6 @@
 """Sources by name, with settings as a config holds them: every problem at once."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from latency.pricing.pricer import Pricer
 from latency.sources import SettingsError, SourceKind, make_source
 from latency.sources.kind import SourceContext
 from latency.sources.table import TableSettings, TableSource
-from search_spaces.files.user_error import PluginError
+from search_spaces.files.user_error import PluginError, UserError
 from tests.latency.strategies import TOKENS, small_space, table_of
 
 FORMULA = {"model": "small", "device": "phone", "relative_error": 0.1, "ms_per_gmac": 1.0}
@@ -115,3 +116,22 @@ def test_a_kind_that_makes_no_source_is_named_with_what_it_lacks(tmp_path):
     kind: SourceKind[Any] = SourceKind(about="half", settings=TableSettings, make=lambda settings, context: settings)
     with pytest.raises(PluginError, match=r"'half' must make .* TableSettings .* lacks digest, distrust, prices, scen"):
         kind.source({"path": "x"}, name="half", context=SourceContext(folder=tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("raised", "told_as", "law"),
+    [
+        (ValueError("the phone is not plugged in"), UserError, "^latency source 'mine': the phone is not plugged in$"),
+        (KeyError("ms"), PluginError, "^latency source 'mine' fails, which is its own fault: KeyError: 'ms'$"),
+        (SettingsError("in its own words"), SettingsError, "^in its own words$"),
+        (FileNotFoundError("no such file"), FileNotFoundError, "^no such file$"),
+    ],
+)
+def test_what_a_source_raises_is_its_users_or_its_own_fault(raised, told_as, law):
+    def make(settings: TableSettings, context: SourceContext) -> Any:
+        raise raised
+
+    kind = SourceKind(about="fails", settings=TableSettings, make=make)
+    with pytest.raises(told_as, match=law) as caught:
+        kind.source({"path": "t.json"}, name="mine", context=SourceContext(folder=Path()))
+    assert type(caught.value) is told_as

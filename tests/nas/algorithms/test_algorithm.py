@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from nas.algorithms.algorithm import AlgorithmError, check_step
+from nas.algorithms.algorithm import AlgorithmError, blamed, check_step
 from nas.algorithms.evolving import ArchitectureEvolving
 from nas.algorithms.problem import Problem
 from nas.algorithms.settings import EvolvingSettings
@@ -63,6 +63,13 @@ def finish(*results: Result) -> Finish:
 def test_a_step_that_cannot_be_executed_is_refused(step: Any, law: str) -> None:
     with pytest.raises(AlgorithmError, match=law):
         check_step(step, problem=PROBLEM)
+
+
+def test_what_a_disk_refuses_is_no_fault_of_an_algorithm() -> None:
+    refusal = OSError("full")
+    with pytest.raises(OSError, match="full") as raised, blamed(ArchitectureEvolving(EvolvingSettings()), 3):
+        raise refusal
+    assert raised.value is refusal
 
 
 def test_everything_that_algorithm_1_asks_for_can_be_executed() -> None:

@@ -118,6 +118,7 @@ def test_what_provably_changes_nothing_is_weighed_as_nothing_and_taken_rightly()
     """As a screen tells it: a loss of 0 that no prompt was spent on, and others that have no estimate at all."""
     given = problem(removals_per_round=2)
     _, _, step = first_scoring(given)
+    assert step.contest is not None
     outcome = scored({1: 1e-6}, step=step)
     nothing = Interval(mean=0.0, low=0.0, high=0.0, num_prompts=0, confidence=0.95)
     free = Estimate(score=nothing, loss=nothing)
@@ -128,6 +129,12 @@ def test_what_provably_changes_nothing_is_weighed_as_nothing_and_taken_rightly()
     certain = certainty_of(step, told, taken=[0, 1])
     assert certain is not None
     assert certain.chance > 0.99
+    saved_ms = step.contest.saved_ms
+    ends_early = replace(step, contest=replace(step.contest, num=3, needed_ms=saved_ms[0] + saved_ms[1] / 2))
+    enough, too_many = (certainty_of(ends_early, told, taken=taken) for taken in ([0, 1], [0, 1, 2]))
+    assert enough is not None
+    assert too_many is not None
+    assert enough.chance > 0.99 > 0.01 > too_many.chance, "what the free one saves is no longer needed"
     only = replace(outcome, estimates=(free, *[None] * (len(step.subjects) - 1)))
     assert weighed_losses(step.contest, only) == {0: given.settings.indifference}
     assert certainty_of(step, only, taken=[0]) is None

@@ -166,6 +166,7 @@ def test_a_finished_search_goes_on_with_a_tighter_target(recovers: bool) -> None
     tighter = replace(given, target_latency_ms=0.5 * given.target_latency_ms)
     state = algorithm.told(state, transcript[-1][0], Extended(problem=tighter))
     number = transcript[-2][0].round + 1
+    assert algorithm.step(state).round == number
     for _ in range(algorithm.max_steps(tighter)):
         step = algorithm.step(state)
         if isinstance(step, Finish):

@@ -165,8 +165,9 @@ def test_the_way_to_the_hardest_target_with_easier_ones_in_between_is_the_way_wi
 
 
 def test_limits_that_cannot_be_kept_are_refused_with_what_is_reachable() -> None:
-    given = problem(0.01, limits=(of_params(0.01), replace(of_params(0.9), name=MACS, setting="max_macs")))
-    least = emptiest(given, SPACE.base)
+    least = emptiest(problem(0.01), SPACE.base)
+    just_kept = replace(of_params(0.9), name=MACS, setting="max_macs", most=SPACE.num_params(least))
+    given = problem(0.01, limits=(of_params(0.01), just_kept))
     with pytest.raises(InfeasibleTargetError) as refusal:
         check_feasible(given)
     told = str(refusal.value)

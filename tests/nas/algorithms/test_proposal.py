@@ -233,6 +233,13 @@ def test_a_round_needs_to_know_no_more_than_its_contest(search: Search, random: 
         num_copies += sum(action.sign is Sign.COPY for action in proposal.actions)
 
 
+def test_the_order_within_a_group_is_asked_for_only_where_the_group_may_end_early() -> None:
+    model = Model(ms=dict.fromkeys(BLOCKS, 1.0), worth=dict.fromkeys(BLOCKS, 0.1))
+    for needed_ms, ordered in ((2.0, True), (2.5, False)):
+        problem = model.problem(model.price_ms(SPACE.base) - needed_ms, removals_per_round=3)
+        assert contest(problem, SPACE.base, options=candidates(problem, SPACE.base)).ordered is ordered
+
+
 def test_overshooting_copies_first_and_removes_again() -> None:
     ms = dict.fromkeys(BLOCKS, 1.0)
     worth = {block: 0.01 * (index + 1) for index, block in enumerate(BLOCKS)}

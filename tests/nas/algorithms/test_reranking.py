@@ -10,7 +10,7 @@ import pytest
 from nas.algorithms.algorithm import Algorithm
 from nas.algorithms.problem import Problem
 from nas.algorithms.reranking import Reranking, RerankingSettings
-from nas.algorithms.steps import FIRST, Finish, Recipe, Score, Train, Trained
+from nas.algorithms.steps import FIRST, Finish, Recipe, Score, StopReason, Train, Trained
 from nas.settings import SettingsError
 from nas.testing.algorithms import SMALL_UNET, AlgorithmLaws, MacsMs, made_up, play
 from search_spaces import space_from_config
@@ -51,6 +51,7 @@ class TestReranking(AlgorithmLaws):
         nearest = min(PRICE_MS(each) for each in FINALISTS)
         assert PRICE_MS(finish.results[0].subject.architecture) == nearest
         assert finish.results[0].missed_by
+        assert finish.reason is StopReason.INFEASIBLE
 
     def test_what_is_scored_for_its_own_sake_keeps_the_limits(self, algorithm: Any, problem: Any) -> None:
         """Finalists are given; whoever chose them looked at the limits."""
@@ -84,6 +85,7 @@ def test_the_order_is_that_of_the_scores_after_the_longest_training() -> None:
     assert [result.subject.architecture for result in finish.results] == sorted(scores, key=lambda a: -scores[a])
     assert {result.label for result in finish.results} == {f"finalist-{number}" for number in range(1, 6)}
     assert {result.round for result in finish.results} == {len(given.lengths) - 1}
+    assert finish.reason is StopReason.CONVERGED
 
 
 def test_halving_lets_the_best_half_go_on_and_a_later_length_counts_more_than_a_better_score() -> None:

@@ -12,10 +12,11 @@ from latency.blocks.models import latency_model
 from latency.documents.shipped import shipped_tables
 from nas.cli.app import app
 from nas.config.experiment import copies_made
+from nas.config.jobs.writing import write_job
 from nas.config.loading import ConfigError, load_config
 from nas.config.places.bundled import bundled
 from nas.config.sections import BEFORE, SearchConfig
-from nas.config.template import DEMO_TRAINING, TEMPLATE, write_template
+from nas.config.template import DEMO_TRAINING, TEMPLATE, search_text
 from nas.pipelines.source import local_folder
 from nas.racing.settings import RacingRule
 from nas.references.base_model import base_model
@@ -32,11 +33,7 @@ def test_the_template_with_the_demos_training_is_the_demo(tmp_path: Path) -> Non
     pictures = f"robust_training.pictures={tmp_path}"
     demo = load_config(DEMO, overrides=[pictures])
     assert load_config(TEMPLATE, overrides=[pictures, *DEMO_TRAINING]) == demo
-    commented = "\n".join(
-        line.removeprefix("# ") if line.startswith(("# robust_training:", "#   ")) else line
-        for line in TEMPLATE.read_text(encoding="utf-8").splitlines()
-    )
-    (tmp_path / "all.yaml").write_text(commented)
+    (tmp_path / "all.yaml").write_text(search_text(trains=True))
     assert load_config(tmp_path / "all.yaml", overrides=[pictures]) == demo, "what is commented out works, too"
 
 
@@ -52,10 +49,10 @@ def test_init_writes_a_config_that_can_be_read_and_replaces_nothing(tmp_path: Pa
     file.write_text("mine")
     assert CliRunner().invoke(app, ["init", str(file)]).exit_code == 2
     with pytest.raises(UserError, match="must be free"):
-        write_template(file)
+        write_job(file)
     assert file.read_text() == "mine"
     with pytest.raises(UserError, match="there is no folder"):
-        write_template(tmp_path / "none" / "mine.yaml")
+        write_job(tmp_path / "none" / "mine.yaml")
     with pytest.raises(ConfigError, match=r"`nas init .*none\.yaml` writes one that works"):
         load_config(tmp_path / "none.yaml")
 
@@ -63,7 +60,7 @@ def test_init_writes_a_config_that_can_be_read_and_replaces_nothing(tmp_path: Pa
 def test_the_papers_preset_decides_as_the_paper_does_and_changes_nothing_else(tmp_path: Path) -> None:
     file = tmp_path / "paper.yaml"
     assert CliRunner().invoke(app, ["init", str(file), "--preset", "paper"]).exit_code == 0
-    write_template(tmp_path / "ours.yaml")
+    write_job(tmp_path / "ours.yaml")
     ours, paper = load_config(tmp_path / "ours.yaml"), load_config(file)
     assert (paper.search.value, paper.search.indifference) == (Rule.PAPER, 0.0)
     assert (paper.racing.rule, paper.racing.tolerance) == (RacingRule.ELIMINATION, 0.0)
@@ -77,7 +74,7 @@ def test_the_papers_preset_decides_as_the_paper_does_and_changes_nothing_else(tm
 def test_what_is_there_wins_over_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert {named_folder("shapes"), local_folder("shapes")} == set(BUNDLED_MODELS.values()) == {PIPELINE_DIR}
-    write_template(tmp_path / "mine.yaml")
+    write_job(tmp_path / "mine.yaml")
     for folder in ("shapes", "shapes_cpu_torch_eager"):
         (tmp_path / folder).mkdir()
     config = load_config(tmp_path / "mine.yaml")
@@ -116,7 +113,7 @@ def test_commands_take_bundled_names_from_anywhere(
 
 
 def test_a_source_that_is_a_table_takes_a_shipped_name(tmp_path: Path) -> None:
-    write_template(tmp_path / "mine.yaml")
+    write_job(tmp_path / "mine.yaml")
     text = (tmp_path / "mine.yaml").read_text().replace("latency_table: shapes_cpu_torch_eager\n", "")
     source = "latency_source={name: table, settings: {path: shapes_cpu_torch_eager}}"
     (tmp_path / "mine.yaml").write_text(text)

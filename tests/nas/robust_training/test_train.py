@@ -1,6 +1,7 @@
 """`nas train`: a directory that goes on to the very same weights, whoever trains and whoever is killed."""
 
 import os
+import shutil
 import signal
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -136,10 +137,25 @@ def test_a_finished_training_is_left_alone_and_another_one_refused(config: Path,
     with pytest.raises(TrainingDirectoryError, match=r"another training:[\s\S]*\+ +learning_rate: 0.5"):
         trained(config, whole, "robust_training.learning_rate=0.5")
     other = write_pipeline(tmp_path / "other", kind="bk-sdm", width=8, seed=1)
-    with pytest.raises(TrainingDirectoryError, match=r"another training:[\s\S]*\+ +model: [0-9a-f]{16}"):
+    with pytest.raises(TrainingDirectoryError, match=r"other content .* stands at `model` "):
         trained(config, whole, f"model={other}")  # of the very same settings, but for where it stands
     with pytest.raises(TrainingDirectoryError, match="not the directory of a training"):
         trained(config, config.parent)
+
+
+def test_pictures_that_changed_since_are_noticed(config: Path, whole: Path, tmp_path: Path) -> None:
+    """Done or not: the rule of a search, which goes on with what it began with, wherever that stands now."""
+    out, moved = tmp_path / "out", shutil.copytree(config.parent / "pictures", tmp_path / "pictures")
+    shutil.copytree(whole, out)
+    elsewhere = f"robust_training.pictures={moved}"
+    assert trained(config, out, elsewhere)
+    (moved / "one_more.png").write_bytes(b"")
+    with pytest.raises(TrainingDirectoryError, match=r"other content .* stands at `robust_training\.pictures` "):
+        trained(config, out, elsewhere)
+    settings = yaml.safe_load((out / "training.yaml").read_text())
+    del settings["contents"]
+    (out / "training.yaml").write_text(yaml.safe_dump(settings))
+    assert trained(config, out, elsewhere), "earlier versions did not write what they read"
 
 
 def test_ctrl_c_ends_the_step_and_the_same_command_goes_on_to_the_same_weights(

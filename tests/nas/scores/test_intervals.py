@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from nas.scores.intervals import chance_above, mean_interval, paired_loss
+from nas.scores.intervals import chance_above, losses, mean_interval, paired_loss
 
 SCORES = st.lists(st.floats(-1, 1), min_size=2, max_size=30)
 
@@ -28,6 +28,7 @@ def test_the_interval_is_students(values: list[float], confidence: float) -> Non
     if error > 1e-9:
         expected = stats.t.interval(confidence, len(values) - 1, loc=np.mean(values), scale=error)
         assert (interval.low, interval.high) == pytest.approx(expected, rel=1e-9, abs=1e-12)
+        assert interval.error == pytest.approx(error, rel=1e-6)
     assert interval.low <= interval.mean <= interval.high
 
 
@@ -41,6 +42,7 @@ def test_the_interval_covers_the_truth_as_often_as_it_says() -> None:
 def test_one_prompt_says_nothing_about_the_spread() -> None:
     interval = mean_interval([0.7])
     assert (interval.low, interval.mean, interval.high) == (-math.inf, 0.7, math.inf)
+    assert math.isnan(interval.error)
 
 
 def test_equal_scores_leave_no_doubt() -> None:
@@ -56,6 +58,7 @@ def test_pairing_removes_what_makes_captions_easy_or_hard(before: list[float], l
 
 def test_a_loss_is_positive_when_scores_fall() -> None:
     assert paired_loss([0.8, 0.9], [0.7, 0.6]).mean == pytest.approx(0.2)
+    assert losses([0.8, 0.9], [0.7, 0.6]) == pytest.approx([0.1, 0.3])
 
 
 def test_of_a_score_of_which_less_is_better_what_was_added_is_lost() -> None:

@@ -1,5 +1,7 @@
 """Validation sets: noise per caption, chunks."""
 
+import hashlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,6 +9,7 @@ from hypothesis import strategies as st
 from nas.scores.prompts import ValidationSet
 from search_spaces.files.user_error import UserError
 
+SEED = int.from_bytes(hashlib.sha256(b"7|1|a red ring").digest()[:7], "big")
 CAPTIONS = st.lists(st.sampled_from(["a red ring", "a blue cross", "a pink sky"]), min_size=1, max_size=20)
 
 
@@ -35,6 +38,7 @@ def test_noise_belongs_to_the_caption_and_the_seed_not_to_its_place() -> None:
 
     assert seeds(["a", "b", "c"], seed=0) == seeds(["c", "a", "b"], seed=0, chunk_size=3)
     assert set(seeds(["a", "b"], seed=0).values()).isdisjoint(seeds(["a", "b"], seed=1).values())
+    assert seeds(["a red ring"], seed=7) == {"a red ring": SEED}, "stored scores are found by it"
 
 
 def test_the_order_is_a_draw_of_the_seed_not_of_the_file() -> None:

@@ -7,14 +7,17 @@ import shutil
 import time
 import warnings
 from dataclasses import asdict, fields, replace
+from io import BytesIO
 from multiprocessing.queues import Queue
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from nas.scores.prompts import Prompt
 from nas.scores.store import ScoreKey, ScoreStore, ScoreStoreError, ScoreStoreWarning, digest_of_prompts
@@ -229,6 +232,30 @@ def test_scores_of_two_kinds_of_machine_stand_beside_each_other(folder: Path) ->
     assert store.get(KEY) == (0.1, 0.2)
     assert store.makers("w0") == ("", "torch 3 on a board")
     assert store.frame()["made_by"].tolist() == ["", "", *["torch 3 on a board"] * 2]
+
+
+def test_samples_are_the_small_pictures_unless_whole_ones_are_preferred(folder: Path) -> None:
+    of: dict[str, Any] = {"weights_digest": "w0", "protocol_digest": "p0", "arch_id": "a0"}
+    assert len(ScoreStore(folder).samples(**of)) == 2, "there are whole ones alone"
+    ScoreStore(folder).put(KEY, prompts=PROMPTS, scores=[0.1, 0.2], samples=PICTURES[:1, :2, :2])
+    for whole, pictures in ((False, PICTURES[:1, :2, :2]), (True, PICTURES)):
+        found = ScoreStore(folder).samples(**of, whole=whole)
+        assert [prompt for prompt, _ in found] == list(PROMPTS[: len(pictures)])
+        assert [np.asarray(Image.open(BytesIO(png))).tolist() for _, png in found] == pictures.tolist()
+    assert ScoreStore(folder).samples(**of | {"arch_id": "a1"}) == []
+
+
+def test_nothing_is_written_where_nothing_may_be(folder: Path) -> None:
+    def refuse() -> None:
+        raise ScoreStoreError("another run began here")
+
+    before = {path.name: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    store = ScoreStore.own(folder, before_writing=refuse)
+    assert store.put(KEY, prompts=PROMPTS, scores=[0.1, 0.2]) == (0.1, 0.2), "it was there"
+    for key, pictures in ((KEY, PICTURES[::-1]), (replace(KEY, arch_id="a1"), None)):
+        with pytest.raises(ScoreStoreError, match="another run began"):
+            store.put(key, prompts=PROMPTS, scores=[0.1, 0.2], pictures=pictures)
+    assert {path.name: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
 
 
 def test_damaged_pictures_are_set_aside_loudly_and_kept_anew(folder: Path) -> None:

@@ -1,12 +1,13 @@
 """How far a search is: bounds of work, what is done of it, and the pace."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from nas.search.cost import Pace, Work
 from nas.search.outlook import Outlook
-from nas.search.progress import Progress
+from nas.search.progress import Progress, RoundDone
 
 LEAST = Work(num_rounds=2, num_pictures=100, num_training_steps=10)
 MOST = Work(num_rounds=5, num_pictures=400, num_training_steps=40)
@@ -48,3 +49,18 @@ def test_a_search_that_goes_beyond_its_bounds_was_not_foreseen() -> None:
     assert OUTLOOK.foresees(replace(SOMEWHERE, round=4))
     assert not OUTLOOK.foresees(replace(SOMEWHERE, round=5))
     assert not OUTLOOK.foresees(replace(SOMEWHERE, num_pictures=401))
+
+
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        ({"actions": ("-a", "-b")}, "then -a -b"),
+        ({"stop": "target reached"}, "the end: target reached"),
+        ({}, "the end: nothing more to do"),
+        ({"notes": {"error": 0.12345, "by": "clip"}}, "error 0.1235, by clip"),
+        ({"notes": {"error": 2.0}, "stop": "no budget"}, "error 2; the end: no budget"),
+    ],
+)
+def test_a_round_is_told_in_a_line(told: dict[str, Any], words: str) -> None:
+    done = RoundDone(**({"round": 3, "latency_ms": 9.0, "score": None, "actions": (), "stop": None} | told))
+    assert done.sentence(score="CLIP") == f"round 3 done: 9.00 ms; {words}"

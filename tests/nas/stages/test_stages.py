@@ -13,7 +13,7 @@ from search_spaces.files.user_error import UserError
 
 def evaluation(given: dict[str, Any], *, config: Path | None = None) -> dict[str, Any]:
     stage = StageSettings(config=config, set={"captions": "shapes", **given})
-    ready_one = ready(stage, kind=StageKind.EVALUATION, folder=Path.cwd(), outcomes={}, say=print)
+    ready_one = ready(stage, kind=StageKind.EVALUATION, folder=Path.cwd(), outcomes={}, say=print, commit=str)
     return dict(ready_one.values)
 
 

@@ -21,6 +21,7 @@ from nas.runs.records.lines import Timing
 from nas.runs.records.reading import read_records
 from nas.sweeps.devices import BEST_FOR_ALL, device_runs, device_searches, search_devices
 from nas.sweeps.matrix import open_devices
+from search_spaces.files.durable.writing import PlaceError
 from search_spaces.files.user_error import UserError
 from search_spaces.folders.loading import load_unet
 from search_spaces.folders.named import read_named
@@ -135,6 +136,13 @@ def test_a_folder_goes_on_only_with_its_own_devices(folder: Path, config: Experi
         search_devices(renamed, out=folder)
 
 
+def test_a_folder_of_other_things_is_left_alone(config: ExperimentConfig, tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("years")
+    with pytest.raises(PlaceError, match=r"must be empty or the folder of searches for several devices, .*thesis"):
+        search_devices(config, out=tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
 def test_the_command_says_the_matrix(folder: Path) -> None:
     result = CliRunner().invoke(app, ["devices", str(folder), "--format", "json"])
     assert json.loads(result.stdout) == json.loads(json.dumps(open_devices(folder).to_dict()))
@@ -148,6 +156,11 @@ def test_the_command_says_the_matrix(folder: Path) -> None:
         ({"target_ratio": None, "target_latency_ms": 3.0}, "is a share of each device's own base model, but got 3.0"),
         ({"target_ratio": None, "targets": (0.9, 12.0)}, r"is a share of each .* but got \[12.0\] ms"),
         ({"devices": ("/elsewhere/table.json",)}, "each device needs a name of its own, .* but got table more"),
+        (
+            {"devices": ("/elsewhere/scores.json",)},
+            r"but got scores more than once; best_for_all, scores, devices\.json",
+        ),
+        ({"devices": ("/elsewhere/devices.json.json",)}, r"but got devices\.json more"),
     ],
 )
 def test_devices_that_cannot_be_searched_together(config: ExperimentConfig, change: dict[str, Any], law: str) -> None:

@@ -1,6 +1,7 @@
 """Sweeps without a cluster: what is proposed, what a trial came to, and what is refused before anything starts."""
 
 import json
+import math
 import shutil
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import yaml
 
 from nas.runs.run import open_run
 from nas.settings import SettingsError
+from nas.sweeps.table import TABLE, trials_of
 from nas.sweeps.tune import (
     MISSED,
     OBJECTIVE,
@@ -17,11 +19,13 @@ from nas.sweeps.tune import (
     SweepSettings,
     outcome,
     read_sweep,
+    run_sweep,
     searcher,
     table_of,
     trial_path,
     values_of,
 )
+from search_spaces.files.durable.writing import PlaceError
 from search_spaces.files.user_error import UserError
 
 RANGES: dict[str, Any] = {
@@ -92,6 +96,12 @@ def test_a_trial_is_a_run_that_its_settings_name_and_a_missed_target_costs_it(ru
         ({"ranges": {"seed": {"whole": [1, 2], "choices": [3]}}}, "give one of `choices`, `whole` and `real`"),
         ({"ranges": {"seed": {"whole": [2, 1]}}}, "a range is its first and its last number"),
         ({"ranges": {"seed": {"choices": [1], "log": True}}}, "`log` is of a range of numbers above 0"),
+        ({"ranges": {"seed": {"whole": [1, 2**70]}}}, "a range is its first and its last number"),
+        (
+            {"ranges": {"robust_training.learning_rate": {"real": [0.1, math.inf]}}},
+            "must be|a range is its first and its last",
+        ),
+        ({"ranges": {"score_store": {"choices": ["mine"]}}}, "score_store is given twice"),
         ({"experiment": "nowhere.yaml"}, "there is no config"),
     ],
 )
@@ -107,6 +117,36 @@ def test_a_sweep_that_cannot_be_is_refused_before_it_starts(
 def test_a_range_says_one_thing() -> None:
     with pytest.raises(SettingsError, match="give one of"):
         Range()
+
+
+@pytest.mark.parametrize("name", ["trials.csv", "trials.parquet"])
+def test_a_table_of_somebody_else_is_left_alone(experiment: Path, tmp_path: Path, name: str) -> None:
+    """Who keeps trials in a folder of that name does not have a sweep there."""
+    theirs = tmp_path / "out" / name
+    (theirs.parent / "trials").mkdir(parents=True)
+    theirs.write_text("patient,dose\n")
+    with pytest.raises(PlaceError, match=r"is to become the table of a sweep, but a file that is none"):
+        run_sweep(read_sweep(written(tmp_path, experiment)), out=theirs.parent)
+    assert theirs.read_text() == "patient,dose\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "law"),
+    [
+        ("trial,objective,run\n", "must tell of a trial, but tells of none"),
+        ("", "must tell of a trial, but tells of none"),
+        ("trial,run\n0,a\n", r"line 2 must have `objective`"),
+        ("trial,objective,run\n0,nan,a\n1,much,b\n", r"2 problems:[\s\S]*has nan[\s\S]*'much'"),
+        ("trial,objective,run\n0,0.5,../../elsewhere\n", "must have the name of a folder in trials as `run`"),
+        ("trial,objective,run\n0,0.5,\n", "line 2 must"),
+        ('trial,objective,run\n0,"0.5', "line 2 must"),
+    ],
+)
+def test_a_damaged_table_is_refused_with_its_lines(text: str, law: str, tmp_path: Path) -> None:
+    (tmp_path / TABLE).write_text(text)
+    with pytest.raises(UserError, match=law) as told:
+        trials_of(tmp_path)
+    assert str(tmp_path / TABLE) in str(told.value)
 
 
 def test_the_shipped_sweep_is_that_of_the_page() -> None:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,8 @@ from nas.tabular.replay import Replay, problem_of
 from nas.tabular.space import Row, TabularSpace
 from nas.testing.algorithms import AlgorithmLaws
 from nas.testing.spaces import SearchSpaceLaws
+from nas.training.data.readers.parquets import ParquetPictures
+from search_spaces.files.user_error import UserError
 from tests.nas.made_up_table import PROMPTS, made_up
 
 
@@ -193,9 +196,20 @@ def test_a_file_that_claims_more_than_it_holds_takes_no_memory(tmp_path: Path) -
         read_benchmark(path)
 
 
+@pytest.mark.parametrize("read", [read_benchmark, lambda path: ParquetPictures(files=(path,))])
+def test_a_column_whose_name_is_no_text_is_refused(read: Callable[[Path], object], tmp_path: Path) -> None:
+    path = tmp_path / "0.parquet"
+    pq.write_table(pa.table({"m\u00e1sks": [1]}), path, store_schema=False)
+    path.write_bytes(path.read_bytes().replace("m\u00e1sks".encode(), b"m\xc3\x28sks"))
+    with pytest.raises(UserError, match=r"0\.parquet must be a (whole )?parquet file, but "):
+        read(path)
+
+
 def test_what_cannot_be_written_is_said_before_the_search(tmp_path: Path) -> None:
+    (tmp_path / "thesis.csv").write_text("year,chapter\n")
     for *given, words in (
         ("--out", str(tmp_path), "a folder stands there"),
+        ("--out", str(tmp_path / "thesis.csv"), "is to become a table of searches, but a file that is none"),
         ("--plot", "x.doc", "must end in one"),
         ("--num-prompts", "9", "must be at most the 8 prompts"),
         ("random_search:{batch_size: 4, batch_size: 5}", "batch_size"),

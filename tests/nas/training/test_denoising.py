@@ -1,12 +1,14 @@
 """What is minimised: min-SNR in the units of each prediction, and what a teacher adds."""
 
+from contextlib import nullcontext
+
 import pytest
 import torch
 from diffusers import DDIMScheduler
 
 from nas.pipelines.noise_schedule import NoiseSchedule
 from nas.training.denoising import Denoising
-from nas.training.distillation import Distillation, watched
+from nas.training.distillation import Distillation, Lesson, watched
 from search_spaces import Action
 from tests.nas.training.tiny import SCHEDULE, supernet_of, tiny_pictures, tiny_unet
 
@@ -87,6 +89,34 @@ def test_a_teacher_gets_no_gradients() -> None:
     lesson = Distillation(teacher=teacher, outputs=1).lesson(torch.randn(2, 4, 8, 8), torch.tensor([3, 700]), text=text)
     assert not lesson.predicted.requires_grad
     assert lesson.features == {}, "features that do not count are not kept"
+
+
+def test_the_loss_is_the_error_and_what_a_teacher_adds() -> None:
+    teacher, student = supernet_of(tiny_unet()), supernet_of(tiny_unet())
+    teacher.switch(Action.parse("-resnet[mid,1]").apply(teacher.space.base))
+    distillation, text = Distillation(teacher=teacher, outputs=2.0, features=3.0), tiny_pictures().captions[:2]
+    draws = {"noise": NOISE[:2].float(), "timesteps": TIMESTEPS[2:4]}
+    alone, taught = (
+        Denoising(schedule=SCHEDULE, distillation=each).posed(
+            LATENTS[:2].float(), draws=draws, text=text, computing=nullcontext
+        )
+        for each in (None, distillation)
+    )
+    assert taught.lesson is not None
+    with watched(student) as features, torch.no_grad():
+        predicted = student.unet(taught.task.noisy, taught.task.timesteps, **text.arguments()).sample
+    error, both = (each.loss(student, computing=nullcontext).item() for each in (alone, taught))
+    added = float(distillation.loss(predicted, features, lesson=taught.lesson))
+    assert both == pytest.approx(error + added)
+    assert added > 0
+
+
+def test_a_stage_that_the_teacher_has_in_another_size_or_not_teaches_nothing() -> None:
+    predicted, feature = torch.randn(1, 4, 8, 8), torch.randn(1, 8, 8, 8)
+    lesson = Lesson(predicted=predicted, features={"down.0": feature[..., ::2], "mid": feature + 2})
+    distillation = Distillation(teacher=supernet_of(tiny_unet()), features=3.0)
+    learned = distillation.loss(predicted, {"down.0": feature, "mid": feature, "up.0": feature}, lesson=lesson)
+    assert float(learned) == pytest.approx(3.0 * 4.0)
 
 
 def test_an_unknown_prediction_is_refused() -> None:

@@ -24,7 +24,7 @@ from nas.training.skipping.making import skip_strategy
 from nas.training.state import StateError, read_state
 from search_spaces import Action, Architecture
 from search_spaces.supernet import Supernet
-from tests.nas.training.tiny import SCHEDULE, SETTINGS, Stream, supernet_of, tiny_pictures, tiny_unet
+from tests.nas.training.tiny import SCHEDULE, SETTINGS, Rank, Stream, supernet_of, tiny_pictures, tiny_unet
 
 EVERYTHING = replace(
     SETTINGS,
@@ -100,6 +100,19 @@ def test_the_same_call_gives_the_same_bits(tiny: UNet2DConditionModel, pictures:
     assert losses_one == losses_two
     assert same_weights(one, two)
     assert not same_weights(one, trained(tiny, pictures, num=4, seed=4)[0])
+
+
+def test_every_process_has_randomness_of_its_own_in_every_step(tiny: UNet2DConditionModel, pictures: LatentSet) -> None:
+    def seeds(*, num: int, **more: Any) -> list[int]:
+        seen: list[int] = []
+        training(supernet_of(tiny), pictures, num=num, seed=3, **more).run(
+            on_step=lambda done: seen.append(torch.initial_seed())
+        )
+        return seen
+
+    alone = seeds(num=4)
+    assert len(set(alone)) == 4
+    assert [seeds(num=2, fleet=Rank(rank, 2)) for rank in range(2)] == [alone[0::2], alone[1::2]]
 
 
 def test_global_randomness_has_no_part_in_it(pictures: LatentSet) -> None:

@@ -9,27 +9,26 @@ from torch import Tensor
 
 from nas.training.denoising import Denoising
 from nas.training.settings import RobustTrainingSettings
-from nas.training.skipping.making import skip_strategy
 from nas.training.step import rows_of, time_step, training_step
 from search_spaces import Action, Architecture
 from search_spaces.supernet import Supernet
-from tests.nas.training.tiny import SCHEDULE, SETTINGS, supernet_of, tiny_pictures, tiny_unet
-
-OBJECTIVE = Denoising(schedule=SCHEDULE, min_snr_gamma=5.0)
-BATCH = replace(SETTINGS, batch_size=8)
+from tests.nas.training.tiny import SCHEDULE, SETTINGS, Rank, supernet_of, tiny_pictures, tiny_unet
 
 
 @dataclass(frozen=True)
-class Rank:
-    """A process of several, whose means are taken by the test."""
+class Asked:
+    """Trains an architecture whole, and notes for which steps it was asked."""
 
-    rank: int
-    world: int
+    architecture: Architecture
+    steps: list[int]
 
-    def average(self, tensors: Sequence[Tensor], /) -> None: ...
+    def subnetworks(self, *, step: int, num_steps: int, seed: int) -> tuple[Architecture, ...]:
+        self.steps.append(step)
+        return (self.architecture,)
 
-    def gathered(self, names: Sequence[str], /) -> list[str]:
-        return list(names)
+
+OBJECTIVE = Denoising(schedule=SCHEDULE, min_snr_gamma=5.0)
+BATCH = replace(SETTINGS, batch_size=8)
 
 
 def gradients(
@@ -87,7 +86,7 @@ def test_sub_networks_of_a_step_share_its_batch() -> None:
 
 
 def test_weights_of_a_block_that_is_left_out_have_no_gradient() -> None:
-    found, _ = gradients(settings=BATCH, removals=["-resnet[mid,1]"])
+    found, _ = gradients(settings=BATCH, removals=["-resnet[mid,1]"], world=2)
     assert not any(name.startswith("mid_block.resnets.1.") for name in found)
 
 
@@ -104,9 +103,10 @@ def test_a_batch_that_cannot_be_dealt_out_names_the_nearest() -> None:
 def test_timing_a_step_changes_nothing() -> None:
     supernet = supernet_of(tiny_unet())
     before = {name: weight.clone() for name, weight in supernet.weights().items()}
-    strategy = skip_strategy(SETTINGS.skipping, space=supernet.space, architecture=supernet.architecture)
+    strategy = Asked(supernet.architecture, [])
     seconds = time_step(supernet, data=tiny_pictures(), objective=OBJECTIVE, strategy=strategy, settings=SETTINGS)
     assert 0 < seconds < 60
+    assert strategy.steps == [0, 1], "the second of two"
     assert all(torch.equal(weight, before[name]) for name, weight in supernet.weights().items())
     assert all(parameter.grad is None for parameter in Supernet.all_parameters(supernet))
     assert not supernet.unet.training

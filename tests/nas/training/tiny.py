@@ -1,11 +1,12 @@
 """A tiny UNet and tiny pictures that training is tried on: nothing is loaded, and a step takes milliseconds."""
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
 from diffusers import DDIMScheduler, UNet2DConditionModel
+from torch import Tensor
 
 from nas.pipelines.conditioning import Conditioning
 from nas.pipelines.noise_schedule import NoiseSchedule
@@ -78,3 +79,17 @@ class Stream:
         )
         for number, batch in enumerate(every, begin):
             yield replace(batch, position={"next": number + 1})
+
+
+@dataclass(frozen=True)
+class Rank:
+    """A process of several, whose means are taken by the test."""
+
+    rank: int
+    world: int
+
+    def average(self, tensors: Sequence[Tensor], /) -> None:
+        assert all(isinstance(tensor, Tensor) for tensor in tensors)
+
+    def gathered(self, names: Sequence[str], /) -> list[str]:
+        return list(names)

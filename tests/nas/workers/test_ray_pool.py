@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import chdir
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -25,6 +26,9 @@ from ray.exceptions import ActorUnavailableError
 import nas.workers.patience
 import nas.workers.ray_cluster
 import nas.workers.ray_pool
+from nas.curves.asked.settings import EvaluationSettings
+from nas.curves.evaluate import run_evaluation
+from nas.evaluation.settings import ClipSettings
 from nas.settings import SettingsError
 from nas.workers.ray_actor import RayWorker
 from nas.workers.ray_cluster import connect
@@ -32,6 +36,8 @@ from nas.workers.ray_errors import TaskFailedError, WorkersUnavailableError
 from nas.workers.ray_pool import RayPool
 from nas.workers.ray_weights import WeightsHistory
 from nas.workers.settings import WorkerSettings
+from search_spaces.shapes import CAPTIONS_FILE, OPEN_CLIP_DIR
+from tests.folders import write_small_pipeline
 from tests.nas.tiny_worker import TinyResult, TinySpec, TinyTask, TinyWorker
 from tests.strangers import strangers_directory
 
@@ -95,6 +101,20 @@ def test_workers_look_for_no_modules_in_the_working_directory(cluster: Cluster) 
     assert not ray.get(ray.remote(num_cpus=0)(is_found).remote())
 
 
+def test_an_evaluation_on_ray_is_that_of_one_process(cluster: Cluster, tmp_path: Path) -> None:
+    """The one worker here that loads a model: it takes seconds to import what it draws with."""
+    model = write_small_pipeline(tmp_path / "model")
+    asked = EvaluationSettings(
+        clip=ClipSettings(model=str(OPEN_CLIP_DIR)), captions=CAPTIONS_FILE, num_captions=3, steps=(1,),
+        guidance=(1.0, 3.0), baselines=False, chunk_size=2,
+    )  # fmt: skip
+    on_ray = replace(asked, workers=WorkerSettings(address=cluster.address, cpus_per_worker=0.5))
+    here = run_evaluation([model], settings=asked, out=tmp_path / "here")
+    assert run_evaluation([model], settings=on_ray, out=tmp_path / "there") == here
+    assert list((tmp_path / "there" / "logs").iterdir()), "a worker of Ray's drew"
+    assert ray.is_initialized()
+
+
 def tasks(num: int, /, **acts: int) -> list[TinyTask]:
     """Numbers 0 to num; `die=3` says that 3 does so once."""
     by_number = {number: act for act, number in acts.items()}
@@ -144,6 +164,8 @@ from pathlib import Path
 import ray
 from nas.workers.ray_pool import RayPool
 from nas.workers.settings import WorkerSettings
+from search_spaces.shapes import CAPTIONS_FILE, OPEN_CLIP_DIR
+from tests.folders import write_small_pipeline
 from tests.nas.tiny_worker import TinySpec, TinyTask, TinyWorker
 
 for _ in range(2):

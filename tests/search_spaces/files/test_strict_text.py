@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search_spaces.files.digests import sha256_of
+from search_spaces.files.digests import files_digest, sha256_of
 from search_spaces.files.json_lines import has_lines, num_torn_bytes, read_lines
 from search_spaces.files.strict_json import read_json
 from search_spaces.files.strict_text import TextError, decoded, read_bytes, read_text
@@ -13,6 +13,10 @@ from search_spaces.files.strict_yaml import read_yaml
 from search_spaces.files.user_error import UserError
 
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\ufeff"), max_size=30)
+
+
+def digest_of_one(path):
+    return files_digest([path], folder=path.parent)
 
 
 @given(TEXT, st.sampled_from(["utf-8", "utf-8-sig", "utf-16"]))
@@ -37,7 +41,8 @@ def test_a_longer_file_than_such_files_are_is_refused_unread(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "read", [read_text, read_bytes, read_json, read_yaml, read_lines, num_torn_bytes, has_lines, sha256_of]
+    "read",
+    [read_text, read_bytes, read_json, read_yaml, read_lines, num_torn_bytes, has_lines, sha256_of, digest_of_one],
 )
 def test_what_is_no_regular_file_is_refused_unopened(tmp_path, read):
     """A pipe without a writer would wait forever, and /dev/zero never ends."""

@@ -131,6 +131,15 @@ def test_aliases_that_explode_are_refused_at_once() -> None:
     assert time.process_time() - start < 2
 
 
+def test_depth_is_counted_within_each_branch() -> None:
+    deepest, too_deep = ("[" * num + "]" * num for num in (MAX_DEPTH, MAX_DEPTH + 1))
+    assert parse_yaml(deepest, name="text") is not None
+    assert parse_yaml("[" + "[], " * 2 * MAX_DEPTH + deepest[1:-1] + "]", name="text") is not None
+    for text in (too_deep, "[" + "[], " * 2 * MAX_DEPTH + too_deep[1:-1] + "]"):
+        with pytest.raises(YamlError, match=f"must be nested at most {MAX_DEPTH} deep, but is deeper"):
+            parse_yaml(text, name="text")
+
+
 def test_a_chain_of_aliases_is_as_deep_as_it_expands() -> None:
     chain = ["a0: &a0 1", *(f"a{i}: &a{i} [*a{i - 1}]" for i in range(1, 1000))]
     with pytest.raises(YamlError, match=f"must be nested at most {MAX_DEPTH} deep, but is 1001 deep"):

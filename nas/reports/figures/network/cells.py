@@ -69,7 +69,9 @@ def put(axes: "Axes", layout: Layout, *, look: Look, small: bool = False) -> Non
         _rectangle(axes, box.rectangle, facecolor=INK, alpha=0.06, linewidth=0)
         if not small:
             at = box.rectangle
-            axes.text(at.x + PADDING, at.y + HEADER / 2, box.title, va="center", fontsize=7, weight="bold")
+            axes.text(
+                at.x + PADDING, at.y + HEADER / 2, box.title, va="center", fontsize=7, weight="bold", in_layout=False
+            )
     for cell in layout.cells:
         seen = look(cell)
         fill = {"facecolor": seen["facecolor"], "alpha": seen.get("alpha"), "linewidth": 0.4 if small else 0.6}
@@ -82,7 +84,8 @@ def put(axes: "Axes", layout: Layout, *, look: Look, small: bool = False) -> Non
             "color": seen.get("colour", INK),
             "alpha": 0.8 if faint else 1.0,
         }
-        axes.text(*cell.rectangle.centre, seen.get("text", cell.label), ha="center", va="center", **words)
+        if text := seen.get("text", cell.label):
+            axes.text(*cell.rectangle.centre, text, ha="center", va="center", in_layout=False, **words)
     for text, (x, y) in () if small else layout.ends:
         axes.text(x, y, text, ha="center", va="bottom", fontsize=7, alpha=0.75)
 

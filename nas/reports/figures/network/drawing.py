@@ -65,7 +65,7 @@ def evolution(run: Run, /) -> "Figure":
         put(axes, lay_out(base, architecture=every[number]), look=of_round(decided.get(number, [])), small=True)
         ms, score = (rounds[number][name] for name in ("predicted_latency_ms", run.score))
         name = f"Round {number}" + (", found" if number == found else "")
-        axes.set_title(f"{name}\n{digits(ms)} ms, {score_name(run)} {score:.3f}", fontsize=8, weight="normal")
+        axes.set_title(f"{name}\n{digits(ms)} ms, {score_name(run)} {score:.3f}", fontsize=8, weight="normal", y=1)
     for axes in panels[len(shown) :]:
         axes.axis("off")
     skipped = f" {left_out} rounds in the middle are left out." if left_out else ""

@@ -236,7 +236,7 @@ def _as_a_whole(decisions: Sequence[Decision], *, score: ScoreLabel) -> str:
     return (
         f" A round's actions together are {within} the best choice with a chance of {chance(least.chance_right)} "
         f"or more (round {least.round}); that choice would in the mean have lost at most {number(worst, digits=4)} "
-        f"{score.words} less by what these prompts show, and {UNTOLD} times that where the truth is known."
+        f"{score.words} less by what these prompts show. Trials with known losses lost {UNTOLD} times what was shown."
     )
 
 

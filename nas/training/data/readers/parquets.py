@@ -40,7 +40,7 @@ class ParquetPictures:
         for path in self.files:
             try:
                 schema = pq.read_schema(path)
-            except pa.ArrowException as error:
+            except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
                 raise UserError(f"{path} must be a whole parquet file, but is not ({error}); make it anew") from error
             self._columns(path, schema)
 

@@ -10,7 +10,7 @@ from nas.algorithms.algorithm import AlgorithmError, check, check_step
 from nas.algorithms.combinators.screened import Screened, Screens
 from nas.algorithms.evolving import ArchitectureEvolving
 from nas.algorithms.problem import Problem
-from nas.algorithms.settings import EvolvingSettings, ScoringSettings, Screen
+from nas.algorithms.settings import SQUARES, EvolvingSettings, ScoringSettings, Screen
 from nas.algorithms.steps import Estimate, Extended, Finish, Score, Scored, Screening, Train, Trained, Verdict
 from nas.scores.intervals import Interval
 from nas.testing.algorithms import SMALL_UNET, AlgorithmLaws, MacsMs, made_up, play
@@ -76,6 +76,7 @@ def test_all_are_screened_and_the_cheapest_changes_are_contested() -> None:
     algorithm = screened(shortlist=3, num_prompts=5)
     _, screening, step = reduced(algorithm, lambda index: 1.0 + index % 4)
     assert (screening.by, screening.num_prompts, screening.contest) == (BY, 5, None)
+    assert screening.num_refused == 0, "the contest itself counts them"
     assert [each.action for each in screening.subjects] == [each.action for each in step.subjects]
     assert step.contest is not None
     assert step.screening is not None
@@ -189,19 +190,41 @@ def test_an_extension_goes_on_where_the_screened_search_ended() -> None:
     assert isinstance(algorithm.step(state), Train)
 
 
-def test_the_distances_reach_the_inner_algorithm() -> None:
-    heard = list[Scored]()
+def heard(change: Callable[[int], float], *, ratio: float = 0.6) -> Scored:
+    """What the inner algorithm hears of a contest that was screened with made-up changes and not raced."""
+    outcomes = list[Scored]()
 
     class Listening(ArchitectureEvolving):
         def told(self, state: Any, step: Any, outcome: Any, /) -> Any:
-            heard.extend([outcome] if isinstance(outcome, Scored) else [])
+            outcomes.extend([outcome] if isinstance(outcome, Scored) else [])
             return super().told(state, step, outcome)
 
     scoring = ScoringSettings(screen=Screen.SHORTLIST, by=BY, shortlist=2)
-    algorithm = Screened(Listening(EvolvingSettings()), scoring=scoring, is_distance=True)
-    state, _, step = reduced(algorithm, lambda index: index / 10)
+    algorithm = Screened(Listening(EvolvingSettings(overshoot=True)), scoring=scoring, is_distance=True)
+    state, _, step = reduced(algorithm, change, problem=problem(algorithm, ratio=ratio))
     algorithm.told(state, step, made_up(step, number=0))
-    assert heard[0].changes == {index: pytest.approx(index / 10) for index in range(len(step.subjects))}
+    return outcomes[0]
+
+
+def test_the_distances_reach_the_inner_algorithm() -> None:
+    changes = heard(lambda index: index / 10).changes
+    assert changes is not None
+    assert changes == {index: pytest.approx(index / 10) for index in range(len(changes))}
+
+
+def test_only_removals_that_are_free_are_chosen_without_a_race() -> None:
+    assert heard(lambda index: 0.0 if index == 4 else 1.0).verdict == Verdict(chosen=(4,))
+    assert heard(lambda index: 1.0).verdict is None, "nothing is free"
+    assert heard(lambda index: 0.0 if index == 4 else 1.0, ratio=1.0).verdict is None, "these are copies"
+
+
+def test_of_squares_the_roots_are_distances_and_of_other_scores_nothing_is() -> None:
+    square, roots = next(iter(SQUARES)), {0: 0.0, 1: 1.0, 4: 2.0}
+    for by, is_distance, distances in ((square, True, roots), (square, False, {}), (BY, True, {})):
+        algorithm = screened(by=by, is_distance=is_distance, screen=Screen.FREE, tolerance=0.0)
+        _, _, step = reduced(algorithm, lambda index: float(index) if index else -1.0)
+        assert step.contest is not None
+        assert {index: size for index, size in step.contest.distances.items() if index in roots} == distances
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ from nas.distillation.decoder.job import load_decoder_config
 from nas.distillation.decoder.latents import LatentsWarning
 from nas.distillation.decoder.quality import nearness
 from nas.distillation.decoder.result import pictures_of
+from nas.launching.directory import TrainingDirectoryError
 from nas.launching.news import Encoded, News
 from nas.pipelines.folder import PipelineParts, load_autoencoder
 from nas.pipelines.source import find_model
@@ -110,6 +111,9 @@ def test_a_stopped_one_goes_on_to_the_same_weights_and_draws_no_latents_again(
     )
     assert all(torch.equal(each, other[name]) for name, each in one.items())
     assert len(list((config.parent / "cache").iterdir())) == 1
+    (tmp_path / "captions.txt").write_text("a green triangle\n", encoding="utf-8")
+    with pytest.raises(TrainingDirectoryError, match=r"other content .* stands at `latents\.captions` "):
+        nas.distill_decoder(config, out=tmp_path / "out", overrides=[f"latents.captions={tmp_path / 'captions.txt'}"])
 
 
 def test_new_noise_is_a_new_sample_and_none_of_the_held_out_is_learned(config: Path) -> None:

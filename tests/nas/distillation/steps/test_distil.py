@@ -13,19 +13,23 @@ from pathlib import Path
 
 import pytest
 import torch
-import yaml
-from diffusers import DiffusionPipeline, LCMScheduler
+from diffusers import DiffusionPipeline, LCMScheduler, UNet2DConditionModel
 from safetensors.torch import load_file
 from torch import Tensor
 from typer.testing import CliRunner
 
 import nas
+import nas.export.write
 from nas.cli.app import app
 from nas.distillation.steps.job import find_steps, load_steps_config
 from nas.distillation.steps.unets import named_unet
 from nas.evaluation.pictures import Drawer
 from nas.evaluation.setting import ScoreSetting
+from nas.export.form import ExportForm
 from nas.export.forms import write_pipeline as write_form_of
+from nas.export.source import ExportError, source_of_spec
+from nas.export.verify import verify
+from nas.export.write import export
 from nas.launching.directory import TrainingDirectoryError
 from nas.launching.news import Begun, Drawn, News
 from nas.pipelines.protocol import SamplingProtocol
@@ -38,35 +42,6 @@ from search_spaces.folders.loading import read_unet_config
 from search_spaces.supernet import Supernet
 from tests.examples import ROOT
 from tests.folders import write_pipeline, write_small_pipeline
-from tests.nas.synthetic import write_pictures
-
-
-@pytest.fixture(scope="module")
-def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A distillation of a tiny model with random weights, which predicts v."""
-    folder = tmp_path_factory.mktemp("distillation")
-    write_small_pipeline(folder / "tiny")
-    write_pictures(folder / "pictures", num=8)
-    (folder / "captions.txt").write_text("a red circle\na blue square\n", encoding="utf-8")
-    values = {
-        "model": "tiny",
-        "steps": [4, 2],
-        "loss": {"cfg_probability": 0.5, "guidance_channels": 8},
-        "training": {
-            "pictures": "pictures",
-            "iterations": 4,
-            "batch_size": 4,
-            "learning_rate": 0.01,
-            "save_every": 2,
-            "sample_every": 0,
-            "ema_decay": 0.9,
-        },
-        "samples": {"captions": "captions.txt", "num": 2, "guidance_scale": 2.0},
-        "picture_cache": "cache",
-    }
-    path = folder / "steps.yaml"
-    path.write_text(yaml.safe_dump(values), encoding="utf-8")
-    return path
 
 
 def test_the_shipped_config_is_one() -> None:
@@ -107,14 +82,14 @@ def picture(folder: Path, *, num_steps: int = 2) -> Tensor:
     return found
 
 
-def own_picture(folder: Path) -> Tensor:
-    """The same by ours."""
+def own_picture(folder: Path, *, unet: UNet2DConditionModel | None = None, guidance_scale: float = 3.0) -> Tensor:
+    """The same by ours, by the folder's UNet or another one."""
     model = find_model(folder)
-    unet, size = model.load_unet(), model.unet_config()["sample_size"]
+    unet, size = unet or model.load_unet(), model.unet_config()["sample_size"]
     setting = ScoreSetting(
         model=model,
         validation=ValidationSet(prompts=(Prompt(caption="a red circle", noise_seed=7),), chunk_size=1),
-        protocol=SamplingProtocol(num_steps=2, guidance_scale=3.0),
+        protocol=SamplingProtocol(num_steps=2, guidance_scale=guidance_scale),
         latent_shape=(4, size, size),
     )
     return Drawer(setting).pictures(unet, chunk=0)[0]
@@ -147,6 +122,10 @@ def test_a_stopped_one_goes_on_to_the_same_weights_with_teacher_and_student_side
     again = list[News]()
     nas.distill_steps(config, out=tmp_path / "out", overrides=overrides, on_news=again.append)
     assert again == [], "a stage that is done is not done again"
+    pictures = shutil.copytree(config.parent / "pictures", tmp_path / "pictures")
+    (pictures / "one_more.png").write_bytes(b"")
+    with pytest.raises(TrainingDirectoryError, match=r"other content .* stands at `training\.pictures` "):
+        nas.distill_steps(config, out=tmp_path / "out", overrides=[*overrides, f"training.pictures={pictures}"])
     with pytest.raises(TrainingDirectoryError, match=r"another training:[\s\S]*cfg_probability: 0.1"):
         nas.distill_steps(config, out=tmp_path / "out", overrides=["loss.cfg_probability=0.1"])
 
@@ -187,6 +166,23 @@ def test_a_student_that_is_told_its_guidance_opens_and_draws_everywhere(
         assert torch.equal(one, plain(z, 5, encoder_hidden_states=text).sample), "at birth it changes nothing"
 
 
+def test_an_export_of_it_draws_what_it_draws_in_memory_and_files_that_could_not_are_refused(
+    config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(nas.export.write, "run_verification", verify)  # in this process
+    overrides = ["method=conditioned", "training.iterations=1"]
+    done = nas.distill_steps(config, out=tmp_path / "out", overrides=overrides, on_news=lambda news: None)
+    source = source_of_spec(str(done.folder), model=find_model(done.folder))
+    export(source, out=tmp_path / "export", measure=False)
+    with source.supernet.switched(source.architecture) as unet:
+        drawn = own_picture(done.folder, unet=unet)
+        assert not torch.allclose(drawn, own_picture(done.folder, unet=unet, guidance_scale=1.0), atol=1e-3)
+    assert torch.allclose(picture(tmp_path / "export"), drawn, atol=1e-4)
+    with pytest.raises(ExportError, match=r"is told its guidance .* export it with `--form diffusers`"):
+        export(source, out=tmp_path / "file", form=ExportForm.ONNX, measure=False)
+    assert not (tmp_path / "file").exists()
+
+
 def test_unets_that_do_not_fit_together_are_refused_before_anything_is_written(config: Path, tmp_path: Path) -> None:
     shutil.copytree(config.parent / "tiny", tmp_path / "other")
     file = tmp_path / "other" / "scheduler" / "scheduler_config.json"
@@ -204,6 +200,17 @@ def test_unets_that_do_not_fit_together_are_refused_before_anything_is_written(c
         with pytest.raises(ValueError, match=words):
             find_steps(load_steps_config(config, overrides=tuple(overrides)), tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_unet_that_says_its_widths_stage_by_stage_fits_as_well(config: Path, tmp_path: Path) -> None:
+    """As that of the bundled model does once it was written again, after the first of several stages."""
+    shutil.copytree(config.parent / "tiny", tmp_path / "again")
+    file = tmp_path / "again" / "unet" / "config.json"
+    written = json.loads(file.read_text())
+    widths = [written["cross_attention_dim"]] * len(written["block_out_channels"])
+    file.write_text(json.dumps(written | {"cross_attention_dim": widths}))
+    found = find_steps(load_steps_config(config, overrides=(f"student={tmp_path / 'again'}",)), tmp_path / "out")
+    assert found.named["student"].architecture == found.named["teacher"].architecture
 
 
 def test_the_command_says_where_it_stands_and_how_to_sample(config: Path, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from nas.cli.app import app
 from nas.reports.figures import draw
 from nas.reports.style import FigureError
 from nas.runs.run import Run, open_run
-from nas.sweeps.tune import trials_of
+from nas.sweeps.table import trials_of
 from search_spaces.files.user_error import UserError
 from tests.nas.reports.stories import story, written
 
@@ -58,7 +58,7 @@ def test_what_is_no_sweep_is_refused_with_what_is_missing(tmp_path: Path) -> Non
         draw("swept", [runs[0]] * 3)
     assert trials_of(tmp_path / "trials") == ()
     (tmp_path / "trials.csv").write_text("trial\n0\n", encoding="utf-8")
-    with pytest.raises(UserError, match="lacks objective, run"):
+    with pytest.raises(UserError, match=r"trials\.csv has 1 problem:\s+line 2 must have `objective`, but has trial"):
         trials_of(tmp_path)
 
 

@@ -21,11 +21,12 @@ from nas.reports.page.facts import source_base
 from nas.reports.page.pictures import BUDGET, Album
 from nas.reports.page.reading import read_source
 from nas.reports.page.render import render
-from nas.reports.page.values import ReportData
+from nas.reports.page.values import Figure, ReportData
 from nas.reports.page.words import milliseconds
 from nas.reports.page.writing import is_report
 from nas.runs.bundled.naming import BUNDLED_RUNS
-from nas.runs.run import open_run
+from nas.runs.directory import RunDirectoryError
+from nas.runs.run import Run, open_run
 from search_spaces.files.durable.locks import locked
 from search_spaces.files.durable.writing import PlaceError
 from tests.nas.reports.made_run import ACTIONS, SCRIPT, MadeRun, make_run, write_trace
@@ -317,6 +318,19 @@ def test_a_watched_page_loads_itself_again_until_the_run_ends(copied: MadeRun, t
     assert seen == [True, True]
     assert writings == [out, out], "nothing happened, nothing written"
     assert 'http-equiv="refresh"' not in out.read_text(encoding="utf-8")
+
+
+def test_a_run_that_is_removed_while_it_is_watched_stays_removed(
+    copied: MadeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def removed(run: Run) -> tuple[tuple[Figure, ...], tuple[str, ...]]:
+        shutil.rmtree(run.path)
+        return (), ()
+
+    monkeypatch.setattr("nas.reports.page.writing.figures_of", removed)
+    with pytest.raises(RunDirectoryError):
+        next(watched_report(copied.path))
+    assert not copied.path.exists()
 
 
 @pytest.mark.parametrize("name", ["trace.jsonl", "config.yaml", "notes.html"])

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from safetensors import SafetensorError
 
+from search_spaces.files.durable.disk import remove
 from search_spaces.files.durable.writing import (
     LeftoverWarning,
     PlaceError,
@@ -72,24 +73,57 @@ def test_a_failure_leaves_what_stood_before(
     assert names(tmp_path) == ["file"]
 
 
-def test_everything_is_on_the_disk_before_it_is_renamed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    done: list[str] = []
-    fsync, replace = os.fsync, os.replace
+@pytest.fixture
+def done(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What was brought to the disk, renamed and linked, in order."""
+    did: list[str] = []
+    fsync, replace, link = os.fsync, os.replace, os.link
 
     def synced(descriptor: int) -> None:
-        done.append(Path(os.readlink(f"/proc/self/fd/{descriptor}")).name.split(".")[0])
+        did.append(Path(os.readlink(f"/proc/self/fd/{descriptor}")).name.split(".")[0])
         fsync(descriptor)
 
     def replaced(source: Path, target: Path) -> None:
-        done.append("rename")
+        did.append("rename")
         replace(source, target)
+
+    def linked(source: Path, target: Path) -> None:
+        did.append("link")
+        link(source, target)
 
     monkeypatch.setattr(os, "fsync", synced)
     monkeypatch.setattr(os, "replace", replaced)
+    monkeypatch.setattr(os, "link", linked)
+    return did
+
+
+def test_everything_is_on_the_disk_before_it_is_renamed(tmp_path: Path, done: list[str]) -> None:
     with whole(tmp_path / "folder") as part:
         part.mkdir()
         (part / "file").write_text("text")
     assert done == ["file", "folder", "rename", tmp_path.name]
+    done.clear()
+    with whole_once(tmp_path / "once") as part:
+        part.write_text("text")
+    assert done == ["once", "link", tmp_path.name]
+    done.clear()
+    with (tmp_path / "log").open("ab") as log:
+        append(log.fileno(), b"a line\n", path=tmp_path / "log", synced=False)
+        assert done == []
+        append(log.fileno(), b"a line\n", path=tmp_path / "log")
+    assert done == ["log"]
+
+
+def test_files_folders_and_links_can_be_removed_and_no_link_is_followed(tmp_path: Path) -> None:
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept" / "file").write_text("somebody's")
+    (tmp_path / "folder" / "inner").mkdir(parents=True)
+    (tmp_path / "file").touch()
+    (tmp_path / "link").symlink_to(tmp_path / "kept")
+    for name in ("folder", "file", "link", "nothing"):
+        remove(tmp_path / name)
+    assert names(tmp_path) == ["kept"]
+    assert names(tmp_path / "kept") == ["file"]
 
 
 @pytest.fixture(params=[None, errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS], ids=["links", "EPERM", "ENOTSUP", "ENOSYS"])
