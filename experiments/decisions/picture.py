@@ -16,7 +16,7 @@ _OTHERS = {
     "elimination, paper": ("x", ":"),
     "output_change alone": ("v", "--"),
     "clip_change alone": ("D", "--"),
-    "clip_glimpse alone, posterior": ("*", "-"),
+    "clip_glimpse alone": ("*", "-"),
     "race, posterior, by_regret, clip_change": ("D", "-"),
 }  # mark and line
 

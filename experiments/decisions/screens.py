@@ -15,7 +15,7 @@ short training of the removal's network.
 | `prompt` | number of the caption, from 0; captions that the recorded scores have none of |
 | `score_name` | the cheap score |
 | `passes` | UNet passes of one number |
-| `score` | its number; of `training_loss` and `clip_glimpse` the rise |
+| `score` | its number; of `training_loss` the rise |
 """
 
 from collections.abc import Iterator, Mapping
@@ -52,7 +52,6 @@ class Case:
         num_prompts: On which it is measured.
         tried: Numbers of prompts that a decision is drawn with.
         settings: Its own.
-        higher_is_better: Whether it falls where something is lost.
     """
 
     score: str
@@ -60,7 +59,6 @@ class Case:
     num_prompts: int
     tried: tuple[int, ...]
     settings: Mapping[str, Any] = field(default_factory=dict)
-    higher_is_better: bool = False
 
 
 CASES: Final = (
@@ -72,7 +70,6 @@ CASES: Final = (
         num_prompts=192,
         tried=(11, 34, 68),
         settings={"model": str(OPEN_CLIP_DIR)},
-        higher_is_better=True,
     ),
     Case(score="block_similarity", passes=0, num_prompts=128, tried=(4, 16, 64)),
     Case(score=TrainingLoss.name, passes=1, num_prompts=64, tried=(16, 64), settings={"num_timesteps": 1}),
@@ -138,8 +135,7 @@ def _table(frame: pd.DataFrame, truth: Truth, recovered: Mapping[str, Any], num_
     ]
     for case in CASES:
         numbers = frame[frame["score_name"] == case.score].pivot(index="action", columns="prompt", values="score")
-        changed = -numbers if case.higher_is_better else numbers
-        rows.append((case.score, changed.loc[losses.index], case.passes, case.tried, False))
+        rows.append((case.score, numbers.loc[losses.index], case.passes, case.tried, False))
         if case.score == "output_change":
             rows.append(("its root", numbers.loc[losses.index] ** 0.5, case.passes, case.tried, False))
     for name, numbers, passes, tried, own in rows:
