@@ -39,6 +39,10 @@ def test_guidance_decides_how_often_everything_runs(guidance, unet_runs, text_en
     assert image.total_ms - image.low_ms == pytest.approx(1.96 * image.error_ms)
 
 
+def test_what_nobody_timed_takes_nothing():
+    assert ImageLatency(unet=unet(100), num_steps=5, guidance=Guidance.TWICE).total_ms == 1000
+
+
 def test_an_impossible_picture_is_refused_with_all_that_is_wrong():
     with pytest.raises(ValueError, match=r"`num_steps` must be at least 1.*`text_encoder_ms`.*`decoder_ms`"):
         ImageLatency(unet=unet(1), num_steps=0, guidance=Guidance.NONE, text_encoder_ms=-1, decoder_ms=math.inf)
