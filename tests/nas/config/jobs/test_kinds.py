@@ -21,7 +21,7 @@ from nas.distillation.steps.job import load_steps_config
 from nas.distillation.steps.settings import StepDistillationConfig
 from nas.runs.directory import RunDirectoryError
 from nas.runs.run import open_run
-from nas.settings import described
+from nas.settings import described, read
 from nas.stages.pipeline import load_pipeline_settings
 from nas.stages.settings import PipelineSettings
 from nas.sweeps.tune import SweepSettings, read_sweep
@@ -73,6 +73,13 @@ def test_what_is_no_file_is_told_from_what_is_not_there(job: Job, tmp_path: Path
         UserError, match=rf"^there is no \w+ {tmp_path}/none; `nas init {tmp_path}/none[^`]*` writes one"
     ):
         READERS[job][1](tmp_path / "none")
+
+
+def test_no_job_asks_for_more_threads_than_torch_can_count() -> None:
+    for kind, _ in READERS.values():
+        if "num_threads" in described(kind):
+            with pytest.raises(UserError, match="num_threads: must be less than or equal to 4096, but got 10{30}"):
+                read(kind, {"num_threads": 10**30}, name="a job")
 
 
 def test_a_slip_stays_a_slip_and_a_stranger_a_stranger() -> None:
