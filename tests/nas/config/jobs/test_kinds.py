@@ -78,7 +78,7 @@ def test_what_is_no_file_is_told_from_what_is_not_there(job: Job, tmp_path: Path
 def test_no_job_asks_for_more_threads_than_torch_can_count() -> None:
     for kind, _ in READERS.values():
         if "num_threads" in described(kind):
-            with pytest.raises(UserError, match="num_threads: must be less than or equal to 4096, but got 10{30}"):
+            with pytest.raises(UserError, match=r"num_threads: must be less than or equal to 4096, but got 10{30}"):
                 read(kind, {"num_threads": 10**30}, name="a job")
 
 
