@@ -15,6 +15,7 @@ from latency.pricing.scenario import Runtime
 from latency.timing.clock import Clock, ThreadCpuClock, WallClock
 from search_spaces.files.user_error import UserError
 
+MAX_THREADS: Final = 2**12  # more is a slip of the hand, which a runtime ends on
 REFERENCE_SIZE: Final = 512
 REFERENCE_PRODUCTS: Final = 6  # 0.8 GMACs: tens of milliseconds on one core, long enough to feel the machine's mood
 REFERENCE_NAME: Final = f"{REFERENCE_PRODUCTS} products of {REFERENCE_SIZE}x{REFERENCE_SIZE} float32 matrices"
@@ -30,7 +31,7 @@ class HostCpu(ABC):
         threads: Threads that the runtime may use; 1 is recommended.
 
     Raises:
-        ValueError: Fewer than one thread.
+        ValueError: Fewer than one thread, or more than `MAX_THREADS`.
     """
 
     compute_unit = "cpu"
@@ -40,8 +41,8 @@ class HostCpu(ABC):
     reference_name = REFERENCE_NAME
 
     def __init__(self, *, threads: int = 1) -> None:
-        if threads < 1:
-            raise UserError(f"`threads` must be at least 1, but got {threads}")
+        if not 1 <= threads <= MAX_THREADS:
+            raise UserError(f"`threads` must be at least 1 and at most {MAX_THREADS}, but got {threads}")
         self.threads = threads
         self.clock: Clock = ThreadCpuClock() if threads == 1 else WallClock()
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from latency.documents.store import read_table
 from latency.pricing.table import LatencyTable
-from search_spaces.files.paths import local_path
+from search_spaces.files.paths import local_path, no_such_file
 
 _FOLDER: Final = Path(__file__).parents[1] / "tables"
 
@@ -31,12 +31,9 @@ def find_table(table: str | PathLike[str], /) -> Path:
         return path
     if str(path) in (names := shipped_tables()):
         return _FOLDER / f"{path}.json"
-    if path.is_dir():
-        raise IsADirectoryError(f"{path} is a folder; give the JSON file in it that is meant")
-    raise FileNotFoundError(
-        f"there is no latency table {path}; make one with `nas latency measure MODEL --out {path}`, or name a shipped "
-        f"one: {', '.join(names)}"
-    )
+    remedy = f"make one with `nas latency measure MODEL --out {path}`, or name a shipped one: {', '.join(names)}"
+    absent = IsADirectoryError if path.is_dir() else FileNotFoundError
+    raise absent(no_such_file(path, what="latency table", remedy=remedy))
 
 
 def read_latency_table(table: str | PathLike[str], /) -> LatencyTable:

@@ -16,7 +16,7 @@ from latency.documents.sums import POSSIBLE_SUM, TRUSTED_SUM, sum_law, within
 from latency.pricing.scenario import LatencyTableError
 from latency.pricing.table import LatencyTable
 from search_spaces.files.durable.writing import write_text
-from search_spaces.files.paths import local_path
+from search_spaces.files.paths import local_path, no_such_file
 from search_spaces.files.replacing import check_replaceable
 from search_spaces.files.strict_json import JsonError, parse_json, read_json
 
@@ -37,9 +37,8 @@ def read_table(path: str | PathLike[str], /) -> LatencyTable:
     """
     path = local_path(path)
     if not path.is_file():
-        raise FileNotFoundError(
-            f"there is no latency table {path}; make one with `nas latency measure MODEL --out {path}`"
-        )
+        remedy = f"make one with `nas latency measure MODEL --out {path}`"
+        raise FileNotFoundError(no_such_file(path, what="latency table", remedy=remedy))
     try:
         table = from_document(parse_json(path.read_bytes()))
     except (JsonError, LatencyTableError) as error:

@@ -19,6 +19,7 @@ from latency.pricing.table import cross_attention_dim
 from search_spaces import Architecture, ArchitectureError, BlockKind, BlockSignature, Site, UNetSpace
 from search_spaces.files.digests import sha256_of
 from search_spaces.files.durable.writing import write_text
+from search_spaces.files.paths import no_such_file
 from search_spaces.files.strict_json import JsonError, parse_json
 
 SCHEMA_VERSION: Final = 1
@@ -208,7 +209,8 @@ def read_manifest(path: Path, /) -> Manifest:
     """
     file = path / MANIFEST_NAME if path.is_dir() else path
     if not file.is_file():
-        raise FileNotFoundError(f"there is no manifest {file}; `nas latency init` writes one beside the model files")
+        remedy = "`nas latency init` writes one beside the model files"
+        raise FileNotFoundError(no_such_file(file, what="manifest", remedy=remedy))
     try:
         return from_document(parse_json(file.read_bytes()))
     except (JsonError, LatencyTableError) as error:

@@ -11,7 +11,7 @@ from nas.config.absolute_paths import Absolute, absolute_path, with_absolute_pat
 from nas.config.jobs.kinds import Job, check_job
 from nas.config.sections import ExperimentConfig, with_before
 from nas.settings import SettingsError, read
-from search_spaces.files.paths import PathError, local_path
+from search_spaces.files.paths import PathError, local_path, no_such_file
 from search_spaces.files.strict_json import read_json_object
 from search_spaces.files.strict_yaml import MAX_BYTES, YamlError, parse_yaml, read_yaml
 from search_spaces.files.user_error import UserError
@@ -44,7 +44,7 @@ def load_config(path: str | PathLike[str], /, *, overrides: Sequence[str] = ()) 
     Raises:
         ConfigError: The file is missing or breaks a law; the message lists every problem.
     """
-    remedy = f"; `nas init {local_path(path)}` writes one that works"
+    remedy = f"`nas init {local_path(path)}` writes one that works"
     return load_settings(
         ExperimentConfig, path, job=Job.SEARCH, overrides=overrides, place=with_absolute_paths, remedy=remedy
     )
@@ -58,7 +58,7 @@ def load_settings(
     job: Job,
     overrides: Sequence[str] = (),
     place: Place[T],
-    remedy: str = "",
+    remedy: str,
 ) -> T:
     """Read settings of any kind from a YAML file, with every path made absolute.
 
@@ -68,7 +68,7 @@ def load_settings(
         job: Whose file it is.
         overrides: "training.iterations=100" and the like; see `load_config`.
         place: Makes the paths of such settings absolute; `with_paths` does where all are of type `Path`.
-        remedy: What helps where there is no such file, to end the sentence with.
+        remedy: What helps where there is no such file.
 
     Raises:
         ConfigError: The file is missing or breaks a law; the message lists every problem.
@@ -78,10 +78,8 @@ def load_settings(
         raise ConfigError(
             f'overrides must be a list of texts such as ["search.target_ratio=0.5"], but got {overrides!r}'
         )
-    if path.is_dir():
-        raise ConfigError(f"{path} is a folder; give the YAML file in it that is meant")
     if not path.is_file():
-        raise ConfigError(f"there is no config {path}{remedy}")
+        raise ConfigError(no_such_file(path, what="config", remedy=remedy))
     typed: set[str] = set()
     try:
         data = read_yaml(path)

@@ -219,7 +219,7 @@ class ExperimentConfig:
     picture_cache: Annotated[
         Path | None, Field(description="folder shared by runs for encoded training pictures; null = the run's own")
     ] = None
-    num_threads: Annotated[int, Field(ge=1, description="threads per worker; part of the protocol")] = 1
+    num_threads: Annotated[int, Field(ge=1, le=2**12, description="threads per worker; part of the protocol")] = 1
     model_variant: Annotated[
         str | None, Field(description="of the model's weight files, such as fp16; null = plain ones")
     ] = None

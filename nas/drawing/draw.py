@@ -63,7 +63,7 @@ class DrawingSettings:
             whole_letters(self.negative_prompt, name="the negative prompt")
         wrong = [] if self.prompts else ["give at least one prompt"]
         wrong += [
-            f"`{name}` must be at least 1, but got {getattr(self, name)}"
+            f"`{name}` must be a finite number of at least 1, but got {getattr(self, name)}"
             for name in ("num_pictures", "num_steps", "guidance_scale", "batch_size")
             if not 1 <= getattr(self, name) < math.inf
         ]

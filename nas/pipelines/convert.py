@@ -15,6 +15,7 @@ from transformers.utils.logging import disable_progress_bar
 from nas.pipelines.index import PipelineClass, check_pipeline_folder, read_part_config, read_pipeline_index
 from nas.pipelines.schedulers import scheduler_class
 from search_spaces.files.durable.writing import settled, sweep_beside, whole
+from search_spaces.files.paths import no_such_file
 from search_spaces.files.user_error import UserError
 from search_spaces.folders.checked_loading import faults_told, without_weights
 from search_spaces.folders.loading import read_unet_config
@@ -124,7 +125,8 @@ def _check(file: Path, out: Path, config: Path) -> torch.dtype:
             "opened, so they are refused: get its safetensors, or convert it with a tool that you trust"
         )
     if not file.is_file():
-        raise ModelFolderError(f"there is no checkpoint {file}; give a single-file checkpoint of Stable Diffusion")
+        remedy = "give a single-file checkpoint of Stable Diffusion"
+        raise ModelFolderError(no_such_file(file, what="checkpoint", remedy=remedy))
     stored = read_header(file)
     dtypes = [tensor.dtype for name, tensor in stored.items() if name.startswith(_PREFIX)]
     if not dtypes:

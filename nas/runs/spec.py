@@ -15,6 +15,7 @@ from search_spaces.actions import AnyAction
 from search_spaces.architecture import Architecture, ArchitectureError
 from search_spaces.difference import actions_between
 from search_spaces.files.durable.writing import write_text
+from search_spaces.files.paths import no_such_file
 from search_spaces.files.strict_json import JsonError, parse_json
 from search_spaces.files.user_error import UserError
 from search_spaces.folders.loading import read_context_tokens
@@ -175,7 +176,8 @@ def read_spec(path: Path, /) -> tuple[Architecture, dict[str, Any]]:
         SpecError: The file is missing or not a spec.
     """
     if not path.is_file():
-        raise SpecError(f"there is no spec {path}; a finished search writes it, `nas status` tells how far a run is")
+        remedy = "a finished search writes it, `nas status` tells how far a run is"
+        raise SpecError(no_such_file(path, what="spec", remedy=remedy))
     try:
         data = parse_json(path.read_bytes())
         architecture = Architecture.from_dict(data)

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from nas.runs.records.event_laws import flaws
 from search_spaces.files.json_lines import append_lines, num_torn_bytes, read_lines, sound_lines
-from search_spaces.files.paths import local_path
+from search_spaces.files.paths import local_path, no_such_file
 from search_spaces.files.strict_json import JsonError
 from search_spaces.files.user_error import UserError
 
@@ -120,7 +120,7 @@ def read_trace(path: str | PathLike[str], /) -> list[dict[str, Any]]:
     """
     trace = local_path(path)
     if not trace.is_file():
-        raise TraceError(f"there is no trace {trace}; give the directory of a run")
+        raise TraceError(no_such_file(trace, what="trace", remedy="give the directory of a run"))
     events = _events(trace)
     for number, event in enumerate(events, start=1):
         if wrong := flaws(event):
@@ -133,7 +133,7 @@ def read_trace(path: str | PathLike[str], /) -> list[dict[str, Any]]:
 
 def read_sound_events(path: Path, /) -> tuple[list[dict[str, Any]], list[str]]:
     """The events of a trace up to the first that is damaged, and a sentence for each thing that is wrong with it."""
-    if not path.is_file():
+    if not path.exists():
         return [], ["there is no trace.jsonl yet: the search was stopped before its first event, or the file is lost"]
     try:
         documents, damaged = sound_lines(path)

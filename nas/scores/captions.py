@@ -18,6 +18,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from search_spaces.files.paths import no_such_file
 from search_spaces.files.rows import DELIMITERS, Problems, lines_of, read_rows, text_in
 from search_spaces.files.strict_json import JsonError, parse_json, read_json
 from search_spaces.files.strict_text import read_text
@@ -69,7 +70,7 @@ def read_captions(path: Path, /, *, num: int | None = None) -> list[str]:
         CaptionWarning: Lines that begin with a hashtag are left out as comments.
     """
     if not path.is_file():
-        raise UserError(f"there is no caption file {path}; write one caption a line into it")
+        raise UserError(no_such_file(path, what="caption file", remedy="write one caption a line into it"))
     suffix = path.suffix.lower()
     if suffix == ".json":
         captions = list(_json_captions(path))

@@ -29,7 +29,7 @@ from nas.stages.settings import PipelineSettings
 from nas.stages.times import PartTimes, measure_times
 from search_spaces.files.durable.locks import locked
 from search_spaces.files.durable.writing import check_own, sweep
-from search_spaces.files.paths import local_path
+from search_spaces.files.paths import local_path, no_such_file
 from search_spaces.files.strict_yaml import read_yaml
 from search_spaces.files.user_error import UserError
 
@@ -64,7 +64,7 @@ def load_pipeline_settings(path: str | PathLike[str], /) -> PipelineSettings:
     """
     path = local_path(path)
     if not path.is_file():
-        raise UserError(f"there is no pipeline {path}; `nas init {path} --of pipeline` writes one")
+        raise UserError(no_such_file(path, what="pipeline", remedy=f"`nas init {path} --of pipeline` writes one"))
     values = read_yaml(path)
     check_job(values, path=path, wanted=Job.PIPELINE)
     return read(PipelineSettings, values, name=str(path))

@@ -141,7 +141,8 @@ def device_runs(folder: Path, /) -> Mapping[str, Path]:
     try:
         names: Any = read_json_object(folder / INDEX)["searches"]
     except (JsonError, OSError, KeyError) as error:
-        why = f"there is no {INDEX}" if isinstance(error, FileNotFoundError) else str(error)
+        is_absent = isinstance(error, (FileNotFoundError, NotADirectoryError))
+        why = f"there is no {folder / INDEX}" if is_absent else str(error)
         raise UserError(
             f"{folder} holds no searches for several devices ({why}); `nas search` makes such a folder of a config "
             "with `search.devices`"

@@ -32,7 +32,7 @@ from nas.sweeps.ended import Listener, Telling, nobody
 from nas.sweeps.table import FIRST_COLUMN, check_table, write_trials
 from search_spaces.files.digests import digest_of
 from search_spaces.files.durable.writing import check_own
-from search_spaces.files.paths import local_path
+from search_spaces.files.paths import local_path, no_such_file
 from search_spaces.files.strict_yaml import read_yaml
 from search_spaces.files.user_error import UserError
 
@@ -123,7 +123,7 @@ def read_sweep(path: Path, /) -> SweepSettings:
     """
     path = local_path(path)
     if not path.is_file():
-        raise UserError(f"there is no sweep {path}; `nas init {path} --of sweep` writes one")
+        raise UserError(no_such_file(path, what="sweep", remedy=f"`nas init {path} --of sweep` writes one"))
     values = read_yaml(path)
     check_job(values, path=path, wanted=Job.SWEEP)
     given = read(SweepSettings, values, name=str(path))

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from nas.scores.stored.sealed_table import column_text, digest_of_columns
 from nas.tabular.benchmark import Benchmark, BenchmarkError
 from search_spaces.files.durable.writing import whole
-from search_spaces.files.paths import local_path
+from search_spaces.files.paths import local_path, no_such_file
 from search_spaces.files.strict_json import JsonError, parse_json
 
 SCHEMA_VERSION: Final = 1
@@ -49,8 +49,12 @@ def find_benchmark(reference: str | PathLike[str], /) -> Path:
     if str(reference) in shipped_benchmarks():
         return _FOLDER / f"{reference}.parquet"
     raise BenchmarkError(
-        f"there is no tabular benchmark {path}; give a file, or the name of a shipped one: "
-        f"{', '.join(shipped_benchmarks()) or 'there is none here'}; docs/tabular.md says how one is made"
+        no_such_file(
+            path,
+            what="tabular benchmark",
+            remedy="give a file, or the name of a shipped one: "
+            f"{', '.join(shipped_benchmarks()) or 'there is none here'}; docs/tabular.md says how one is made",
+        )
     )
 
 

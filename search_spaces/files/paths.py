@@ -48,6 +48,21 @@ def is_there(path: Path, /) -> bool:
         return False
 
 
+def no_such_file(path: Path, /, *, what: str, remedy: str) -> str:
+    """What a reader says of a path that is no file: a folder or a device that stands there is not a missing file.
+
+    Args:
+        path: Where a file is wanted.
+        what: What it would be, such as "config".
+        remedy: What helps where nothing is there.
+    """
+    if path.is_dir():
+        return f"{path} is a folder; give the file in it that is meant"
+    if is_there(path):
+        return f"{path} must be a file, but is a device, a pipe or a socket; save what it gives as a file"
+    return f"there is no {what} {path}; {remedy}"
+
+
 def file_name(text: str, /) -> str:
     """The name of one file or folder for a text from data, which never leads elsewhere.
 

@@ -50,7 +50,8 @@ def decoded(data: bytes, /) -> str:
     try:
         return data.decode("utf-16" if marked else "utf-8-sig")
     except UnicodeDecodeError as error:
-        raise TextError(f"must be text in UTF-8, but is not: {error}; save it as UTF-8") from error
+        code = "UTF-16, as its first two bytes say" if marked else "UTF-8"
+        raise TextError(f"must be text in {code}, but is not: {error}; save it as UTF-8") from error
 
 
 def listed(names: Sequence[str], /) -> str:

@@ -98,7 +98,7 @@ def test_the_command_says_its_version() -> None:
             "`dtype` must be one of float32, float16, bfloat16, but got 'f16'",
         ),
         (lambda: nas.load_supernet(PIPELINE_DIR, max_copies=-1), "`max_copies` must be at least 0, but got -1"),
-        (lambda: nas.load_config(PIPELINE_DIR), "is a folder; give the YAML file"),
+        (lambda: nas.load_config(PIPELINE_DIR), "is a folder; give the file"),
         (lambda: nas.load_config("x.yaml", overrides="seed=1"), "overrides must be a list of texts"),
         (lambda: nas.resolve("x.yaml"), "`resolve` takes a config, as `load_config"),  # type: ignore[arg-type]
         (lambda: nas.load_supernet(PIPELINE_DIR, space="foo"), "`space` must be one of any, stock, but got 'foo'"),

@@ -37,9 +37,12 @@ def bench(
     table: Annotated[
         str, typer.Option(help="tabular benchmark: a parquet file, or shapes, which is bundled")
     ] = "shapes",
-    num_seeds: Annotated[int, typer.Option("--seeds", min=1, help="searches of each, with seeds from 0 on")] = 10,
+    num_seeds: Annotated[
+        int, typer.Option("--seeds", min=1, max=100_000, help="searches of each, with seeds from 0 on")
+    ] = 10,
     target_ratio: Annotated[
-        float | None, typer.Option(min=0, max=1, help="latency limit as a share of the base's (default: half may stay)")
+        float | None,
+        typer.Option(min=0.01, max=1, help="latency limit as a share of the base's (default: half may stay)"),
     ] = None,
     num_prompts: Annotated[
         int | None, typer.Option(min=1, help="prompts of each score; fewer = noisier, judged by all")

@@ -8,8 +8,9 @@ from nas.config.jobs.kinds import Job, check_job
 from nas.config.places.bundled import NAMED
 from nas.curves.asked.settings import EvaluationSettings
 from nas.settings import read
-from search_spaces.files.paths import PathError, is_there, local_path
+from search_spaces.files.paths import PathError, is_there, local_path, no_such_file
 from search_spaces.files.strict_yaml import read_yaml
+from search_spaces.files.user_error import UserError
 
 PATHS: Final = ("captions", "pictures", "images")
 _BUNDLED: Final[Mapping[str, Mapping[str, Path]]] = {
@@ -26,6 +27,8 @@ def read_values(path: Path, /) -> dict[str, Any]:
         UserError: It is missing, no YAML mapping, another job's, or names a place that cannot be.
     """
     path = local_path(path)
+    if not path.is_file():
+        raise UserError(no_such_file(path, what="evaluation", remedy=f"`nas init {path} --of evaluation` writes one"))
     values = read_yaml(path)
     check_job(values, path=path, wanted=Job.EVALUATION)
     try:

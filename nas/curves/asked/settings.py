@@ -63,7 +63,7 @@ class EvaluationSettings:
     ] = None
     chunk_size: Annotated[int, Field(ge=1, description="pictures that are drawn at once; part of the protocol")] = 16
     seed: Annotated[int, Field(ge=0, description="of the noise, and of which captions are drawn")] = 0
-    num_threads: Annotated[int, Field(ge=1, description="of each worker; part of the protocol")] = 1
+    num_threads: Annotated[int, Field(ge=1, le=2**12, description="of each worker; part of the protocol")] = 1
     execution: Annotated[Execution, Field(description="where and how modules run")] = field(default_factory=Execution)
     workers: Annotated[WorkerSettings, Field(description="who draws")] = field(default_factory=WorkerSettings)
 

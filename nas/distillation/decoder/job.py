@@ -89,7 +89,7 @@ def load_decoder_config(path: str | PathLike[str], /, *, overrides: Sequence[str
     Raises:
         ConfigError: The file is missing or breaks a law; the message lists every problem.
     """
-    remedy = f"; `nas init {path} --of decoder` writes one, and `nas settings --of decoder` says what it may hold"
+    remedy = f"`nas init {path} --of decoder` writes one, and `nas settings --of decoder` says what it may hold"
     return load_settings(
         DecoderDistillationConfig, path, job=Job.DECODER, overrides=overrides, place=placed, remedy=remedy
     )

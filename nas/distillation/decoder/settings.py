@@ -64,7 +64,7 @@ class DecoderDistillationConfig:
     latent_cache: Annotated[
         Path | None, Field(description="folder shared by distillations for latents; null = one of its own")
     ] = None
-    num_threads: Annotated[int, Field(ge=1, description="threads per process")] = 1
+    num_threads: Annotated[int, Field(ge=1, le=2**12, description="threads per process")] = 1
     model_variant: Annotated[
         str | None, Field(description="of the model's weight files, such as fp16; null = plain ones")
     ] = None

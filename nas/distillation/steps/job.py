@@ -156,7 +156,7 @@ def load_steps_config(path: str | PathLike[str], /, *, overrides: Sequence[str] 
     Raises:
         ConfigError: The file is missing or breaks a law; the message lists every problem.
     """
-    remedy = f"; `nas init {path} --of steps` writes one, and `nas settings --of steps` says what it may hold"
+    remedy = f"`nas init {path} --of steps` writes one, and `nas settings --of steps` says what it may hold"
     return load_settings(StepDistillationConfig, path, job=Job.STEPS, overrides=overrides, place=placed, remedy=remedy)
 
 

@@ -138,7 +138,7 @@ class StepDistillationConfig:
     picture_cache: Annotated[
         Path | None, Field(description="folder shared by trainings for encoded pictures; null = one of its own")
     ] = None
-    num_threads: Annotated[int, Field(ge=1, description="threads per process")] = 1
+    num_threads: Annotated[int, Field(ge=1, le=2**12, description="threads per process")] = 1
     model_variant: Annotated[
         str | None, Field(description="of the model's weight files, such as fp16; null = plain ones")
     ] = None

@@ -32,7 +32,7 @@ class Records:
 def read_records(folder: Path, kind: type[Line], /) -> Records:
     """The lines of a kind in a run directory; nothing here raises for what a file holds."""
     path = folder / kind.file
-    if not path.is_file():
+    if not path.exists():
         why = "the run was begun by an older version, or the file is lost"
         return Records(notices=(f"there is no {kind.file}: {why}",))
     try:

@@ -110,7 +110,7 @@ def test_every_step_is_told(xl: Path) -> None:
 
 def test_settings_that_break_laws_are_refused_all_at_once() -> None:
     with pytest.raises(
-        ValueError, match=r"give at least one prompt; `num_pictures` must be at least 1, but got 0; `num"
+        ValueError, match=r"give at least one prompt; `num_pictures` must be a finite number of .*, but got 0; `num"
     ):
         DrawingSettings(prompts=(), num_pictures=0, num_steps=0)
     with pytest.raises(ValueError, match=r"a negative prompt needs guidance, but `guidance_scale` is 1; raise it"):
@@ -122,8 +122,8 @@ def test_settings_that_break_laws_are_refused_all_at_once() -> None:
 @pytest.mark.parametrize(
     ("setting", "value", "law"),
     [
-        ("guidance_scale", math.inf, "`guidance_scale` must be at least 1, but got inf"),
-        ("guidance_scale", math.nan, "`guidance_scale` must be at least 1, but got nan"),
+        ("guidance_scale", math.inf, "`guidance_scale` must be a finite number of at least 1, but got inf"),
+        ("guidance_scale", math.nan, "`guidance_scale` must be a finite number of at least 1, but got nan"),
         ("seed", 10**30, r"`seed` must be at least 0 and below 2\*\*63, but got 10{30}"),
         ("seed", -1, "`seed` must be at least 0"),
         ("seed", 2**63 - 1, "`seed` must be at least 0 and below"),

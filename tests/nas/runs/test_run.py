@@ -122,6 +122,9 @@ def test_a_run_that_is_being_written_is_read_without_its_torn_last_line(tmp_path
 def test_a_run_that_was_killed_at_its_birth_is_empty_and_has_its_columns(tmp_path: Path, old: Path) -> None:
     folder = written(tmp_path / "run", [])
     (folder / "trace.jsonl").unlink()
+    (folder / "trace.jsonl").mkdir()
+    assert "trace.jsonl cannot be read: " in open_run(folder).notices[0], "a folder is not a missing file"
+    (folder / "trace.jsonl").rmdir()
     run, other = open_run(folder), open_run(old)
     assert not run.is_finished
     assert "there is no trace.jsonl yet" in run.notices[0]

@@ -180,3 +180,7 @@ def test_an_index_that_names_no_searches_is_refused(searches: Any, tmp_path: Pat
     (tmp_path / "devices.json").write_text(json.dumps({"searches": searches}))
     with pytest.raises(UserError, match=r"`searches` in .*devices\.json must"):
         device_runs(tmp_path)
+    with pytest.raises(
+        UserError, match=r"holds no searches for several devices \(there is no .*/devices\.json\); `nas"
+    ):
+        device_runs(tmp_path / "devices.json")

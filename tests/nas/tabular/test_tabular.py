@@ -211,6 +211,8 @@ def test_what_cannot_be_written_is_said_before_the_search(tmp_path: Path) -> Non
         ("--out", str(tmp_path), "a folder stands there"),
         ("--out", str(tmp_path / "thesis.csv"), "is to become a table of searches, but a file that is none"),
         ("--plot", "x.doc", "must end in one"),
+        ("--seeds", f"{10**30}", "Invalid value for '--seeds'"),
+        ("--target-ratio", "0", "Invalid value for '--target-ratio'"),
         ("--num-prompts", "9", "must be at most the 8 prompts"),
         ("random_search:{batch_size: 4, batch_size: 5}", "batch_size"),
     ):

@@ -28,7 +28,8 @@ def test_text_is_read_whatever_mark_it_has(text, encoding):
 def test_what_is_no_text_names_the_file_and_the_remedy(tmp_path, data):
     path = tmp_path / "captions.txt"
     path.write_bytes(data)
-    with pytest.raises(TextError, match=rf"{path} must be text in UTF-8, but is not: .*; save it as UTF-8"):
+    code = "UTF-16, as its first two bytes say" if data.startswith(codecs.BOM_UTF16_LE) else "UTF-8"
+    with pytest.raises(TextError, match=rf"{path} must be text in {code}, but is not: .*; save it as UTF-8"):
         read_text(path)
 
 

@@ -158,7 +158,7 @@ def test_files_are_read_as_their_byte_order_mark_says(tmp_path: Path, encoding: 
     [
         ("größe: 1".encode("cp1252"), r"must be text in UTF-8, but is not: .*; save it as UTF-8"),
         ("a: 1".encode("utf-16-le"), "is not YAML"),
-        (b"\xff\xfea", "must be text in UTF-8"),
+        (b"\xff\xfea", "must be text in UTF-16"),
         (b"[1]", "must hold a mapping of settings, but holds list"),
         (b"", "must hold a mapping of settings, but holds NoneType"),
         (b"a: 1\n" + b"#" * MAX_BYTES, "must hold at most 262,144 bytes"),

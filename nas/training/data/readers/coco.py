@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from nas.training.data.readers.listed import PictureList
 from nas.training.data.readers.metadata import check_inside
+from search_spaces.files.paths import no_such_file
 from search_spaces.files.rows import MAX_SHOWN, RowsError, text_in
 from search_spaces.files.strict_json import read_json_object
 from search_spaces.files.user_error import UserError
@@ -25,7 +26,7 @@ def read_coco(path: Path, /, *, images: Path | None = None) -> PictureList:
         UserError: No such file, another JSON, no captions, or absent pictures; all problems at once.
     """
     if not path.is_file():
-        raise UserError(f"there is no {path}; give MS-COCO's caption JSON")
+        raise UserError(no_such_file(path, what="caption JSON", remedy="give MS-COCO's"))
     document = read_json_object(path)
     folder = images or _usual_folder(path)
     if not folder.is_dir():

@@ -1,5 +1,6 @@
 """Whose file a YAML is: every wrong pairing of file and command is told in one sentence."""
 
+import os
 from collections.abc import Callable
 from itertools import product
 from pathlib import Path
@@ -20,7 +21,7 @@ from nas.distillation.steps.job import load_steps_config
 from nas.distillation.steps.settings import StepDistillationConfig
 from nas.runs.directory import RunDirectoryError
 from nas.runs.run import open_run
-from nas.settings import described
+from nas.settings import described, read
 from nas.stages.pipeline import load_pipeline_settings
 from nas.stages.settings import PipelineSettings
 from nas.sweeps.tune import SweepSettings, read_sweep
@@ -55,6 +56,30 @@ def test_another_jobs_file_is_told_by_its_own_sections(given: Job, wanted: Job) 
     assert f"`{JOB_FILES[given].command} {path}` takes it" in said
     assert said.endswith(f"`nas init FILE.yaml --of {wanted}` writes one")
     assert "\n" not in said
+
+
+@pytest.mark.parametrize("job", Job)
+def test_what_is_no_file_is_told_from_what_is_not_there(job: Job, tmp_path: Path) -> None:
+    """`nas init` is the remedy of nothing alone: it refuses a place where something stands."""
+    os.mkfifo(tmp_path / "pipe.yaml")
+    said = {
+        tmp_path: "is a folder; give the file in it that is meant",
+        tmp_path / "pipe.yaml": "must be a file, but is a device, a pipe or a socket; save what it gives as a file",
+    }
+    for path, words in said.items():
+        with pytest.raises(UserError, match=f"^{path} {words}$"):
+            READERS[job][1](path)
+    with pytest.raises(
+        UserError, match=rf"^there is no \w+ {tmp_path}/none; `nas init {tmp_path}/none[^`]*` writes one"
+    ):
+        READERS[job][1](tmp_path / "none")
+
+
+def test_no_job_asks_for_more_threads_than_torch_can_count() -> None:
+    for kind, _ in READERS.values():
+        if "num_threads" in described(kind):
+            with pytest.raises(UserError, match=r"num_threads: must be less than or equal to 4096, but got 10{30}"):
+                read(kind, {"num_threads": 10**30}, name="a job")
 
 
 def test_a_slip_stays_a_slip_and_a_stranger_a_stranger() -> None:
