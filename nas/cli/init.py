@@ -14,7 +14,7 @@ from nas.config.template import Of, Preset
 def init(
     file: Annotated[Path, typer.Argument(help="YAML file to write; must not exist")],
     of: Annotated[
-        Of, typer.Option(help="the job: a search, one that trains, one for several devices, or another")
+        Of, typer.Option(help="the job; `train` is a search that trains, and what `nas train` takes")
     ] = Of.SEARCH,
     algorithm: Annotated[
         str | None,
@@ -38,5 +38,8 @@ def init(
     say(f"wrote {', '.join(map(str, written.files))}")
     if written.pictures is not None:
         say(f"first: python -m search_spaces.shapes {written.pictures}   draws pictures for the bundled model")
-    foresees = "" if of not in (Of.SEARCH, Of.DEVICES) else f", `{written.command} --dry-run` says what it would cost"
-    say(f"`{written.command}` runs it{foresees}")
+    foresees = {
+        Of.SEARCH: f", `{written.command} --dry-run` says what it would cost",
+        Of.DEVICES: f", `{written.command} search.devices=[] --dry-run` says what one of its searches would cost",
+    }
+    say(f"`{written.command}` runs it{foresees.get(of, '')}")

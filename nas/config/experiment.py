@@ -160,8 +160,8 @@ def resolve(config: ExperimentConfig, /, *, run: Path | None = None) -> Experime
         raise UserError(f"`resolve` takes a config, as `load_config(path)` gives it, but got {config!r}")
     if config.search.devices:
         raise UserError(
-            "a config with `search.devices` stands for a search per device: `nas search` and `nas.search_devices` run "
-            "them; to run a single one, set search.devices=[]"
+            "a config with `search.devices` stands for a search per device, which `nas search` without --dry-run and "
+            "`nas.search_devices` run; to run or to foresee a single one, set search.devices=[]"
         )
     config = with_absolute_paths(config, absolute=lambda key, given: absolute_path(given, key=key, folder=Path.cwd()))
     config = pinned(config, run=run)

@@ -26,7 +26,7 @@ def other_scores(config: ExperimentConfig, /, *, own: ScoreSpec, asked: Sequence
     """The scores that steps may name beside the run's own: the one that screens, and those that an algorithm asks for.
 
     Raises:
-        UserError: The run's own score is to screen.
+        UserError: The run's own score is to screen, or one that looks through CLIP without a section `clip`.
     """
     scoring = config.scoring
     others = {name: ScoreSpec(name=name, settings=_of_clip(config, name)) for name in asked if name != own.name}
@@ -40,6 +40,11 @@ def other_scores(config: ExperimentConfig, /, *, own: ScoreSpec, asked: Sequence
             settings = screening_settings(scoring.by, _of_clip(config, scoring.by) | dict(scoring.settings))
         except PluginError as error:
             raise UserError(f"`scoring.by`: {error}") from error
+        if scoring.by in (CLIP_CHANGE, CLIP_GLIMPSE) and "model" not in settings:
+            raise UserError(
+                f"`scoring.by`: {scoring.by} looks through CLIP, but the config has no section `clip`; give it one "
+                "with `model` (`shapes` for the bundled model), or choose output_change, which needs none"
+            )
         others[scoring.by] = ScoreSpec(name=scoring.by, settings=settings)
     return tuple(others.values())
 

@@ -62,7 +62,8 @@ def make_score(name: str, /, *, settings: Mapping[str, Any], setting: ScoreSetti
         ]
         raise ScoreError(
             f"the score `{name}` takes the settings {', '.join(taken) or '(none)'}, but got "
-            f"{', '.join(settings) or 'none'} ({error}); correct `score.settings`"
+            f"{', '.join(settings) or 'none'} ({error}); correct `score.settings`, "
+            "or `scoring.settings` where it screens"
         ) from None
     score = factory(setting, **settings)
     declared = Declaration.of(score)

@@ -28,7 +28,7 @@ def lines(found: RunComparison, /) -> Iterator[tuple[str, tuple[str, ...]]]:
     yield "pictures", tuple(f"{row.num_pictures:,}" for row in rows)
     yield "hours", tuple(f"{row.hours:.2f}" for row in rows)
     if (fronts := found.fronts) is not None:
-        yield "UNet passes", tuple(f"{run.passes:,}" for run in fronts.runs)
+        yield "UNet passes of pictures", tuple(f"{run.passes:,}" for run in fronts.runs)
         yield "hypervolume", tuple(f"{run.hypervolume:.5f}" for run in fronts.runs)
         for budget in fronts.budgets:
             cells = (f"{run.best_at[budget]:.4f}" if isfinite(run.best_at[budget]) else "none" for run in fronts.runs)

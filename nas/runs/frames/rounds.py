@@ -135,16 +135,21 @@ def certainty(decision: Mapping[str, Any], /) -> tuple[float, float]:
 
 
 def screened_rounds(events: Sequence[Mapping[str, Any]], /) -> list[str]:
-    """A sentence per round whose actions a cheap score screened: who got no prompt, and why."""
-    sentences = []
+    """A sentence per round whose actions a cheap score screened: who got no prompt, and whether it decided alone."""
+    sentences, num_prompts, num_measured = [], 0, 0
     for event in events:
-        if event["event"] == "screen":
-            free, num = event["free"], len(event["free"]) + len(event["dropped"])
+        if event["event"] == "measurement" and event.get("by") is not None:
+            num_prompts, num_measured = event["num_prompts"], len(event["subjects"])
+        elif event["event"] == "screen":
+            at, by, free = f"round {event['round']}", event["by"], event["free"]
+            num = len(free) + len(event["dropped"])
             named = f" ({', '.join(free[:_FEW])}{', ...' if len(free) > _FEW else ''})" if free else ""
-            sentences.append(
-                f"round {event['round']}: {num} actions took no prompt by {event['by']}, {len(free)} of them since "
-                f"they change nothing{named}"
-            )
+            if num == num_measured:
+                nothing = f", {len(free)} of them change nothing{named}" if free else ""
+                said = f"{by} decided alone, on {num_prompts} prompts for each of {num} actions{nothing}"
+            else:
+                said = f"{num} actions took no prompt by {by}, {len(free)} of them since they change nothing{named}"
+            sentences.append(f"{at}: {said}")
     return sentences
 
 

@@ -55,6 +55,16 @@ def test_it_goes_on_after_a_kill_and_on_other_workers_as_if_nothing_had_happened
     assert len(scores) == 2 * num_measured
 
 
+def test_a_score_that_decided_alone_is_told_as_such() -> None:
+    measured = {"event": "measurement", "round": 0, "by": "clip_glimpse", "num_prompts": 16, "subjects": [{}, {}, {}]}
+    screen = {"event": "screen", "round": 0, "by": "clip_glimpse", "free": ["-a"], "dropped": ["-b"]}
+    shortlist, alone = screen, screen | {"free": [], "dropped": ["-a", "-b", "-c"]}
+    assert screened_rounds([measured, shortlist, measured, alone]) == [
+        "round 0: 2 actions took no prompt by clip_glimpse, 1 of them since they change nothing (-a)",
+        "round 0: clip_glimpse decided alone, on 16 prompts for each of 3 actions",
+    ]
+
+
 def test_the_estimate_counts_passes_and_the_pictures_that_are_spared(experiment: Path) -> None:
     plain = resolve(load_config(experiment))
     screened = resolve(load_config(experiment, overrides=[*SCREENED, "racing.enabled=false"]))
@@ -72,6 +82,10 @@ def test_the_estimate_counts_passes_and_the_pictures_that_are_spared(experiment:
     [
         (["scoring.screen=free", "scoring.by=training_loss"], r"scoring.screen=free the score training_loss must be a"),
         (["scoring.screen=free", "scoring.settings={reference: model}"], r"the score output_change must be a distance"),
+        (
+            ["score.name=output_change", "clip=null", "scoring.screen=alone", "scoring.by=clip_glimpse"],
+            r"clip_glimpse looks through CLIP, but the config has no section `clip`; give it one",
+        ),
         (["scoring.screen=alone", "scoring.by=clip"], r"`scoring.by` must be another score than the run's own, but bo"),
         (
             ["scoring.screen=alone", "scoring.by=beauty"],
