@@ -41,7 +41,8 @@ def test_bytes_are_a_document_or_one_error(data: bytes) -> None:
         ("1" * 5_000, "must be JSON, but it cannot be read"),
         ('{"a": 1', r"must be JSON, but .* line 1 column"),
         ("", "must be JSON"),
-        (b"\xff\xfe\xfd", "must be text in UTF-8"),
+        (b"\xff\xfe\xfd", "must be text in UTF-16, as its first two bytes say"),
+        (b"\x80\xfd", "must be text in UTF-8"),
         (b'{"a": "\xe9"}', "must be text in UTF-8"),
     ],
 )
