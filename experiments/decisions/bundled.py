@@ -11,7 +11,7 @@ from experiments.shapes.rendered import held_out_scenes
 from latency.documents.shipped import read_latency_table
 from latency.pricing.source import Prices
 from latency.sources.table import TableSource
-from nas.evaluation.registry import ScoreSpec
+from nas.evaluation.registry import ScoreSpec, make_score
 from nas.pipelines.model_folder import ModelFolder
 from nas.pipelines.protocol import SamplingProtocol
 from nas.scores.prompts import ValidationSet
@@ -70,11 +70,12 @@ def scorer_of(
         num_threads=1,
     )
     supernet = load_supernet(spec)
+    own = make_score(score, settings=spec.score.settings, setting=spec.setting).digest
     return Scorer(
         InProcessPool(spec, supernet=supernet),
         store=ScoreStore(folder),
         prompts=validation,
-        protocol_digest=digest_of({"protocol": repr(PROTOCOL), "score": score, "settings": settings or {}}),
+        protocol_digest=digest_of({"protocol": repr(PROTOCOL), "score": score, "own": own}),
         score_name=score,
     )
 

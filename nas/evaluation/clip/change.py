@@ -80,7 +80,6 @@ class ClipChange:
         """1 - cosine to what is seen of the reference, of every prompt of a chunk."""
         changes = [
             (self._glimpses.seen(unet, question).cpu() - seen).double().square().sum(dim=1)
-            / 2  # of unit vectors; 0 exactly
             for question, seen in zip(self._questions.of(chunk), self._seen[chunk], strict=True)
         ]
-        return tuple(torch.stack(changes).mean(dim=0).tolist())
+        return tuple((torch.stack(changes).mean(dim=0) / 2).tolist())  # of unit vectors; 0 exactly
