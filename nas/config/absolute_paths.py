@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from latency.sources.registry import source_door
-from nas.config.places.bundled import bundled
+from nas.config.places.bundled import meant
 from nas.config.sections import ExperimentConfig
 from nas.evaluation.settings import is_tag
 from nas.pipelines.source import check_reference, is_hub_reference
@@ -22,7 +22,7 @@ _SHORT.maxstring = _SHORT.maxother = 120
 
 
 def absolute_path(given: Path, /, *, key: str, folder: Path) -> Path:
-    """What a setting's path means; `~` is a home, and a name of what is bundled means that where no such file is.
+    """What a setting's path means; `~` is a home, and a name of what is bundled means that where nothing such is there.
 
     Args:
         given: The path as it stands in a config.
@@ -39,7 +39,7 @@ def absolute_path(given: Path, /, *, key: str, folder: Path) -> Path:
             found.stat()  # raises for names that no file system takes
     except (OSError, RuntimeError, ValueError) as error:  # RuntimeError: links that lead in a circle
         raise PathError(f"{_SHORT.repr(str(given))} is no path: {_reason(error)}") from None
-    return found if found.exists() else bundled(key, str(given)) or found
+    return meant(key, str(given), there=found)
 
 
 def _reason(error: Exception) -> str:

@@ -71,14 +71,27 @@ def test_the_papers_preset_decides_as_the_paper_does_and_changes_nothing_else(tm
     assert all(paper.plain()[section][name] == BEFORE[key] for key in changed for section, name in [key.split(".")])
 
 
-def test_what_is_there_wins_over_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_thing_that_is_there_wins_over_its_name_and_another_thing_does_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     assert {named_folder("shapes"), local_folder("shapes")} == set(BUNDLED_MODELS.values()) == {PIPELINE_DIR}
     write_job(tmp_path / "mine.yaml")
-    for folder in ("shapes", "shapes_cpu_torch_eager"):
-        (tmp_path / folder).mkdir()
+    bundled_things = load_config(tmp_path / "mine.yaml")
+    (tmp_path / "shapes").mkdir()
+    (tmp_path / "shapes" / "metadata.jsonl").touch()
+    (tmp_path / "shapes_cpu_torch_eager").mkdir()
+    assert load_config(tmp_path / "mine.yaml") == bundled_things, "folders of pictures that happen to be called so"
+    assert local_folder("shapes") == PIPELINE_DIR
+
+    (tmp_path / "shapes" / "unet").mkdir()
+    (tmp_path / "shapes" / "open_clip_config.json").touch()
+    (tmp_path / "shapes_cpu_torch_eager").rmdir()
+    (tmp_path / "shapes_cpu_torch_eager").touch()
     config = load_config(tmp_path / "mine.yaml")
-    assert (config.model, config.latency_table) == (tmp_path / "shapes", tmp_path / "shapes_cpu_torch_eager")
+    assert config.clip is not None
+    assert (config.model, config.clip.model) == (tmp_path / "shapes", str(tmp_path / "shapes"))
+    assert (config.latency_table, config.validation.captions) == (tmp_path / "shapes_cpu_torch_eager", CAPTIONS_FILE)
     assert local_folder("shapes") == Path("shapes")
 
 
