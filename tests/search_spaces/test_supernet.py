@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 import torch
 from diffusers import UNet2DConditionModel
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from torch import nn
 
 from search_spaces import (
@@ -26,12 +26,13 @@ from search_spaces.actions import CopyStart
 from search_spaces.supernet import ResnetChain, Supernet, neutralise
 from search_spaces.unets.diffusers_config import space_from_config, stock_config
 from search_spaces.unets.wiring import module_prefix
+from tests.leisure import examples
 from tests.search_spaces.conftest import CONFIG, Forward
 from tests.strategies import architectures
 
 SPACE = space_from_config(CONFIG)
 # Examples share one supernet, as the steps of a search do: every example leaves it at the base, with the copies born.
-few = settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
+few = examples(8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from typing import Any
 
 import jsonschema
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 import latency
 from latency import (
@@ -26,13 +26,14 @@ from latency.documents.document import KEY_FIELDS, PARTS, VALUE_FIELDS, from_doc
 from search_spaces import BlockSignature
 from search_spaces.files.durable.writing import PlaceError
 from tests.latency.strategies import small_space, table_of, tables
+from tests.leisure import examples
 
 SCHEMA = json.loads((Path(latency.__file__).parent / "schema_v1.json").read_text())
 TABLE = table_of(small_space())
 
 
 @given(tables())
-@settings(max_examples=50, deadline=None)
+@examples(50)
 def test_a_table_survives_json(table):
     again = from_document(json.loads(table_text(table)))
     assert again == table
@@ -40,13 +41,13 @@ def test_a_table_survives_json(table):
 
 
 @given(tables())
-@settings(max_examples=25, deadline=None)
+@examples(25)
 def test_what_is_written_follows_the_published_schema(table):
     jsonschema.validate(json.loads(table_text(table)), SCHEMA)
 
 
 @given(tables())
-@settings(max_examples=25, deadline=None)
+@examples(25)
 def test_the_csv_twin_holds_the_same_rows(table):
     flat = list(csv.DictReader(io.StringIO(csv_text(table), newline="")))
     assert len(flat) == len(table.rows)

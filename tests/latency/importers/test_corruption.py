@@ -5,11 +5,12 @@ import json
 import random
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from latency.importers import IMPORTERS, Report, ReportError, read_report
 from tests.latency.importers.reports import every_format
+from tests.leisure import examples
 
 REPORTS = [(name, report) for name, reports in every_format().items() for report in reports]
 ODD: list[object] = [
@@ -96,14 +97,14 @@ def check(report, importer):
 
 
 @given(st.sampled_from(REPORTS), st.integers(0, 2**32))
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@examples(300, suppress_health_check=[HealthCheck.too_slow])
 def test_corrupted_reports_are_read_or_refused(named, seed):
     importer, report = named
     check(corrupted(report, seed), importer)
 
 
 @given(st.binary(max_size=200), st.sampled_from(list(IMPORTERS)))
-@settings(max_examples=150, deadline=None)
+@examples(150)
 def test_any_bytes_are_read_or_refused(data, importer):
     check(Report(name="x", data=data), importer)
 

@@ -4,7 +4,7 @@ import random
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from latency.kits.manifest import (
@@ -21,6 +21,7 @@ from search_spaces.files.digests import sha256_of
 from search_spaces.files.strict_json import parse_json
 from tests.latency.importers.test_corruption import mutated_bytes, mutated_values
 from tests.latency.manifests import manifest, on_disk
+from tests.leisure import examples
 
 MANIFEST = manifest()
 
@@ -152,7 +153,7 @@ def test_a_missing_manifest_says_who_writes_it(tmp_path):
 
 
 @given(st.integers(0, 2**32))
-@settings(max_examples=150, deadline=None)
+@examples(150)
 def test_corrupted_manifests_are_read_or_refused(seed):
     check_corrupted(seed)
 

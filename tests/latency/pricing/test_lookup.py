@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from latency import LatencyTable, MissingRowsError, WorkloadMismatchError
@@ -13,6 +13,7 @@ from latency.pricing.lookup import Pricing
 from search_spaces import ArchitectureError, space_from_config
 from search_spaces.known.architectures import SDXL_CONFIG
 from tests.latency.strategies import TOKENS, row, scenario, small_space, table_of
+from tests.leisure import examples
 
 SPACE = small_space()
 TABLE = table_of(SPACE)
@@ -33,7 +34,7 @@ def evolved(space, choices):
 
 
 @given(st.lists(st.lists(st.integers(0, 999), max_size=30), min_size=1, max_size=4))
-@settings(max_examples=60, deadline=None)
+@examples(60)
 def test_prices_are_those_of_the_table(walks):
     architectures = [evolved(SPACE, choices) for choices in walks]
     genes = PRICING.genes(architectures)

@@ -3,7 +3,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from latency import (
@@ -22,6 +22,7 @@ from latency.pricing.formula import Formula
 from latency.pricing.table import check_coverage, described_missing
 from search_spaces import BlockKind, BlockSignature, Sign, Site
 from tests.latency.strategies import TOKENS, positive, row, scenario, small_space, table_of, tables
+from tests.leisure import examples
 
 SPACE = small_space()
 RESNET = BlockSignature(kind=BlockKind.RESNET, in_channels=8, out_channels=8, height=12, width=12)
@@ -37,7 +38,7 @@ def predicted(table, architecture):
     power=st.floats(0.3, 1.5),
     choices=st.lists(st.integers(0, 999), max_size=12),
 )
-@settings(max_examples=40, deadline=None)
+@examples(40)
 def test_dropping_a_block_never_raises_the_predicted_latency(launch, scale, power, choices):
     table = table_of(SPACE, launch_ms=launch, ms_per_macs=scale, power=power)
     architecture = SPACE.base
@@ -172,7 +173,7 @@ def test_a_table_with_a_key_twice_or_an_edited_row_is_not_born():
 
 
 @given(tables())
-@settings(max_examples=25, deadline=None)
+@examples(25)
 def test_the_digest_is_the_content(table):
     assert table.digest == replace(table).digest
     assert table.digest != replace(table, device=replace(table.device, name=table.device.name + "!")).digest

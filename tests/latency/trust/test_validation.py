@@ -3,7 +3,7 @@ import random
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from latency import Check, EndToEnd, LatencyTable, Method, read_latency_table, shipped_tables, table_text
@@ -15,6 +15,7 @@ from latency.trust.validation import Level, validate
 from search_spaces import BlockKind, space_from_config
 from tests.latency.importers.test_corruption import mutated_bytes, mutated_values
 from tests.latency.strategies import TOKENS, row, scenario, small_space, table_of
+from tests.leisure import examples
 
 SPACE = small_space()
 TABLE = table_of(SPACE)
@@ -240,7 +241,7 @@ def test_sizes_that_no_runtime_counts_to_are_refused(name):
 
 
 @given(st.integers(0, 2**32))
-@settings(max_examples=120, deadline=None)
+@examples(120)
 def test_corrupted_tables_are_validated_without_an_error(seed):
     check_corrupted(seed)
 

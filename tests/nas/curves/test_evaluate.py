@@ -44,15 +44,15 @@ class Heard:
 
 
 def test_what_is_killed_goes_on_to_the_very_same_numbers(model: Path, asked: Asked, tmp_path: Path) -> None:
-    whole, killed, again, idle = Heard(), Heard(stop_after=4), Heard(), Heard()
-    expected = run_evaluation([model], settings=asked(), out=tmp_path / "whole", on_standing=whole)
+    settings, whole, killed, again, idle = asked(steps=(1,)), Heard(), Heard(stop_after=4), Heard(), Heard()
+    expected = run_evaluation([model], settings=settings, out=tmp_path / "whole", on_standing=whole)
     with pytest.raises(KeyboardInterrupt):
-        run_evaluation([model], settings=asked(), out=tmp_path / "killed", on_standing=killed)
-    found = run_evaluation([model], settings=asked(), out=tmp_path / "killed", on_standing=again)
+        run_evaluation([model], settings=settings, out=tmp_path / "killed", on_standing=killed)
+    found = run_evaluation([model], settings=settings, out=tmp_path / "killed", on_standing=again)
     assert found == expected
-    assert len(whole.drawn) == 4 * 3  # ways to draw, chunks
+    assert len(whole.drawn) == 2 * 3  # ways to draw, chunks
     assert len(killed.drawn) + len(again.drawn) == len(whole.drawn)
-    run_evaluation([model], settings=asked(), out=tmp_path / "killed", on_standing=idle)
+    run_evaluation([model], settings=settings, out=tmp_path / "killed", on_standing=idle)
     assert not idle.drawn
     for name in ("curves.json", "curves.csv"):
         assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
@@ -140,7 +140,7 @@ def test_too_few_pictures_are_refused_before_anything_is_drawn(model: Path, aske
     ):
         run_evaluation([model], settings=asked(metrics=("fid",)), out=tmp_path, on_standing=heard)
     assert not heard.drawn
-    left_out = run_evaluation([model], settings=asked(), out=tmp_path).left_out
+    left_out = run_evaluation([model], settings=asked(steps=(1,), guidance=(1.0,)), out=tmp_path).left_out
     assert any("FID" in sentence and "129" in sentence for sentence in left_out)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -20,6 +20,7 @@ from nas.racing.race import Direction, Race, Verdict, exhaustive
 from nas.racing.settings import RacingSettings
 from nas.scores.intervals import paired_loss
 from search_spaces import Action
+from tests.leisure import examples, some
 from tests.nas.synthetic import shapes_space
 
 Family = Callable[[np.random.Generator, int, int], Floats]
@@ -143,7 +144,7 @@ def test_a_single_error_would_show_too_little() -> None:
     assert most_errors(2 / 124, num_races=124) <= ALLOWED < most_errors(2 / 124, num_races=123)
 
 
-@pytest.mark.parametrize("num_prompts", [32, 128, 512])
+@pytest.mark.parametrize("num_prompts", some([32, 128, 512]))
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_race_seldom_chooses_another_group_than_exhaustive_scoring(family: Family, num_prompts: int) -> None:
     num_races = (
@@ -191,7 +192,7 @@ def test_more_indifference_needs_fewer_pictures() -> None:
 
 
 @given(SEEDS, st.floats(0, 1), st.floats(0, 1))
-@settings(max_examples=50, deadline=None)
+@examples(50)
 def test_two_contestants_never_race_longer_for_more_indifference(seed: int, one: float, other: float) -> None:
     losses = np.random.default_rng(seed).normal([[0.0], [0.1]], 1, (2, 128))
     used = [
@@ -205,7 +206,7 @@ def test_two_contestants_never_race_longer_for_more_indifference(seed: int, one:
 
 
 @given(SEEDS, st.integers(1, 12), st.integers(1, 40), st.integers(1, 6), st.booleans(), st.sampled_from(Direction))
-@settings(max_examples=60, deadline=None)
+@examples(60)
 def test_a_race_that_is_never_sure_is_exhaustive_scoring(
     seed: int, num: int, num_prompts: int, num_places: int, ordered: bool, direction: Direction
 ) -> None:
@@ -217,7 +218,7 @@ def test_a_race_that_is_never_sure_is_exhaustive_scoring(
 
 
 @given(SEEDS, st.booleans(), st.sampled_from(Direction), st.floats(0, 0.1))
-@settings(max_examples=60, deadline=None)
+@examples(60)
 def test_a_race_ends_with_full_places_and_bounded_pictures(
     seed: int, ordered: bool, direction: Direction, latency_error: float
 ) -> None:
@@ -232,7 +233,7 @@ def test_a_race_ends_with_full_places_and_bounded_pictures(
 
 
 @given(SEEDS, st.booleans())
-@settings(max_examples=30, deadline=None)
+@examples(30)
 def test_the_order_of_contestants_does_not_matter(seed: int, ordered: bool) -> None:
     rng = np.random.default_rng(seed)
     losses, saved_ms = decades(rng, 10, 64), rng.lognormal(0, 0.7, 10)
@@ -251,7 +252,7 @@ def test_the_order_of_contestants_does_not_matter(seed: int, ordered: bool) -> N
 
 
 @given(SEEDS, st.integers(-10, 10), st.sampled_from([0.0, 0.05]))
-@settings(max_examples=30, deadline=None)
+@examples(30)
 def test_the_unit_of_the_loss_does_not_matter(seed: int, power: int, latency_error: float) -> None:
     rng = np.random.default_rng(seed)
     losses, saved_ms, unit = decades(rng, 10, 64), rng.lognormal(0, 0.7, 10), 2.0**power
@@ -263,7 +264,7 @@ def test_the_unit_of_the_loss_does_not_matter(seed: int, power: int, latency_err
 
 
 @given(SEEDS)
-@settings(max_examples=30, deadline=None)
+@examples(30)
 def test_the_shared_base_does_not_matter_when_all_save_alike(seed: int) -> None:
     rng = np.random.default_rng(seed)
     losses, saved_ms = decades(rng, 10, 64), np.full(10, 0.5)
@@ -271,7 +272,7 @@ def test_the_shared_base_does_not_matter_when_all_save_alike(seed: int) -> None:
 
 
 @given(SEEDS, st.sampled_from([0.0, 0.05]), st.sampled_from([0.0, 0.003]))
-@settings(max_examples=30, deadline=None)
+@examples(30)
 def test_the_lowest_are_the_highest_of_the_negated(seed: int, latency_error: float, indifference: float) -> None:
     rng = np.random.default_rng(seed)
     losses, saved_ms = decades(rng, 10, 64), rng.lognormal(0, 0.7, 10)

@@ -6,7 +6,7 @@ import pytest
 import torch
 from diffusers import UNet2DConditionModel
 from diffusers.models.attention_processor import AttnProcessor
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -23,6 +23,7 @@ from search_spaces.known.architectures import (
     snapfusion_table3,
 )
 from search_spaces.unets.diffusers_config import FIXED
+from tests.leisure import examples
 from tests.strategies import architectures, unet_configs
 
 SPACE = sd15_space()
@@ -52,7 +53,7 @@ def genes(architecture: Architecture) -> list[list[tuple[int, int]]]:
 
 
 @given(unet_configs())
-@settings(max_examples=20)
+@examples(20)
 def test_any_config_has_the_parameters_that_diffusers_builds(config: dict[str, Any]) -> None:
     space = space_from_config(config)
     assert space.num_params(space.base) == num_params(config)
@@ -104,7 +105,7 @@ def test_sd15_takes_401_gmacs() -> None:
 
 
 @given(unet_configs(), st.integers(4, 20), st.integers(4, 20), st.integers(1, 8))
-@settings(max_examples=5)
+@examples(5)
 def test_macs_are_those_that_torch_counts(config: dict[str, Any], height: int, width: int, context_tokens: int) -> None:
     """Exactly: both count every product of convolutions, linear layers and attention, and nothing else."""
     config |= {"cross_attention_dim": 12, "addition_embed_type": None}
@@ -113,7 +114,7 @@ def test_macs_are_those_that_torch_counts(config: dict[str, Any], height: int, w
 
 
 @given(unet_configs())
-@settings(max_examples=20)
+@examples(20)
 def test_every_stock_config_survives_the_round_trip(config: dict[str, Any]) -> None:
     space = space_from_config(config)
     stock = stock_config(space.base, space=space, base_config=config)
@@ -125,7 +126,7 @@ def test_every_stock_config_survives_the_round_trip(config: dict[str, Any]) -> N
 
 
 @given(st.data(), unet_configs())
-@settings(max_examples=20)
+@examples(20)
 def test_a_stock_config_builds_what_the_architecture_says(data: st.DataObject, config: dict[str, Any]) -> None:
     space = space_from_config(config)
     architecture = data.draw(architectures(space, max_actions=4))

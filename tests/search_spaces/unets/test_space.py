@@ -3,13 +3,14 @@
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from search_spaces import Action, Architecture, ArchitectureError, BlockKind, Position, Sign, Stage, UNetSpace
 from search_spaces.actions import GENES
 from search_spaces.known.architectures import SDXL_CONFIG, bk_sdm_base, bk_sdm_tiny, sd15_space
 from search_spaces.unets.diffusers_config import space_from_config
+from tests.leisure import examples
 from tests.strategies import architectures, possible_actions, unet_configs
 
 SPACE = sd15_space()
@@ -30,7 +31,7 @@ def all_actions(architecture: Architecture) -> list[Action]:
 
 
 @given(st.data(), SPACES)
-@settings(max_examples=25)
+@examples(25)
 def test_offered_are_exactly_the_actions_that_stay_in_the_space(data: st.DataObject, space: UNetSpace) -> None:
     architecture = data.draw(architectures(space, max_actions=6))
     offered = {*space.removals(architecture), *space.copies(architecture)}
@@ -47,7 +48,7 @@ def test_offered_are_exactly_the_actions_that_stay_in_the_space(data: st.DataObj
 
 
 @given(st.data(), SPACES)
-@settings(max_examples=50)
+@examples(50)
 def test_removing_never_raises_and_copying_never_lowers_the_cost(data: st.DataObject, space: UNetSpace) -> None:
     architecture = data.draw(architectures(space, max_actions=6))
     action = data.draw(possible_actions(space, architecture))
@@ -58,7 +59,7 @@ def test_removing_never_raises_and_copying_never_lowers_the_cost(data: st.DataOb
 
 
 @given(st.data(), SPACES)
-@settings(max_examples=25)
+@examples(25)
 def test_every_signature_of_every_architecture_is_reachable(data: st.DataObject, space: UNetSpace) -> None:
     architecture = data.draw(architectures(space, max_actions=6))
     sites = space.sites(architecture, height=12, width=20, context_tokens=7)
@@ -68,7 +69,7 @@ def test_every_signature_of_every_architecture_is_reachable(data: st.DataObject,
 
 
 @given(st.data(), SPACES)
-@settings(max_examples=25)
+@examples(25)
 def test_sites_have_names_of_their_own_and_say_where_they_stand(data: st.DataObject, space: UNetSpace) -> None:
     architecture = data.draw(architectures(space, max_actions=6))
     sites = space.sites(architecture)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import torch
 from diffusers import UNet2DConditionModel
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from search_spaces import Architecture, ArchitectureError, SpaceForm, parse_action, space_from_config, stock_config
@@ -13,6 +13,7 @@ from search_spaces.known.architectures import BASE_CONFIGS, KNOWN_ARCHITECTURES,
 from search_spaces.stock_unet import neutral_unet
 from search_spaces.supernet import Supernet
 from search_spaces.unets.stock_law import stock_hull, stock_reasons
+from tests.leisure import examples
 from tests.search_spaces.conftest import CONFIG, Forward
 from tests.strategies import architectures, unet_configs
 
@@ -20,7 +21,7 @@ SD15 = space_from_config(SD15_CONFIG, form=SpaceForm.STOCK)
 SMALL = space_from_config(CONFIG, form=SpaceForm.STOCK)
 ANY = space_from_config(CONFIG)
 STOCK = sorted(name for name, known in KNOWN_ARCHITECTURES.items() if known.build is not snapfusion_table3)
-few = settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
+few = examples(8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @few
@@ -35,7 +36,7 @@ def test_a_plain_unet_with_the_same_weights_computes_every_stock_architecture(
     assert torch.equal(forward(plain), forward(alone))
 
 
-@settings(max_examples=30)
+@examples(30)
 @given(data=st.data(), config=unet_configs())
 def test_actions_stay_in_the_stock_space_and_can_be_undone(data: st.DataObject, config: dict[str, Any]) -> None:
     space = space_from_config(config, form=SpaceForm.STOCK)
@@ -63,14 +64,14 @@ ALONE = space_from_config(
 )
 
 
-@settings(max_examples=3)
+@examples(3)
 @given(architectures(ALONE, max_actions=4))
 def test_a_stock_space_may_hold_its_base_alone(architecture: Architecture) -> None:
     assert (ALONE.removals(architecture), ALONE.copies(architecture)) == ((), ())
     assert architecture == ALONE.base
 
 
-@settings(max_examples=25)
+@examples(25)
 @given(architectures(SD15))
 def test_removals_make_a_model_smaller_and_copies_larger(architecture: Architecture) -> None:
     own = SD15.num_params(architecture)
@@ -78,7 +79,7 @@ def test_removals_make_a_model_smaller_and_copies_larger(architecture: Architect
     assert all(SD15.num_params(action.apply(architecture)) > own for action in SD15.copies(architecture))
 
 
-@settings(max_examples=25)
+@examples(25)
 @given(st.data(), architectures(SD15))
 def test_what_was_removed_can_come_back(data: st.DataObject, architecture: Architecture) -> None:
     removals = SD15.removals(architecture)
@@ -137,7 +138,7 @@ def test_the_hull_of_an_architecture_holds_its_blocks_and_is_stock_unless_a_resn
     assert bool(stock_reasons(hull, space=ANY)) == copied
 
 
-@settings(max_examples=25)
+@examples(25)
 @given(architectures(SMALL))
 def test_a_stock_architecture_is_its_own_hull(architecture: Architecture) -> None:
     assert stock_hull(architecture, space=SMALL) == architecture
@@ -165,6 +166,6 @@ def test_a_stock_unet_with_neutral_blocks_computes_what_the_searched_one_does(
 
 
 @given(architectures(SMALL))
-@settings(max_examples=25)
+@examples(25)
 def test_a_table_of_the_reachable_signatures_prices_every_stock_architecture(architecture: Architecture) -> None:
     assert {site.signature for site in SMALL.sites(architecture)} <= set(SMALL.reachable_signatures())

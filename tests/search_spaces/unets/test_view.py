@@ -5,12 +5,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from search_spaces import Action, Architecture, ArchitectureError, Position, UNetSpace, space_from_config
 from search_spaces.known.architectures import bk_sdm_small, bk_sdm_tiny, sd15_space
 from search_spaces.unets.view import counts_by_paper_stage, describe_space, paper_stages
+from tests.leisure import examples
 from tests.strategies import architectures, unet_configs
 
 SPACE = sd15_space()
@@ -22,7 +23,7 @@ def positions(view: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 @given(st.data(), st.one_of(st.just(SPACE), st.builds(space_from_config, unet_configs())))
-@settings(max_examples=25)
+@examples(25)
 def test_everything_adds_up(data: st.DataObject, space: UNetSpace) -> None:
     architecture = data.draw(architectures(space))
     view = describe_space(space, architecture, height=10, width=12, context_tokens=7)
@@ -94,6 +95,6 @@ def test_an_architecture_of_another_space_is_refused() -> None:
 
 
 @given(st.one_of(st.just(SPACE), st.builds(space_from_config, unet_configs())))
-@settings(max_examples=25)
+@examples(25)
 def test_genes_alone_say_the_paper_s_names_of_stages(space: UNetSpace) -> None:
     assert paper_stages(space.base) == {stage.place: space.paper_stage(stage.place) for stage in space.base.stages}

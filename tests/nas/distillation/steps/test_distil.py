@@ -9,6 +9,7 @@ import json
 import shutil
 import signal
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -146,37 +147,49 @@ def test_a_searched_student_of_a_model_of_noise_learns_v_and_then_the_steps(conf
     assert torch.isfinite(picture(done.folder)).all()
 
 
+@pytest.fixture(scope="module")
+def told(config: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Folders of students that are told their guidance, by method."""
+
+    @cache
+    def make(method: str) -> Path:
+        overrides = [f"method={method}", "training.iterations=1", "training.sample_every=1", "loss.consistency_steps=8"]
+        out = tmp_path_factory.mktemp("told") / method
+        return nas.distill_steps(config, out=out, overrides=overrides, on_news=lambda news: None).folder
+
+    return make
+
+
 @pytest.mark.parametrize("method", ["conditioned", "consistency"])
 def test_a_student_that_is_told_its_guidance_opens_and_draws_everywhere(
-    config: Path, tmp_path: Path, method: str
+    config: Path, told: Callable[[str], Path], method: str
 ) -> None:
-    overrides = [f"method={method}", "training.iterations=1", "training.sample_every=1", "loss.consistency_steps=8"]
-    done = nas.distill_steps(config, out=tmp_path / "out", overrides=overrides, on_news=lambda news: None)
-    assert read_unet_config(done.folder)["time_cond_proj_dim"] == 8
-    assert torch.isfinite(picture(done.folder)).all()
+    folder = told(method)
+    assert read_unet_config(folder)["time_cond_proj_dim"] == 8
+    drawn = picture(folder)
+    assert torch.isfinite(drawn).all()
     if method == "conditioned":
-        assert torch.allclose(picture(done.folder), own_picture(done.folder), atol=1e-4)
+        assert torch.allclose(drawn, own_picture(folder), atol=1e-4)
     else:
-        assert isinstance(DiffusionPipeline.from_pretrained(done.folder).scheduler, LCMScheduler)
+        assert isinstance(DiffusionPipeline.from_pretrained(folder).scheduler, LCMScheduler)
     before = named_unet(config.parent / "tiny", model=find_model(config.parent / "tiny"), role="student")
-    told, plain = (each.load(device=torch.device("cpu")).unet for each in (before.telling(8), before))
+    telling, plain = (each.load(device=torch.device("cpu")).unet for each in (before.telling(8), before))
     z, text = torch.randn(1, 4, 8, 8), torch.randn(1, 4, 8)
     with torch.no_grad():
-        one = told(z, 5, encoder_hidden_states=text, timestep_cond=torch.randn(1, 8)).sample
+        one = telling(z, 5, encoder_hidden_states=text, timestep_cond=torch.randn(1, 8)).sample
         assert torch.equal(one, plain(z, 5, encoder_hidden_states=text).sample), "at birth it changes nothing"
 
 
 def test_an_export_of_it_draws_what_it_draws_in_memory_and_files_that_could_not_are_refused(
-    config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    told: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(nas.export.write, "run_verification", verify)  # in this process
-    overrides = ["method=conditioned", "training.iterations=1"]
-    done = nas.distill_steps(config, out=tmp_path / "out", overrides=overrides, on_news=lambda news: None)
-    source = source_of_spec(str(done.folder), model=find_model(done.folder))
+    folder = told("conditioned")
+    source = source_of_spec(str(folder), model=find_model(folder))
     export(source, out=tmp_path / "export", measure=False)
     with source.supernet.switched(source.architecture) as unet:
-        drawn = own_picture(done.folder, unet=unet)
-        assert not torch.allclose(drawn, own_picture(done.folder, unet=unet, guidance_scale=1.0), atol=1e-3)
+        drawn = own_picture(folder, unet=unet)
+        assert not torch.allclose(drawn, own_picture(folder, unet=unet, guidance_scale=1.0), atol=1e-3)
     assert torch.allclose(picture(tmp_path / "export"), drawn, atol=1e-4)
     with pytest.raises(ExportError, match=r"is told its guidance .* export it with `--form diffusers`"):
         export(source, out=tmp_path / "file", form=ExportForm.ONNX, measure=False)

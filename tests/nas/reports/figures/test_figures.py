@@ -24,7 +24,7 @@ from nas.reports.figures.tradeoff import undominated
 from nas.reports.style import MAX_HEIGHT, PALE, FigureError, digits
 from nas.reports.writing import Ground, picture_of, svg_of, title_of, write_figure
 from nas.runs.bundled.naming import BUNDLED_RUNS
-from nas.runs.run import open_run
+from nas.runs.run import Run, open_run
 from tests.nas.reports.stories import CAPTIONS, NUM_ACTIONS, PROMPTS, TARGET_MS, keep_scores, story, written
 
 EVENTS = story()
@@ -78,15 +78,21 @@ def test_a_figure_is_of_bounded_size_says_what_it_shows_and_leaves_matplotlib_as
     assert figure.get_size_inches()[1] <= MAX_HEIGHT
 
 
+@pytest.fixture(scope="module")
+def moments(tmp_path_factory: pytest.TempPathFactory) -> list[Run]:
+    """A run after each of its events."""
+    events, folder = story(num_rounds=1, num_actions=2), tmp_path_factory.mktemp("moments")
+    return [open_run(written(folder / str(num), events[:num])) for num in range(len(events) + 1)]
+
+
 @pytest.mark.parametrize("name", FIGURES)
-def test_a_run_that_was_cut_anywhere_is_drawn_or_says_what_it_lacks(name: str, tmp_path: Path) -> None:
-    events, drawn = story(num_rounds=1, num_actions=2), []
-    for num in range(len(events) + 1):
-        run = open_run(written(tmp_path / str(num), events[:num]))
+def test_a_run_that_was_cut_anywhere_is_drawn_or_says_what_it_lacks(name: str, moments: list[Run]) -> None:
+    drawn = []
+    for num, run in enumerate(moments):
         with suppress(FigureError):
             draw(name, [run])
             drawn.append(num)
-    assert drawn == list(range(min(drawn, default=len(events) + 1), len(events) + 1)), "what shows once, stays"
+    assert drawn == list(range(min(drawn, default=len(moments)), len(moments))), "what shows once, stays"
     assert bool(drawn) is (name in OF_TRACE)
 
 

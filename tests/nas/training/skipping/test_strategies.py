@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 import pytest
 from hypothesis import given
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from nas.training.settings import RobustTrainingSettings
@@ -15,6 +14,7 @@ from nas.training.skipping.settings import Skipping, StrategyName
 from search_spaces import Architecture, UNetSpace, space_from_config
 from search_spaces.unets.stock_space import SpaceForm
 from tests.folders import unet_config
+from tests.leisure import examples
 
 ANY, STOCK = (space_from_config(unet_config("sd1"), form=form) for form in (SpaceForm.ANY, SpaceForm.STOCK))
 BOTH = pytest.mark.parametrize("space", [ANY, STOCK], ids=["any", "stock"])
@@ -44,7 +44,7 @@ def test_with_probability_zero_the_full_network_alone_is_trained(name: StrategyN
 
 
 @BOTH
-@hypothesis_settings(max_examples=15)
+@examples(15)
 @given(data=st.data(), seed=st.integers(0, 100), name=st.sampled_from(StrategyName))
 def test_protected_blocks_always_run(data: st.DataObject, space: UNetSpace, seed: int, name: StrategyName) -> None:
     protected = data.draw(st.sets(st.sampled_from(sorted(space.block_names))))
