@@ -1,10 +1,11 @@
 """A run of a million scores: seconds and memory to open it, to read it in parts, and to write its report.
 
-    python -m experiments.benchmarks.million_scores FOLDER [CHUNK_SIZE]
+    python -m experiments.benchmarks.million_scores [FOLDER [CHUNK_SIZE]]
 
-The run is made once in FOLDER (a minute or two) and measured by a process of its own for each line, so that peak memory
-is that of the line alone. Its scores are numbers from a generator, of NUM_ROUNDS rounds with NUM_ACTIONS actions on
-NUM_PROMPTS prompts; CHUNK_SIZE, 50 unless it is given, says how many prompts a record of the store has.
+The run is made once in FOLDER, by default runs/benchmarks/million_scores (a minute or two), and measured by a process
+of its own for each line, so that peak memory is that of the line alone. Its scores are numbers from a generator, of
+NUM_ROUNDS rounds with NUM_ACTIONS actions on NUM_PROMPTS prompts; CHUNK_SIZE, 50 unless it is given, says how many
+prompts a record of the store has.
 """
 
 import json
@@ -41,10 +42,11 @@ QUESTIONS: dict[str, Callable[[Run], Any]] = {
 
 def main() -> None:
     """Make the run where there is none, and measure; or answer one question, in a process of its own."""
-    if sys.argv[1] == "--answer":
+    if sys.argv[1:2] == ["--answer"]:
         answer(Path(sys.argv[2]), sys.argv[3])
         return
-    folder, chunk_size = Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 50
+    folder = Path(sys.argv[1] if len(sys.argv) > 1 else "runs/benchmarks/million_scores")
+    chunk_size = int(sys.argv[2]) if len(sys.argv) > 2 else 50
     run = folder / f"run-{chunk_size}"
     if not (run / "trace.jsonl").is_file():
         start = time.perf_counter()

@@ -1,12 +1,12 @@
 """Memory of training pictures: the same for a thousand and for a hundred thousand.
 
-    python -m experiments.benchmarks.picture_memory FOLDER [MAX_PICTURES]
+    python -m experiments.benchmarks.picture_memory [FOLDER [MAX_PICTURES]]
 
-Sets of 1,000 pictures and ten times as many each up to MAX_PICTURES, 100,000 unless it is given, are made once in
-FOLDER, of 16x16 pixels, each with a caption of its own, as an image folder and as tars of 10,000. Every line is a
-process of its own that opens a set and draws NUM_BATCHES batches of BATCH_SIZE from it: encoded `once`, into a cache,
-or `per_batch`, as they come. Memory is what the process holds beyond the same process with 64 pictures: `private` is
-its own, `mapped` are pages of files, which the system drops when others need the room.
+Sets of 1,000 pictures and ten times as many each up to MAX_PICTURES, 10,000 unless it is given, are made once in
+FOLDER, by default runs/benchmarks/pictures: of 16x16 pixels, each with a caption of its own, as an image folder and as
+tars of 10,000. Every line is a process of its own that opens a set and draws NUM_BATCHES batches of BATCH_SIZE from it:
+encoded `once`, into a cache, or `per_batch`, as they come. Memory is what the process holds beyond the same process
+with 64 pictures: `private` is its own, `mapped` are pages of files, which the system drops when others need the room.
 """
 
 import io
@@ -28,10 +28,11 @@ BATCH_SIZE, NUM_BATCHES, SIDE_PX, TAR_PICTURES, FEW = 64, 100, 16, 10_000, 64
 
 def main() -> None:
     """Make the sets, and print a table; or measure one, in a process of its own."""
-    if sys.argv[1] == "--measure":
+    if sys.argv[1:2] == ["--measure"]:
         measure(Path(sys.argv[2]), encode=sys.argv[3])
         return
-    folder, most = Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 100_000
+    folder = Path(sys.argv[1] if len(sys.argv) > 1 else "runs/benchmarks/pictures")
+    most = int(sys.argv[2]) if len(sys.argv) > 2 else 10_000
     sizes = [FEW, *(10**power for power in range(3, 9) if 10**power <= most)]
     print("| set | encoded | pictures | private MB | mapped MB | to open, s | pictures/s in batches |")
     print("|---|---|---:|---:|---:|---:|---:|")

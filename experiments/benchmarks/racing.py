@@ -2,9 +2,9 @@
 
     python -m experiments.benchmarks.racing [NUM_SEEDS [FOLDER]]
 
-Every removal of the base model is scored exhaustively on NUM_PROMPTS held-out captions, other ones for each seed; the
-scores stay in FOLDER, so that a second call only races. Then races of the first N prompts are replayed from these
-scores: for removing the cheapest five, and for copying the most valuable block.
+Every removal of the base model is scored exhaustively on NUM_PROMPTS held-out captions, other ones for each of
+NUM_SEEDS seeds (1 unless it is given); the scores stay in FOLDER, so that a second call only races. Then races of the
+first N prompts are replayed from these scores: for removing the cheapest five, and for copying the most valuable block.
 
 Regret is the CLIP score per prompt that the raced group loses more than the exhaustive one, by all N prompts.
 """
@@ -176,6 +176,6 @@ def race(
 if __name__ == "__main__":
     arguments = sys.argv[1:]
     main(
-        int(arguments[0]) if arguments else 10,
+        int(arguments[0]) if arguments else 1,
         Path(arguments[1] if len(arguments) > 1 else "runs/benchmarks/racing"),
     )

@@ -1,11 +1,12 @@
 """A search at its full size by a fake evaluator, through the real driver: its seconds, files, bytes, and its resume.
 
-    python -m experiments.benchmarks.search_at_size FOLDER [NUM_PROMPTS] [MAX_ROUNDS] [CHUNK_SIZE]
+    python -m experiments.benchmarks.search_at_size [FOLDER [NUM_PROMPTS [MAX_ROUNDS [CHUNK_SIZE]]]]
 
 Workers answer at once with numbers made of digests; all else is what a search does: rounds of the algorithm, every
-removal on every prompt, store, trace and records. By default 2,000 prompts, 20 rounds, chunks of 8: a removal a
-round of the bundled model, whose base has 38. It says the seconds of the driver per task, what lies on the disk, how
-long the finished run takes to be replayed, and the frame of all scores to be made.
+removal on every prompt, store, trace and records. By default 2,000 prompts, 5 rounds and chunks of 50 in
+runs/benchmarks/search_at_size: a removal a round of the bundled model, whose base has 38; a whole search has 20 rounds.
+It says the seconds of the driver per task, what lies on the disk, how long the finished run takes to be replayed, and
+the frame of all scores to be made.
 """
 
 import hashlib
@@ -65,12 +66,12 @@ class InstantPool:
 
 def main() -> None:
     """Search, replay, and say what it took."""
-    folder = Path(sys.argv[1])
+    folder = Path(sys.argv[1] if len(sys.argv) > 1 else "runs/benchmarks/search_at_size")
     num_prompts, max_rounds, chunk_size = (
-        int(sys.argv[i]) if len(sys.argv) > i else default for i, default in ((2, 2000), (3, 20), (4, 8))
+        int(sys.argv[i]) if len(sys.argv) > i else default for i, default in ((2, 2000), (3, 5), (4, 50))
     )
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    shutil.rmtree(folder / "run", ignore_errors=True)
+    folder.mkdir(parents=True, exist_ok=True)
     captions = "\n".join(f"a photograph of {i} things" for i in range(num_prompts))
     (folder / "captions.txt").write_text(captions, encoding="utf-8")
     config = {
