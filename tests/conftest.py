@@ -65,6 +65,7 @@ LONGEST = (
     "nas/search/test_chaos.py",
     "nas/test_examples.py",
     "latency/backends/test_backends.py",
+    "nas/test_stopped_work.py",
     "nas/test_stopped_writers.py",
     "nas/search/test_driver.py",
     "nas/pipelines/test_two_text_encoders.py",

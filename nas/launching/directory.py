@@ -74,7 +74,11 @@ class TrainingDirectory:
     def end(self, report: Mapping[str, Any], /) -> None:
         """Say of the model, which stands, what it is, and let the state go."""
         write_text(self._report, json.dumps(dict(report), indent=2) + "\n")
-        self.state.unlink(missing_ok=True)
+        self._let_state_go()
+
+    def _let_state_go(self) -> None:
+        with storage_errors(self.path):
+            self.state.unlink(missing_ok=True)
 
     @contextmanager
     def opened(self, identity: Mapping[str, Any], /, *, contents: Mapping[str, str]) -> Iterator[None]:
@@ -101,6 +105,8 @@ class TrainingDirectory:
         try:
             sweep(self.path)
             self._check(identity, contents)
+            if self._report.is_file():
+                self._let_state_go()  # of an end that was cut short
             yield
         finally:
             lock.release()

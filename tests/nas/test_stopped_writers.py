@@ -1,16 +1,13 @@
-"""Whatever writes for a user, its power cut or out of disk at any step: the old or the new stands whole."""
+"""Whatever writes for a user, its power cut or out of disk at any step: the old or the new stands whole.
 
-import os
-import shutil
-import sys
-import warnings
-from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass, replace
+What searches and trains is stopped in tests/nas/test_stopped_work.py.
+"""
+
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import cast
 from unittest.mock import patch
 
 import numpy as np
@@ -27,7 +24,8 @@ from nas.metrics.estimate import Estimate
 from nas.pipelines.model_folder import ModelFolder
 from nas.pipelines.protocol import SamplingProtocol
 from nas.reports.exporting.tables import write_tables
-from nas.runs.run import Run
+from nas.reports.page import write_report as write_page
+from nas.runs.run import Run, open_run
 from nas.settings import read
 from nas.stages.final import write_final
 from nas.stages.outcome import Outcome, write_receipt
@@ -36,17 +34,14 @@ from nas.stages.settings import FinalSettings, PipelineSettings
 from nas.stages.times import PARTS, PartTimes
 from nas.sweeps.table import write_trials
 from nas.sweeps.tune import Trial, table_of
-from search_spaces.files.durable.writing import put_copy, sweep
+from search_spaces.files.durable.writing import put_copy
 from search_spaces.shapes.__main__ import write_pictures
 from tests.folders import write_small_pipeline
+from tests.nas.reports.stories import story, written
+from tests.nas.stopping import Write, Writing, check_stopped
 from tests.nas.synthetic import small_space, synthetic_table
-from tests.warm import exit_code
 
-DONE, ENDLESS = 0, 7
-MOST_STEPS = 500
-WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 TABLES = [synthetic_table(small_space(max_copies=copies)) for copies in (0, 1)]
-STEPS = ("os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.link")
 
 
 def write_a_table(place: Path, version: int) -> None:
@@ -79,9 +74,11 @@ def write_curves_of_models(place: Path, version: int) -> None:
 
 def write_a_training(place: Path, version: int) -> None:
     """What training and distilling begin and end with, beside the model."""
-    folder = TrainingDirectory(place)
+    folder, report = TrainingDirectory(place), {"last_loss": float(version)}
     with folder.opened({"seed": 0}, contents={"model": "0"}):
-        folder.end({"last_loss": float(version)})
+        if folder.trained() != report:
+            folder.state.write_bytes(b"weights")
+            folder.end(report)
 
 
 def write_distilled_steps(place: Path, version: int) -> None:
@@ -139,118 +136,31 @@ def write_frames_of_a_run(place: Path, version: int) -> None:
         assert len(list(write_tables(cast(Run, run), place, suffix="csv"))) == 2
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Writing:
-    """How a writer is stopped: at which of its steps, and whether each file stands by itself and has no date in it."""
-
-    name: str
-    every: int = 1
-    by_file: bool = False
-    dated: bool = False
+def write_a_runs_page(place: Path, version: int) -> None:
+    """What `nas report` writes."""
+    run = place.parents[1] / f"run-{version}"
+    write_page(open_run(run if run.is_dir() else written(run, story(1 + version, num_actions=2))), place)
 
 
-WRITERS: dict[Callable[[Path, int], None], Writing] = {
+WRITERS: dict[Write, Writing] = {
     write_a_table: Writing(name="table.json"),
     write_drawn_pictures: Writing(name="pictures.png"),
-    write_a_figure: Writing(name="figure.svg", dated=True),
+    write_a_figure: Writing(name="figure.png"),
     write_shapes: Writing(name="pictures", every=2),
     write_curves_of_models: Writing(name="curves", by_file=True, every=2),
-    write_a_training: Writing(name="training", by_file=True, every=3),
+    write_a_training: Writing(name="training", by_file=True, passing=("state.safetensors",)),
     write_distilled_steps: Writing(name="pipeline"),
     write_a_receipt: Writing(name="evaluation", by_file=True, every=4),
     write_the_last_folder: Writing(name="final", every=9),
     write_a_pipelines_report: Writing(name="report", by_file=True, every=2),
     write_a_sweeps_table: Writing(name="sweep", by_file=True, every=2),
+    write_a_runs_page: Writing(name="report.html"),
     write_frames_of_a_run: Writing(name="frames", by_file=True, every=2),
 }
 
 
-class PowerCut(BaseException):
-    """Nothing reaches the disk any more, so that whatever tidies up on its way out does not either."""
-
-
-class Stop:
-    """What happens at the n-th step of a writer at or beside a place: the power is cut, or the disk refuses it."""
-
-    def __init__(self) -> None:
-        self._name, self._how, self._left = "", "", 0
-
-    def arm(self, place: Path, how: str, step: int) -> None:
-        self._name, self._how, self._left = place.name, how, step
-
-    def disarm(self) -> bool:
-        """Whether it came to that step."""
-        self._name = ""
-        return self._left <= 0
-
-    def __call__(self, event: str, arguments: tuple[Any, ...]) -> None:
-        changes = event in STEPS or (event == "open" and arguments[2] & WRITES)
-        if not self._name or not changes:
-            return
-        if event in STEPS or self._name in str(arguments[0]):
-            self._left -= 1
-            if self._left == 0 and self._how == "refuse":
-                raise OSError(28, "No space left on device")
-        if self._left <= 0 and self._how == "cut":
-            raise PowerCut
-
-
-def stopped_everywhere(write: Callable[[Path, int], None], folder: Path) -> None:
-    """The writer, stopped at its steps in turn until none is left, in a process of its own, whose end frees its locks.
-
-    Into `folder` go copies of its `0` in which it was stopped, one for each way and step.
-    """
-    stop, writing = Stop(), WRITERS[write]
-    sys.addaudithook(stop)  # no process gets rid of it
-    for how in ("cut", "refuse"):
-        for step in range(1, MOST_STEPS, writing.every):
-            place = Path(shutil.copytree(folder / "0", folder / f"{how}{step}")) / writing.name
-            stop.arm(place, how, step)
-            with suppress(OSError, PowerCut):
-                write(place, 1)
-            if not stop.disarm():
-                break
-        else:
-            os._exit(ENDLESS)
-    os._exit(DONE)  # before objects of the stopped ones are tidied up
-
-
-def content(place: Path) -> dict[str, bytes]:
-    files = [place] if place.is_file() else [each for each in place.rglob("*") if each.is_file()]
-    return {str(file.relative_to(place.parent)): file.read_bytes() for file in files}
-
-
-def tidied(folder: Path) -> None:
-    """As commands tidy up when they begin."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        sweep(folder)
-
-
 @pytest.mark.parametrize("write", WRITERS, ids=lambda write: write.__name__)
 def test_stopped_at_any_step_the_old_or_the_new_stands_and_a_second_call_ends_as_undisturbed(
-    write: Callable[[Path, int], None], tmp_path: Path
+    write: Write, tmp_path: Path
 ) -> None:
-    writing = WRITERS[write]
-    for version in (0, 1):
-        write(tmp_path / str(version) / writing.name, version)
-    before, new = (content(tmp_path / str(version) / writing.name) for version in (0, 1))
-    assert before != new
-    assert exit_code(stopped_everywhere, write, tmp_path) == DONE
-    for how in ("cut", "refuse"):
-        folders, seen = sorted(tmp_path.glob(f"{how}*")), set()
-        for folder in folders:
-            tidied(folder)
-            place = folder / writing.name
-            after = content(place)
-            seen.add(after == before)
-            if writing.by_file:
-                assert set(before) - set(after) <= set(before) - set(new), folder.name
-                assert all(data in (before.get(name), new.get(name)) for name, data in after.items()), folder.name
-            else:
-                assert after in (before, new) or (writing.dated and after.keys() == new.keys()), folder.name
-            assert [path.name for path in folder.iterdir()] == [writing.name], folder.name
-            write(place, 1)
-            assert content(place) == new or writing.dated, folder.name
-        assert len(folders) > 2
-        assert seen == {True, False}
+    check_stopped(write, WRITERS[write], tmp_path)
