@@ -173,5 +173,5 @@ def test_a_grid_that_fits_no_memory_is_refused_with_what_to_do() -> None:
     state = algorithm.start(problem)
     step = algorithm.step(state)
     state = algorithm.told(state, step, made_up(step, number=0))
-    with pytest.raises(UserError, match="protect more blocks, or take tpe"):
+    with pytest.raises(UserError, match=r"at most 65,536 architectures.*protect more blocks, or take tpe"):
         algorithm.step(state)
