@@ -135,13 +135,11 @@ def test_others_than_the_first_process_tell_and_write_nothing_and_stop_when_it_d
 
 
 def test_events_hold_each_step_once_though_it_went_on(tmp_path: Path) -> None:
-    pytest.importorskip("tensorboard")
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
+    reading = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
     desk = Desk(stop_after=3)
     did(tmp_path, desk, tensorboard=True)
     did(tmp_path, desk, tensorboard=True, sheets=Sheets())
-    events = EventAccumulator(str(tmp_path / "tensorboard")).Reload()
+    events = reading.EventAccumulator(str(tmp_path / "tensorboard")).Reload()
     done = [each for each in desk.news if isinstance(each, StepDone)]
     for name in ("loss", "learning_rate", "gradient_norm", "skipped"):
         found = events.Scalars(f"training/{name}")

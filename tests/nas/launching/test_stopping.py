@@ -22,9 +22,9 @@ def test_before_the_steps_it_stops_at_once(number: signal.Signals) -> None:
 def test_among_the_steps_it_is_asked_once_and_obeyed_at_once_the_second_time(number: signal.Signals) -> None:
     with Stopping() as stopping:
         stopping.is_stepping = True
-        assert not stopping.asked
+        asked = [stopping.asked]
         signal.raise_signal(number)
-        assert stopping.asked
+        assert [*asked, stopping.asked] == [False, True]
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(number)
 

@@ -21,13 +21,14 @@ def scored(*, size: float, noise: float, seed: int) -> tuple[Vector, Vector, Vec
 
 
 def both(chosen: Vector) -> Vector:
+    """A column for each pair: whether both were chosen."""
     return np.stack([chosen[:, i] * chosen[:, j] for i, j in combinations(range(4), 2)], axis=1)
 
 
 def weights_of(features: Vector, left: Vector, noise: float) -> Vector:
     """Most likely weights of features under a standard normal prior."""
-    found: Vector = np.linalg.solve(features.T @ features + noise**2 * np.eye(features.shape[1]), features.T @ left)
-    return found
+    precision = features.T @ features + noise**2 * np.eye(features.shape[1])
+    return np.asarray(np.linalg.solve(precision, features.T @ left), dtype=np.float64)
 
 
 @pytest.mark.parametrize(

@@ -124,7 +124,7 @@ def test_a_study_is_told_of_each_limit_whether_it_is_kept() -> None:
         name: optuna.distributions.IntDistribution(0, most) for name, most in zip(genes.names, genes.most, strict=True)
     }
     for mask in MASKS:
-        tried = Tried(architecture=Row(mask), round=0, score=mean_interval(TABLE.scores[mask]))
+        tried = Tried(architecture=Row(mask), round=0, score=mean_interval(TABLE.scores[mask].tolist()))
         told = _trial(optuna, tried, campaign, genes, spaces, number=0).constraints
         assert {name for name, distance in told.items() if distance > 0} == problem.missed_by(Row(mask)).keys()
 
