@@ -143,6 +143,19 @@ def test_the_model_opens_everywhere_and_has_other_weights(config: Path, whole: P
     assert json.loads((whole / "trained.json").read_text())["last_loss"] == losses(whole)[-1]
 
 
+def test_it_starts_with_the_weights_that_its_start_came_with(config: Path, whole: Path, tmp_path: Path) -> None:
+    """A step that moves nothing gives back what was trained before."""
+    still = (
+        "robust_training.iterations=1",
+        "robust_training.learning_rate=1e-12",
+        f"search.start={whole / 'pipeline'}",
+    )
+    assert trained(config, tmp_path / "out", *still)
+    before = weights(whole)
+    for name, tensor in weights(tmp_path / "out").items():
+        torch.testing.assert_close(tensor, before[name], rtol=0, atol=1e-7)
+
+
 def test_a_finished_training_is_left_alone_and_another_one_refused(config: Path, whole: Path, tmp_path: Path) -> None:
     news: list[News] = []
     before = (whole / "trained.json").stat().st_mtime_ns
@@ -223,6 +236,7 @@ def test_pictures_of_the_same_prompts_and_events_are_written_on_the_way(
         (["robust_training.workers.num_workers=4096", "robust_training.batch_size=4096"], "must be at most the"),
         (["robust_training.workers={address: auto, gpus_per_worker: 1}"], "workers train on cpu"),
         (["robust_training.workers={address: auto}", "robust_training.device=cuda"], "hides GPUs from workers"),
+        (["robust_training.drop_probability_by_kind={conv: 0.1}"], "names kinds that the model does not have"),
         (["model=FOLDER/searched"], "must be a base model, but .* holds a searched UNet"),
         (["robust_training.pictures=FOLDER/broken"], "8 of 8 pictures cannot be read"),
         (["search.space=stock", "search.start=FOLDER/wanted.json"], "no stock diffusers config builds this"),
