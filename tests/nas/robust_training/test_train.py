@@ -267,7 +267,7 @@ def test_pictures_are_kept_in_the_directory_where_no_place_is_named_for_them(con
     overrides = ["picture_cache=null", f"robust_training.pictures={pictures}"]
     with pytest.warns(CaptionWarning, match="1 of 4 training captions are longer"):
         job = find_job(load_config(config, overrides=overrides), tmp_path / "out")
-    assert job.pictures == tmp_path / "out" / "pictures"
+    assert (job.pictures, job.tensorboard) == (tmp_path / "out" / "pictures", False)
     assert find_job(load_config(config), tmp_path / "out").pictures == config.parent / "cache"
 
 
