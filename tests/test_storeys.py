@@ -98,15 +98,14 @@ def test_tests_stand_in_the_rooms_that_they_test() -> None:
     rooms = {path.parent.relative_to(ROOT / "tests") for path in (ROOT / "tests").rglob("test_*.py")}
     assert {room for room in rooms if not (ROOT / room).is_dir()} == {Path("nas/plugins")}  # plugins come from outside
     tested = {path.parent for path in TEXTS if path.parts[0] != "experiments" and path.name != "__init__.py"} & rooms
-    # Blocks are tested by what measures and exports them, the law kits by the tests of the doors, launching and the
-    # command line of distillations by the trainings that are launched, that of many searches with what it calls;
+    # Blocks are tested by what measures and exports them, the law kits by the tests of the doors, the command
+    # line of distillations by the trainings that are launched, that of many searches with what it calls;
     # nas/distillation is but the way to two rooms. Layouts, figures of the network and values of the page are tested in
     # the room around them.
     untested = {path.parent for path in TEXTS if path.parts[0] != "experiments"} - tested
     others = {
         "latency/blocks",
         "nas/testing",
-        "nas/launching",
         "nas/cli/distillation",
         "nas/cli/sweeps",
         "nas/distillation",

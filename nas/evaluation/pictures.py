@@ -1,5 +1,7 @@
 """Drawer: the pictures that a UNet makes of a chunk's prompts, the same bits for the same UNet, chunk and threads."""
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -34,3 +36,10 @@ class Drawer:
         """Pictures in [0, 1] of latents; what is not finite is NaN."""
         with self._setting.execution.autocast():
             return self._setting.autoencoder.decode(latents).float()
+
+
+def as_bytes(pictures: Float[Tensor, "n 3 h_px w_px"], /) -> npt.NDArray[np.uint8]:
+    """Pictures in [0, 1] as uint8 (n, h, w, 3); what is no number is black."""
+    rounded = (pictures.nan_to_num(0) * 255).round().to(torch.uint8)
+    array: npt.NDArray[np.uint8] = rounded.permute(0, 2, 3, 1).cpu().numpy()
+    return array

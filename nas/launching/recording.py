@@ -13,7 +13,7 @@ import torch
 
 from latency.exporters.extras import load_extra
 from nas.drawing.grid import grid, write_grid
-from nas.evaluation.pictures import Drawer
+from nas.evaluation.pictures import Drawer, as_bytes
 from nas.evaluation.setting import ScoreSetting
 from nas.launching.directory import TrainingDirectory
 from nas.runs.records.lines import Losses
@@ -131,6 +131,4 @@ class PromptSheets:
 
     def draw(self, module: torch.nn.Module, /) -> npt.NDArray[np.uint8]:
         """Pictures as uint8 (n, h, w, 3), of a UNet."""
-        pictures = self._drawer.pictures(module, chunk=0).nan_to_num(0)
-        drawn: npt.NDArray[np.uint8] = (pictures * 255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
-        return drawn
+        return as_bytes(self._drawer.pictures(module, chunk=0))

@@ -54,8 +54,8 @@ class TrainingJob:
     start: Start
     folder: TrainingDirectory
     contents: Mapping[str, str]
-    prompts: tuple[str, ...] = ()
-    tensorboard: bool = False
+    prompts: tuple[str, ...]
+    tensorboard: bool
 
     @property
     def space(self) -> UNetSpace:

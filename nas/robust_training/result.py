@@ -1,13 +1,12 @@
 """What a training gives: the base model's pipeline folder with the UNet that was trained."""
 
-from statistics import fmean
-
 import torch
 
 from nas.export.form import ExportForm
 from nas.export.forms import write_form
 from nas.export.source import ExportSource
 from nas.robust_training.job import TrainingJob
+from nas.runs.records.tenths import last_tenth
 from nas.training.loop import Training
 from search_spaces.files.digests import files_digest
 from search_spaces.files.durable.writing import whole
@@ -41,6 +40,6 @@ def write_result(job: TrainingJob, /, *, supernet: Supernet, training: Training)
             "loads_as": written.loads_as,
             "unet": files_digest(model_files(unet, variant=job.model.variant), folder=unet),
             "num_steps": training.num_steps,
-            "last_loss": fmean(losses[-max(1, len(losses) // 10) :]),  # of the last tenth of the steps
+            "last_loss": last_tenth(losses),
         }
     )

@@ -5,13 +5,13 @@ Nothing of it is read again by a search: `nas.runs.records` says what each line 
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from statistics import fmean
 
 from latency.pricing.source import ItemisedPrices, Prices
 from nas.algorithms.steps import Job, Recipe, Score, Subject
 from nas.runs.directory import RunDirectory
 from nas.runs.records.lines import Breakdown, Line, Losses, PricedBlock, Timing
 from nas.runs.records.reading import read_records
+from nas.runs.records.tenths import first_tenth, last_tenth
 from nas.runs.records.writing import write_line
 from nas.workers.worker import EvaluationResult
 from search_spaces.architecture import Architecture
@@ -128,5 +128,4 @@ def loss_summary(losses: Sequence[float], /) -> dict[str, object]:
     """What a trace says of a training's losses, each of which stands in `training.jsonl`: means of a tenth."""
     if not losses:
         return {}
-    num = max(len(losses) // 10, 1)
-    return {"loss": {"first": fmean(losses[:num]), "last": fmean(losses[-num:])}}
+    return {"loss": {"first": first_tenth(losses), "last": last_tenth(losses)}}

@@ -19,6 +19,7 @@ from torch import Tensor
 from nas.algorithms.steps import PromptSet, Score, Subject
 from nas.drawing.thumbnails import thumbnails
 from nas.evaluation.evaluator import Evaluator
+from nas.evaluation.pictures import as_bytes
 from nas.evaluation.registry import ScoreSpec, make_score
 from nas.evaluation.setting import ScoreSetting
 from nas.pipelines.computing.execution import Execution
@@ -264,10 +265,4 @@ def _wanted(pictures: Float[Tensor, "n 3 h_px w_px"] | None, task: EvaluationTas
     """Those of a task's pictures that it asks for."""
     if pictures is None or not (task.with_pictures or task.num_samples):
         return None
-    return _as_bytes(pictures) if task.with_pictures else thumbnails(_as_bytes(pictures[: task.num_samples]))
-
-
-def _as_bytes(pictures: Float[Tensor, "n 3 h_px w_px"]) -> npt.NDArray[np.uint8]:
-    """Pictures in [0, 1] as uint8 (n, h, w, 3)."""
-    array: npt.NDArray[np.uint8] = (pictures * 255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
-    return array
+    return as_bytes(pictures) if task.with_pictures else thumbnails(as_bytes(pictures[: task.num_samples]))

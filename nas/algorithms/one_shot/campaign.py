@@ -189,11 +189,11 @@ class BatchSearch(Generic[S]):
         )
 
     def max_steps(self, problem: Problem[S], /) -> int:
-        """Two for each batch of at least one, for a last one that is empty, and for the recovery; and the end.
+        """Two for each batch of at least one, for a first one that does not count, and for the recovery; and the end.
 
         Between two batches of at least one there may be an empty one for each further target.
         """
-        return 2 * (problem.settings.num_evaluations + 3) * len(problem.targets_ms) + 1
+        return 2 * (problem.settings.num_evaluations * len(problem.targets_ms) + 2) + 1
 
     def budget(self, problem: Problem[S], /) -> Budget:
         """What the settings say: the scores decide which architectures are scored, not how many."""

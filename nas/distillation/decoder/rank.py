@@ -13,6 +13,7 @@ from nas.distillation.decoder.latents import drawn_latents
 from nas.distillation.decoder.learning import DecoderTrainee, Fixed, SamePictures, as_data
 from nas.distillation.decoder.pruning import pruned
 from nas.distillation.decoder.result import write_result
+from nas.evaluation.pictures import as_bytes
 from nas.launching.news import Desk
 from nas.launching.recording import Recorder, Recording
 from nas.launching.steps import do_steps, teller_of_encoding
@@ -89,6 +90,4 @@ class _Sheets:
     def draw(self, module: torch.nn.Module, /) -> npt.NDArray[np.uint8]:
         """Pictures of both as uint8 (n, h, w, 3)."""
         student = Autoencoder(vae=module, of_sdxl=self._teacher.of_sdxl)
-        both = torch.cat([self._teacher.decode(self._latents), student.decode(self._latents)]).float().nan_to_num(0)
-        drawn: npt.NDArray[np.uint8] = (both * 255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
-        return drawn
+        return as_bytes(torch.cat([self._teacher.decode(self._latents), student.decode(self._latents)]).float())

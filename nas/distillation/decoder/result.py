@@ -3,7 +3,6 @@
 import json
 import shutil
 from dataclasses import asdict
-from statistics import fmean
 from typing import Any
 
 import torch
@@ -17,6 +16,7 @@ from nas.distillation.decoder.pruning import pruned
 from nas.distillation.decoder.quality import Nearness, decoding_ms, nearness
 from nas.export.forms import PICKLES
 from nas.pipelines.autoencoder import Autoencoder
+from nas.runs.records.tenths import first_tenth, last_tenth
 from nas.training.loop import Training
 from search_spaces.files.durable.writing import whole, write_text
 from search_spaces.files.user_error import UserError
@@ -66,8 +66,8 @@ def write_result(
         "untrained": near(untrained),
         "trained": near(small),
         "iterations": training.num_steps,
-        "first_loss": fmean(losses[: max(1, len(losses) // 10)]),  # of the first tenth of the steps
-        "last_loss": fmean(losses[-max(1, len(losses) // 10) :]),
+        "first_loss": first_tenth(losses),
+        "last_loss": last_tenth(losses),
     }  # fmt: skip
     with whole(job.folder.pipeline, check=lambda old: None) as part:  # ours: it stands in a directory of a training
         shutil.copytree(

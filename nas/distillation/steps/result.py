@@ -1,7 +1,6 @@
 """What a stage gives: a pipeline folder that plain diffusers samples in the steps that were learned."""
 
 import json
-from statistics import fmean
 from typing import Any
 
 from nas.distillation.steps.card import card
@@ -9,6 +8,7 @@ from nas.distillation.steps.job import StageJob
 from nas.distillation.steps.sampler import sampler_of
 from nas.export.forms import write_pipeline
 from nas.pipelines.index import INDEX
+from nas.runs.records.tenths import first_tenth, last_tenth
 from nas.training.loop import Training
 from search_spaces.files.digests import files_digest
 from search_spaces.files.durable.writing import whole, write_text
@@ -33,8 +33,8 @@ def write_result(job: StageJob, /, *, supernet: Supernet, training: Training) ->
         "teacher_steps": stage.teacher_steps,
         "num_steps": stage.num_steps,
         "iterations": training.num_steps,
-        "first_loss": fmean(losses[: max(1, len(losses) // 10)]),  # of the first tenth of the steps
-        "last_loss": fmean(losses[-max(1, len(losses) // 10) :]),
+        "first_loss": first_tenth(losses),
+        "last_loss": last_tenth(losses),
         "arch_id": training.architecture.arch_id,
         "num_params": sum(each.numel() for each in supernet.named_parameters(training.architecture).values()),
         "guidance": None if job.student.told is None else "told",

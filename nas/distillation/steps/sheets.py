@@ -10,6 +10,7 @@ import torch
 from nas.distillation.steps.job import StageJob
 from nas.distillation.steps.sampler import sampler_of
 from nas.distillation.steps.stages import StageKind
+from nas.evaluation.pictures import as_bytes
 from nas.pipelines.folder import PipelineParts
 from nas.pipelines.protocol import SamplingProtocol
 from nas.pipelines.sampling import initial_noise, sample_latents
@@ -65,6 +66,4 @@ class SideBySide:
                 text=self._text,
                 empty=self._empty,
             )
-        pictures = self._autoencoder.decode(latents).float().nan_to_num(0)
-        drawn: npt.NDArray[np.uint8] = (pictures * 255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
-        return drawn
+        return as_bytes(self._autoencoder.decode(latents).float())

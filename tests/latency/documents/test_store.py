@@ -191,3 +191,10 @@ def test_what_is_no_table_is_not_replaced_by_one(tmp_path, content):
     with pytest.raises(PlaceError, match=r"results\.csv is to become a latency table, but a file that is none stands"):
         write_table(TABLE, path)
     assert path.read_text() == content
+
+
+def test_a_table_of_another_version_without_any_row_is_replaced(tmp_path):
+    path = tmp_path / "table.json"
+    path.write_text('{"schema_version": 2, "rows": []}')
+    write_table(TABLE, path)
+    assert read_table(path) == TABLE

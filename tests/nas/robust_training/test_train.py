@@ -1,8 +1,10 @@
 """`nas train`: a directory that goes on to the very same weights, whoever trains and whoever is killed."""
 
+import json
 import os
 import shutil
 import signal
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 from typer.testing import CliRunner
 
+from latency.exporters.extras import MissingExtraError
 from nas.cli.app import app
 from nas.config.loading import load_config
 from nas.launching.checking import num_devices
@@ -24,13 +27,15 @@ from nas.launching.news import Begun, Drawn, News
 from nas.launching.on_this_machine import WorkerLostError
 from nas.pipelines.source import find_model
 from nas.robust_training.job import find_job
-from nas.robust_training.train import train
+from nas.robust_training.train import run_training, train
 from nas.runs.records.lines import Losses
 from nas.runs.records.reading import read_records
+from nas.scores.captions import CaptionWarning
 from nas.training.loop import StepDone, TrainingError
-from nas.training.state import StateError
+from nas.training.state import StateError, read_state
 from search_spaces import space_from_config
 from search_spaces.files.user_error import UserError
+from search_spaces.folders.loading import SEARCHED
 from tests import warm  # noqa: F401  processes begin warm
 from tests.folders import write_pipeline
 from tests.nas.synthetic import write_pictures
@@ -49,6 +54,7 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "captions.txt").write_text("a red circle\na blue square\n", encoding="utf-8")
     values = {
         "model": "tiny",
+        "seed": 1,
         "clip": {"model": "shapes"},
         "latency_table": "nowhere.json",  # training asks for no prices
         "validation": {"captions": "captions.txt", "num_prompts": 2, "chunk_size": 2},
@@ -65,6 +71,14 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "picture_cache": "cache",
         "search": {"target_ratio": 0.8},
     }
+    searched = shutil.copytree(folder / "tiny", folder / "searched") / "unet" / "config.json"
+    searched.write_text(json.dumps(json.loads(searched.read_text()) | {"_class_name": SEARCHED}))
+    broken = shutil.copytree(folder / "pictures", folder / "broken")
+    for picture in broken.glob("*.png"):
+        picture.write_bytes(b"no picture")
+    space = space_from_config(find_model(folder / "tiny").unet_config())
+    (wanted, *_) = (each for each in space.removals(space.base) if str(each).startswith("-cross_attention[up"))
+    (folder / "wanted.json").write_text(wanted.apply(space.base).to_json())
     path = folder / "experiment.yaml"
     path.write_text(yaml.safe_dump(values), encoding="utf-8")
     return path
@@ -105,7 +119,7 @@ def interrupted_after(step: int) -> Callable[[News], None]:
 def whole(config: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A training that nobody disturbed."""
     out = tmp_path_factory.mktemp("trained") / "whole"
-    assert trained(config, out)
+    assert run_training(config, out=out) == out / "pipeline"
     return out
 
 
@@ -125,7 +139,21 @@ def test_the_model_opens_everywhere_and_has_other_weights(config: Path, whole: P
     pipeline = StableDiffusionPipeline.from_pretrained(whole / "pipeline", use_safetensors=True)
     before = base.load_unet().state_dict()
     assert any(not torch.equal(each, before[name]) for name, each in pipeline.unet.state_dict().items())
-    assert not (whole / "state.safetensors").exists()
+    assert {path.name for path in whole.iterdir()} == {"pipeline", "trained.json", "training.jsonl", "training.yaml"}
+    assert json.loads((whole / "trained.json").read_text())["last_loss"] == losses(whole)[-1]
+
+
+def test_it_starts_with_the_weights_that_its_start_came_with(config: Path, whole: Path, tmp_path: Path) -> None:
+    """A step that moves nothing gives back what was trained before."""
+    still = (
+        "robust_training.iterations=1",
+        "robust_training.learning_rate=1e-12",
+        f"search.start={whole / 'pipeline'}",
+    )
+    assert trained(config, tmp_path / "out", *still)
+    before = weights(whole)
+    for name, tensor in weights(tmp_path / "out").items():
+        torch.testing.assert_close(tensor, before[name], rtol=0, atol=1e-7)
 
 
 def test_a_finished_training_is_left_alone_and_another_one_refused(config: Path, whole: Path, tmp_path: Path) -> None:
@@ -162,7 +190,8 @@ def test_ctrl_c_ends_the_step_and_the_same_command_goes_on_to_the_same_weights(
     config: Path, whole: Path, tmp_path: Path
 ) -> None:
     out, news = tmp_path / "out", list[News]()
-    assert not trained(config, out, listen=interrupted_after(3))
+    with pytest.raises(KeyboardInterrupt):
+        run_training(config, out=out, on_news=interrupted_after(3))
     assert len(losses(out)) == 3
     assert (out / "state.safetensors").exists()
     assert trained(config, out, listen=news.append)
@@ -173,6 +202,8 @@ def test_ctrl_c_ends_the_step_and_the_same_command_goes_on_to_the_same_weights(
 def test_a_state_of_another_model_is_refused_and_kept(config: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     assert not trained(config, out, listen=interrupted_after(2))
+    with pytest.raises(StateError, match=r"seed \(it is of 1000, "):  # what seeds 0 and 2 are to a search's rounds
+        read_state(out / "state.safetensors", identity={"seed": ""})
     write_pipeline(tmp_path / "other", kind="bk-sdm", width=8, seed=1)
     with pytest.raises(TrainingDirectoryError, match="other content than the run was made with stands at `model`"):
         trained(config, out, f"model={tmp_path / 'other'}")
@@ -204,6 +235,11 @@ def test_pictures_of_the_same_prompts_and_events_are_written_on_the_way(
         (["robust_training.workers.num_workers=3"], "`batch_size` must be a multiple of the 3 processes"),
         (["robust_training.workers.num_workers=4096", "robust_training.batch_size=4096"], "must be at most the"),
         (["robust_training.workers={address: auto, gpus_per_worker: 1}"], "workers train on cpu"),
+        (["robust_training.workers={address: auto}", "robust_training.device=cuda"], "hides GPUs from workers"),
+        (["robust_training.drop_probability_by_kind={conv: 0.1}"], "names kinds that the model does not have"),
+        (["model=FOLDER/searched"], "must be a base model, but .* holds a searched UNet"),
+        (["robust_training.pictures=FOLDER/broken"], "8 of 8 pictures cannot be read"),
+        (["search.space=stock", "search.start=FOLDER/wanted.json"], "no stock diffusers config builds this"),
         (["robust_training.pictures=."], "metadata"),
     ],
 )
@@ -211,8 +247,28 @@ def test_what_cannot_be_trained_is_told_before_anything_is_written(
     config: Path, tmp_path: Path, overrides: Sequence[str], words: str
 ) -> None:
     with pytest.raises(UserError, match=words):
-        trained(config, tmp_path / "out", *overrides)
+        trained(config, tmp_path / "out", *(each.replace("FOLDER", str(config.parent)) for each in overrides))
     assert not (tmp_path / "out").exists()
+
+
+def test_what_is_asked_for_and_not_installed_is_told_before_anything_is_written(
+    config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    with pytest.raises(MissingExtraError, match=r"snapfusion-nas\[tensorboard\]"):
+        find_job(load_config(config), tmp_path / "out", tensorboard=True)
+
+
+def test_pictures_are_kept_in_the_directory_where_no_place_is_named_for_them(config: Path, tmp_path: Path) -> None:
+    pictures = tmp_path / "pictures"
+    write_pictures(pictures, num=4)
+    told = (pictures / "metadata.jsonl").read_text()
+    (pictures / "metadata.jsonl").write_text(told.replace('"text": "', f'"text": "{"a circle and " * 60}', 1))
+    overrides = ["picture_cache=null", f"robust_training.pictures={pictures}"]
+    with pytest.warns(CaptionWarning, match="1 of 4 training captions are longer"):
+        job = find_job(load_config(config, overrides=overrides), tmp_path / "out")
+    assert (job.pictures, job.tensorboard) == (tmp_path / "out" / "pictures", False)
+    assert find_job(load_config(config), tmp_path / "out").pictures == config.parent / "cache"
 
 
 def test_the_command_says_where_it_stands_and_where_the_model_is(config: Path, tmp_path: Path) -> None:

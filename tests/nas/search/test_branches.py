@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from nas.algorithms.algorithm import Declaration
+from nas.algorithms.algorithm import AlgorithmError, Declaration
 from nas.algorithms.problem import Problem
 from nas.algorithms.steps import (
     FIRST,
@@ -160,3 +160,13 @@ def test_every_result_has_a_spec_and_a_line_of_the_trace_its_genes(run: Path) ->
     assert [event["action"] for event in scored] == [None] * 4
     assert {event["arch_id"] for event in scored} == {best.arch_id, other.arch_id}
     assert all("stages" in event and "d_clip" not in event for event in scored)
+
+
+def test_an_algorithm_that_asks_for_more_steps_than_it_says_is_blamed(config: Path, tmp_path: Path) -> None:
+    class Endless(Reranking):
+        def max_steps(self, problem: Problem[Any], /) -> int:
+            return 0
+
+    experiment = replace(resolve(load_config(config)), algorithm=Endless(CUT))
+    with pytest.raises(AlgorithmError, match=r"'reranking' must finish within 0 steps, .* but asks for more"):
+        driver.search(experiment, RunDirectory(tmp_path))

@@ -83,9 +83,16 @@ def test_a_warm_up_measures_and_writes_nothing(
 
 
 def test_a_warm_up_leaves_the_search_as_it_is(run: Path, experiment: Path, tmp_path: Path) -> None:
-    told: list[CostEstimate] = []
-    search(experiment, tmp_path / "estimated", on_estimate=told.append)
+    told, done = list[CostEstimate](), list[int]()
+    search(
+        experiment,
+        tmp_path / "estimated",
+        on_estimate=told.append,
+        on_progress=lambda progress: done.append(progress.num_training_steps),
+    )
     assert comparable_trace(tmp_path / "estimated") == comparable_trace(run)
     assert len(told) == 1
+    assert done == sorted(done)
+    assert set(done) == {*range(1, done[-1] + 1)}, "each step is told when it is done"
     search(experiment, tmp_path / "estimated", on_estimate=told.append)
     assert len(told) == 1, "a search that goes on was estimated before"

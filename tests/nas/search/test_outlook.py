@@ -44,6 +44,13 @@ def test_without_a_pace_there_is_a_share_and_no_time() -> None:
     assert unknown.share(SOMEWHERE) == 60 / 400
 
 
+def test_no_share_is_more_than_all_and_of_nothing_none_is_done() -> None:
+    assert OUTLOOK.share(replace(SOMEWHERE, num_pictures=400, num_training_steps=40)) == 1.0
+    assert OUTLOOK.share(replace(SOMEWHERE, num_pictures=500, num_training_steps=40)) == 1.0
+    nothing = Work(num_rounds=0, num_pictures=0, num_training_steps=0)
+    assert Outlook(least=nothing, most=nothing, pace=PACE).share(SOMEWHERE) == 0.0
+
+
 def test_a_search_that_goes_beyond_its_bounds_was_not_foreseen() -> None:
     assert OUTLOOK.last_round == 4
     assert OUTLOOK.foresees(replace(SOMEWHERE, round=4))

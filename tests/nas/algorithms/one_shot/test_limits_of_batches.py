@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from latency.exporters.extras import load_extra
 from nas.algorithms.algorithm import check_step, check_takes
 from nas.algorithms.one_shot import knapsack, local_search, optuna_search, random_search, regularized_evolution
 from nas.algorithms.one_shot.additivity import LossModel
@@ -13,6 +14,8 @@ from nas.algorithms.one_shot.campaign import BatchSearch, BatchSettings
 from nas.algorithms.one_shot.genes import Genes
 from nas.algorithms.one_shot.knapsack import _programme
 from nas.algorithms.one_shot.layouts import uniform
+from nas.algorithms.one_shot.optuna_search import _trial
+from nas.algorithms.one_shot.tried import Tried
 from nas.algorithms.problem import EVERYTHING, LATENCY, MACS, PARAMS, SCORE, Limit, Problem
 from nas.algorithms.steps import Estimate, Finish, Score, Scored, Step, Trained
 from nas.scores.intervals import mean_interval
@@ -111,6 +114,19 @@ def test_each_row_of_the_programme_is_what_its_limit_says() -> None:
         missed = problem.missed_by(Row(mask))
         names = (LATENCY, *(limit.name for limit in LIMITED))
         assert [name not in missed for name in names] == keeps[mask].tolist()
+
+
+def test_a_study_is_told_of_each_limit_whether_it_is_kept() -> None:
+    problem = posed(ALGORITHMS["tpe"])
+    campaign, genes = ALGORITHMS["tpe"].start(problem), Genes.of(problem)
+    optuna = load_extra("optuna", extra="optuna")
+    spaces = {
+        name: optuna.distributions.IntDistribution(0, most) for name, most in zip(genes.names, genes.most, strict=True)
+    }
+    for mask in MASKS:
+        tried = Tried(architecture=Row(mask), round=0, score=mean_interval(TABLE.scores[mask].tolist()))
+        told = _trial(optuna, tried, campaign, genes, spaces, number=0).constraints
+        assert {name for name, distance in told.items() if distance > 0} == problem.missed_by(Row(mask)).keys()
 
 
 def test_the_programme_has_a_row_for_each_device_where_the_slowest_counts() -> None:

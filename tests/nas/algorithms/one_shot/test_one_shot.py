@@ -1,11 +1,13 @@
 """Algorithms that train once and then score batches: each keeps the laws, in UNets and in another family."""
 
 from importlib import metadata
+from inspect import signature
 from itertools import product
 from typing import Any
 
 import numpy as np
 import pytest
+from optuna.samplers import TPESampler
 
 from nas.algorithms.one_shot import knapsack, local_search, optuna_search, random_search, regularized_evolution
 from nas.algorithms.one_shot.additivity import additivity, fitted
@@ -163,6 +165,11 @@ def test_nsga2_goes_beyond_its_first_generation() -> None:
     assert notes[0]["optuna"] == metadata.version("optuna")
 
 
+def test_tpe_begins_to_believe_its_model_when_optuna_s_own_does() -> None:
+    algorithm = optuna_search.make(optuna_search.OptunaSettings())
+    assert algorithm.settings.num_startup == signature(TPESampler).parameters["n_startup_trials"].default
+
+
 def test_a_grid_that_fits_no_memory_is_refused_with_what_to_do() -> None:
     space = space_from_config(SD15_CONFIG, max_copies=0)
     price_ms = MacsMs(space)
@@ -173,5 +180,5 @@ def test_a_grid_that_fits_no_memory_is_refused_with_what_to_do() -> None:
     state = algorithm.start(problem)
     step = algorithm.step(state)
     state = algorithm.told(state, step, made_up(step, number=0))
-    with pytest.raises(UserError, match="protect more blocks, or take tpe"):
+    with pytest.raises(UserError, match=r"at most 65,536 architectures.*protect more blocks, or take tpe"):
         algorithm.step(state)

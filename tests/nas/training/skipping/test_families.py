@@ -146,3 +146,21 @@ def test_rates_that_tied_blocks_cannot_have_are_refused_with_the_highest_that_th
     with pytest.raises(ValueError, match=r"must be at most 0\.267 for blocks that the space ties.*are up to 0\.3:"):
         skip_strategy(Skipping(probability=0.3), space=space, architecture=space.base)
     skip_strategy(Skipping(probability=0.266), space=space, architecture=space.base)
+
+    with pytest.raises(
+        ValueError, match=r"must be at most 0\.2\d+ for blocks.*are up to 0\.5: of \d+ actions on .*cross_att"
+    ):
+        skip_strategy(
+            Skipping(probability=0.01, by_kind={"cross_attention": 0.5}), space=space, architecture=space.base
+        )
+
+
+def test_a_unit_goes_again_with_the_least_rate_of_its_blocks() -> None:
+    """Whatever is tied: a block never goes more often than its own rate says."""
+    settings = Skipping(probability=0.05, by_kind={"cross_attention": 0.1}, by_stage={"up.0": 0.02, "down.1": 0.15})
+    space = stock("sdxl")
+    rates = rates_of(space, settings)
+    units = [unit for family in families_of(space, space.base, rates=rates) for unit in family]
+    touched = [{rates[block] for block in space.touched(unit.action)} for unit in units]
+    assert any(len(each) > 1 for each in touched), "there are units of blocks with different rates"
+    assert [unit.again for unit in units] == [min(each) for each in touched]

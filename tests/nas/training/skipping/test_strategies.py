@@ -131,3 +131,9 @@ def test_settings_of_training_are_those_of_skipping() -> None:
         ramp=0.5,
         num_random=3,
     )
+    assert RobustTrainingSettings().skipping == Skipping()
+
+
+def test_by_default_a_tenth_is_skipped_from_the_first_step_on() -> None:
+    default = Skipping()
+    assert (default.probability, default.strength(step=0, num_steps=10)) == (0.1, 1.0)
