@@ -9,7 +9,7 @@ from nas.algorithms.settings import ScoringSettings, Screen
 from nas.config.sections import ExperimentConfig
 from nas.evaluation.door import Declaration, Reference
 from nas.evaluation.registry import ScoreSpec, screening_settings
-from nas.evaluation.settings import CLIP, CLIP_CHANGE, CLIP_GLIMPSE
+from nas.evaluation.settings import CLIP, THROUGH_CLIP
 from nas.settings import plain
 from search_spaces.files.user_error import PluginError, UserError
 
@@ -40,7 +40,7 @@ def other_scores(config: ExperimentConfig, /, *, own: ScoreSpec, asked: Sequence
             settings = screening_settings(scoring.by, _of_clip(config, scoring.by) | dict(scoring.settings))
         except PluginError as error:
             raise UserError(f"`scoring.by`: {error}") from error
-        if scoring.by in (CLIP_CHANGE, CLIP_GLIMPSE) and "model" not in settings:
+        if scoring.by in THROUGH_CLIP and "model" not in settings:
             raise UserError(
                 f"`scoring.by`: {scoring.by} looks through CLIP, but the config has no section `clip`; give it one "
                 "with `model` (`shapes` for the bundled model), or choose output_change, which needs none"
@@ -51,7 +51,7 @@ def other_scores(config: ExperimentConfig, /, *, own: ScoreSpec, asked: Sequence
 
 def _of_clip(config: ExperimentConfig, name: str) -> dict[str, Any]:
     """The section `clip` as settings of a score that looks through CLIP too."""
-    return plain(config.clip) if name in (CLIP_CHANGE, CLIP_GLIMPSE) and config.clip is not None else {}
+    return plain(config.clip) if name in THROUGH_CLIP and config.clip is not None else {}
 
 
 def check_compares_rounds(score: Declaration, /) -> None:

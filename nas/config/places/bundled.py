@@ -18,6 +18,8 @@ NAMED: Final[Mapping[str, Mapping[str, Path]]] = {
     "model": BUNDLED_MODELS,
     "search.start": BUNDLED_MODELS,
     "clip.model": _CLIPS,
+    "score.settings.model": _CLIPS,
+    "scoring.settings.model": _CLIPS,
     "validation.captions": _CAPTIONS,
     "student": BUNDLED_MODELS,  # of a distillation, as all below
     "teacher": BUNDLED_MODELS,
