@@ -5,13 +5,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from diffusers import UNet2DConditionModel
 
 from nas.config.experiment import resolve
 from nas.config.loading import load_config
 from nas.runs.frames.rounds import screened_rounds
-from nas.runs.trace import read_trace
+from nas.runs.trace import num_passes, read_trace
 from nas.scores.store import ScoreStore
 from nas.search.estimate import expected_work
+from nas.search.progress import Progress
 from tests.nas.searching import same_result, search, search_until_training
 from tests.nas.spread import spread
 from tests.nas.synthetic import small_config, write_experiment
@@ -53,6 +56,46 @@ def test_it_goes_on_after_a_kill_and_on_other_workers_as_if_nothing_had_happened
     scores = ScoreStore(tmp_path / "killed" / "scores").frame(score="output_change")
     num_measured = sum(1 + len(each["subjects"]) for each in measured)
     assert len(scores) == 2 * num_measured
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """The config and the finished run of a search that a cheap score decided alone."""
+    folder = tmp_path_factory.mktemp("alone")
+    settings = small_config(removals_per_round=1, target_ratio=0.85)
+    config = write_experiment(folder, settings | {"scoring": {"screen": "alone", "num_prompts": 9}})
+    search(config, folder / "run")
+    return config, folder / "run"
+
+
+def test_what_a_cheap_score_decided_alone_was_foreseen(alone: tuple[Path, Path]) -> None:
+    config, run = alone
+    least, most = expected_work(resolve(load_config(config)))
+    assert least.num_rounds < most.num_rounds, "it may take the slowest first, or the quickest"
+    assert least.num_passes <= num_passes(read_trace(run / "trace.jsonl")) <= most.num_passes
+
+
+@pytest.mark.parametrize("by", ["output_change", "block_similarity", "clip_glimpse"])
+def test_the_estimate_is_what_the_run_counts_and_what_the_unet_is_asked(
+    tmp_path: Path, by: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = small_config(removals_per_round=5, target_ratio=0.999)
+    settings["robust_training"] |= {"iterations": 0, "recovery_iterations": 0}
+    config = write_experiment(tmp_path, settings | {"scoring": {"screen": "alone", "by": by, "num_prompts": 2}})
+    asked, forward = [], UNet2DConditionModel.forward
+
+    def counted(unet: UNet2DConditionModel, sample: torch.Tensor, *args: Any, **kwargs: Any) -> Any:
+        asked.append(len(sample))
+        return forward(unet, sample, *args, **kwargs)
+
+    monkeypatch.setattr(UNet2DConditionModel, "forward", counted)
+    told: list[Progress] = []
+    search(config, tmp_path / "run", on_progress=told.append)
+    least, most = expected_work(resolve(load_config(config)))
+    assert least == most
+    assert least.num_passes == told[-1].num_passes == num_passes(read_trace(tmp_path / "run" / "trace.jsonl")) > 0
+    assert least.num_pictures == told[-1].num_pictures
+    assert sum(asked) == least.num_passes + 2 * least.num_pictures, "a picture is one guided step here"
 
 
 def test_a_score_that_decided_alone_is_told_as_such() -> None:
