@@ -78,10 +78,15 @@ def screened(
         others: What the scores say of themselves that are served beside the run's own.
 
     Raises:
-        UserError: The score cannot tell what it is asked.
+        UserError: The score cannot tell what it is asked, or the algorithm never asks.
     """
     if scoring.screen is Screen.OFF:
         return algorithm
+    if not algorithm.declaration.contests:
+        raise UserError(
+            f"`scoring.screen` is {scoring.screen}, but `search.algorithm` is {algorithm.declaration.name}, which "
+            "holds no contests that a cheap score could screen; set scoring.screen=off, or search.algorithm=evolving"
+        )
     score = next(other for other in others if other.name == scoring.by)
     _check_screen(scoring, score)
     is_distance = score.is_distance and score.reference is Reference.ROUND

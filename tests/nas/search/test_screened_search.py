@@ -1,20 +1,24 @@
 """A search whose contests are screened: the same after a kill and on other workers; the trace says who was spared."""
 
+import shutil
 import signal
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+import yaml
 from diffusers import UNet2DConditionModel
 
 from nas.config.experiment import resolve
 from nas.config.loading import load_config
 from nas.runs.frames.rounds import screened_rounds
+from nas.runs.run import open_run
 from nas.runs.trace import num_passes, read_trace
 from nas.scores.store import ScoreStore
 from nas.search.estimate import expected_work
 from nas.search.progress import Progress
+from nas.sweeps.rerank import reranking_config
 from tests.nas.searching import same_result, search, search_until_training
 from tests.nas.spread import spread
 from tests.nas.synthetic import small_config, write_experiment
@@ -98,6 +102,15 @@ def test_the_estimate_is_what_the_run_counts_and_what_the_unet_is_asked(
     assert sum(asked) == least.num_passes + 2 * least.num_pictures, "a picture is one guided step here"
 
 
+def test_a_ranking_of_finalists_is_not_screened(run: Path, tmp_path: Path) -> None:
+    parent = Path(shutil.copytree(run, tmp_path / "parent"))
+    stored = yaml.safe_load((parent / "config.yaml").read_text(encoding="utf-8"))
+    stored["scoring"]["screen"] = "shortlist"
+    (parent / "config.yaml").write_text(yaml.safe_dump(stored), encoding="utf-8")
+    config, _ = reranking_config(open_run(parent), num_finalists=2)
+    assert resolve(config).others == {}
+
+
 def test_a_score_that_decided_alone_is_told_as_such() -> None:
     measured = {"event": "measurement", "round": 0, "by": "clip_glimpse", "num_prompts": 16, "subjects": [{}, {}, {}]}
     screen = {"event": "screen", "round": 0, "by": "clip_glimpse", "free": ["-a"], "dropped": ["-b"]}
@@ -139,6 +152,10 @@ def test_the_estimate_counts_passes_and_the_pictures_that_are_spared(experiment:
         (
             ["clip=null", "score={name: output_change, settings: {reference: round}}"],
             r"output_change is a distance to the network of each round here, by which rounds cannot be compared",
+        ),
+        (
+            ["search={algorithm: random_search, target_ratio: 0.94}", "scoring.screen=alone"],
+            r"`scoring.screen` is alone, but `search.algorithm` is random_search, which holds no contests",
         ),
     ],
 )
