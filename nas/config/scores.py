@@ -49,6 +49,17 @@ def other_scores(config: ExperimentConfig, /, *, own: ScoreSpec, asked: Sequence
     return tuple(others.values())
 
 
+def screened_on(config: ExperimentConfig, /) -> str | None:
+    """What to say of a screen that asks for more prompts than decide; None where it does not."""
+    scoring, there = config.scoring, config.validation.num_prompts
+    if scoring.screen is Screen.OFF or scoring.num_prompts <= there:
+        return None
+    return (
+        f"`scoring.num_prompts` is {scoring.num_prompts}, but `validation.num_prompts` is {there}: {scoring.by} "
+        f"screens on all {there}; raise the second for more"
+    )
+
+
 def _of_clip(config: ExperimentConfig, name: str) -> dict[str, Any]:
     """The section `clip` as settings of a score that looks through CLIP too."""
     return plain(config.clip) if name in THROUGH_CLIP and config.clip is not None else {}

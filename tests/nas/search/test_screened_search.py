@@ -9,9 +9,12 @@ import pytest
 import torch
 import yaml
 from diffusers import UNet2DConditionModel
+from typer.testing import CliRunner
 
+from nas.cli.app import app
 from nas.config.experiment import resolve
 from nas.config.loading import load_config
+from nas.config.scores import screened_on
 from nas.runs.frames.rounds import screened_rounds
 from nas.runs.run import open_run
 from nas.runs.trace import num_passes, read_trace
@@ -109,6 +112,14 @@ def test_a_ranking_of_finalists_is_not_screened(run: Path, tmp_path: Path) -> No
     (parent / "config.yaml").write_text(yaml.safe_dump(stored), encoding="utf-8")
     config, _ = reranking_config(open_run(parent), num_finalists=2)
     assert resolve(config).others == {}
+
+
+def test_a_screen_on_more_prompts_than_there_are_is_told(alone: tuple[Path, Path]) -> None:
+    said = "`scoring.num_prompts` is 9, but `validation.num_prompts` is 3: output_change screens on all 3"
+    told = CliRunner().invoke(app, ["search", str(alone[0]), "--dry-run"], env={"COLUMNS": "200"}).output
+    assert said in told
+    assert screened_on(load_config(alone[0], overrides=["scoring.num_prompts=3"])) is None
+    assert screened_on(load_config(alone[0], overrides=["scoring.screen=off"])) is None
 
 
 def test_a_score_that_decided_alone_is_told_as_such() -> None:
