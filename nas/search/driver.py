@@ -248,7 +248,8 @@ class _Session:
             num_workers = self._experiment.config.workers.num_workers
             spent["passes"] = pictures_or_passes * num_scored + num_workers * self._preparing.passes(step)
             self._num_passes += int(spent["passes"])
-        for number, event in enumerate(evaluations(step, outcome, problem=problem)):
+        unit = None if is_own else self._experiment.others[step.by].unit
+        for number, event in enumerate(evaluations(step, outcome, problem=problem, unit=unit)):
             self._emit(event, **({} if number else spent))
         if step.num_refused:
             num_pictures = step.num_refused * scorer.num_prompts

@@ -1,5 +1,6 @@
 """A search whose contests are screened: the same after a kill and on other workers; the trace says who was spared."""
 
+import json
 import shutil
 import signal
 from pathlib import Path
@@ -15,8 +16,13 @@ from nas.cli.app import app
 from nas.config.experiment import resolve
 from nas.config.loading import load_config
 from nas.config.scores import screened_on
+from nas.reports.comparison import compare
+from nas.reports.page.data import report_data
+from nas.reports.page.reading import read_source
+from nas.reports.page.tables import tables_of
+from nas.reports.side_by_side import lines
 from nas.runs.frames.rounds import screened_rounds
-from nas.runs.run import open_run
+from nas.runs.run import open_run, open_runs
 from nas.runs.trace import num_passes, read_trace
 from nas.scores.store import ScoreStore
 from nas.search.estimate import expected_work
@@ -103,6 +109,41 @@ def test_the_estimate_is_what_the_run_counts_and_what_the_unet_is_asked(
     assert least.num_passes == told[-1].num_passes == num_passes(read_trace(tmp_path / "run" / "trace.jsonl")) > 0
     assert least.num_pictures == told[-1].num_pictures
     assert sum(asked) == least.num_passes + 2 * least.num_pictures, "a picture is one guided step here"
+
+
+def test_status_and_report_tell_what_the_cheap_score_said(alone: tuple[Path, Path]) -> None:
+    run = open_run(alone[1])
+    measured = [event for event in run.events if event["event"] == "measurement"]
+    executed = run.decisions().dropna(subset="screened_by")
+    assert len(executed) == len(measured) >= 3
+    for row, event in zip(executed.to_dict(orient="records"), measured, strict=True):
+        (own,) = (each for each in event["subjects"] if each["action"] == row["action"])
+        assert (row["change"], row["change_high"]) == (own["loss"]["mean"], own["loss"]["high"])
+        assert (row["screened_by"], row["unit"]) == ("output_change", "mean square")
+        assert row["d_latency_ms"] == own["d_latency_ms"] > 0
+    spent = f"{num_passes(run.events):,}"
+    told = CliRunner().invoke(app, ["status", str(run.path)], env={"COLUMNS": "120"}).stdout
+    assert "output_change, mean square" in told
+    assert "costs CLIP" not in told, "nothing was scored by CLIP"
+    assert f"UNet passes of other scores than CLIP, what workers prepared included: {spent}" in told
+    assert "output_change decided alone, on 3 prompts for each of 5 actions" in told, "as many as there are"
+    assert json.loads(CliRunner().invoke(app, ["status", str(run.path), "--format", "json"]).stdout)["num_passes"] > 0
+    data = report_data(read_source(run))
+    (decisions,) = (table for table in tables_of(data) if table.title == "Decisions")
+    assert decisions.columns[-1].name == "output_change, mean square"
+    assert [row.cells[-1].value for row in decisions.rows] == executed["change"].tolist()
+    assert data.numbers.spent is not None
+    assert f"{data.numbers.spent.num_passes:,}" == spent
+
+
+def test_a_comparison_counts_the_passes_of_cheap_scores(alone: tuple[Path, Path], run: Path) -> None:
+    found = compare(open_runs([alone[1], run]), now=0.0)
+    cheap = num_passes(open_run(alone[1]).events)
+    assert dict(lines(found))["UNet passes of other scores"] == (f"{cheap:,}", "0")
+    assert found.fronts is not None
+    each = 2  # of a picture: one step, guided
+    pictures = [each * row.num_pictures for row in found.rows]
+    assert [spent.passes for spent in found.fronts.runs] == [pictures[0] + cheap, pictures[1]]
 
 
 def test_a_ranking_of_finalists_is_not_screened(run: Path, tmp_path: Path) -> None:
