@@ -85,10 +85,12 @@ def main(
     out: Annotated[Path, typer.Option(help="folder of what is measured; a second call goes on from it")],
     num_draws: Annotated[int, typer.Option(min=20, help="random draws of the prompts, for every row")] = 200,
     most_prompts: Annotated[int, typer.Option(min=16, help="of each cheap score; rows that need more are none")] = 192,
+    score: Annotated[list[str] | None, typer.Option(help="a cheap score; may be repeated; left out = all")] = None,
 ) -> None:
     """Measure every cheap score, and print what its choices lose."""
     truth = Truth.of(pd.read_parquet(recorded))
-    cases = [replace(case, num_prompts=min(case.num_prompts, most_prompts)) for case in CASES]
+    wanted = score or [case.score for case in CASES]
+    cases = [replace(case, num_prompts=min(case.num_prompts, most_prompts)) for case in CASES if case.score in wanted]
     measured = _measured(out, set(truth.losses.index), cases)
     path = out / "recovered.json"
     recovered = read_json_object(path) if path.exists() else {}
