@@ -48,7 +48,7 @@ class Draw:
     Attributes:
         tau: Kendall's, of the numbers with the true losses.
         tau_after: The same with losses after a training, of the removals that were trained; NaN without any.
-        lost: True loss of what the numbers choose for each target, added up.
+        lost: True loss of what the numbers choose for each target, added up; NaN where all together do not reach it.
     """
 
     tau: float
@@ -90,11 +90,18 @@ def draws(
         yield Draw(
             tau=float(kendalltau(means, true).statistic),
             tau_after=float(kendalltau(means.loc[after.index], after).statistic) if len(after) > 1 else float("nan"),
-            lost=tuple(float(lost.iloc[int((saved_ms < wanted).sum())]) for wanted in most_ms),
+            lost=tuple(_lost(lost, int((saved_ms < wanted).sum())) for wanted in most_ms),
         )
 
 
+def _lost(lost: pd.Series, last: int) -> float:
+    """Added up to the last one that is taken; NaN where there is no such."""
+    return float(lost.iloc[last]) if last < len(lost) else float("nan")
+
+
 def spread_of(values: Sequence[float], /, *, signed: bool = False) -> str:
-    """A mean and the deviation of single draws, as a cell."""
+    """A mean and the deviation of single draws, as a cell; empty where there is none."""
+    if np.isnan(values).any():
+        return ""
     mean, spread = float(np.mean(values)), float(np.std(values))
     return f"{mean:+.4f} ± {spread:.4f}" if signed else f"{mean:.2f} ± {spread:.2f}"

@@ -3,7 +3,8 @@
     python -m experiments.decisions.record --space any --num-prompts 512 --out runs/decisions
 
 Cost: about 40 s of an idle core per removal and 512 captions; a second call goes on where the first stopped, and
-scores lie in `OUT/scores` by content. Writes `OUT/SPACE.parquet`, one row per architecture and prompt:
+scores lie in `OUT/scores` by content. `--num-removals 12` records some of them, evenly from all. Writes
+`OUT/SPACE.parquet`, one row per architecture and prompt:
 
 | column | what |
 |---|---|
@@ -25,6 +26,7 @@ import typer
 from rich.progress import track
 
 from experiments.decisions.bundled import prices_of, scorer_of, scores_of, space_of, validation_of
+from experiments.skipping.study import evenly
 from nas.search.scorer import Scorer
 from search_spaces.files.durable.writing import whole
 from search_spaces.unets.space import UNetSpace
@@ -36,23 +38,26 @@ def main(
     space: Annotated[SpaceForm, typer.Option(help="any: 38 removals; stock: the compound ones")] = SpaceForm.ANY,
     num_prompts: Annotated[int, typer.Option(min=1, help="held-out captions")] = 512,
     chunk_size: Annotated[int, typer.Option(min=1, help="captions that are drawn at once; part of the scores")] = 64,
+    num_removals: Annotated[int | None, typer.Option(min=2, help="evenly from all; left out = all")] = None,
 ) -> None:
     """Record what every removal of the bundled model scores, prompt by prompt."""
     searched = space_of(space)
     validation = validation_of(num_prompts, chunk_size=chunk_size)
     scorer = scorer_of(validation, folder=out / "scores")
     captions = [prompt.caption for prompt in validation.prompts]
-    frame = pd.concat(list(_rows(searched, scorer, captions)), ignore_index=True)
+    frame = pd.concat(list(_rows(searched, scorer, captions, num_removals)), ignore_index=True)
     with whole(out / f"{space.value}.parquet") as file:
         frame.to_parquet(file)
     print(f"{frame['action'].nunique()} architectures on {num_prompts} captions: {out / f'{space.value}.parquet'}")
 
 
-def _rows(space: UNetSpace, scorer: Scorer, captions: list[str]) -> Iterator[pd.DataFrame]:
+def _rows(space: UNetSpace, scorer: Scorer, captions: list[str], num_removals: int | None) -> Iterator[pd.DataFrame]:
     price_ms = prices_of(space)
     base_ms = price_ms(space.base)
+    removals = {str(action): action for action in sorted(space.removals(space.base))}
     options: dict[str, Any] = {"": space.base}
-    options |= {str(action): action.apply(space.base) for action in sorted(space.removals(space.base))}
+    for name in evenly(list(removals), num_removals or len(removals)):
+        options[name] = removals[name].apply(space.base)
     for action, architecture in track(options.items(), description="scoring"):
         yield pd.DataFrame(
             {

@@ -48,12 +48,12 @@ class Recorded:
 
 
 def read_recorded(folder: Path, form: SpaceForm, /) -> Recorded:
-    """The recording of `experiments.decisions.record`; removals that save nothing are left out."""
+    """The recording of `experiments.decisions.record`, as far as it goes; removals that save nothing are left out."""
     frame = pd.read_parquet(folder / f"{form.value}.parquet")
     scores = frame.pivot(index="action", columns="prompt", values="score")
     saved_ms = frame.groupby("action")["saved_ms"].first()
     space = space_of(form)
-    actions = [action for action in sorted(space.removals(space.base)) if saved_ms[str(action)] > 0]
+    actions = [action for action in sorted(space.removals(space.base)) if saved_ms.get(str(action), 0.0) > 0]
     after = {action: action.apply(space.base) for action in actions}
     excludes = frozenset(
         (one, other)

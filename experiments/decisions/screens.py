@@ -7,7 +7,8 @@
 The first command records CLIP scores of every removal, which are the truth here. The second scores every removal by
 each cheap score, once for good (`OUT/screens.parquet`), and prints the table: a row per score and number of prompts,
 over random draws of the prompts. The third, if it has been run, adds a column: tau with the loss that is left after a
-short training of the removal's network.
+short training of the removal's network. Where some removals alone were recorded (`--num-removals`), the table is of
+these, and targets that they do not reach together stay empty.
 
 | column of screens.parquet | what |
 |---|---|
@@ -18,8 +19,8 @@ short training of the removal's network.
 | `score` | its number; of `training_loss` the rise |
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -83,25 +84,29 @@ def main(
     recorded: Annotated[Path, typer.Option(help="parquet file of experiments.decisions.record")],
     out: Annotated[Path, typer.Option(help="folder of what is measured; a second call goes on from it")],
     num_draws: Annotated[int, typer.Option(min=20, help="random draws of the prompts, for every row")] = 200,
+    most_prompts: Annotated[int, typer.Option(min=16, help="of each cheap score; rows that need more are none")] = 192,
+    score: Annotated[list[str] | None, typer.Option(help="a cheap score; may be repeated; left out = all")] = None,
 ) -> None:
     """Measure every cheap score, and print what its choices lose."""
-    measured = _measured(out)
     truth = Truth.of(pd.read_parquet(recorded))
+    wanted = score or [case.score for case in CASES]
+    cases = [replace(case, num_prompts=min(case.num_prompts, most_prompts)) for case in CASES if case.score in wanted]
+    measured = _measured(out, set(truth.losses.index), cases)
     path = out / "recovered.json"
     recovered = read_json_object(path) if path.exists() else {}
-    lines = list(_table(measured, truth, {k: v for k, v in recovered.items() if k.startswith("-")}, num_draws))
+    lines = list(_table(measured, truth, recovered, num_draws, cases))
     write_text(out / "screens.md", "\n".join(lines) + "\n")
     print("\n".join(lines))
 
 
-def _measured(out: Path) -> pd.DataFrame:
-    """What every removal changes by every cheap score, a row per prompt."""
+def _measured(out: Path, wanted: set[str], cases: Sequence[Case]) -> pd.DataFrame:
+    """What every removal that was recorded changes by every cheap score, a row per prompt."""
     space = space_of(SpaceForm.ANY)
-    removals = sorted(space.removals(space.base))
+    removals = [action for action in sorted(space.removals(space.base)) if str(action) in wanted]
     frames = []
-    for case in CASES:
+    for case in cases:
         path = out / f"{case.score}.parquet"
-        if not path.exists():
+        if not path.exists() or not wanted <= set(pd.read_parquet(path, columns=["action"])["action"]):
             validation = validation_of(case.num_prompts, seed=CAPTIONS_SEED, chunk_size=32)
             scorer = scorer_of(validation, folder=out / "scores", score=case.score, settings=dict(case.settings))
             base = np.array(scores_of(scorer, space.base))
@@ -120,7 +125,9 @@ def _measured(out: Path) -> pd.DataFrame:
     return frame
 
 
-def _table(frame: pd.DataFrame, truth: Truth, recovered: Mapping[str, Any], num_draws: int) -> Iterator[str]:
+def _table(
+    frame: pd.DataFrame, truth: Truth, recovered: Mapping[str, Any], num_draws: int, cases: Sequence[Case]
+) -> Iterator[str]:
     """Markdown: a row per score and number of prompts."""
     price_ms = prices_of(space_of(SpaceForm.ANY))
     base_ms = price_ms(space_of(SpaceForm.ANY).base)
@@ -133,13 +140,13 @@ def _table(frame: pd.DataFrame, truth: Truth, recovered: Mapping[str, Any], num_
     rows: list[tuple[str, pd.DataFrame, int, tuple[int, ...], bool]] = [
         (CLIP, losses, PASSES_PER_PICTURE, CLIP_TRIED, True)
     ]
-    for case in CASES:
+    for case in cases:
         numbers = frame[frame["score_name"] == case.score].pivot(index="action", columns="prompt", values="score")
         rows.append((case.score, numbers.loc[losses.index], case.passes, case.tried, False))
         if case.score == "output_change":
             rows.append(("its root", numbers.loc[losses.index] ** 0.5, case.passes, case.tried, False))
     for name, numbers, passes, tried, own in rows:
-        for num in tried:
+        for num in (each for each in tried if each <= numbers.shape[1] - own):  # some must be left to judge CLIP's own
             found = list(
                 draws(
                     numbers,

@@ -42,6 +42,7 @@ class Declaration:
             "lower" or "higher".
         takes: What it takes into account of a problem, as `nas.algorithms.problem` names it: the latency always, and
             further limits, the worst allowed score and several targets where it says so.
+        contests: Whether its steps hold contests, before which a cheap score may screen (`scoring.screen`).
     """
 
     name: str
@@ -54,6 +55,7 @@ class Declaration:
     scores: tuple[str, ...] = ()
     extends: Mapping[str, str] = field(default_factory=dict)
     takes: frozenset[str] = frozenset({LATENCY})
+    contests: bool = False
 
 
 class Algorithm(Protocol[State]):

@@ -46,6 +46,7 @@ DECLARATION: Final = Declaration(
     use="weights that adapt to each removal by training between the rounds: the paper's search",
     extends={"target_latency_ms": "lower", "max_rounds": "higher", "max_copies": "higher"},
     takes=EVERYTHING,
+    contests=True,
 )
 
 

@@ -12,7 +12,7 @@ from nas.cli.screen.errors import logged_in, user_errors
 from nas.cli.screen.formats import MAX_BATCH
 from nas.export.form import ExportForm
 from search_spaces.files.durable.writing import settled
-from search_spaces.files.paths import file_name, local_path
+from search_spaces.files.paths import file_name
 from search_spaces.files.user_error import UserError
 
 
@@ -21,8 +21,8 @@ def export(
     source: Annotated[
         str,
         typer.Argument(
-            help="run directory of a finished search, or RUN/architectures/LABEL.json, another of its results; or a "
-            "folder of searches for several devices; or an architecture: "
+            help="run directory of a finished search, or sample, which is bundled, or RUN/architectures/LABEL.json, "
+            "another of its results; or a folder of searches for several devices; or an architecture: "
             "architecture.json, an export, a stock folder, or a name such as bk-sdm-base, ssd-1b, snapfusion-table3 "
             "(`nas space known` lists them)"
         ),
@@ -65,6 +65,7 @@ def export(
     from nas.export.write import draw_before_after
     from nas.export.write import export as write
     from nas.pipelines.source import find_model
+    from nas.runs.bundled.naming import is_bundled, named_run
     from nas.runs.directory import is_run, run_of_result
 
     if out is not None and into is not None:
@@ -72,7 +73,7 @@ def export(
     if out is not None:
         settled(out)
     console = Screen()
-    path = local_path(source)
+    path = named_run(source)
     if (path / "devices.json").is_file():
         from nas.export.named import export_named
         from nas.sweeps.devices import device_runs
@@ -85,6 +86,8 @@ def export(
         )
         return
     run = run_of_result(path) or path
+    if out is None and into is None and is_run(run):
+        out = place_in_run(path, form)
     with logged_in(run), console.status("loading the base model"):
         if is_run(run):
             if model is not None or variant is not None:
@@ -97,12 +100,11 @@ def export(
             )
         else:
             found = source_of_spec(source, model=find_model(model, variant=variant), table=latency_table)
-    if out is None and into is None and is_run(run):
-        out = place_in_run(path, form)
     place = out or (into or Path("exports")) / file_name(str(found.spec["name"]))
     with logged_in(run), console.status("writing, and checking in a clean process"):
         report = write(found, out=place, form=form, dtype=dtype and str(dtype), batch=batch, measure=measure)
-    pictures = path / "before_after.png" if is_run(path) and form is ExportForm.DIFFUSERS else None
+    keeps = is_run(path) and not is_bundled(path)
+    pictures = path / "before_after.png" if keeps and form is ExportForm.DIFFUSERS else None
     if pictures is not None:
         draw_before_after(found, export=place, path=pictures)
     table = Table(title=in_one_line(f"{report.name} -> {place}"))

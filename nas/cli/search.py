@@ -10,6 +10,7 @@ from nas.cli.screen.formats import duration
 from nas.cli.screen.search_bar import SearchBar, starting
 from nas.cli.screen.search_summary import conclude
 from nas.config.experiment import Experiment, resolve
+from nas.config.scores import screened_on
 from nas.config.sections import ExperimentConfig
 from nas.runs.directory import RunDirectory
 from nas.scores.labels import score_label
@@ -104,5 +105,7 @@ def _introduce(screen: Screen, experiment: Experiment, out: Path | None) -> None
         f"target {experiment.problem.target_latency_ms:.2f} ms" + (f" -> {out}" if out is not None else "")
     )
     screen.sentence(in_one_line(text))
+    if (said := screened_on(experiment.config)) is not None:
+        screen.sentence(said, style="yellow")
     if (why := experiment.source.distrust) is not None:
         screen.sentence(why, style="yellow")

@@ -16,6 +16,7 @@ from nas.cli.screen.errors import user_errors
 from nas.cli.screen.formats import TableFormat
 from nas.cli.screen.json_text import json_text
 from nas.reports.limits import limit_sentences
+from nas.runs.trace import num_passes
 from nas.scores.held_out import held_out_scores
 from nas.scores.labels import score_label
 from nas.values.rule import UNTOLD
@@ -81,6 +82,7 @@ def _summary(run: "Run") -> dict[str, Any]:
         **_limited(run),
         "hours": run.hours,
         "last_time": run.last_time,
+        "num_passes": num_passes(run.events),
         "rounds": run.rounds().to_dict(orient="records"),
         "decisions": run.decisions().to_dict(orient="records"),
         "notices": list(run.notices),
@@ -115,6 +117,8 @@ def _shown(run: "Run", path: Path) -> list[RenderableType]:
     executed = decisions[decisions["action"].notna()]
     if len(executed):
         parts.append(_executed(executed, name=run.score, score=score))
+        if executed["screened_by"].notna().any():
+            parts.append(_line("what a cheap score says of an action rises with what it changes for the worse"))
         if executed["action"].str.startswith("+").any():
             parts.append(_line("(...): a copy has the numbers of its block's removal, by which it was chosen"))
         for number, rival in executed.groupby("round")["runner_up"].last().items():
@@ -123,6 +127,8 @@ def _shown(run: "Run", path: Path) -> list[RenderableType]:
         for row in executed[executed["chance_right"].notna()].drop_duplicates("round").to_dict(orient="records"):
             parts.append(_line(_certainty(row["round"], row["chance_right"], row["expected_loss"], score=score)))
     parts += [_line(sentence) for sentence in screened_rounds(run.events)]
+    if passes := num_passes(run.events):
+        parts.append(_line(f"UNet passes of other scores than {score}, what workers prepared included: {passes:,}"))
     parts += [_line(note) for note in _told(run)]
     if started:
         parts.append(_line(f"base {started['base_latency_ms']:.3f} ms, target {started['target_latency_ms']:.3f} ms"))
@@ -192,18 +198,29 @@ def _certainty(number: int, chance_right: float, expected_loss: float, *, score:
 
 
 def _executed(decisions: "pd.DataFrame", *, name: str, score: str) -> Table:
-    """A row per executed action: what it saved and cost when it was scored, alone; and how sure it was."""
+    """A row per executed action: what it saved and cost when it was scored, alone; and how sure it was.
+
+    What a cheap score said of it has columns of its own; those of the run's own score are left out where nothing was
+    scored by that.
+    """
+    loss = f"d_{name}"
+    numbers = dict[tuple[str, ...], str]()
+    if decisions[loss].notna().any():
+        numbers[f"costs {score}", "±", "sure"] = loss
+    for by, part in decisions[decisions["screened_by"].notna()].groupby("screened_by"):
+        unit = part["unit"].iloc[0]
+        numbers[f"{by}, {unit}" if unit else str(by), "±"] = "change"
     table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
-    for column in ("round", "executed", "saves ms", f"costs {score}", "±", "sure"):
+    for column in ("round", "executed", "saves ms", *(head for heads in numbers for head in heads)):
         table.add_column(column, justify="left" if column == "executed" else "right", no_wrap=column != "executed")
     for row in decisions.to_dict(orient="records"):
-        loss, is_copy = f"d_{name}", str(row["action"]).startswith("+")
-        numbers = [""] * 3
-        if not isnan(row[loss]):
-            half = (row[f"{loss}_high"] - row[f"{loss}_low"]) / 2
-            numbers = [f"{row['d_latency_ms']:.3f}", _seen(row[loss], "+"), _seen(half)]
-        if is_copy:
-            numbers = [f"({number})" if number else "" for number in numbers]
-        sure = "" if isnan(row["chance"]) else f"{row['chance']:.0%}"
-        table.add_row(str(row["round"]), str(row["action"]), *numbers, sure)
+        cells = ["" if isnan(row["d_latency_ms"]) else f"{row['d_latency_ms']:.3f}"]
+        for heads, each in numbers.items():
+            known = not isnan(row[each]) and (each == loss or heads[0].startswith(str(row["screened_by"])))
+            half = (row[f"{each}_high"] - row[f"{each}_low"]) / 2
+            cells += [_seen(row[each], "+"), _seen(half)] if known else ["", ""]
+            cells += [] if each != loss else ["" if isnan(row["chance"]) else f"{row['chance']:.0%}"]
+        if str(row["action"]).startswith("+"):
+            cells = [f"({cell})" if cell and not cell.endswith("%") else cell for cell in cells]
+        table.add_row(str(row["round"]), str(row["action"]), *cells)
     return table

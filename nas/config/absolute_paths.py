@@ -10,8 +10,9 @@ from typing import Any, Final, TypeVar
 from latency.sources.registry import source_door
 from nas.config.places.bundled import meant
 from nas.config.sections import ExperimentConfig
-from nas.evaluation.settings import is_tag
+from nas.evaluation.settings import THROUGH_CLIP, is_tag
 from nas.pipelines.source import check_reference, is_hub_reference
+from nas.settings import plain
 from search_spaces.files.paths import PathError, local_path
 from search_spaces.known.architectures import BASE_CONFIGS, KNOWN_ARCHITECTURES
 
@@ -61,11 +62,13 @@ def with_absolute_paths(config: ExperimentConfig, /, *, absolute: Absolute) -> E
     """
     if is_hub_reference(config.model):
         check_reference(str(config.model))
-    clip, search = config.clip, config.search
-    if clip is not None and clip.pretrained is None:
-        clip = replace(clip, model=str(absolute("clip.model", Path(clip.model))))
-    elif clip is not None and clip.pretrained is not None and not is_tag(clip.pretrained):
-        clip = replace(clip, pretrained=str(absolute("clip.pretrained", Path(clip.pretrained))))
+    clip, search, score, scoring = config.clip, config.search, config.score, config.scoring
+    if clip is not None:
+        scoring = _seen_through_clip(scoring, "scoring.settings", scoring.by, plain(clip), absolute)
+        clip = replace(clip, **_clip_paths(plain(clip), "clip", absolute))
+    else:
+        scoring = _seen_through_clip(scoring, "scoring.settings", scoring.by, {}, absolute)
+    score = _seen_through_clip(score, "score.settings", score.name, {}, absolute)
     if search.start is not None:
         search = replace(search, start=unless_a_name("search.start", search.start, absolute=absolute))
     search = replace(search, devices=tuple(str(absolute("search.devices", Path(table))) for table in search.devices))
@@ -74,8 +77,8 @@ def with_absolute_paths(config: ExperimentConfig, /, *, absolute: Absolute) -> E
         clip=clip,
         search=search,
         latency_source=_with_plugin_paths(config.latency_source, "latency_source.settings", _source_paths, absolute),
-        score=_with_plugin_paths(config.score, "score.settings", _score_paths, absolute),
-        scoring=_with_plugin_paths(config.scoring, "scoring.settings", _screen_paths, absolute),
+        score=_with_plugin_paths(score, "score.settings", _score_paths, absolute),
+        scoring=_with_plugin_paths(scoring, "scoring.settings", _screen_paths, absolute),
     )
     return with_paths(config, absolute=absolute)
 
@@ -86,6 +89,27 @@ def unless_a_name(key: str, value: str, /, *, absolute: Absolute) -> str:
         return value
     path = absolute(key, Path(value))
     return str(path) if path.exists() or value not in {*BASE_CONFIGS, *KNOWN_ARCHITECTURES} else value
+
+
+def _clip_paths(given: Mapping[str, Any], key: str, absolute: Absolute) -> dict[str, str]:
+    """Where an OpenCLIP folder or file of weights stands, of settings that name a `model` and perhaps `pretrained`."""
+    model, pretrained = given.get("model"), given.get("pretrained")
+    if isinstance(model, str) and pretrained is None:
+        return {"model": str(absolute(f"{key}.model", Path(model)))}
+    if isinstance(pretrained, str) and not is_tag(pretrained):
+        return {"pretrained": str(absolute(f"{key}.pretrained", Path(pretrained)))}
+    return {}
+
+
+def _seen_through_clip(section: S, key: str, name: str, clip: Mapping[str, Any], absolute: Absolute) -> S:
+    """A score's section whose own settings say where its CLIP is; what it does not say stands in the section `clip`."""
+    of: Any = section
+    if name not in THROUGH_CLIP or not {"model", "pretrained"} & of.settings.keys():
+        return section
+    found = _clip_paths({**clip, **of.settings}, key, absolute)
+    own = {each: path for each, path in found.items() if each in of.settings}
+    made: S = replace(of, settings={**of.settings, **own})
+    return made
 
 
 def _with_plugin_paths(section: S, key: str, paths: Callable[[Any], Mapping[str, object]], absolute: Absolute) -> S:

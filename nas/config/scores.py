@@ -9,7 +9,7 @@ from nas.algorithms.settings import ScoringSettings, Screen
 from nas.config.sections import ExperimentConfig
 from nas.evaluation.door import Declaration, Reference
 from nas.evaluation.registry import ScoreSpec, screening_settings
-from nas.evaluation.settings import CLIP, CLIP_CHANGE, CLIP_GLIMPSE
+from nas.evaluation.settings import CLIP, THROUGH_CLIP
 from nas.settings import plain
 from search_spaces.files.user_error import PluginError, UserError
 
@@ -40,7 +40,7 @@ def other_scores(config: ExperimentConfig, /, *, own: ScoreSpec, asked: Sequence
             settings = screening_settings(scoring.by, _of_clip(config, scoring.by) | dict(scoring.settings))
         except PluginError as error:
             raise UserError(f"`scoring.by`: {error}") from error
-        if scoring.by in (CLIP_CHANGE, CLIP_GLIMPSE) and "model" not in settings:
+        if scoring.by in THROUGH_CLIP and "model" not in settings:
             raise UserError(
                 f"`scoring.by`: {scoring.by} looks through CLIP, but the config has no section `clip`; give it one "
                 "with `model` (`shapes` for the bundled model), or choose output_change, which needs none"
@@ -49,9 +49,20 @@ def other_scores(config: ExperimentConfig, /, *, own: ScoreSpec, asked: Sequence
     return tuple(others.values())
 
 
+def screened_on(config: ExperimentConfig, /) -> str | None:
+    """What to say of a screen that asks for more prompts than decide; None where it does not."""
+    scoring, there = config.scoring, config.validation.num_prompts
+    if scoring.screen is Screen.OFF or scoring.num_prompts <= there:
+        return None
+    return (
+        f"`scoring.num_prompts` is {scoring.num_prompts}, but `validation.num_prompts` is {there}: {scoring.by} "
+        f"screens on all {there}; raise the second for more"
+    )
+
+
 def _of_clip(config: ExperimentConfig, name: str) -> dict[str, Any]:
     """The section `clip` as settings of a score that looks through CLIP too."""
-    return plain(config.clip) if name in (CLIP_CHANGE, CLIP_GLIMPSE) and config.clip is not None else {}
+    return plain(config.clip) if name in THROUGH_CLIP and config.clip is not None else {}
 
 
 def check_compares_rounds(score: Declaration, /) -> None:
@@ -78,10 +89,15 @@ def screened(
         others: What the scores say of themselves that are served beside the run's own.
 
     Raises:
-        UserError: The score cannot tell what it is asked.
+        UserError: The score cannot tell what it is asked, or the algorithm never asks.
     """
     if scoring.screen is Screen.OFF:
         return algorithm
+    if not algorithm.declaration.contests:
+        raise UserError(
+            f"`scoring.screen` is {scoring.screen}, but `search.algorithm` is {algorithm.declaration.name}, which "
+            "holds no contests that a cheap score could screen; set scoring.screen=off, or search.algorithm=evolving"
+        )
     score = next(other for other in others if other.name == scoring.by)
     _check_screen(scoring, score)
     is_distance = score.is_distance and score.reference is Reference.ROUND

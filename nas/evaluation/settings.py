@@ -13,6 +13,7 @@ from search_spaces.files.user_error import UserError
 CLIP: Final = "clip"  # the score of the paper, and of every run that names none
 CLIP_CHANGE: Final = "clip_change"  # looks through the same CLIP at pictures of one pass
 CLIP_GLIMPSE: Final = "clip_glimpse"  # and scores them by their captions
+THROUGH_CLIP: Final = (CLIP_CHANGE, CLIP_GLIMPSE)  # whose own settings are those of the section `clip`
 
 
 @settings

@@ -9,11 +9,11 @@ from typing import Any
 
 from nas.pipelines.source import is_hub_reference, local_folder
 from nas.references.base_model import BaseModel
+from nas.runs.bundled.naming import named_run
 from nas.runs.directory import is_run
 from nas.runs.spec import SPEC_NAME, check_base, read_spec
 from search_spaces.alignment import aligned
 from search_spaces.architecture import Architecture, ArchitectureError
-from search_spaces.files.paths import local_path
 from search_spaces.files.user_error import UserError
 from search_spaces.folders.loading import SEARCHED, read_unet_config, unet_folder
 from search_spaces.known.architectures import BASE_CONFIGS, KNOWN_ARCHITECTURES, base_space, known_config
@@ -25,14 +25,14 @@ def read_architecture(reference: str | Path, /, *, base: BaseModel) -> Architect
     """The architecture that a reference means, in the space of a base model.
 
     Args:
-        reference: A run directory, `architecture.json` or another spec, a pipeline or UNet folder (ours or stock, here
-            or on the hub), or a known name.
+        reference: A run directory or a bundled run's name, `architecture.json` or another spec, a pipeline or UNet
+            folder (ours or stock, here or on the hub), or a known name.
         base: The base model.
 
     Raises:
         ValueError: Nothing that can be read, an unfinished run, or an architecture of another base model.
     """
-    path, name = local_path(reference), str(reference)
+    path, name = named_run(reference), str(reference)
     if path.is_file() or is_run(path) or (path / SPEC_NAME).is_file():
         file = path if path.is_file() else path / SPEC_NAME
         architecture, spec = read_spec(file)
@@ -69,7 +69,7 @@ def own_architecture(reference: str, /, *, base: BaseModel) -> Architecture:
     Raises:
         ValueError: As `read_architecture`.
     """
-    if is_hub_reference(reference) or (named_folder(reference).is_dir() and not is_run(local_path(reference))):
+    if is_hub_reference(reference) or (named_folder(reference).is_dir() and not is_run(named_run(reference))):
         return architecture_of_folder(local_folder(reference, weights=False), base=base)
     return read_architecture(reference, base=base)
 

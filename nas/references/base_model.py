@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from nas.pipelines.source import HUB, is_hub_reference, local_folder, model_name
+from nas.runs.bundled.naming import named_run
 from nas.runs.directory import is_run
 from search_spaces.files.paths import local_path
 from search_spaces.files.strict_yaml import read_yaml
@@ -72,7 +73,7 @@ def base_of(reference: str, /) -> BaseModel:
     Raises:
         ValueError: A spec, which does not hold its base model; or nothing that can be read.
     """
-    path = local_path(reference)
+    path = named_run(reference)
     if is_run(path):
         if not isinstance(model := read_yaml(path / "config.yaml").get("model"), str):
             raise UserError(f"{path / 'config.yaml'} must name its `model`, but has {model!r}; name the base model")

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from nas.algorithms.steps import FIRST
+from nas.runs.bundled.naming import is_bundled
 from nas.runs.checkpoint import Checkpoint, CheckpointError
 from nas.runs.directory import RunDirectory
 from nas.runs.weights import weights_digest
@@ -39,6 +40,12 @@ def give_round_weights(
         supernet.load_weights(weights)
         return
     found = run.checkpoint(round_number, job=job)
+    if (found is None or found.is_stored) and is_bundled(run.path):
+        raise UserError(
+            f"the bundled run {run.path.name} came without the weights of its rounds; `nas demo` makes one that has "
+            f"them, or take its architecture in the base model's weights: {run.spec_path} (an export of that needs "
+            "`--model` too)"
+        )
     if found is None or found.is_stored:
         raise UserError(
             f"the weights of round {round_number} in {run.path} are missing or damaged; "

@@ -9,6 +9,7 @@ from nas.pipelines.model_folder import ModelFolder
 from nas.references.architecture import architecture_of_folder, read_architecture
 from nas.references.base_model import BaseModel, base_model
 from nas.references.round_weights import give_round_weights
+from nas.runs.bundled.naming import named_run
 from nas.runs.directory import RunDirectory, is_run
 from nas.runs.found_spec import read_found
 from nas.runs.spec import SPEC_NAME
@@ -16,7 +17,6 @@ from search_spaces.actions import CopyStart
 from search_spaces.architecture import Architecture
 from search_spaces.blocks import BlockSignature
 from search_spaces.files.digests import digest_of, files_digest, folder_digest
-from search_spaces.files.paths import local_path
 from search_spaces.files.strict_yaml import parse_yaml
 from search_spaces.folders.loading import ModelFolderError, load_unet, unet_folder
 from search_spaces.folders.weight_files import model_files, stored_tensors
@@ -108,7 +108,7 @@ def find_start(reference: str | None, /, *, model: ModelFolder, space_base: Arch
     """The start that a config names.
 
     Args:
-        reference: A run, spec, export, stock folder or known name; None = the base model.
+        reference: A run or a bundled one's name, spec, export, stock folder or known name; None = the base model.
         model: The base model; a folder that has no plain weight files is read by its variant too.
         space_base: The base model's own architecture.
 
@@ -117,7 +117,7 @@ def find_start(reference: str | None, /, *, model: ModelFolder, space_base: Arch
     """
     if reference is None:
         return Start(architecture=space_base)
-    path, base = local_path(reference), base_model(model.path)
+    path, base = named_run(reference), base_model(model.path)
     architecture = read_architecture(reference, base=base)
     if is_run(path):
         weights = read_found(RunDirectory(path).spec_path)[1]["digests"]["weights"]

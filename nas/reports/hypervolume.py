@@ -19,7 +19,7 @@ from nas.config.places.identity import without_places
 from nas.metrics.area import hypervolume
 from nas.runs.changes import changed_keys
 from nas.runs.run import Run, Runs
-from nas.runs.trace import seconds_of
+from nas.runs.trace import passes_of, seconds_of
 
 BUDGETS: Final = (0.25, 0.5, 1.0)  # shares of what the thriftiest run spent
 _MIN_PAIRS: Final = 2
@@ -32,7 +32,8 @@ class Scored:
     Attributes:
         share: Its predicted latency as a share of the base model's.
         score: Its selection score.
-        passes: UNet passes that the run had spent by then, this scoring included, as if no store had held anything.
+        passes: UNet passes that the run had spent by then, this scoring and those of other scores included, as if no
+            store had held anything.
         seconds: Wall time of trainings and scorings by then; from a store they take none.
         is_own: Whether it is a round's own, on all prompts.
     """
@@ -187,6 +188,7 @@ def scored_of(run: Run, /) -> Iterator[Scored]:
     passes, seconds, own_ms, own_score = 0, 0.0, nan, nan
     for event in run.events:
         seconds += seconds_of(event)
+        passes += passes_of(event)
         if event["event"] != "evaluation":
             continue
         passes += passes_each * event["clip"]["num_prompts"]

@@ -26,9 +26,11 @@ def lines(found: RunComparison, /) -> Iterator[tuple[str, tuple[str, ...]]]:
     yield "parameters", tuple(f"{row.num_params / 1e6:.2f} M" if row.num_params else "" for row in rows)
     yield "rounds", tuple(str(row.num_rounds) for row in rows)
     yield "pictures", tuple(f"{row.num_pictures:,}" for row in rows)
+    if any(row.num_passes for row in rows):
+        yield "UNet passes of other scores", tuple(f"{row.num_passes:,}" for row in rows)
     yield "hours", tuple(f"{row.hours:.2f}" for row in rows)
     if (fronts := found.fronts) is not None:
-        yield "UNet passes of pictures", tuple(f"{run.passes:,}" for run in fronts.runs)
+        yield "UNet passes in all", tuple(f"{run.passes:,}" for run in fronts.runs)
         yield "hypervolume", tuple(f"{run.hypervolume:.5f}" for run in fronts.runs)
         for budget in fronts.budgets:
             cells = (f"{run.best_at[budget]:.4f}" if isfinite(run.best_at[budget]) else "none" for run in fronts.runs)

@@ -5,6 +5,7 @@ from math import nan
 from pathlib import Path
 
 from nas.runs.run import Run
+from nas.runs.trace import num_passes
 from nas.scores.intervals import Interval
 
 
@@ -30,6 +31,7 @@ class RunSummary:
         num_params: Its parameters.
         num_rounds: Rounds so far.
         num_pictures: Prompts that were scored, drawn or found in a store.
+        num_passes: UNet passes of other scores than the run's own.
         hours: Wall time of trainings and scorings.
         age_s: Seconds since its last event.
     """
@@ -51,6 +53,7 @@ class RunSummary:
     num_params: int | None
     num_rounds: int
     num_pictures: int
+    num_passes: int
     hours: float
     age_s: float
 
@@ -92,6 +95,7 @@ def summarise(run: Run, /, *, now: float, name: str | None = None) -> RunSummary
         num_params=None if row is None else int(row["num_params"]),
         num_rounds=int(rounds["round"].nunique()),
         num_pictures=int(rounds["num_prompts"].sum() + run.evaluations()["num_prompts"].sum()),
+        num_passes=num_passes(run.events),
         hours=run.hours,
         age_s=nan if run.last_time is None else max(now - run.last_time, 0.0),
     )

@@ -169,28 +169,46 @@ class Measured(Event):
         by: Name of the score; None = the run's own.
         prompts: "held_out"; None = those that decide.
         num_prompts: The first so many; None = all.
+        unit: Of the numbers, in words; None = the run's own score, or pure numbers.
         reference: Score of what losses are paired with: mean, low, high, num_prompts, confidence; None without one.
-        subjects: Of each that was scored: `action` (None where no action made it), `arch_id`, `score`, `loss`.
+        subjects: Of each that was scored: `action` (None where no action made it), `arch_id`, `score`, `loss`, and
+            `d_latency_ms`, the milliseconds that its action saves, where an action made it.
     """
 
     name: ClassVar[str] = "measurement"
-    optional: ClassVar[frozenset[str]] = frozenset({"by", "prompts", "num_prompts", "reference"})
+    optional: ClassVar[frozenset[str]] = frozenset({"by", "prompts", "num_prompts", "unit", "reference"})
 
     round: int
     by: str | None = None
     prompts: str | None = None
     num_prompts: int | None = None
+    unit: str | None = None
     reference: Mapping[str, Any] | None = None
     subjects: list[Mapping[str, Any]]
 
     @classmethod
-    def of(cls, step: Score, outcome: Scored, /) -> "Measured":
-        """The event of such a scoring."""
+    def of(cls, step: Score, outcome: Scored, /, *, problem: Problem[Any], unit: str | None) -> "Measured":
+        """The event of such a scoring.
+
+        Args:
+            step: What was asked.
+            outcome: What came of it.
+            problem: Of the search.
+            unit: Of the score, if it is another one than the run's own.
+        """
+        now_ms = None if step.reference is None else problem.price_ms(step.reference.architecture)
+
+        def saved(subject: Subject) -> dict[str, float]:
+            if now_ms is None or subject.action is None:
+                return {}
+            return {"d_latency_ms": now_ms - problem.price_ms(subject.architecture)}
+
         return cls(
             round=step.round,
             by=step.by or None,
             prompts=None if step.prompts is PromptSet.DECIDING else str(step.prompts),
             num_prompts=step.num_prompts,
+            unit=unit or None,
             reference=None if outcome.reference is None else asdict(outcome.reference.score),
             subjects=[
                 {
@@ -198,6 +216,7 @@ class Measured(Event):
                     "arch_id": subject.architecture.arch_id,
                     "score": asdict(estimate.score),
                     "loss": None if estimate.loss is None else asdict(estimate.loss),
+                    **saved(subject),
                 }
                 for subject, estimate in zip(step.subjects, outcome.estimates, strict=True)
                 if estimate is not None

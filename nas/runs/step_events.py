@@ -19,10 +19,17 @@ from nas.runs.events import (
 )
 
 
-def evaluations(step: Score, outcome: Scored, /, *, problem: Problem[Any]) -> Iterator[Event]:
-    """The events of a scoring: the reference first, then every subject that was scored; one where it is not plain."""
+def evaluations(step: Score, outcome: Scored, /, *, problem: Problem[Any], unit: str | None = None) -> Iterator[Event]:
+    """The events of a scoring: the reference first, then every subject that was scored; one where it is not plain.
+
+    Args:
+        step: What was asked.
+        outcome: What came of it.
+        problem: Of the search.
+        unit: Of another score than the run's own.
+    """
     if not step.is_plain:
-        yield Measured.of(step, outcome)
+        yield Measured.of(step, outcome, problem=problem, unit=unit)
         return
     if step.screening is not None:
         yield ContestScreened.of(step, step.screening)

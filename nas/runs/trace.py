@@ -176,6 +176,17 @@ def seconds_of(event: Mapping[str, Any], /) -> float:
     return float(seconds) if _is_number(seconds) and seconds > 0 else 0.0
 
 
+def passes_of(event: Mapping[str, Any], /) -> int:
+    """UNet passes that another score than the run's own took, what workers prepared for it included; 0 of others."""
+    passes = event.get(RUNTIME, {}).get("passes")
+    return int(passes) if _is_number(passes) and passes > 0 else 0
+
+
+def num_passes(events: Iterable[Mapping[str, Any]], /) -> int:
+    """UNet passes that other scores than a run's own took in all; see `passes_of`."""
+    return sum(map(passes_of, events))
+
+
 def time_of(event: Mapping[str, Any], /) -> float | None:
     """Unix seconds at which an event was written; None where nothing says it, or no calendar has such a day."""
     time = event.get(RUNTIME, {}).get("time")

@@ -144,8 +144,9 @@ def foresee(
                 others=others,
                 sets=sets,
             )
-            work = replace(work, num_passes=work.num_passes + num_workers * _preparing(steps, others, validation))
-            works.append(work)
+            preparing = Preparing(others, num_prompts=len(validation.prompts))
+            prepared = num_workers * sum(preparing.passes(step) for step in steps if isinstance(step, Score))
+            works.append(replace(work, num_passes=work.num_passes + prepared))
     least, most = ({f.name: pick(getattr(w, f.name) for w in works) for f in fields(Work)} for pick in (min, max))
     return Work(**least), Work(**most)
 
@@ -203,7 +204,8 @@ def made_up_steps(
         algorithm: The algorithm.
         problem: What it solves.
         power: Of the milliseconds saved.
-        change: What another score says that every removal changes.
+        change: The least that another score says of a removal; what it says goes by the same power, since such a score
+            may decide alone.
     """
     state = algorithm.start(problem)
     for number in range(algorithm.max_steps(problem)):
@@ -214,28 +216,49 @@ def made_up_steps(
         outcome = (
             Trained(digests=tuple(f"{number}.{index}" for index in range(len(step.jobs))))
             if isinstance(step, Train)
-            else made_up_scores(step, power=power, change=change)
+            else made_up_scores(step, power=power, change=change, saved_ms=_saved_ms(step, problem))
         )
         state = algorithm.told(state, step, outcome)
 
 
-def made_up_scores(step: Score, /, *, power: float, change: float = MADE_UP) -> Scored:
-    """An outcome in which every contestant loses a power of the milliseconds that it saves; see `made_up_steps`."""
-    other = change if step.by else MADE_UP
-    saved_ms = step.contest.saved_ms if step.contest is not None else {}
-    loses = step.reference is not None
+def made_up_scores(
+    step: Score, /, *, power: float, change: float = MADE_UP, saved_ms: Mapping[int, float] = MappingProxyType({})
+) -> Scored:
+    """An outcome in which every contestant loses a power of the milliseconds that it saves; see `made_up_steps`.
+
+    Args:
+        step: What is asked.
+        power: Of the milliseconds saved.
+        change: The least that another score than the run's own says.
+        saved_ms: By each subject that saves something, which such a score is asked about without a contest.
+    """
+    contested = step.contest.saved_ms if step.contest is not None else {}
+    losses = {index: ms**power for index, ms in contested.items()}
+    if step.by and saved_ms:
+        least = min(saved_ms.values()) ** power
+        losses = {index: change * ms**power / least for index, ms in saved_ms.items()}
+    loses, other = step.reference is not None, change if step.by else MADE_UP
     return Scored(
         reference=Estimate(score=_made_up(MADE_UP)) if loses else None,
         estimates=tuple(
             Estimate(
                 score=_made_up(MADE_UP),
-                loss=_made_up(saved_ms[index] ** power if index in saved_ms else other) if loses else None,
+                loss=_made_up(losses.get(index, other)) if loses else None,
             )
             if index in step.scored
             else None
             for index in range(len(step.subjects))
         ),
     )
+
+
+def _saved_ms(step: Score, problem: Problem[Any]) -> dict[int, float]:
+    """Milliseconds that subjects save against the reference, by their index; those that save none are left out."""
+    if step.reference is None or not step.by:
+        return {}
+    now_ms = problem.price_ms(step.reference.architecture)
+    saved = {index: now_ms - problem.price_ms(each.architecture) for index, each in enumerate(step.subjects)}
+    return {index: ms for index, ms in saved.items() if ms > 0}
 
 
 def _made_up(value: float) -> Interval:
@@ -254,18 +277,32 @@ def _first_look(validation: ValidationSet, racing: RacingSettings | None) -> int
     )[0]
 
 
-def _preparing(steps: list[Train | Score], others: Mapping[str, Declaration], validation: ValidationSet) -> int:
-    """UNet passes by which one worker prepares for scores beside the run's own."""
-    passes, started = 0, set[tuple[str, int]]()
-    for step in steps:
-        if isinstance(step, Score) and step.by in others:
-            declared, num = others[step.by], len(validation.prompts[: step.num_prompts])
-            if (step.by, num) not in started:
-                passes += declared.passes_to_start * num
-            elif declared.reference is Reference.ROUND:
-                passes += declared.passes_to_refer * num
-            started.add((step.by, num))
-    return passes
+class Preparing:
+    """UNet passes by which one worker prepares for scores beside the run's own, step after step.
+
+    A score starts once for so many prompts. One that refers to a round's network takes each step's for it, the first
+    one's too: what it started with is the base model in the model's weights.
+
+    Args:
+        others: What these scores say of themselves, by name.
+        num_prompts: Prompts that decide.
+    """
+
+    def __init__(self, others: Mapping[str, Declaration], /, *, num_prompts: int) -> None:
+        self._others, self._num_prompts = others, num_prompts
+        self._started = set[tuple[str, int]]()
+
+    def passes(self, step: Score, /) -> int:
+        """What a step takes before its first number; of the run's own score nothing is said."""
+        if step.by not in self._others:
+            return 0
+        declared = self._others[step.by]
+        num = self._num_prompts if step.num_prompts is None else min(step.num_prompts, self._num_prompts)
+        each = declared.passes_to_refer if declared.reference is Reference.ROUND else 0
+        if (step.by, num) not in self._started:
+            self._started.add((step.by, num))
+            each += declared.passes_to_start
+        return each * num
 
 
 def _work(

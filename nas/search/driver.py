@@ -47,6 +47,7 @@ from nas.runs.step_events import contest_raced, evaluations
 from nas.runs.trace import Trace, read_trace, recorded_digests
 from nas.scores.intervals import Interval
 from nas.search.bookkeeping import PHASES, SCORING, SCREENING, Bookkeeper, loss_summary
+from nas.search.cost import Preparing
 from nas.search.estimate import estimated
 from nas.search.progress import NOBODY, Listeners, Progress, RoundDone
 from nas.search.results import named, write_results
@@ -122,6 +123,7 @@ class _Session:
         self._latest_ms = 0.0  # its latency
         self._num_pictures = self._num_training_steps = self._num_passes = 0
         self._counted: dict[Any, int] = {}  # prompts that each subject was scored on, by what score
+        self._preparing = Preparing(experiment.others, num_prompts=len(experiment.worker.validation.prompts))
         self._introduced = False  # whether an event of this process says what it runs on
 
     def search(self, configs: list[dict[str, Any]], /) -> FoundArchitecture:
@@ -238,9 +240,17 @@ class _Session:
         of_chunk = pictures_or_passes * scorer.num_prompts / scorer.num_chunks  # on average
         on_chunk = self._reporter(phase, step, shown, problem, of_chunk=of_chunk)
         outcome = self._step_scorer(step, scorer).score(step, on_chunk=on_chunk)
-        seconds = time.perf_counter() - start
-        for number, event in enumerate(evaluations(step, outcome, problem=problem)):
-            self._emit(event, **({} if number else {"seconds": seconds}))
+        spent: dict[str, float] = {"seconds": time.perf_counter() - start}
+        num_scored = self._num_new(step, outcome, refers=scorer.refers)
+        if is_own:
+            self._num_pictures += num_scored
+        else:
+            num_workers = self._experiment.config.workers.num_workers
+            spent["passes"] = pictures_or_passes * num_scored + num_workers * self._preparing.passes(step)
+            self._num_passes += int(spent["passes"])
+        unit = None if is_own else self._experiment.others[step.by].unit
+        for number, event in enumerate(evaluations(step, outcome, problem=problem, unit=unit)):
+            self._emit(event, **({} if number else spent))
         if step.num_refused:
             num_pictures = step.num_refused * scorer.num_prompts
             self._emit(LimitsRefused(round=step.round, num_architectures=step.num_refused, num_pictures=num_pictures))
@@ -250,20 +260,22 @@ class _Session:
             self._books.priced(shown)
             self._latest, self._latest_ms = outcome.reference.score, problem.price_ms(shown)
             self._paint(step, scorer)
-        num_scored = self._num_new(step, outcome)
-        if is_own:
-            self._num_pictures += num_scored
-        else:
-            self._num_passes += pictures_or_passes * num_scored
         return outcome
 
-    def _num_new(self, step: Score, outcome: Scored) -> int:
-        """Prompts that a step's subjects were scored on and that no earlier step had scored them on."""
+    def _num_new(self, step: Score, outcome: Scored, *, refers: bool) -> int:
+        """Prompts that a step's subjects were scored on and that no earlier step had scored them on.
+
+        Args:
+            step: What was asked.
+            outcome: What came of it.
+            refers: Whether the score is a distance to the step's reference, so that another one makes it another score.
+        """
         subjects = (step.reference, *step.subjects)
+        against = step.reference.architecture if refers and step.reference is not None else None
         num_new = 0
         for subject, estimate in zip(subjects, (outcome.reference, *outcome.estimates), strict=True):
             if subject is not None and estimate is not None:
-                key = (subject.architecture, subject.weights, step.by, step.prompts)
+                key = (subject.architecture, subject.weights, step.by, step.prompts, against)
                 num, before = estimate.score.num_prompts, self._counted.get(key, 0)
                 num_new += max(num - before, 0)
                 self._counted[key] = max(num, before)

@@ -77,6 +77,11 @@ class Scorer:
         return not self._yardstick.by
 
     @property
+    def refers(self) -> bool:
+        """Whether the score is a distance to the network of a round."""
+        return self._refers
+
+    @property
     def num_prompts(self) -> int:
         """Prompts in all."""
         return len(self._prompts.prompts)

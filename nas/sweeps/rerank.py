@@ -9,6 +9,7 @@ from enum import StrEnum
 from os import PathLike
 
 from nas.algorithms.reranking import DECLARATION, RerankingSettings
+from nas.algorithms.settings import ScoringSettings
 from nas.config.experiment import resolve
 from nas.config.loading import stored_config
 from nas.config.sections import ExperimentConfig, SearchConfig
@@ -86,7 +87,8 @@ def reranking_config(
         copy_start=old.copy_start,
         protected=old.protected,
     )
-    return replace(config, search=searched, robust_training=replace(training, recovery_iterations=steps)), finalists
+    training = replace(training, recovery_iterations=steps)
+    return replace(config, search=searched, scoring=ScoringSettings(), robust_training=training), finalists
 
 
 def rerank(

@@ -168,6 +168,11 @@ class AlgorithmLaws:
                 own = [subject.architecture for subject in step.subjects if subject.action is None]
                 assert [each for each in own if not problem.meets(each)] == []
 
+    def test_it_says_whether_it_holds_contests(self, algorithm: Algorithm[Any], problem: Problem[Any]) -> None:
+        """A screen is refused where none are said to be, and would be left out where none are."""
+        steps = [step for step, _ in play(algorithm, problem) if isinstance(step, Score)]
+        assert any(step.contest is not None for step in steps) <= algorithm.declaration.contests
+
     def test_it_costs_no_more_than_it_says(self, algorithm: Algorithm[Any], problem: Problem[Any]) -> None:
         """The budget of an algorithm that states one bounds what it asks for."""
         if not isinstance(algorithm, Budgeted):

@@ -9,7 +9,9 @@ import pytest
 
 from experiments.decisions.__main__ import table
 from experiments.decisions.bundled import prices_of, space_of
+from experiments.decisions.copies import candidates, copy_of, picks
 from experiments.decisions.picture import picture
+from experiments.decisions.ranking import Truth, draws, spread_of
 from experiments.decisions.recorded import BASE, Recorded, read_changes, read_recorded
 from experiments.decisions.replay import SCREENED_BY, every_method, replays
 from search_spaces.unets.stock_space import SpaceForm
@@ -74,3 +76,30 @@ def test_a_recording_is_read_as_losses_with_what_excludes_what(tmp_path: Path) -
     assert list(changes) == ["one"], "of one pass, and never negative"
     assert changes["one"].tolist() == [[0.0, 1.0, 2.0]] * len(found.actions)
     assert all(0 <= a < b < len(found.actions) for a, b in found.excludes)
+
+
+def test_copies_to_train_are_those_that_are_picked_and_others_of_every_value() -> None:
+    names = [str(action) for action in sorted(space_of(SpaceForm.ANY).removals(space_of(SpaceForm.ANY).base))][:8]
+    true = np.linspace(0.0, 0.07, 8)
+    losses = true[:, None] + 1e-4 * np.random.default_rng(0).normal(size=(8, 32))
+    losses[2, :8] += 0.6  # eight captions take it for the best
+    losses[2, 8:] -= 0.2
+    known = Recorded(actions=tuple(names), losses=losses, saved_ms=np.ones(8), base_ms=40.0, excludes=frozenset())
+    picked = picks(known)
+    assert set(picked) == {f"{rule}, {num}" for rule in ("paper", "posterior") for num in (8, 16, 32)}
+    assert (picked["paper, 8"], picked["paper, 32"]) == (copy_of(names[2]), copy_of(names[7]))
+    tried = candidates(known, 5)
+    assert len(tried) == 5
+    assert set(picked.values()) <= set(tried)
+    assert tried[0] == copy_of(names[7]), "the most valuable first"
+    assert all(name.startswith("+") for name in tried)
+
+
+def test_targets_that_some_removals_do_not_reach_stay_empty() -> None:
+    losses = pd.DataFrame({prompt: [0.0, 0.1, 0.2] for prompt in range(4)}, index=["a", "b", "c"])
+    truth = Truth(losses=losses, saved_ms=pd.Series(1.0, index=losses.index))
+    after = pd.Series({"a": 0.3, "c": 0.1})
+    found = list(draws(losses, truth=truth, num=2, num_draws=3, most_ms=[1.5, 4.0], after=after, decides_by_truth=True))
+    assert [draw.lost[0] for draw in found] == pytest.approx([0.1] * 3)
+    assert [(draw.tau, draw.tau_after) for draw in found] == [(1.0, -1.0)] * 3
+    assert spread_of([draw.lost[1] for draw in found], signed=True) == ""

@@ -22,6 +22,7 @@ import typer
 
 from nas.cli.screen.console import CheckedOutput, say, speakable
 from nas.cli.screen.help_text import filled
+from nas.runs.bundled.naming import is_bundled
 from search_spaces.files.paths import local_path
 from search_spaces.files.user_error import PluginError, UserError
 
@@ -108,7 +109,11 @@ def logged_in(run: Path, /) -> Iterator[None]:
     except _PASSING:
         raise
     except Exception as error:
-        if _is_fault(error) and any((run / name).is_file() for name in ("config.yaml", "training.yaml")):
+        if (
+            _is_fault(error)
+            and not is_bundled(run)
+            and any((run / name).is_file() for name in ("config.yaml", "training.yaml"))
+        ):
             file = run / "logs" / LOG
             with suppress(OSError):  # a disk that takes no log must not hide what happened
                 file.parent.mkdir(exist_ok=True)

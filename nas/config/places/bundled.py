@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from latency.documents.shipped import find_table, shipped_tables
+from nas.runs.bundled.naming import BUNDLED_RUNS
 from search_spaces.known.bundled import BUNDLED_MODELS, SHAPES, is_model
 from search_spaces.shapes import CAPTIONS_FILE, OPEN_CLIP_DIR
 
@@ -16,8 +17,10 @@ _CLIPS: Final[Mapping[str, Path]] = {SHAPES: OPEN_CLIP_DIR}
 _CAPTIONS: Final[Mapping[str, Path]] = {SHAPES: CAPTIONS_FILE}
 NAMED: Final[Mapping[str, Mapping[str, Path]]] = {
     "model": BUNDLED_MODELS,
-    "search.start": BUNDLED_MODELS,
+    "search.start": {**BUNDLED_MODELS, **BUNDLED_RUNS},
     "clip.model": _CLIPS,
+    "score.settings.model": _CLIPS,
+    "scoring.settings.model": _CLIPS,
     "validation.captions": _CAPTIONS,
     "student": BUNDLED_MODELS,  # of a distillation, as all below
     "teacher": BUNDLED_MODELS,
@@ -42,8 +45,8 @@ def meant(key: str, name: str, /, *, there: Path) -> Path:
 
 
 def _is_such(there: Path, named: Path) -> bool:
-    """Whether what stands there is of the kind of what is bundled: a model, a judge, or a file."""
-    if named in BUNDLED_MODELS.values():
+    """Whether what stands there is of the kind of what is bundled: a model or a run, a judge, or a file."""
+    if named in (*BUNDLED_MODELS.values(), *BUNDLED_RUNS.values()):
         return is_model(there)
     return there.is_file() or (named.is_dir() and (there / _CLIP_MARK).is_file())
 

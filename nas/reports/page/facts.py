@@ -11,7 +11,7 @@ from nas.reports.page.pictures import Album
 from nas.reports.page.reading import Event, Source
 from nas.reports.page.values import BlockStory, Decision, Estimate, RoundView, Scored, Spent
 from nas.runs.frames.rounds import is_of_round
-from nas.runs.trace import seconds_of
+from nas.runs.trace import passes_of, seconds_of
 from search_spaces.actions import GENES, Action, Sign, parse_action
 from search_spaces.architecture import Architecture, ArchitectureError
 
@@ -70,6 +70,9 @@ def decisions_of(source: Source, /) -> tuple[Decision, ...]:
             chance_right=_known(row.get("chance_right", math.nan)),
             expected_loss=_known(row.get("expected_loss", math.nan)),
             tolerance=_known(tolerances.get(int(row["round"]))),
+            screened_by=row.get("screened_by"),
+            change=_interval(row, "change"),
+            unit=row.get("unit"),
         )
         for row in _rows(source.decisions)
         if isinstance(row["action"], str)
@@ -157,11 +160,12 @@ def spent_by(events: Iterable[Event], /) -> Spent:
     """What a search cost, as its events say it."""
     pictures: dict[int, int] = {}
     races: dict[int, int] = {}
-    steps, seconds = 0, 0.0
+    steps, seconds, passes = 0, 0.0, 0
     seen: set[tuple[int, str]] = set()
     whole, weights = set[tuple[str, str]](), ""
     for event in events:
         seconds += seconds_of(event)
+        passes += passes_of(event)
         if event["event"] == "trained":
             steps += event["iterations"]
             weights = event["weights_digest"]
@@ -174,7 +178,9 @@ def spent_by(events: Iterable[Event], /) -> Spent:
             whole |= {(event["arch_id"], weights)} if event["action"] is None else set()
             scored = event["clip"] if event["action"] is None else event["d_clip"]
             pictures[event["round"]] = pictures.get(event["round"], 0) + scored["num_prompts"]
-    return Spent(num_pictures=sum((pictures | races).values()), num_training_steps=steps, seconds=seconds)
+    return Spent(
+        num_pictures=sum((pictures | races).values()), num_training_steps=steps, seconds=seconds, num_passes=passes
+    )
 
 
 def _pictures(album: Album, actions: Sequence[str]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from nas.reports.page.values import BlockStory, Estimate, ReportData, Scored
+from nas.reports.page.values import BlockStory, Decision, Estimate, ReportData, Scored
 from nas.reports.page.words import action_label, chance, interval, many, number
 
 MAX_EVALUATIONS: Final = 600  # rows of the table of them
@@ -88,12 +88,14 @@ def _rounds(data: ReportData, names: Mapping[str, str]) -> Table:
 
 def _decisions(data: ReportData, names: Mapping[str, str]) -> Table:
     score = data.score.words
+    cheap = {each.screened_by: each.unit for each in data.decisions if each.screened_by is not None}
+    looked = " What a cheap score says of an action rises with what it changes for the worse." if cheap else ""
     return Table(
         title="Decisions",
         words="Every executed action. Chance: how likely it is as good as the runner-up, the best that was left. "
         "A copy is judged by what its removal would cost. Round right: how likely no other choice of the round loses "
         f"less for the same milliseconds, but for what counts as nothing; may cost: what the best one would lose less, "
-        f"in the mean, in {score}.",
+        f"in the mean, in {score}.{looked}",
         columns=(
             Column(name="round"),
             Column(name="step"),
@@ -105,6 +107,7 @@ def _decisions(data: ReportData, names: Mapping[str, str]) -> Table:
             Column(name="chance"),
             Column(name="round right"),
             Column(name="may cost"),
+            *(Column(name=f"{by}, {unit}" if unit else by) for by, unit in cheap.items()),
         ),
         rows=tuple(
             Row(
@@ -119,11 +122,17 @@ def _decisions(data: ReportData, names: Mapping[str, str]) -> Table:
                     Cell(text=chance(each.chance), value=each.chance),
                     Cell(text=chance(each.chance_right), value=each.chance_right),
                     Cell(text=number(each.expected_loss, digits=5), value=each.expected_loss),
+                    *(_change(each) if each.screened_by == by else Cell(text="") for by in cheap),
                 )
             )
             for each in data.decisions
         ),
     )
+
+
+def _change(each: Decision) -> Cell:
+    """What a cheap score says of an action."""
+    return Cell(text=interval(each.change, signed=True), value=_mean(each.change))
 
 
 def _blocks(data: ReportData) -> Table:

@@ -13,7 +13,7 @@ from nas.reports.page.drawings import figures_of
 from nas.reports.page.facts import source_base
 from nas.reports.page.reading import read_source
 from nas.reports.page.render import MARK, render
-from nas.runs.bundled.naming import BUNDLED_RUNS
+from nas.runs.bundled.naming import is_bundled
 from nas.runs.run import Run, open_run
 from search_spaces.files.durable.writing import write_text
 from search_spaces.files.paths import local_path
@@ -70,7 +70,7 @@ def _place(run: Run, path: str | PathLike[str] | None) -> Path:
     """
     if path is not None:
         place = local_path(path)
-    elif run.path in BUNDLED_RUNS.values():
+    elif is_bundled(run.path):
         place = Path(f"{run.path.name}-{NAME}")
     else:
         place = run.path / NAME

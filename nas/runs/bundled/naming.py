@@ -22,3 +22,8 @@ def named_run(reference: str | PathLike[str], /) -> Path:
     """
     path = local_path(reference)
     return path if path.exists() else BUNDLED_RUNS.get(str(reference), path)
+
+
+def is_bundled(path: Path, /) -> bool:
+    """Whether a path is the directory of a bundled run, where nothing is written."""
+    return path.resolve() in {run.resolve() for run in BUNDLED_RUNS.values()}

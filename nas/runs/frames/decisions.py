@@ -1,9 +1,12 @@
-"""What was executed and how sure that was: each action beside the best one that was not taken, prompt by prompt."""
+"""What was executed and how sure that was: each action beside the best one that was not taken, prompt by prompt.
+
+Where another score looked at a round's actions, what it said of an executed one stands beside.
+"""
 
 from collections.abc import Mapping, Sequence
 from math import isnan, nan
 from os import PathLike
-from typing import Any
+from typing import Any, Final
 
 import pandas as pd
 
@@ -19,6 +22,7 @@ from search_spaces.architecture import ArchitectureError
 
 Event = Mapping[str, Any]
 Losses = Mapping[str, float]  # by prompt
+_UNSEEN: Final = (None, nan, nan, nan, None)  # by no other score
 
 
 def decision_frame(run: OpenedRun, /, *, store: str | PathLike[str] | None = None) -> pd.DataFrame:
@@ -27,6 +31,7 @@ def decision_frame(run: OpenedRun, /, *, store: str | PathLike[str] | None = Non
     kinds = {"round": WHOLE, "order": WHOLE, "action": ANY}
     kinds |= numbers(loss, f"{loss}_low", f"{loss}_high", "d_latency_ms", "value")
     kinds |= {"runner_up": ANY, **numbers("margin", "chance"), "stop": ANY, **numbers(*CERTAINTY)}
+    kinds |= {"screened_by": ANY, **numbers("change", "change_low", "change_high"), "unit": ANY}
     scored = _Rounds(run, store)
     rows: list[tuple[Any, ...]] = []
     for event in run.events:
@@ -34,10 +39,11 @@ def decision_frame(run: OpenedRun, /, *, store: str | PathLike[str] | None = Non
             continue
         for order, action in enumerate(event["actions"]):
             row = scored.row(event["round"], action, executed=event["actions"])
-            rows.append((event["round"], order, *row, None, *certainty(event)))
+            cheap = scored.cheap(event["round"], action)
+            rows.append((event["round"], order, *row, None, *certainty(event), *cheap))
         if event["stop"] is not None:
             number, place = event["round"], len(event["actions"])
-            rows.append((number, place, None, *[nan] * 5, None, nan, nan, event["stop"], nan, nan))
+            rows.append((number, place, None, *[nan] * 5, None, nan, nan, event["stop"], nan, nan, *_UNSEEN))
     return tidy(rows, kinds)
 
 
@@ -55,6 +61,13 @@ class _Rounds:
             else:
                 self._actions.setdefault(event["round"], {})[event["action"]] = event
             self._weights[event["round"]] = weights
+        self._measured = {
+            (event["round"], subject["action"]): (event, subject)
+            for event in run.events
+            if event["event"] == "measurement" and event.get("by") is not None
+            for subject in event["subjects"]
+            if subject["action"] is not None and subject["loss"] is not None
+        }
         self._known: dict[tuple[int, str], Losses] = {}
         self._reference: tuple[int, pd.DataFrame] | None = None
         self._rule, self._beliefs = rule_of(run.config), dict[int, RoundBelief | None]()
@@ -63,8 +76,9 @@ class _Rounds:
         """action, loss with its interval, ms saved, value, runner-up, margin, chance."""
         scored, is_copy = self._actions.get(number, {}), action not in self._actions.get(number, {})
         event = scored.get(inverse(action) if is_copy else action)  # a copy is chosen by its block's removal
-        if event is None:  # an algorithm that executes what it has not scored
-            return (action, *[nan] * 5, None, nan, nan)
+        if event is None:  # it was not scored, but perhaps by another score
+            _, seen = self._seen(number, action)
+            return (action, *[nan] * 3, seen.get("d_latency_ms", nan), nan, None, nan, nan)
         loss = event["d_clip"]
         taken = (action, loss["mean"], loss["low"], loss["high"], event["d_latency_ms"], _value(event))
         others = [
@@ -88,6 +102,19 @@ class _Rounds:
             margin = sign * (_value(rival) - _value(event))
             chance = chance_above([sign * each for each in self._leads(number, event, rival)])
         return (*taken, inverse(rival["action"]) if is_copy else rival["action"], margin, chance)
+
+    def cheap(self, number: int, action: str, /) -> tuple[Any, ...]:
+        """By which other score it was looked at, what that said with its interval, and in which unit."""
+        event, seen = self._seen(number, action)
+        if not seen:
+            return _UNSEEN
+        loss = seen["loss"]
+        return event["by"], loss["mean"], loss["low"], loss["high"], event.get("unit")
+
+    def _seen(self, number: int, action: str) -> tuple[Event, Event]:
+        """The measurement of an executed action, and what it says of it; of a copy that of its block's removal."""
+        nothing: tuple[Event, Event] = ({}, {})
+        return self._measured.get((number, action)) or self._measured.get((number, inverse(action)), nothing)
 
     def _belief(self, number: int) -> RoundBelief | None:
         if number not in self._beliefs:

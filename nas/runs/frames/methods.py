@@ -82,6 +82,12 @@ class Frames(ABC):
             stop: Why the search stopped; None where an action was executed.
             chance_right: How likely the round's actions, all together, are the right ones; as in `rounds`.
             expected_loss: Score that a better choice would lose less, in the mean; as in `rounds`.
+            screened_by: Name of another score that looked at it first (`scoring.screen`); None where none did. Where
+                it decided alone, d_clip and value are NaN.
+            change: What that score said of it, in its own unit; what rises is worse.
+            change_low: Lower end of its confidence interval.
+            change_high: Upper end.
+            unit: Of that score, in words; None for pure numbers.
 
         Args:
             store: The folder of a `score_store` that the run shares with others; None = it keeps its own.

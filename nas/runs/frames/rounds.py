@@ -139,7 +139,8 @@ def screened_rounds(events: Sequence[Mapping[str, Any]], /) -> list[str]:
     sentences, num_prompts, num_measured = [], 0, 0
     for event in events:
         if event["event"] == "measurement" and event.get("by") is not None:
-            num_prompts, num_measured = event["num_prompts"], len(event["subjects"])
+            num_prompts = (event.get("reference") or event)["num_prompts"]  # there may be fewer than were asked for
+            num_measured = len(event["subjects"])
         elif event["event"] == "screen":
             at, by, free = f"round {event['round']}", event["by"], event["free"]
             num = len(free) + len(event["dropped"])

@@ -7,6 +7,7 @@ import pytest
 
 from nas.config.loading import ConfigError, load_config
 from nas.evaluation import registry
+from search_spaces.shapes import OPEN_CLIP_DIR
 from tests.nas.config.test_loading import write
 
 
@@ -45,3 +46,20 @@ def test_a_score_that_declares_what_it_does_not_take_is_named(
     path = write(tmp_path, score={"name": "palette", "settings": {"palette": "p.json"}})
     with pytest.raises(ConfigError, match=r"`paths` of the score `palette` must be .* but is \('colours',\)"):
         load_config(path)
+
+
+@pytest.mark.parametrize("by", ["clip_change", "clip_glimpse"])
+def test_a_score_that_looks_through_clip_names_it_as_the_section_clip_does(tmp_path: Path, by: str) -> None:
+    (tmp_path / "mine").mkdir()
+
+    def screened(**settings: Any) -> Any:
+        path = write(tmp_path, clip={"model": "shapes"}, scoring={"screen": "alone", "by": by, "settings": settings})
+        return load_config(path).scoring.settings
+
+    assert screened(model="shapes") == {"model": str(OPEN_CLIP_DIR)}
+    assert screened(model="mine") == {"model": str(tmp_path / "mine")}
+    assert screened(model="ViT-g-14", pretrained="a_tag") == {"model": "ViT-g-14", "pretrained": "a_tag"}
+    weights = screened(model="ViT-g-14", pretrained="own.safetensors")
+    assert weights == {"model": "ViT-g-14", "pretrained": str(tmp_path / "own.safetensors")}
+    own = load_config(write(tmp_path, clip=None, score={"name": by, "settings": {"model": "shapes"}}))
+    assert own.score.settings == {"model": str(OPEN_CLIP_DIR)}

@@ -1,17 +1,33 @@
 """A search whose contests are screened: the same after a kill and on other workers; the trace says who was spared."""
 
+import json
+import shutil
 import signal
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+import yaml
+from diffusers import UNet2DConditionModel
+from typer.testing import CliRunner
 
+from nas.cli.app import app
 from nas.config.experiment import resolve
 from nas.config.loading import load_config
+from nas.config.scores import screened_on
+from nas.reports.comparison import compare
+from nas.reports.page.data import report_data
+from nas.reports.page.reading import read_source
+from nas.reports.page.tables import tables_of
+from nas.reports.side_by_side import lines
 from nas.runs.frames.rounds import screened_rounds
-from nas.runs.trace import read_trace
+from nas.runs.run import open_run, open_runs
+from nas.runs.trace import num_passes, read_trace
 from nas.scores.store import ScoreStore
 from nas.search.estimate import expected_work
+from nas.search.progress import Progress
+from nas.sweeps.rerank import reranking_config
 from tests.nas.searching import same_result, search, search_until_training
 from tests.nas.spread import spread
 from tests.nas.synthetic import small_config, write_experiment
@@ -55,6 +71,98 @@ def test_it_goes_on_after_a_kill_and_on_other_workers_as_if_nothing_had_happened
     assert len(scores) == 2 * num_measured
 
 
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """The config and the finished run of a search that a cheap score decided alone."""
+    folder = tmp_path_factory.mktemp("alone")
+    settings = small_config(removals_per_round=1, target_ratio=0.85)
+    config = write_experiment(folder, settings | {"scoring": {"screen": "alone", "num_prompts": 9}})
+    search(config, folder / "run")
+    return config, folder / "run"
+
+
+def test_what_a_cheap_score_decided_alone_was_foreseen(alone: tuple[Path, Path]) -> None:
+    config, run = alone
+    least, most = expected_work(resolve(load_config(config)))
+    assert least.num_rounds < most.num_rounds, "it may take the slowest first, or the quickest"
+    assert least.num_passes <= num_passes(read_trace(run / "trace.jsonl")) <= most.num_passes
+
+
+@pytest.mark.parametrize("by", ["output_change", "block_similarity", "clip_glimpse"])
+def test_the_estimate_is_what_the_run_counts_and_what_the_unet_is_asked(
+    tmp_path: Path, by: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = small_config(removals_per_round=5, target_ratio=0.999)
+    settings["robust_training"] |= {"iterations": 0, "recovery_iterations": 0}
+    config = write_experiment(tmp_path, settings | {"scoring": {"screen": "alone", "by": by, "num_prompts": 2}})
+    asked, forward = [], UNet2DConditionModel.forward
+
+    def counted(unet: UNet2DConditionModel, sample: torch.Tensor, *args: Any, **kwargs: Any) -> Any:
+        asked.append(len(sample))
+        return forward(unet, sample, *args, **kwargs)
+
+    monkeypatch.setattr(UNet2DConditionModel, "forward", counted)
+    told: list[Progress] = []
+    search(config, tmp_path / "run", on_progress=told.append)
+    least, most = expected_work(resolve(load_config(config)))
+    assert least == most
+    assert least.num_passes == told[-1].num_passes == num_passes(read_trace(tmp_path / "run" / "trace.jsonl")) > 0
+    assert least.num_pictures == told[-1].num_pictures
+    assert sum(asked) == least.num_passes + 2 * least.num_pictures, "a picture is one guided step here"
+
+
+def test_status_and_report_tell_what_the_cheap_score_said(alone: tuple[Path, Path]) -> None:
+    run = open_run(alone[1])
+    measured = [event for event in run.events if event["event"] == "measurement"]
+    executed = run.decisions().dropna(subset="screened_by")
+    assert len(executed) == len(measured) >= 3
+    for row, event in zip(executed.to_dict(orient="records"), measured, strict=True):
+        (own,) = (each for each in event["subjects"] if each["action"] == row["action"])
+        assert (row["change"], row["change_high"]) == (own["loss"]["mean"], own["loss"]["high"])
+        assert (row["screened_by"], row["unit"]) == ("output_change", "mean square")
+        assert row["d_latency_ms"] == own["d_latency_ms"] > 0
+    spent = f"{num_passes(run.events):,}"
+    told = CliRunner().invoke(app, ["status", str(run.path)], env={"COLUMNS": "120"}).stdout
+    assert "output_change, mean square" in told
+    assert "costs CLIP" not in told, "nothing was scored by CLIP"
+    assert f"UNet passes of other scores than CLIP, what workers prepared included: {spent}" in told
+    assert "output_change decided alone, on 3 prompts for each of 5 actions" in told, "as many as there are"
+    assert json.loads(CliRunner().invoke(app, ["status", str(run.path), "--format", "json"]).stdout)["num_passes"] > 0
+    data = report_data(read_source(run))
+    (decisions,) = (table for table in tables_of(data) if table.title == "Decisions")
+    assert decisions.columns[-1].name == "output_change, mean square"
+    assert [row.cells[-1].value for row in decisions.rows] == executed["change"].tolist()
+    assert data.numbers.spent is not None
+    assert f"{data.numbers.spent.num_passes:,}" == spent
+
+
+def test_a_comparison_counts_the_passes_of_cheap_scores(alone: tuple[Path, Path], run: Path) -> None:
+    found = compare(open_runs([alone[1], run]), now=0.0)
+    cheap = num_passes(open_run(alone[1]).events)
+    assert dict(lines(found))["UNet passes of other scores"] == (f"{cheap:,}", "0")
+    assert found.fronts is not None
+    each = 2  # of a picture: one step, guided
+    pictures = [each * row.num_pictures for row in found.rows]
+    assert [spent.passes for spent in found.fronts.runs] == [pictures[0] + cheap, pictures[1]]
+
+
+def test_a_ranking_of_finalists_is_not_screened(run: Path, tmp_path: Path) -> None:
+    parent = Path(shutil.copytree(run, tmp_path / "parent"))
+    stored = yaml.safe_load((parent / "config.yaml").read_text(encoding="utf-8"))
+    stored["scoring"]["screen"] = "shortlist"
+    (parent / "config.yaml").write_text(yaml.safe_dump(stored), encoding="utf-8")
+    config, _ = reranking_config(open_run(parent), num_finalists=2)
+    assert resolve(config).others == {}
+
+
+def test_a_screen_on_more_prompts_than_there_are_is_told(alone: tuple[Path, Path]) -> None:
+    said = "`scoring.num_prompts` is 9, but `validation.num_prompts` is 3: output_change screens on all 3"
+    told = CliRunner().invoke(app, ["search", str(alone[0]), "--dry-run"], env={"COLUMNS": "200"}).output
+    assert said in told
+    assert screened_on(load_config(alone[0], overrides=["scoring.num_prompts=3"])) is None
+    assert screened_on(load_config(alone[0], overrides=["scoring.screen=off"])) is None
+
+
 def test_a_score_that_decided_alone_is_told_as_such() -> None:
     measured = {"event": "measurement", "round": 0, "by": "clip_glimpse", "num_prompts": 16, "subjects": [{}, {}, {}]}
     screen = {"event": "screen", "round": 0, "by": "clip_glimpse", "free": ["-a"], "dropped": ["-b"]}
@@ -96,6 +204,10 @@ def test_the_estimate_counts_passes_and_the_pictures_that_are_spared(experiment:
         (
             ["clip=null", "score={name: output_change, settings: {reference: round}}"],
             r"output_change is a distance to the network of each round here, by which rounds cannot be compared",
+        ),
+        (
+            ["search={algorithm: random_search, target_ratio: 0.94}", "scoring.screen=alone"],
+            r"`scoring.screen` is alone, but `search.algorithm` is random_search, which holds no contests",
         ),
     ],
 )

@@ -63,11 +63,13 @@ class Spent:
         num_pictures: Generated and judged.
         num_training_steps: Of robust and recovery training.
         seconds: Of training and scoring, as their events say it.
+        num_passes: UNet passes of other scores than the run's own, what workers prepared for them included.
     """
 
     num_pictures: int
     num_training_steps: int
     seconds: float
+    num_passes: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

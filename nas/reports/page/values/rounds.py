@@ -25,6 +25,9 @@ class Decision:
             nobody said so.
         expected_loss: Score that the best choice of the round would lose less, in the mean.
         tolerance: Score that counts as nothing to all of a round's actions together.
+        screened_by: Another score that looked at it first; None where none did.
+        change: What that said of it, in its own unit.
+        unit: That unit, in words; None for pure numbers.
     """
 
     round: int
@@ -39,6 +42,9 @@ class Decision:
     chance_right: float | None = None
     expected_loss: float | None = None
     tolerance: float | None = None
+    screened_by: str | None = None
+    change: Estimate | None = None
+    unit: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

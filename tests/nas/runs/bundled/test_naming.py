@@ -8,6 +8,9 @@ from typer.testing import CliRunner
 
 import nas
 from nas.cli.app import app
+from nas.config.loading import load_config
+from nas.references.architecture import read_architecture
+from nas.references.base_model import base_of
 from nas.runs.bundled.naming import BUNDLED_RUNS, named_run
 
 SAMPLE = BUNDLED_RUNS["sample"]
@@ -52,3 +55,33 @@ def test_commands_take_the_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     told = CliRunner().invoke(app, ["status", "sample"])
     assert told.exit_code == 0, told.output
     assert "<- found" in told.output
+
+
+@pytest.mark.usefixtures("checked_here")
+def test_an_export_knows_the_name_and_writes_nothing_into_a_bundled_run(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(BUNDLED_RUNS, "mine", run)  # one that has its weights
+    before = sorted(run.rglob("*"))
+    remedy = "comes with the installation, and nothing is written there; say where the export goes: `out=FOLDER`"
+    for given in ("mine", nas.open_run("mine"), run):
+        with pytest.raises(ValueError, match=remedy):
+            nas.export_run(given)
+    told = CliRunner().invoke(app, ["export", "mine"])
+    assert told.exit_code != 0
+    assert "--out FOLDER" in told.output
+    nas.export_run("mine", out="out", measure=False)
+    assert (tmp_path / "out" / "architecture.json").is_file()
+    assert sorted(run.rglob("*")) == before
+
+
+def test_a_bundled_run_without_weights_says_what_has_some(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"sample came without the weights of its rounds; `nas demo` makes one"):
+        nas.export_run("sample", out=tmp_path / "out")
+
+
+def test_an_architecture_and_a_start_may_be_a_bundled_run(experiment: Path) -> None:
+    found = read_architecture("sample", base=base_of("sample"))
+    assert found == nas.open_run("sample").architecture
+    assert load_config(experiment, overrides=["search.start=sample"]).search.start == str(SAMPLE)
