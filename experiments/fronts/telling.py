@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 
+from experiments.fronts.searching import TARGETS
 from nas.metrics.area import hypervolume
 from nas.reports.style import SERIES, SERIES_MARKERS, new_figure, note, plain, styled, tidy
 
@@ -37,7 +38,9 @@ def volumes(courses: pd.DataFrame, fronts: pd.DataFrame, /, *, at: Sequence[int]
         at: Numbers of scorings, the base aside.
 
     Returns:
-        algorithm, seeds, scored (median); for each number n volume_n and spread_n; held_out and held_out_spread.
+        algorithm, seeds, scored (median); for each number n volume_n and spread_n; held_out and held_out_spread; best,
+        the mean over seeds of the best score within the hardest target, NaN where none is; volume_own and best_own of
+        all that a search scored, where that is more.
     """
     floor, other_floor = courses["score"].min(), fronts["held_out"].min()
     everything = courses[courses["num"] <= at[-1]]
@@ -50,6 +53,12 @@ def volumes(courses: pd.DataFrame, fronts: pd.DataFrame, /, *, at: Sequence[int]
         for num in at:
             found = [area(own[own["num"] <= num], by="score", floor=floor) / most for _, own in part.groupby("seed")]
             row |= {f"volume_{num}": pd.Series(found).mean(), f"spread_{num}": pd.Series(found).std(ddof=0)}
+        row["volume_own"] = (
+            sum(area(own, by="score", floor=floor) for _, own in part.groupby("seed")) / row["seeds"] / most
+        )
+        meeting = part[part["share"] <= TARGETS[-1]]
+        row["best"] = meeting[meeting["num"] <= at[-1]].groupby("seed")["score"].max().mean()
+        row["best_own"] = meeting.groupby("seed")["score"].max().mean()
         own = fronts[fronts["algorithm"] == name]
         again = pd.Series(
             [area(one, by="held_out", floor=other_floor) / most_held_out for _, one in own.groupby("seed")]
@@ -61,13 +70,16 @@ def volumes(courses: pd.DataFrame, fronts: pd.DataFrame, /, *, at: Sequence[int]
 
 def markdown(told: pd.DataFrame, /, *, at: Sequence[int]) -> str:
     """The table; a search that was over before a number has its number of scorings in brackets."""
-    heads = ["algorithm", *(f"after {num}" for num in at), "on other captions"]
+    heads = ["algorithm", *(f"after {num}" for num in at), "on other captions", f"best at {TARGETS[-1]:.0%}"]
     lines = ["| " + " | ".join(heads) + " |", "|---|" + "---:|" * (len(heads) - 1)]
     for row in told.to_dict("records"):
         cells = [f"{row[f'volume_{num}']:.3f} ± {row[f'spread_{num}']:.3f}" for num in at]
         cells.append(f"{row['held_out']:.3f} ± {row['held_out_spread']:.3f}")
         if row["scored"] < at[-1]:
             cells[-2] += f" ({row['scored']} scored)"
+        cells.append(f"{row['best']:.3f}")
+        if row["scored"] > at[-1]:
+            cells[-1] += f" (after {row['scored']}: {row['best_own']:.3f}, volume {row['volume_own']:.3f})"
         lines.append("| " + " | ".join([f"`{row['algorithm']}`", *cells]) + " |")
     return "\n".join(lines) + "\n"
 

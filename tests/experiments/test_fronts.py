@@ -71,6 +71,8 @@ def test_volumes_are_shares_of_all_that_was_scored_and_keep_what_a_short_search_
     assert told["b"]["volume_1"] == told["b"]["volume_2"] == pytest.approx((0.0 + 0.5 * 0.3) / 2 / most)
     assert told["b"]["held_out_spread"] == pytest.approx(0.5 * 0.3 / 2 / most)
     assert (told["a"]["scored"], told["b"]["scored"]) == (2, 1)
+    assert (told["a"]["best"], told["b"]["best"]) == pytest.approx((0.6, 0.55))
+    assert told["a"]["volume_own"] == told["a"]["volume_2"]
     lines = markdown(volumes(courses, fronts, at=[1, 2]), at=[1, 2]).splitlines()
     assert lines[2].startswith("| `a` | 0.571 ± 0.000 | 0.857 ± 0.000 |")
     assert "(1 scored)" in lines[3]
