@@ -10,6 +10,7 @@ import pytest
 if find_spec("analognasbench") is None:
     pytest.skip("analog-nasbench is not installed", allow_module_level=True)
 
+from experiments.tabular import choices
 from experiments.tabular.cells import CellSpace, _Plain, accuracies, table
 from nas.testing.spaces import SearchSpaceLaws
 
@@ -27,6 +28,13 @@ def test_regret_is_near_what_is_known_and_local_search_beats_chance() -> None:
     regret = dict(zip(rows["algorithm"], rows["regret_50"], strict=True))
     assert regret["local_search"] < 0.45  # 0.20 is known, with a deviation of 0.15 for five seeds
     assert regret["local_search"] < regret["random_search"]
+
+
+def test_a_sampler_that_is_asked_by_choices_is_as_good_as_is_known() -> None:
+    known = accuracies()
+    courses = [choices.regrets(known, seed=seed, num=100) for seed in range(3)]
+    assert all(len(course) == 100 and course == sorted(course, reverse=True) for course in courses)
+    assert sum(course[-1] for course in courses) / 3 < 0.3  # 0.13 is known; 0.71 for one number an edit
 
 
 def test_nothing_but_plain_records_is_unpickled() -> None:

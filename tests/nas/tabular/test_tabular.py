@@ -80,7 +80,10 @@ def test_what_is_none_is_refused_with_its_place(file: Path, tmp_path: Path) -> N
         read_benchmark(tmp_path / "damaged.parquet")
 
 
-@pytest.mark.parametrize("change", [{"num_searched": 9}, {"edits": None}, {"strange": 1}, {"seconds_per_pass": -1}])
+@pytest.mark.parametrize(
+    "change",
+    [{"num_searched": 9}, {"edits": None}, {"strange": 1}, {"seconds_per_pass": -1}, {"schema_version": 2}],
+)
 def test_what_somebody_sealed_again_keeps_the_laws_or_is_refused_with_its_place(
     change: dict[str, Any], file: Path, tmp_path: Path
 ) -> None:

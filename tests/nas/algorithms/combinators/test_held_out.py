@@ -191,3 +191,60 @@ def test_several_results_are_scored_together_and_equal_ones_once() -> None:
     assert other is not None
     assert same == other != one
     assert finish.base_truth is None
+
+
+@dataclass(frozen=True)
+class Wandering:
+    """An algorithm that scores another architecture before the start, and the start again with later weights."""
+
+    heard: list[Step]
+    settings: Any = None
+    declaration = TWO
+
+    def start(self, problem: Problem[Any], /) -> tuple[Any, ...]:
+        return (problem, ())
+
+    def max_steps(self, problem: Problem[Any], /) -> int:
+        return 6
+
+    def step(self, state: tuple[Any, ...], /) -> Step:
+        problem, outcomes = state
+        weights = [outcome.digests[0] for outcome in outcomes if isinstance(outcome, Trained)]
+        first = problem.space.base
+        other = next(iter(problem.space.removals(first))).apply(first)
+        if len(outcomes) in (0, 3):
+            return Train(round=len(weights), jobs=(Job(architecture=first, share=0),))
+        if len(outcomes) < 5:
+            subject = Subject(architecture=other if len(outcomes) == 1 else first, weights=weights[-1])
+            return Score(round=len(weights) - 1, subjects=(subject,))
+        found = Subject(architecture=other, weights=weights[-1])
+        score = Interval(mean=0.5, low=0.4, high=0.6, num_prompts=8, confidence=0.95)
+        result = Result(subject=found, round=1, score=score, missed_by={"latency_ms": 1.0})
+        return Finish(results=(result,), reason=StopReason.CONVERGED, base=score)
+
+    def told(self, state: tuple[Any, ...], step: Step, outcome: Outcome, /) -> tuple[Any, ...]:
+        self.heard.append(step)
+        return (state[0], (*state[1], outcome))
+
+
+def test_the_base_is_the_start_with_the_weights_that_it_was_first_scored_with() -> None:
+    problem = problem_of(None, ratio=0.1)
+    steps, finish = played(HeldOut(Wandering([])), problem, salt="")
+    scored = [step.subjects[0] for step in steps[:-1] if isinstance(step, Score)]
+    assert [each.architecture == problem.space.base for each in scored] == [False, True, True]
+    assert scored[1].weights != scored[2].weights
+    asked = steps[-1]
+    assert isinstance(asked, Score)
+    assert asked.reference == scored[1]
+    assert finish.base_truth is not None
+
+
+def test_an_algorithm_hears_nothing_of_the_truth_where_its_search_is_extended() -> None:
+    heard = list[Step]()
+    algorithm, problem = HeldOut(Wandering(heard)), problem_of(None, ratio=0.1)
+    state = algorithm.start(problem)
+    for step, outcome in play(algorithm, problem):
+        state = algorithm.told(state, step, outcome or Extended(problem=problem))
+    own = heard[-1]
+    assert isinstance(own, Finish)
+    assert (own.base_truth, [result.truth for result in own.results]) == (None, [None])

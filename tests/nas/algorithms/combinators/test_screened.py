@@ -9,7 +9,7 @@ import pytest
 from nas.algorithms.algorithm import AlgorithmError, check, check_step
 from nas.algorithms.combinators.screened import Screened, Screens
 from nas.algorithms.evolving import ArchitectureEvolving
-from nas.algorithms.problem import Problem
+from nas.algorithms.problem import PARAMS, Limit, Problem
 from nas.algorithms.settings import SQUARES, EvolvingSettings, ScoringSettings, Screen
 from nas.algorithms.steps import Estimate, Extended, Finish, Score, Scored, Screening, Train, Trained, Verdict
 from nas.scores.intervals import Interval
@@ -114,6 +114,36 @@ def test_what_changes_nothing_gets_no_prompt_and_is_removed_first() -> None:
             assert after.decision.actions == tuple(step.subjects[index].action for index in chosen)
 
 
+def test_no_fewer_are_contested_than_there_are_places() -> None:
+    _, _, step = reduced(screened(shortlist=1), lambda index: 1.0)
+    assert step.contest is not None
+    assert step.contest.num == len(step.contest.saved_ms) == 2
+
+
+def test_what_free_ones_save_needs_not_be_saved_by_others() -> None:
+    _, _, step = reduced(screened(tolerance=1e-4), lambda index: 0.0 if index == 4 else 1.0)
+    assert step.contest is not None
+    assert step.screening is not None
+    whole = step.screening.contest
+    assert whole.needed_ms is not None
+    assert step.contest.needed_ms == pytest.approx(whole.needed_ms - whole.saved_ms[4])
+
+
+def test_what_the_limits_refuse_is_counted_by_the_contest_alone() -> None:
+    algorithm = screened(shortlist=2)
+    given = problem(algorithm, ratio=1.0)
+    space = given.space
+    sizes = sorted(
+        space.num_params(space.base) - space.num_params(a.apply(space.base)) for a in space.removals(space.base)
+    )
+    most = space.num_params(space.base) + sizes[len(sizes) // 2]  # copies of half the blocks are too large
+    given = replace(given, limits=(Limit(name=PARAMS, setting="max_params", most=most, cost=space.num_params),))
+    state, screening, step = reduced(algorithm, lambda index: 1.0, problem=given)
+    assert screening.num_refused == 0
+    assert step.num_refused > 0
+    assert algorithm.told(state, step, made_up(step, number=0)).seen is None, "the next contest is screened anew"
+
+
 def test_a_group_of_free_ones_needs_no_prompt_at_all_and_takes_the_largest_savings() -> None:
     algorithm = screened()
     state, _, step = reduced(algorithm, lambda index: 0.0)
@@ -190,16 +220,18 @@ def test_an_extension_goes_on_where_the_screened_search_ended() -> None:
     assert isinstance(algorithm.step(state), Train)
 
 
-def heard(change: Callable[[int], float], *, ratio: float = 0.6) -> Scored:
+def heard(
+    change: Callable[[int], float], *, ratio: float = 0.6, screen: Screen = Screen.SHORTLIST
+) -> tuple[Score, Scored]:
     """What the inner algorithm hears of a contest that was screened with made-up changes and not raced."""
-    outcomes = list[Scored]()
+    outcomes = list[tuple[Score, Scored]]()
 
     class Listening(ArchitectureEvolving):
         def told(self, state: Any, step: Any, outcome: Any, /) -> Any:
-            outcomes.extend([outcome] if isinstance(outcome, Scored) else [])
+            outcomes.extend([(step, outcome)] if isinstance(outcome, Scored) else [])
             return super().told(state, step, outcome)
 
-    scoring = ScoringSettings(screen=Screen.SHORTLIST, by=BY, shortlist=2)
+    scoring = ScoringSettings(screen=screen, by=BY, shortlist=2)
     algorithm = Screened(Listening(EvolvingSettings(overshoot=True)), scoring=scoring, is_distance=True)
     state, _, step = reduced(algorithm, change, problem=problem(algorithm, ratio=ratio))
     algorithm.told(state, step, made_up(step, number=0))
@@ -207,15 +239,24 @@ def heard(change: Callable[[int], float], *, ratio: float = 0.6) -> Scored:
 
 
 def test_the_distances_reach_the_inner_algorithm() -> None:
-    changes = heard(lambda index: index / 10).changes
+    changes = heard(lambda index: index / 10)[1].changes
     assert changes is not None
     assert changes == {index: pytest.approx(index / 10) for index in range(len(changes))}
 
 
 def test_only_removals_that_are_free_are_chosen_without_a_race() -> None:
-    assert heard(lambda index: 0.0 if index == 4 else 1.0).verdict == Verdict(chosen=(4,))
-    assert heard(lambda index: 1.0).verdict is None, "nothing is free"
-    assert heard(lambda index: 0.0 if index == 4 else 1.0, ratio=1.0).verdict is None, "these are copies"
+    assert heard(lambda index: 0.0 if index == 4 else 1.0)[1].verdict == Verdict(chosen=(4,))
+    assert heard(lambda index: 1.0)[1].verdict is None, "nothing is free"
+    assert heard(lambda index: 0.0 if index == 4 else 1.0, ratio=1.0)[1].verdict is None, "these are copies"
+
+
+def test_alone_each_loss_is_its_own_and_belongs_to_no_contest() -> None:
+    step, outcome = heard(lambda index: 1.0 + index, screen=Screen.ALONE)
+    assert [each.loss.mean for each in outcome.estimates if each and each.loss] == [
+        1.0 + index for index in range(len(step.subjects))
+    ]
+    assert step.contest is None, "its milliseconds and places are for scores of prompts"
+    assert heard(lambda index: 1.0)[0].contest is not None
 
 
 def test_of_squares_the_roots_are_distances_and_of_other_scores_nothing_is() -> None:
