@@ -1,11 +1,10 @@
-"""A student against its baselines at equal steps, and all of them against the base model at 50.
+"""A student against its baselines at equal steps, and against the base model at 50.
 
     python -m experiments.distillation.few_steps runs/few-steps --before runs/demo --pictures runs/shapes/real
 
 Every stage of a step distillation gives a student. Beside it are drawn, in as many steps, the UNet that it began as by
-DDIM, DPM-Solver++ and UniPC, and the base model by DPM-Solver++. Each is judged where it is at its best over the
-guidance scales: the highest CLIP score, the lowest KID; differences are paired by captions. OUT gets `few_steps.csv`
-and `few_steps.md`.
+DDIM, DPM-Solver++ and UniPC. Each is judged where it is at its best over the guidance scales: the highest CLIP score,
+the lowest KID; differences are paired by captions. OUT gets `few_steps.csv` and `few_steps.md`.
 """
 
 from collections.abc import Hashable, Mapping, Sequence
@@ -129,13 +128,10 @@ def main(
             nas.run_evaluation((place,), settings=settings, out=where, store=out / "evaluations", names=(name,))
         )
 
-    students = students_of(distilled)
-    for steps, student in students.items():
+    for steps, student in students_of(distilled).items():
         draw(STUDENT, str(student), steps=steps, by=(DDIM,), scales=guidance)
         draw(BEFORE, before, steps=steps, by=SCHEDULERS, scales=guidance)
     draw(BASE, base, steps=WHOLE_STEPS, by=(DDIM,), scales=guidance_of_base)
-    for steps in students:
-        draw(BASE, base, steps=steps, by=SCHEDULERS[1:2], scales=guidance)
     rows = rows_of(several)
     write_text(out / "few_steps.csv", rows.to_csv(index=False))
     write_text(out / "few_steps.md", page := page_of(rows))
