@@ -73,8 +73,9 @@ class ClipGlimpse:
     def start(self, reference: torch.nn.Module, /) -> None:
         """Load CLIP, embed the captions, have the base model draw what is noised, and look at its answers."""
         self._glimpses = Glimpses(self._setting, self._questions, model=self._model, pretrained=self._pretrained)
-        captions = [prompt.caption for prompt in self._setting.validation.prompts]
-        self._text_features = self._glimpses.clip.embed_captions(captions)
+        validation = self._setting.validation  # chunk by chunk: other prompts change no bit of a score
+        captions = [prompt.caption for prompt in validation.prompts]
+        self._text_features = self._glimpses.clip.embed_captions(captions, batch_size=validation.chunk_size)
         self._questions.draw(reference)
         self.refer(reference)
 

@@ -55,7 +55,9 @@ class ClipJudge:
         """Load CLIP and embed the captions."""
         self._clip = ClipModel(self._model, pretrained=self._pretrained)
         self._setting.execution.place(self._clip.model)
-        self._text_features = self._clip.embed_captions([p.caption for p in self._setting.validation.prompts])
+        validation = self._setting.validation  # chunk by chunk: other prompts change no bit of a score
+        captions = [prompt.caption for prompt in validation.prompts]
+        self._text_features = self._clip.embed_captions(captions, batch_size=validation.chunk_size)
 
     def judge(self, pictures: Float[Tensor, "n 3 h_px w_px"], /, *, chunk: int) -> tuple[float, ...]:
         """CLIP score of every picture of a chunk."""

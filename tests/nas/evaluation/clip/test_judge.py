@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 import torch
 from diffusers import UNet2DConditionModel
+from open_clip.model import CLIP
 
+from nas.evaluation.clip.glimpse import ClipGlimpse
 from nas.evaluation.clip.judge import ClipJudge
 from nas.evaluation.clip.model import ClipModel
 from nas.evaluation.door import Score
@@ -82,3 +84,21 @@ def test_its_digest_is_the_content_of_all_that_it_reads(setting_of: SettingOf, t
     assert ClipJudge(setting, model=str(folder)).digest == before
     (folder / "merges.txt").write_text((folder / "merges.txt").read_text() + "\n")
     assert ClipJudge(setting, model=str(folder)).digest != before
+
+
+def test_captions_are_embedded_chunk_by_chunk(
+    setting_of: SettingOf, unet: UNet2DConditionModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On some processors the batch moves last bits: with other prompts beside it, a chunk had other scores."""
+    setting, seen = setting_of(chunk_size=2), []
+    encode = CLIP.encode_text
+
+    def counted(model: CLIP, text: torch.Tensor, normalize: bool = False) -> torch.Tensor:
+        seen.append(len(text))
+        return encode(model, text, normalize=normalize)
+
+    monkeypatch.setattr(CLIP, "encode_text", counted)
+    for score in (ClipJudge, ClipGlimpse):
+        seen.clear()
+        score(setting, model=BUNDLED).start(unet)
+        assert seen == [len(setting.prompts(chunk)) for chunk in range(setting.validation.num_chunks)]
