@@ -112,8 +112,8 @@ def by(name: str, *, num: int | None) -> Score:
         ([Score(round=0, subjects=THREE)], (0, 30, 0, 0), (0, 30, 0, 0)),
         ([Score(round=0, subjects=THREE, reference=BASE, prompts=PromptSet.FINAL)], (0, 24, 0, 0), (0, 24, 0, 0)),
         ([Score(round=0, subjects=THREE, reference=BASE, num_prompts=4)], (0, 16, 0, 0), (0, 16, 0, 0)),
-        ([by("to_round", num=4)], (0, 0, 0, 2 * 16 + 2 * 5 * 4), (0, 0, 0, 2 * 16 + 2 * 5 * 4)),
-        ([by("to_round", num=4)] * 3, (0, 0, 0, 6 * 16 + 2 * (5 + 3 + 3) * 4), (0, 0, 0, 6 * 16 + 2 * (5 + 3 + 3) * 4)),
+        ([by("to_round", num=4)], (0, 0, 0, 2 * 16 + 2 * (5 + 3) * 4), (0, 0, 0, 2 * 16 + 2 * (5 + 3) * 4)),
+        ([by("to_round", num=4)] * 3, (0, 0, 0, 6 * 16 + 2 * (5 + 3 * 3) * 4), (0, 0, 0, 6 * 16 + 2 * (5 + 3 * 3) * 4)),
         ([by("to_model", num=None)] * 2, (0, 0, 0, 2 * 40 + 2 * 7 * 10), (0, 0, 0, 2 * 40 + 2 * 7 * 10)),
         ([by("to_model", num=4), by("to_model", num=2)], (0, 0, 0, 24 + 2 * 7 * 6), (0, 0, 0, 24 + 2 * 7 * 6)),
     ],
@@ -171,13 +171,15 @@ def test_the_pace_is_that_of_all_workers_together_once_they_are_warm(
 
 def test_made_up_losses_prefer_the_slowest_or_the_quickest_and_screen_all_or_nobody() -> None:
     algorithm = Scripted((CONTEST, by("to_round", num=4), Score(round=0, subjects=THREE)))
-    foresee(algorithm, problem_of(made_up(), settings=None), validation=PROMPTS, racing=None, iterations=ITERATIONS,
-            others=OTHERS)  # fmt: skip
+    problem = problem_of(made_up(), settings=None)
+    foresee(algorithm, problem, validation=PROMPTS, racing=None, iterations=ITERATIONS, others=OTHERS)
     assert all(isinstance(outcome, Scored) for outcome in algorithm.outcomes)
     lost = [
         [None if each.loss is None else each.loss.mean for each in outcome.estimates] for outcome in algorithm.outcomes
     ]
     assert [outcome.reference is not None for outcome in algorithm.outcomes] == [True, True, False] * 4
     assert lost[0::3] == [[1.0, 2.0, 1.0]] * 2 + [[1.0, 16.0, 1.0]] * 2, "powers of the milliseconds saved"
-    assert lost[1::3] == [[0.0] * 3, [1.0] * 3] * 2, "what another score says"
+    saved_ms = [problem.price_ms(Row(0)) - problem.price_ms(each.architecture) for each in THREE]
+    said = [[(ms / min(saved_ms)) ** power for ms in saved_ms] for power in (0.5, 2)]
+    assert lost[1::3] == [[0.0] * 3, pytest.approx(said[0]), [0.0] * 3, pytest.approx(said[1])], "by another score"
     assert lost[2::3] == [[None] * 3] * 4
