@@ -124,7 +124,7 @@ def picture(frame: pd.DataFrame, /) -> "Figure":
     axes.set(yticks=range(len(blocks)), xlabel="CLIP score lost by the removal (right = worse)")
     axes.set_yticklabels([f"{stage}  {block}" for stage, block in zip(stages, blocks, strict=True)], fontsize=6.5)
     axes.set_ylim(len(blocks) - 0.5, -0.5)
-    figure.legend(loc="outside upper right", ncols=len(TRAININGS))
+    axes.legend(loc="center right")
     note(figure, "Lines: 95 % intervals over prompts, paired by prompt. After SnapFusion's Figure 5.")
     return figure
 
