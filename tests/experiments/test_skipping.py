@@ -102,6 +102,9 @@ def test_removals_of_both_trainings_stand_side_by_side() -> None:
     )  # fmt: skip
     row = "| Mid | `resnet[mid,1]` | +0.5000 [+0.4000, +0.6000] | +0.2500 [+0.1500, +0.3500] |"
     assert removals.table(frame).splitlines()[-1] == row
-    (legend,) = removals.picture(frame).legends
+    figure = removals.picture(frame)  # a legend of the figure's own would stand in the title
+    legend = figure.axes[0].get_legend()
+    assert legend is not None
+    assert not figure.legends
     labels = [text.get_text() for text in legend.get_texts()]
     assert labels == ["without robust training (full UNet: 0.900)", "with robust training (full UNet: 0.900)"]
