@@ -105,7 +105,7 @@ contracts: venv ## Check the four storeys, the purity of the core and that no pa
 wheel: venv ## Build the wheel into dist
 	"$(VENV)/bin/python" -m build --wheel --no-isolation --outdir dist
 
-bench: venv ## Run every benchmark in experiments/benchmarks, each within minutes; all are tried where one fails
+bench: venv ## Run every benchmark in experiments/benchmarks, also where one fails
 	@"$(VENV)/bin/python" -c 'from latency.backends.host import host_processor; print(host_processor())'
 	@failed=""; for script in experiments/benchmarks/*.py; do module="$${script%.py}"; began=$$SECONDS; echo "== $$script"; \
 		"$(VENV)/bin/python" -m "$${module//\//.}" || failed+=" $$script"; echo "-- $$((SECONDS - began)) s"; done; \

@@ -20,7 +20,7 @@ import typer
 from rich.progress import track
 
 from experiments.skipping.one import DATA, folder_of
-from experiments.skipping.results import picture, results, summary
+from experiments.skipping.results import picture, pooled, results, summary
 from experiments.skipping.study import CASES, Study
 from nas.reports.writing import write_figure
 from search_spaces.files.durable.writing import write_text
@@ -96,7 +96,7 @@ def main(
     if not frame.empty:
         write_text(out, frame.to_csv(index=False))
         write_figure(picture(frame), out.with_suffix(".png"))
-        print(summary(frame))
+        print(f"{summary(frame)}\n\n{pooled(frame)}")
     if failed:
         print(f"{len(failed)} failed: {failed}; see log.txt in their folders, and run the same command again")
         raise typer.Exit(1)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import pandas as pd
 import typer
 from rich.progress import track
+from scipy.stats import sem, spearmanr
 
 from experiments.skipping.bench import Judged, start_threads
 from experiments.skipping.study import Study
@@ -69,7 +70,7 @@ def main(
     frame = pd.DataFrame(rows)
     write_text(out, frame.to_csv(index=False))
     write_figure(picture(frame), out.with_suffix(".png"))
-    print(table(frame))
+    print(f"{table(frame)}\n\n{compared(frame)}")
 
 
 def lost_by_removals(judged: Judged, training: str, /) -> list[dict[str, object]]:
@@ -99,6 +100,19 @@ def table(frame: pd.DataFrame, /) -> str:
         told = {row.training: f"{row.d_clip:+.4f} [{row.low:+.4f}, {row.high:+.4f}]" for row in rows.itertuples()}
         lines.append(f"| {stage} | `{block}` | {told.get('plain', '')} | {told.get('robust', '')} |")
     return "\n".join(lines)
+
+
+def compared(frame: pd.DataFrame, /) -> str:
+    """Both trainings in a sentence each, and how far they differ."""
+    lost = frame.pivot(index="block", columns="training", values="d_clip")
+    attention = lost[lost.index.str.startswith("cross_attention")]
+    lines = [
+        f"{_WORDS[name]} robust training: a removal costs {lost[name].mean():.4f}, one of attention "
+        f"{attention[name].mean():.4f}, the worst {lost[name].max():.4f}"
+        for name in TRAININGS
+    ]
+    dearer, alike = lost["plain"] - lost["robust"], spearmanr(lost["plain"], lost["robust"]).statistic
+    return "\n".join((*lines, f"dearer without: {dearer.mean():+.4f} ± {sem(dearer):.4f}; Spearman {alike:.2f}"))
 
 
 @styled

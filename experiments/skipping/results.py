@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import pandas as pd
-from scipy.stats import spearmanr
+from scipy.stats import sem, spearmanr
 
 from experiments.skipping.one import FOUND, FULL, RECOVERED, folder_of
 from experiments.skipping.study import CASES
@@ -66,6 +66,28 @@ def summary(frame: pd.DataFrame, /) -> str:
         ]
         lines.append(f"| {case} | {len(rows)} | {' | '.join(told)} |")
     return "\n".join(lines)
+
+
+def pooled(frame: pd.DataFrame, /) -> str:
+    """What skipping at all does, over all cases and seeds, and what a ramp does, paired by rate and seed.
+
+    ± is a standard error, of two numbers or more.
+    """
+    skips = frame["case"] != "0"
+    rates = frame["case"].str.removesuffix(" ramped")
+    is_ramped = frame["case"].str.endswith(" ramped")
+    lines = ["| measure | not skipped | skipped | ramped less constant |", "|---|---:|---:|---:|"]
+    for name in ("full", "found", "found_recovered", "mean_loss", "rank_correlation"):
+        by_pair = frame.assign(rate=rates).set_index(["rate", "seed"])[name]
+        ramped = (by_pair[is_ramped.to_numpy()] - by_pair[~is_ramped.to_numpy()]).dropna()
+        told = [_mean_and_error(part) for part in (frame.loc[~skips, name], frame.loc[skips, name], ramped)]
+        lines.append(f"| {name} | {' | '.join(told)} |")
+    return "\n".join(lines)
+
+
+def _mean_and_error(values: "pd.Series[float]") -> str:
+    error = f" ± {sem(values):.3f}" if len(values) > 1 else ""
+    return f"{values.mean():.3f}{error}" if len(values) else ""
 
 
 @styled

@@ -8,8 +8,11 @@ from search_spaces.files.paths import local_path
 
 SHAPES: Final = "shapes"
 BUNDLED_MODELS: Final = {SHAPES: Path(__file__).parents[1] / "shapes" / "pipeline"}
-# What a pipeline, a UNet, a run or a training has; a folder with none of these only happens to be called so.
-_MARKS: Final = ("model_index.json", "config.json", "unet", "config.yaml", "training.yaml")
+# What a pipeline, a UNet, an export, a run or a training has; a folder with none of these only happens to be called so.
+_MARKS: Final = (
+    "model_index.json", "unet", "vae", "text_encoder", "config.json",
+    "architecture.json", "config.yaml", "training.yaml",
+)  # fmt: skip
 
 
 def folder_name(path: Path, /) -> str:

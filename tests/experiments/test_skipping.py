@@ -9,7 +9,7 @@ import pytest
 
 from experiments.skipping import removals
 from experiments.skipping.one import FOUND, FULL, RECOVERED, Ledger, folder_of, found_of
-from experiments.skipping.results import picture, results, row_of, summary
+from experiments.skipping.results import picture, pooled, results, row_of, summary
 from experiments.skipping.study import CASES, Study, evenly
 from search_spaces.actions import AnyAction
 from search_spaces.files.user_error import UserError
@@ -94,6 +94,22 @@ def test_what_is_not_done_is_no_row_and_what_is_done_is_told_and_drawn(tmp_path:
     assert len(drawn.axes[0].collections) == 1
 
 
+def test_what_skipping_does_at_all_and_what_a_ramp_does_is_pooled() -> None:
+    scores = {
+        ("0", 0): 1.0,
+        ("0", 1): 3.0,
+        ("0.1", 0): 4.0,
+        ("0.1", 1): 6.0,
+        ("0.1 ramped", 0): 5.0,
+        ("sandwich", 1): 9.0,
+    }
+    frame = pd.DataFrame([{"case": case, "seed": seed} for case, seed in scores])
+    for name in ("full", "found", "found_recovered", "mean_loss", "rank_correlation"):
+        frame[name] = list(scores.values())
+    row = pooled(frame).splitlines()[2]
+    assert row == "| full | 2.000 ± 1.000 | 6.000 ± 1.080 | 1.000 |", "means of 1, 3; of 4, 6, 5, 9; and 5 less 4"
+
+
 def test_removals_of_both_trainings_stand_side_by_side() -> None:
     frame = pd.DataFrame(
         {"training": training, "stage": "Mid", "block": block, "d_clip": lost, "low": lost - 0.1, "high": lost + 0.1,
@@ -102,6 +118,10 @@ def test_removals_of_both_trainings_stand_side_by_side() -> None:
     )  # fmt: skip
     row = "| Mid | `resnet[mid,1]` | +0.5000 [+0.4000, +0.6000] | +0.2500 [+0.1500, +0.3500] |"
     assert removals.table(frame).splitlines()[-1] == row
+    other = frame.assign(d_clip=[0.5, 0.7, 0.25, 0.35], block=["cross_attention[mid,0]", "resnet[mid,0]"] * 2)
+    told = removals.compared(other).splitlines()
+    assert told[0].endswith("a removal costs 0.6000, one of attention 0.5000, the worst 0.7000")
+    assert told[2] == "dearer without: +0.3000 ± 0.0500; Spearman 1.00"
     figure = removals.picture(frame)  # a legend of the figure's own would stand in the title
     legend = figure.axes[0].get_legend()
     assert legend is not None

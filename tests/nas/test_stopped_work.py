@@ -19,7 +19,7 @@ from nas.workers.worker import WorkerSpec
 from search_spaces.files.durable.writing import put_copy
 from tests.folders import write_small_pipeline
 from tests.nas.searching import search
-from tests.nas.stopping import Write, Writing, check_stopped
+from tests.nas.stopping import Write, Writing, seen_standing
 from tests.nas.synthetic import write_experiment
 
 
@@ -105,4 +105,4 @@ WORK: dict[Write, Writing] = {
 
 @pytest.mark.parametrize("work", WORK, ids=lambda work: work.__name__)
 def test_stopped_at_a_step_nothing_is_half_and_a_second_call_ends_as_undisturbed(work: Write, tmp_path: Path) -> None:
-    check_stopped(work, WORK[work], tmp_path)
+    assert seen_standing(work, WORK[work], tmp_path) == {"the old", "more"}

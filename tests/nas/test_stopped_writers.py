@@ -38,7 +38,7 @@ from search_spaces.files.durable.writing import put_copy
 from search_spaces.shapes.__main__ import write_pictures
 from tests.folders import write_small_pipeline
 from tests.nas.reports.stories import story, written
-from tests.nas.stopping import Write, Writing, check_stopped
+from tests.nas.stopping import Write, Writing, seen_standing
 from tests.nas.synthetic import small_space, synthetic_table
 
 TABLES = [synthetic_table(small_space(max_copies=copies)) for copies in (0, 1)]
@@ -163,4 +163,4 @@ WRITERS: dict[Write, Writing] = {
 def test_stopped_at_any_step_the_old_or_the_new_stands_and_a_second_call_ends_as_undisturbed(
     write: Write, tmp_path: Path
 ) -> None:
-    check_stopped(write, WRITERS[write], tmp_path)
+    assert seen_standing(write, WRITERS[write], tmp_path) == {"the old", "more"}

@@ -42,12 +42,16 @@ def test_they_are_small_and_name_no_place() -> None:
     assert [path.name for path in texts if re.search(r"[\"'\s]/\w+/", path.read_text(encoding="utf-8"))] == []
 
 
-def test_what_is_there_wins_over_the_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_that_is_there_wins_over_the_name_and_another_folder_does_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     assert named_run("sample") == SAMPLE
     assert named_run("simple") == Path("simple")
     (tmp_path / "sample").mkdir()
-    assert named_run("sample") == Path("sample")
+    assert named_run("sample") == SAMPLE
+    (tmp_path / "sample" / "trace.jsonl").touch()
+    assert named_run("sample") == Path("sample"), "a damaged one, too"
 
 
 def test_commands_take_the_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
