@@ -1,6 +1,7 @@
 """The table and the picture of the fronts: hypervolumes over scorings, on the captions of the search and on others."""
 
 from collections.abc import Sequence
+from math import isnan
 from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
@@ -73,11 +74,14 @@ def markdown(told: pd.DataFrame, /, *, at: Sequence[int]) -> str:
     heads = ["algorithm", *(f"after {num}" for num in at), "on other captions", f"best at {TARGETS[-1]:.0%}"]
     lines = ["| " + " | ".join(heads) + " |", "|---|" + "---:|" * (len(heads) - 1)]
     for row in told.to_dict("records"):
-        cells = [f"{row[f'volume_{num}']:.3f} ± {row[f'spread_{num}']:.3f}" for num in at]
-        cells.append(f"{row['held_out']:.3f} ± {row['held_out_spread']:.3f}")
+        numbers = [
+            *((row[f"volume_{num}"], row[f"spread_{num}"]) for num in at),
+            (row["held_out"], row["held_out_spread"]),
+        ]
+        cells = [f"{mean:.3f}" + (f" ± {spread:.3f}" if row["seeds"] > 1 else "") for mean, spread in numbers]
         if row["scored"] < at[-1]:
             cells[-2] += f" ({row['scored']} scored)"
-        cells.append(f"{row['best']:.3f}")
+        cells.append("none" if isnan(row["best"]) else f"{row['best']:.3f}")
         if row["scored"] > at[-1]:
             cells[-1] += f" (after {row['scored']}: {row['best_own']:.3f}, volume {row['volume_own']:.3f})"
         lines.append("| " + " | ".join([f"`{row['algorithm']}`", *cells]) + " |")
@@ -103,7 +107,7 @@ def picture(courses: pd.DataFrame, fronts: pd.DataFrame, /, *, most: int) -> "Fi
         right.plot(own["share"], own["held_out"], **{**look, "linewidth": 0.7})
     left.set(xlabel="architectures scored", ylabel="share of the hypervolume of all", ylim=(0, 1))
     right.set(xlabel="share of the base's latency", ylabel="CLIP score on other captions")
-    figure.legend(loc="outside lower center", ncols=3, fontsize=7)
+    figure.legend(loc="outside right upper", fontsize=7)
     note(figure, "Left: means over seeds, by the captions that searches see. Right: fronts of seed 0.")
     return figure
 
