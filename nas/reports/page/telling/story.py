@@ -173,6 +173,12 @@ def _first_gone(
         return None
     rivals = [each for each in evaluations if each.round == first.round]
     why = "It was taken without a score of its own."
+    if first.loss is None and first.change is not None:
+        said = f"{interval(first.change, signed=True)} {first.unit or ''}".rstrip()
+        why = (
+            f"{score.words} was not asked about its removal: {first.screened_by} said {said}, and it saves "
+            f"{milliseconds(first.saved_ms)}."
+        )
     if first.loss is not None:
         own = next((each for each in rivals if each.action == first.action), None)
         rank = own.rank if own else None

@@ -108,6 +108,30 @@ def test_readers_questions_are_answered_from_the_run() -> None:
     assert "(remove Up-1 ResNet 1) with probability 97\xa0%" in sure.words
 
 
+def test_what_a_cheap_score_said_of_what_went_first_is_told_where_no_other_was_taken() -> None:
+    said = Estimate(mean=-0.0185, low=-0.0392, high=0.0022)
+    decision = Decision(
+        round=0,
+        order=1,
+        action="-resnet[mid,0]",
+        saved_ms=1.68,
+        screened_by="clip_glimpse",
+        change=said,
+        unit="cosine lost",
+    )
+    words = "clip_glimpse said \N{MINUS SIGN}0.018 [\N{MINUS SIGN}0.039, +0.002] cosine lost, and it saves 1.68\xa0ms."
+    for change, told in ((said, words), (None, "It was taken without a score of its own.")):
+        (first,) = answers(
+            numbers=NUMBERS,
+            blocks=(),
+            decisions=(replace(decision, change=change),),
+            evaluations=(),
+            rounds=(),
+            score=CLIP,
+        )
+        assert first.words.endswith(told)
+
+
 def test_a_block_that_came_to_matter_more_is_named_beside_the_one_that_did_at_first() -> None:
     first, late = block("resnet[mid,0]", "Mid ResNet 1", 0.050), block("resnet[mid,1]", "Mid ResNet 2", 0.010, count=2)
     first, late = (
