@@ -52,16 +52,19 @@ class ShortTrainings:
         steps: Training steps of each.
         num_prompts: Captions that each is scored on.
         num_pictures: Rendered pictures to train on.
+        captions: File of them, of which the first so many count.
     """
 
-    def __init__(self, out: Path, /, *, steps: int, num_prompts: int, num_pictures: int) -> None:
+    def __init__(
+        self, out: Path, /, *, steps: int, num_prompts: int, num_pictures: int, captions: Path = CAPTIONS_FILE
+    ) -> None:
         self._steps, self._num_prompts, self._path = steps, num_prompts, out / f"trained-{steps}-{num_prompts}.json"
         self._known: dict[str, Any] = read_json_object(self._path) if self._path.exists() else {}
         self._study = Study(
             unet=str(PIPELINE_DIR / "unet"),
             pipeline=str(PIPELINE_DIR),
             clip=str(OPEN_CLIP_DIR),
-            captions=str(CAPTIONS_FILE),
+            captions=str(captions),
             pictures=str(out / "pictures"),
             steps=0,
             recovery_steps=steps,

@@ -6,6 +6,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from experiments.fronts.recovered import MOST, chosen
+from experiments.fronts.recovered import markdown as recovery_told
 from experiments.fronts.searching import BATCH, FRONT, TARGETS, best_within, compared, front, problem_of, searched
 from experiments.fronts.telling import markdown, volumes
 from nas.tabular.space import TabularSpace
@@ -77,3 +79,23 @@ def test_volumes_are_shares_of_all_that_was_scored_and_keep_what_a_short_search_
     assert lines[2].startswith("| `a` | 0.571 | 0.857 |")
     assert "(1 scored)" in lines[3]
     assert "0.429 ± 0.429" in lines[3], "two seeds: a deviation"
+
+
+def test_of_each_front_the_best_that_is_quick_enough_recovers() -> None:
+    rows = [("a", 0, 0.6, 0.5), ("a", 0, MOST, 0.7), ("a", 0, MOST + 0.01, 0.9), ("a", 1, 0.5, 0.4), ("b", 0, 0.9, 0.8)]
+    best = chosen(pd.DataFrame(rows, columns=["algorithm", "seed", "share", "score"]))
+    assert best.to_records(index=False).tolist() == [("a", 0, MOST, 0.7), ("a", 1, 0.5, 0.4)]
+
+
+def test_a_recovery_is_told_by_algorithm_and_how_alike_the_orders_are() -> None:
+    rows = [("a", 0, 0.6, 0.7, 0.6, 0.8), ("a", 1, 0.7, 0.5, 0.4, 0.6), ("b", 0, 0.65, 0.6, 0.3, 0.5)]
+    best = pd.DataFrame(rows, columns=["algorithm", "seed", "share", "score", "before", "after"])
+    told = recovery_told(best, before=0.9, after=0.95).splitlines()
+    assert told[2:5] == [
+        "| `a` | 65.0% | 0.600 ± 0.100 | 0.500 ± 0.100 | 0.700 ± 0.100 |",
+        "| `b` | 65.0% | 0.600 | 0.300 | 0.500 |",
+        "| the base | 100.0% | | 0.900 | 0.950 |",
+    ]
+    assert "1.00 of all 3, 1.00 of the algorithms' means" in told[-1]
+    flipped = recovery_told(best.assign(after=-best["before"]), before=0.9, after=0.95)
+    assert "-1.00 of all 3, -1.00 of the algorithms' means" in flipped
