@@ -12,6 +12,7 @@ value before and gain after are in no order. Cost: 40 s of an idle core per copy
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -45,7 +46,7 @@ def main(
     num_pictures: Annotated[int, typer.Option(min=1, help="rendered pictures to train on")] = 1024,
 ) -> None:
     """Train some copies for a short while, and say whether the most valuable one helped most."""
-    known = read_recorded(recorded, SpaceForm.ANY)
+    known = copied(read_recorded(recorded, SpaceForm.ANY))
     trainings = ShortTrainings(out, steps=steps, num_prompts=num_prompts, num_pictures=num_pictures)
     base = trainings.of(BASE, trainings.space.base)
     rows = {}
@@ -57,6 +58,20 @@ def main(
     lines = list(_table(known, rows))
     write_text(out / "copies.md", "\n".join(lines) + "\n")
     print("\n".join(lines))
+
+
+def copied(recorded: Recorded, /) -> Recorded:
+    """The part of a recording whose blocks can be copied: a ResNet that changes the channels cannot."""
+    space = space_of(SpaceForm.ANY)
+    copies = {str(action) for action in space.copies(space.base)}
+    kept = [index for index, action in enumerate(recorded.actions) if copy_of(action) in copies]
+    return replace(
+        recorded,
+        actions=tuple(recorded.actions[index] for index in kept),
+        losses=recorded.losses[kept],
+        saved_ms=recorded.saved_ms[kept],
+        excludes=frozenset(),  # of removals; copies exclude nothing
+    )
 
 
 def worth(recorded: Recorded, rule: Rule, /, *, num: int) -> Floats:

@@ -9,7 +9,7 @@ import pytest
 
 from experiments.decisions.__main__ import table
 from experiments.decisions.bundled import prices_of, space_of
-from experiments.decisions.copies import candidates, copy_of, picks
+from experiments.decisions.copies import candidates, copied, copy_of, picks
 from experiments.decisions.picture import picture
 from experiments.decisions.ranking import Truth, draws, spread_of
 from experiments.decisions.recorded import BASE, Recorded, read_changes, read_recorded
@@ -93,6 +93,20 @@ def test_copies_to_train_are_those_that_are_picked_and_others_of_every_value() -
     assert set(picked.values()) <= set(tried)
     assert tried[0] == copy_of(names[7]), "the most valuable first"
     assert all(name.startswith("+") for name in tried)
+
+
+def test_what_cannot_be_copied_is_no_candidate() -> None:
+    space = space_of(SpaceForm.ANY)
+    names = [str(action) for action in sorted(space.removals(space.base))]
+    losses, saved_ms = np.arange(len(names), dtype=float)[:, None] * np.ones(3), np.arange(1.0, len(names) + 1)
+    found = copied(
+        Recorded(actions=tuple(names), losses=losses, saved_ms=saved_ms, base_ms=40.0, excludes=frozenset({(0, 1)}))
+    )
+    assert {copy_of(name) for name in found.actions} == {str(action) for action in space.copies(space.base)}
+    assert 0 < len(found.actions) < len(names)
+    for name, own, saved in zip(found.actions, found.losses, found.saved_ms, strict=True):
+        assert (own == names.index(name)).all()
+        assert saved == names.index(name) + 1
 
 
 def test_targets_that_some_removals_do_not_reach_stay_empty() -> None:
