@@ -15,7 +15,7 @@ import torch
 import typer
 
 import nas
-from experiments.ablations.making import folder_of, without
+from experiments.ablations.making import COMPARED_WITH, TRAINED_ON, check_pictures, folder_of, without
 from experiments.ablations.plan import read_ablations
 from experiments.ablations.telling import write_figure_tables, write_page
 from nas.curves.asked.reading import made_of
@@ -33,15 +33,17 @@ def main(
     """Train what is missing, evaluate, and say how far the paper's claims hold."""
     torch.set_num_threads(1)
     ablations, out = read_ablations(), out.absolute()
+    evaluation = made_of(ablations.evaluation, name="evaluation")
     if unknown := [name for name in figures or () if name not in ablations.figures]:
         raise UserError(f"figures must be among {', '.join(ablations.figures)}, but got {', '.join(unknown)}")
+    check_pictures({TRAINED_ON: ablations.pictures, COMPARED_WITH: evaluation.pictures})
     for name in figures or ablations.figures:
         figure = ablations.figures[name]
         folders = [
             without(figure.removed, folder_of(ablations, case, out=out), place=out / name / "removed" / case)
             for case in figure.cases
         ]
-        settings = replace(made_of(ablations.evaluation, name="evaluation"), steps=(figure.steps,))
+        settings = replace(evaluation, steps=(figure.steps,))
         curves = nas.run_evaluation(
             folders, settings=settings, out=out / name, store=out / "evaluations", names=figure.cases
         )

@@ -1,18 +1,41 @@
 """The folder of a case: trained where it is not yet, by the command that a user would give."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 import nas
 from experiments.ablations.plan import Ablations, Kind
 from nas.export.forms import write_pipeline
 from nas.pipelines.source import find_model
+from nas.training.data.readers.metadata import METADATA
 from search_spaces import Action
 from search_spaces.files.durable.writing import whole
+from search_spaces.files.user_error import UserError
 from search_spaces.supernet import Supernet
 
 MODEL = "shapes"
+TRAINED_ON: Final = "python -m search_spaces.shapes runs/shapes-pictures --num 1024"
+COMPARED_WITH: Final = "python -m experiments.shapes.real_pictures runs/shapes/real --num 512"
+
+
+def check_pictures(folders: Mapping[str, Path | None], /) -> None:
+    """Refuse before anything is trained, and not when the first case is to be compared.
+
+    Args:
+        folders: Of pictures, by the command that draws them; None = none are asked for.
+
+    Raises:
+        UserError: Some are missing; with the commands.
+    """
+    missing = [
+        f"there are no pictures in {folder}; `{command}` draws them"
+        for command, folder in folders.items()
+        if folder is not None and not any((folder / name).is_file() for name in METADATA)
+    ]
+    if missing:
+        raise UserError("\n".join(missing))
 
 
 def folder_of(ablations: Ablations, name: str, /, *, out: Path) -> Path | str:

@@ -6,7 +6,7 @@ from typing import Literal
 
 import pytest
 
-from experiments.ablations.making import overrides_of, without
+from experiments.ablations.making import check_pictures, overrides_of, without
 from experiments.ablations.plan import Claim, Kind, read_ablations
 from experiments.ablations.telling import judged, verdict, write_figure_tables, write_page
 from nas.config.loading import load_config
@@ -37,6 +37,18 @@ def test_every_case_is_a_training_of_its_own_and_every_figure_is_evaluated(tmp_p
 def test_a_claim_of_a_case_that_is_none_of_the_figures_is_refused() -> None:
     with pytest.raises(UserError, match="claims must be of mixed, conditioned, but are of cfg too"):
         replace(ABLATIONS.figures["6b"], claims=(Claim(better="cfg", than="mixed", by="clip", paper=""),))
+
+
+def test_pictures_that_are_missing_are_told_with_the_commands_before_anything_is_trained(tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    (tmp_path / "there" / "metadata.csv").touch()
+    check_pictures({"draw": tmp_path / "there", "none": None})
+    with pytest.raises(UserError) as caught:
+        check_pictures({"draw": tmp_path / "there", "draw it": tmp_path / "a", "and it": tmp_path / "b"})
+    assert str(caught.value).splitlines() == [
+        f"there are no pictures in {tmp_path / 'a'}; `draw it` draws them",
+        f"there are no pictures in {tmp_path / 'b'}; `and it` draws them",
+    ]
 
 
 def curves(**models: tuple[float, float]) -> Curves:
