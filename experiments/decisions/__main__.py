@@ -15,7 +15,7 @@ import typer
 
 from experiments.decisions.picture import picture
 from experiments.decisions.recorded import read_changes, read_recorded
-from experiments.decisions.replay import replays
+from experiments.decisions.replay import RATIOS, replays
 from nas.reports.writing import write_figure
 from nas.values.rule import Rule
 from search_spaces.files.durable.writing import write_text
@@ -30,11 +30,17 @@ def main(
     seeds: Annotated[int, typer.Option(min=1, help="shuffles of the captions")] = 20,
     num_captions: Annotated[int, typer.Option(min=8, help="that a decision may use; the others judge it")] = 256,
     method: Annotated[list[str] | None, typer.Option(help="beginning of a method's name; may be repeated")] = None,
+    ratio: Annotated[
+        list[float] | None,
+        typer.Option(help="share of the base's latency; may be repeated; left out = 0.75, 0.62 and 0.5"),
+    ] = None,
 ) -> None:
     """True loss of every rule and race against the UNet passes that it takes."""
     known = read_recorded(recorded, space)
     changes = {} if screens is None else read_changes(screens, known.actions)
-    rows = replays(known, changes=changes, seeds=seeds, num_captions=num_captions, methods=method or [])
+    rows = replays(
+        known, changes=changes, seeds=seeds, num_captions=num_captions, methods=method or [], ratios=ratio or RATIOS
+    )
     frame = pd.DataFrame([asdict(row) for row in rows])
     write_text(out, frame.to_csv(index=False))
     write_figure(picture(frame), out.with_suffix(".png"))

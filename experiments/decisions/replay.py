@@ -75,7 +75,8 @@ def replays(
     changes: Mapping[str, Floats],
     seeds: int,
     num_captions: int,
-    methods: list[str],
+    methods: Sequence[str] = (),
+    ratios: Sequence[float] = RATIOS,
 ) -> Iterator[Replayed]:
     """Every method on every seed and target.
 
@@ -85,6 +86,7 @@ def replays(
         seeds: How many shuffles.
         num_captions: Captions that a decision may use; the others judge it.
         methods: Beginnings of the names of those that are wanted; none = all.
+        ratios: Targets, as shares of the base's latency.
     """
     wanted = {
         key: method
@@ -98,7 +100,7 @@ def replays(
         drawn = {name: numbers[:, rng.permutation(numbers.shape[1])] for name, numbers in changes.items()}
         seen = Seen(losses=recorded.losses[:, order[:num_captions]], changes=drawn)
         for (method, setting), decide in wanted.items():
-            for ratio in RATIOS:
+            for ratio in ratios:
                 chosen, captions, others = decide(recorded, seen, ratio)
                 yield Replayed(
                     method=method,

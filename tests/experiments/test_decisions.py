@@ -1,5 +1,6 @@
 """Replays of a recording: every method decides for every target, by captions that do not judge it."""
 
+from functools import partial
 from math import inf
 from pathlib import Path
 
@@ -46,6 +47,13 @@ def test_every_method_decides_and_the_sure_ones_rightly(recorded: Recorded) -> N
     itself = [line for line in told if line.count("+0.0000 ± 0.0000") == 3]
     assert "| paper | 25 | " in "".join(itself), "the paper's with all loses nothing more than itself"
     assert picture(frame).axes
+
+
+def test_other_targets_can_be_asked_for(recorded: Recorded) -> None:
+    replayed = partial(replays, recorded, changes={}, seeds=1, num_captions=32, methods=["posterior"])
+    rows = list(replayed(ratios=[0.95, 0.75]))
+    assert [row for row in rows if row.ratio == 0.75] == [row for row in replayed() if row.ratio == 0.75]
+    assert {row.ratio for row in rows} == {0.95, 0.75}
 
 
 def test_a_recording_is_read_as_losses_with_what_excludes_what(tmp_path: Path) -> None:
