@@ -39,6 +39,12 @@ def test_a_claim_of_a_case_that_is_none_of_the_figures_is_refused() -> None:
         replace(ABLATIONS.figures["6b"], claims=(Claim(better="cfg", than="mixed", by="clip", paper=""),))
 
 
+def test_what_may_be_lost_is_little_of_each_number() -> None:
+    margins = {claim.by: claim.margin for claim in ABLATIONS.figures["8"].claims}
+    assert verdict(jackknifed(-0.02, [-0.02, -0.02], num_made=2), margin=margins["clip"]) == "contradicts"
+    assert verdict(jackknifed(-0.0005, [-0.0005, -0.0005], num_made=2), margin=margins["kid"]) == "contradicts"
+
+
 def test_pictures_that_are_missing_are_told_with_the_commands_before_anything_is_trained(tmp_path: Path) -> None:
     (tmp_path / "there").mkdir()
     (tmp_path / "there" / "metadata.csv").touch()
