@@ -150,10 +150,10 @@ def _read_scores(run: Path) -> Iterator[Callable[[], object]]:
 
 
 def _read_weights(run: Path) -> Iterator[Callable[[], object]]:
-    directory = RunDirectory(run)
-    yield lambda: directory.read_weights(0, digest="0123456789abcdef")
-    yield lambda: directory.read_weights(0, made_from={"parent": ""})
-    yield directory.checkpoints
+    weights = RunDirectory(run).weights
+    yield lambda: weights.read(0, digest="0123456789abcdef")
+    yield lambda: weights.read(0, made_from={"parent": ""})
+    yield weights.checkpoints
 
 
 Damage = Callable[[bytes, random.Random], bytes]
@@ -228,7 +228,7 @@ def _base() -> Path:
     architecture = Architecture.from_json((run / "architecture.json").read_text(encoding="utf-8"))
     weights = {"a": torch.arange(6.0).reshape(3, 2), "b": torch.arange(4)}
     for number in (0, 1):
-        RunDirectory(run).write_checkpoint(number, architecture=architecture, weights=weights)
+        RunDirectory(run).weights.write(number, architecture=architecture, weights=weights)
     _keep_scores(run)
     return run
 

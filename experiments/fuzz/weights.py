@@ -17,7 +17,7 @@ from diffusers import UNet2DConditionModel
 from safetensors.torch import save_file
 
 from experiments.fuzz.case import Case
-from nas.runs.weights import read_weights, weights_digest, write_weights
+from nas.runs.checkpoints.weights import read_weights, weights_digest, write_weights
 from search_spaces.folders.loading import load_unet
 from search_spaces.folders.weight_files import stored_dtype
 

@@ -16,8 +16,8 @@ from rich.progress import track
 
 from nas.config.experiment import resolve
 from nas.config.loading import load_config
+from nas.runs.checkpoints.weights import weights_digest
 from nas.runs.directory import RunDirectory
-from nas.runs.weights import weights_digest
 from nas.scores.store import ScoreStore
 from nas.search.scorer import Scorer
 from nas.search.staff import staffed

@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 from nas.algorithms.steps import FIRST
 from nas.runs.bundled.naming import is_bundled
-from nas.runs.checkpoint import Checkpoint, CheckpointError
+from nas.runs.checkpoints.checkpoint import Checkpoint, CheckpointError
+from nas.runs.checkpoints.weights import weights_digest
 from nas.runs.directory import RunDirectory
-from nas.runs.weights import weights_digest
 from search_spaces.files.user_error import UserError
 from search_spaces.supernet import Supernet
 
@@ -35,11 +35,11 @@ def give_round_weights(
         CheckpointError: They are sound, but others than `digest`.
         UserError: They are missing or damaged.
     """
-    weights = run.read_weights(round_number, job=job, digest=digest)
+    weights = run.weights.read(round_number, job=job, digest=digest)
     if weights is not None:
         supernet.load_weights(weights)
         return
-    found = run.checkpoint(round_number, job=job)
+    found = run.weights.checkpoint(round_number, job=job)
     if (found is None or found.is_stored) and is_bundled(run.path):
         raise UserError(
             f"the bundled run {run.path.name} came without the weights of its rounds; `nas demo` makes one that has "
@@ -65,10 +65,11 @@ def _bear(supernet: Supernet, checkpoint: Checkpoint, *, run: RunDirectory, firs
     parent = checkpoint.origin["parent"]
     if parent == FIRST:
         first(supernet)
-    elif (weights := run.stored_weights(parent)) is not None:
+    elif (weights := run.weights.stored(parent)) is not None:
         supernet.load_weights(weights)
     else:
-        before = next((each for each in run.checkpoints() if each.digest == parent and not each.is_stored), None)
+        untrained = (each for each in run.weights.checkpoints() if not each.is_stored)
+        before = next((each for each in untrained if each.digest == parent), None)
         if before is None or before == checkpoint:
             raise UserError(
                 f"the weights {parent} must stand in {run.path / 'weights'}, but are missing or damaged; the search's "

@@ -11,13 +11,11 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from nas.runs.changes import config_diff
 from nas.runs.environment import environment
 from nas.scores.store import ScoreStore
-from search_spaces.architecture import Architecture
 from search_spaces.files.durable.locks import Lock, locked
 from search_spaces.files.durable.writing import is_part, settled_file, storage_errors, sweep, write_text
 from search_spaces.files.strict_json import JsonError, read_json_object
@@ -26,9 +24,7 @@ from search_spaces.files.strict_yaml import dumped, read_yaml
 from search_spaces.files.user_error import UserError
 
 if TYPE_CHECKING:
-    import torch
-
-    from nas.runs.checkpoint import Checkpoint
+    from nas.runs.checkpoints.rounds import RoundWeights
 
 RESULTS: Final = "architectures"  # folder of the results beside the first
 
@@ -71,6 +67,13 @@ class RunDirectory:
         """
         self._check_is_run()
         return ScoreStore.own(self.path / "scores", before_writing=self.check_stands)
+
+    @property
+    def weights(self) -> "RoundWeights":
+        """The checkpoints and weights of its rounds; whoever asks imports torch."""
+        from nas.runs.checkpoints.rounds import RoundWeights
+
+        return RoundWeights(self.path, before_writing=self.check_stands)
 
     def read_config(self) -> str:
         """The resolved config of the run.
@@ -137,7 +140,12 @@ class RunDirectory:
             if not before:
                 write_text(path, dumped(config))
             elif before[-1] != config:
-                self._check_follows(before[-1], config, may_follow)
+                if may_follow is None:
+                    raise RunDirectoryError(
+                        f"{self.path} holds the run of another config:\n{config_diff(before[-1], config)}\n"
+                        "give another --out, or the config of that run"
+                    )
+                may_follow(before[-1])
             self._describe()
             yield [earlier for earlier in before if earlier != config]  # a killed extension leaves its own
 
@@ -179,16 +187,6 @@ class RunDirectory:
             each for each, then in zip(configs, (*configs[1:], None), strict=True) if each != then
         ]  # `keep_config` may be killed between its two files
 
-    def _check_follows(
-        self, old: Mapping[str, Any], config: Mapping[str, Any], may_follow: Callable[[Mapping[str, Any]], None] | None
-    ) -> None:
-        if may_follow is None:
-            raise RunDirectoryError(
-                f"{self.path} holds the run of another config:\n{config_diff(old, config)}\n"
-                "give another --out, or the config of that run"
-            )
-        may_follow(old)
-
     def keep_config(self, config: Mapping[str, Any], /, *, read: Callable[[Path], dict[str, Any]] = read_yaml) -> None:
         """Let a config be the run's, as it goes on with it; the one that it had is kept in `earlier/`.
 
@@ -219,138 +217,6 @@ class RunDirectory:
                 return
         write_text(path, json.dumps(environment(), indent=2) + "\n")
 
-    def write_checkpoint(
-        self,
-        round_number: int,
-        /,
-        *,
-        architecture: Architecture,
-        weights: Mapping[str, "torch.Tensor"] | None,
-        digest: str | None = None,
-        job: int = 0,
-        made_from: Mapping[str, str] = MappingProxyType({}),
-    ) -> None:
-        """Write a round's architecture and, unless they stand there already, its weights: first these, by content.
-
-        Args:
-            round_number: The round.
-            architecture: What was trained.
-            weights: Of the supernet; None where nothing was trained, so that they are those of `made_from["parent"]`,
-                with the copies that the architecture bore.
-            digest: Of the weights; None = made here.
-            job: Index of the training among those of its round.
-            made_from: Digests of what they were trained from, by name; whoever reads them can ask for the same.
-
-        Raises:
-            RunDirectoryError: The run was moved or deleted meanwhile.
-            StorageError: The disk refuses.
-        """
-        from nas.runs.checkpoint import Checkpoint, write_checkpoint
-        from nas.runs.weights import weights_digest, write_weights
-
-        self.check_stands()
-        if weights is not None:
-            digest = weights_digest(weights) if digest is None else digest
-            if not (path := self.weights_path(digest)).exists():
-                write_weights(path, weights, digest=digest)
-        assert digest is not None, "weights that are written nowhere are known by their digest"
-        write_checkpoint(
-            self._checkpoint(round_number, job),
-            Checkpoint(
-                architecture=architecture,
-                digest=digest,
-                origin={**made_from, **_place_of(round_number, job)},
-                is_stored=weights is not None,
-            ),
-        )
-
-    def checkpoint(
-        self, round_number: int, /, *, job: int = 0, made_from: Mapping[str, str] = MappingProxyType({})
-    ) -> "Checkpoint | None":
-        """What a round says of its weights; None while its training is not done.
-
-        Args:
-            round_number: The round.
-            job: Index of the training among those of its round.
-            made_from: Digests of what they must have been trained from, as far as the checkpoint says it.
-
-        Warns:
-            CheckpointWarning: There is a checkpoint, but it is damaged, or of another round or origin; it was set
-                aside and the round counts as not trained.
-        """
-        from nas.runs.checkpoint import read_checkpoint
-
-        origin = {**made_from, **_place_of(round_number, job)}
-        return read_checkpoint(self._checkpoint(round_number, job), origin=origin)
-
-    def read_weights(
-        self,
-        round_number: int,
-        /,
-        *,
-        job: int = 0,
-        digest: str | None = None,
-        made_from: Mapping[str, str] = MappingProxyType({}),
-    ) -> dict[str, "torch.Tensor"] | None:
-        """The weights of a round, where they are stored; None while its training is not done, or there was none.
-
-        Args:
-            round_number: The round.
-            job: Index of the training among those of its round.
-            digest: Which weights they must be; None = whatever the training gave.
-            made_from: As in `checkpoint`.
-
-        Raises:
-            CheckpointError: They are sound, but others than `digest`.
-
-        Warns:
-            CheckpointWarning: As `checkpoint`, or the weights are damaged; they were set aside.
-        """
-        from nas.runs.checkpoint import CheckpointError
-        from nas.runs.weights import read_weights
-
-        found = self.checkpoint(round_number, job=job, made_from=made_from)
-        if found is None:
-            return None
-        if digest is not None and found.digest != digest:
-            raise CheckpointError(
-                f"{self._checkpoint(round_number, job)} must hold the weights {digest}, but holds {found.digest}; "
-                "restore them, or delete the folder and run the search's own command, which trains them again"
-            )
-        return read_weights(found.held or self.weights_path(found.digest), digest=found.digest)
-
-    def stored_weights(self, digest: str, /) -> dict[str, "torch.Tensor"] | None:
-        """The weights of a digest, by content; None where none stand.
-
-        Warns:
-            CheckpointWarning: They are damaged; they were set aside.
-        """
-        from nas.runs.weights import read_weights
-
-        return read_weights(self.weights_path(digest), digest=digest)
-
-    def checkpoints(self) -> "list[Checkpoint]":
-        """What every round says of its weights, in order; those that are damaged are left out.
-
-        Warns:
-            CheckpointWarning: As `checkpoint`.
-        """
-        from nas.runs.checkpoint import read_checkpoint
-
-        folders = sorted(path for path in (self.path / "checkpoints").glob("round-*") if "." not in path.name)
-        return [found for folder in folders if (found := read_checkpoint(folder)) is not None]
-
-    def weights_path(self, digest: str, /) -> Path:
-        """Where the weights of a digest stand."""
-        return self.path / "weights" / f"{digest}.safetensors"
-
-    def training_state(self, round_number: int, /, *, job: int = 0) -> Path:
-        """Where the state of a round's training stands while it goes on."""
-        return self.path / "training" / f"{self._checkpoint(round_number, job).name}.safetensors"
-
-    def _checkpoint(self, round_number: int, job: int) -> Path:
-        return self.path / "checkpoints" / (f"round-{round_number:03d}" + (f"-{job}" if job else ""))
-
 
 def is_run(path: Path, /) -> bool:
     """Whether a path is a run directory, finished or not."""
@@ -368,8 +234,3 @@ def _is_unborn(path: Path) -> bool:
     if path.name == "trace.jsonl":
         return path.is_file() and path.stat().st_size == 0
     return path.name == ".lock" or is_part(path)  # versions up to 0.1 locked a file of this name
-
-
-def _place_of(round_number: int, job: int) -> dict[str, str]:
-    """What a checkpoint says of its place."""
-    return {"round": str(round_number), "job": str(job)}

@@ -13,9 +13,9 @@ from nas.algorithms.algorithm import AlgorithmError
 from nas.algorithms.steps import FIRST, Job, Recipe
 from nas.config.sections import ExperimentConfig, part_identity
 from nas.pipelines.model_folder import ModelFolder
+from nas.runs.checkpoints.weights import put_aside, weights_digest
 from nas.runs.directory import RunDirectory
 from nas.runs.records.writing import LossLines
-from nas.runs.weights import put_aside, weights_digest
 from nas.training.data.batches import TrainingData
 from nas.training.data.settings import DataSettings, Encoding
 from nas.training.loop import StepDone, Training
@@ -101,8 +101,8 @@ class JobTrainer:
         iterations = round(job.share * (training.recovery_iterations if recovering else training.iterations))
         losses: list[float] = []
         made_from = self._origin(job, iterations)
-        found = self._run.checkpoint(round_number, job=index, made_from=made_from)
-        stored = None if found is None or not iterations else self._run.read_weights(round_number, job=index)
+        found = self._run.weights.checkpoint(round_number, job=index, made_from=made_from)
+        stored = None if found is None or not iterations else self._run.weights.read(round_number, job=index)
         if found is not None and stored is not None:
             self._take(stored, found.digest)
             self._supernet.switch(job.architecture)
@@ -111,7 +111,7 @@ class JobTrainer:
             self._supernet.switch(job.architecture)
             if iterations:
                 settings = _without_dropping(training) if recovering else training
-                state = self._run.training_state(round_number, job=index)
+                state = self._run.weights.training_state(round_number, job=index)
                 seed = 1000 * self._config.seed + round_number
                 work = self._training(settings, iterations, seed=seed, state=state, origin=made_from)
                 lines = LossLines(on_losses, done=work.losses)
@@ -124,7 +124,7 @@ class JobTrainer:
                 lines.end()
             self._weigh(job, is_trained=bool(iterations))
             if iterations or found is None or found.digest != self._held:
-                self._run.write_checkpoint(
+                self._run.weights.write(
                     round_number,
                     architecture=job.architecture,
                     weights=self._supernet.weights() if iterations else None,
@@ -133,7 +133,7 @@ class JobTrainer:
                     made_from=made_from,
                 )
         if iterations:
-            self._run.training_state(round_number, job=index).unlink(missing_ok=True)
+            self._run.weights.training_state(round_number, job=index).unlink(missing_ok=True)
         self._places[self._held].append((round_number, index))
         return TrainedJob(iterations=iterations, losses=losses, weights_digest=self._held)
 
@@ -184,7 +184,7 @@ class JobTrainer:
                 "of the search algorithm"
             )
         number, index = self._places[digest][0]
-        weights = self._run.read_weights(number, job=index, digest=digest)
+        weights = self._run.weights.read(number, job=index, digest=digest)
         if weights is None:
             raise UserError(
                 f"the weights {digest} of round {number} must stand in {self._run.path / 'weights'}, but are gone; run "

@@ -8,7 +8,7 @@ import pytest
 from experiments.fuzz.__main__ import fuzzers, main, table
 from experiments.fuzz.portions import Limits, Portion, portions, run_portion
 from experiments.fuzz.running import FINDS, Outcome, load_inputs, outcome_of
-from nas.runs.weights import CheckpointWarning
+from nas.runs.checkpoints.weights import CheckpointWarning
 
 FUZZER = """
 import os, time

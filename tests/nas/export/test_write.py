@@ -35,9 +35,9 @@ from nas.export.verify import VerificationRequest, verify
 from nas.export.write import draw_before_after, export
 from nas.pipelines.folder import load_pipeline
 from nas.pipelines.model_folder import ModelFolder
+from nas.runs.checkpoints.weights import CheckpointWarning, weights_digest
 from nas.runs.directory import RunDirectory
 from nas.runs.spec import FoundArchitecture, read_spec, write_spec
-from nas.runs.weights import CheckpointWarning, weights_digest
 from nas.scores.intervals import mean_interval
 from nas.testing.algorithms import SMALL_UNET
 from search_spaces import Action, Architecture, SpaceForm, space_from_config, stock_config
@@ -160,7 +160,7 @@ def found_unet(run: Path, model: Path) -> UNet2DConditionModel:
     """The UNet that the run found, from its checkpoint through the supernet."""
     architecture, spec = read_spec(run / "architecture.json")
     supernet = Supernet(load_unet(model), space=SPACE)
-    weights = RunDirectory(run).read_weights(spec["round"])
+    weights = RunDirectory(run).weights.read(spec["round"])
     assert weights is not None
     supernet.load_weights(weights)
     return supernet.materialise(architecture)
@@ -386,7 +386,7 @@ def test_a_found_architecture_that_is_a_stock_config_needs_no_import(
     supernet.switch(architecture)
     run = RunDirectory(tmp_path / "run")
     with run.opened(config.plain()):
-        run.write_checkpoint(0, architecture=architecture, weights=supernet.weights())
+        run.weights.write(0, architecture=architecture, weights=supernet.weights())
         found = FoundArchitecture(
             architecture=architecture,
             round=0,

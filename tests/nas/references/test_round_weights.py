@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from nas.references.round_weights import give_round_weights
-from nas.runs.checkpoint import CheckpointError
+from nas.runs.checkpoints.checkpoint import CheckpointError
+from nas.runs.checkpoints.weights import weights_digest
 from nas.runs.directory import RunDirectory
-from nas.runs.weights import weights_digest
 from search_spaces import Action
 from search_spaces.files.user_error import UserError
 from search_spaces.supernet import Supernet
@@ -36,7 +36,7 @@ def run(tmp_path: Path) -> RunDirectory:
                 supernet.unet.conv_out.bias.add_(1)
         weights = supernet.weights()
         digest = weights_digest(weights)
-        run.write_checkpoint(
+        run.weights.write(
             number,
             architecture=architecture,
             weights=weights if number == 2 else None,
@@ -49,14 +49,14 @@ def run(tmp_path: Path) -> RunDirectory:
 
 @pytest.mark.parametrize("number", range(4))
 def test_every_round_has_its_weights(run: RunDirectory, number: int) -> None:
-    supernet, digest = supernet_of(tiny_unet()), run.checkpoints()[number].digest
+    supernet, digest = supernet_of(tiny_unet()), run.weights.checkpoints()[number].digest
     give_round_weights(supernet, run=run, round_number=number, job=0, digest=digest, first=start)
     assert weights_digest(supernet.weights()) == digest
     assert len(list((run.path / "weights").iterdir())) == 1
 
 
 def test_another_start_gives_others_which_is_said(run: RunDirectory) -> None:
-    digest = run.checkpoints()[1].digest
+    digest = run.weights.checkpoints()[1].digest
     with pytest.raises(CheckpointError, match=rf"must be {digest}, but what that is now gives others"):
         give_round_weights(
             supernet_of(tiny_unet()), run=run, round_number=1, job=0, digest=digest, first=lambda supernet: None
@@ -64,8 +64,8 @@ def test_another_start_gives_others_which_is_said(run: RunDirectory) -> None:
 
 
 def test_weights_that_are_gone_are_named(run: RunDirectory) -> None:
-    found = run.checkpoints()
-    run.weights_path(found[2].digest).unlink()
+    found = run.weights.checkpoints()
+    run.weights.path_of(found[2].digest).unlink()
     for number, law in ((2, "of round 2 .* are missing or damaged"), (3, f"the weights {found[2].digest} must stand")):
         with pytest.raises(UserError, match=law):
             give_round_weights(

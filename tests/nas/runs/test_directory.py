@@ -14,9 +14,7 @@ import pytest
 import torch
 import yaml
 
-from nas.runs.checkpoint import CheckpointError
 from nas.runs.directory import RunDirectory, RunDirectoryError, RunWarning
-from nas.runs.weights import CheckpointWarning, weights_digest
 from nas.scores.prompts import Prompt
 from nas.scores.store import ScoreKey, ScoreStoreError, ScoreStoreWarning, digest_of_prompts
 from search_spaces import Architecture, Position, Stage
@@ -138,29 +136,6 @@ def test_what_killed_processes_left_is_swept_away_loudly(run: RunDirectory) -> N
         assert not left.exists()
 
 
-def test_a_round_has_no_weights_before_its_checkpoint_is_written(run: RunDirectory) -> None:
-    assert run.read_weights(7) is None
-    run.write_checkpoint(7, architecture=ARCHITECTURE, weights={"a": torch.ones(2)})
-    digest = weights_digest({"a": torch.ones(2)})
-    assert [path.name for path in (run.path / "weights").iterdir()] == [f"{digest}.safetensors"]
-    weights = run.read_weights(7)
-    assert weights is not None
-    assert torch.equal(weights["a"], torch.ones(2))
-
-
-def test_rounds_with_the_same_weights_share_a_file_and_untrained_ones_have_none(run: RunDirectory) -> None:
-    weights = {"a": torch.ones(2)}
-    digest = weights_digest(weights)
-    for number in (0, 1):
-        run.write_checkpoint(number, architecture=ARCHITECTURE, weights=weights)
-    run.write_checkpoint(2, architecture=ARCHITECTURE, weights=None, digest="f" * 16, made_from={"parent": digest})
-    assert len(list((run.path / "weights").iterdir())) == 1
-    assert [found.digest for found in run.checkpoints()] == [digest, digest, "f" * 16]
-    assert [found.is_stored for found in run.checkpoints()] == [True, True, False]
-    assert run.read_weights(2) is None
-    assert run.stored_weights(digest) is not None
-
-
 def test_reading_what_is_no_run_says_so(tmp_path: Path) -> None:
     with pytest.raises(RunDirectoryError, match=r"is not a run directory: it has no config\.yaml"):
         RunDirectory(tmp_path).read_config()
@@ -225,7 +200,7 @@ def test_a_run_that_goes_away_is_written_to_no_more(run: RunDirectory, how: str)
         prompts = (Prompt(caption="a red ring", noise_seed=1),)
         key = ScoreKey(weights_digest="w", arch_id="a", protocol_digest="p", prompts_digest=digest_of_prompts(prompts))
         writes: list[Callable[[], object]] = [
-            lambda: run.write_checkpoint(0, architecture=ARCHITECTURE, weights={"a": torch.ones(2)}),
+            lambda: run.weights.write(0, architecture=ARCHITECTURE, weights={"a": torch.ones(2)}),
             lambda: store.put(key, prompts=prompts, scores=[0.5]),
             lambda: run.keep_config(CONFIG),
         ]
@@ -264,28 +239,3 @@ def test_the_mark_of_a_run_s_own_scores_is_made_again(run: RunDirectory, damage:
         mark.write_text('{"schema_version": 3}\n')
         with pytest.raises(ScoreStoreError, match="with the version of snapfusion-nas that wrote it"):
             _ = run.scores
-
-
-def test_weights_of_another_round_or_origin_are_not_taken(run: RunDirectory) -> None:
-    def write(number: int, parent: str) -> None:
-        run.write_checkpoint(
-            number,
-            architecture=ARCHITECTURE,
-            weights={"a": torch.full((2,), 1.0 * number)},
-            made_from={"parent": parent},
-        )
-
-    write(4, "p4")
-    write(5, "p5")
-    digest = weights_digest({"a": torch.full((2,), 5.0)})
-    assert run.read_weights(5, digest=digest, made_from={"parent": "p5"}) is not None
-    with pytest.raises(CheckpointError, match=rf"round-004 must hold the weights {digest}, but holds"):
-        run.read_weights(4, digest=digest)
-    with pytest.warns(CheckpointWarning, match=r"\(of another origin: parent is p4, not p3\)"):
-        assert run.read_weights(4, made_from={"parent": "p3"}) is None
-    folder = run.path / "checkpoints"
-    shutil.copytree(folder / "round-005", folder / "round-006")
-    with pytest.warns(
-        CheckpointWarning, match=r"\(of another origin: round is 5, not 6\): moved to round-006\.damaged"
-    ):
-        assert run.read_weights(6) is None

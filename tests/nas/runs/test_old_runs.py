@@ -15,12 +15,12 @@ import nas
 from nas.config.loading import load_config, stored_values
 from nas.config.sections import placed_identity
 from nas.racing.settings import RacingRule
-from nas.runs.checkpoint import read_checkpoint
+from nas.runs.checkpoints.checkpoint import read_checkpoint
+from nas.runs.checkpoints.weights import read_weights
 from nas.runs.directory import RunDirectory
 from nas.runs.frames.rounds import evaluation_frame, round_frame
 from nas.runs.spec import read_spec
 from nas.runs.trace import read_trace
-from nas.runs.weights import read_weights
 from nas.scores.store import ScoreStore
 from nas.values.rule import Rule
 from search_spaces.files.digests import digest_of, folder_digest

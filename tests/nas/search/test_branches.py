@@ -26,9 +26,9 @@ from nas.algorithms.steps import (
 )
 from nas.config.experiment import resolve
 from nas.config.loading import load_config
+from nas.runs.checkpoints.weights import weights_digest
 from nas.runs.directory import RunDirectory
 from nas.runs.spec import read_spec
-from nas.runs.weights import weights_digest
 from nas.scores.intervals import Interval
 from nas.search import driver
 from search_spaces import parse_action
@@ -153,7 +153,7 @@ def test_every_result_has_a_spec_and_a_line_of_the_trace_its_genes(run: Path) ->
     assert first["digests"]["weights"] != second["digests"]["weights"]
     for spec in (first, second):
         assert spec["target_met"] == (spec["predicted_latency_ms"] <= spec["target_latency_ms"])
-        weights = RunDirectory(run).read_weights(spec["round"], job=spec.get("job", 0))
+        weights = RunDirectory(run).weights.read(spec["round"], job=spec.get("job", 0))
         assert weights is not None
         assert weights_digest(weights) == spec["digests"]["weights"], "exporting reads them from there"
     scored = [event for event in comparable_trace(run) if event["event"] == "evaluation"]

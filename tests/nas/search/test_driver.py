@@ -15,12 +15,12 @@ from scipy.stats import ttest_rel
 import nas.search.staff
 from nas.config.experiment import resolve
 from nas.config.loading import load_config
+from nas.runs.checkpoints.weights import CheckpointWarning
 from nas.runs.directory import RunDirectoryError, RunWarning
 from nas.runs.records.lines import KINDS
 from nas.runs.records.reading import read_records
 from nas.runs.spec import read_spec
 from nas.runs.trace import TraceError, read_trace
-from nas.runs.weights import CheckpointWarning
 from nas.scores.store import ScoreStore, ScoreStoreWarning
 from nas.search.progress import Progress
 from nas.training.loop import Training

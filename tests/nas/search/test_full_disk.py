@@ -83,7 +83,7 @@ def begin(folder: Path) -> tuple[RunDirectory, ScoreStore, Trace]:
         store, trace = run.scores, Trace(run.trace_path)
     trace.emit("begun", fields={"target": 1})
     store.put(KEY, prompts=PROMPTS, scores=[0.1])
-    run.write_checkpoint(0, architecture=ARCHITECTURE, weights=WEIGHTS)
+    run.weights.write(0, architecture=ARCHITECTURE, weights=WEIGHTS)
     return run, store, trace
 
 
@@ -99,8 +99,8 @@ def write_pictures(run: RunDirectory, store: ScoreStore, trace: Trace) -> None:
 
 
 def write_checkpoint(run: RunDirectory, store: ScoreStore, trace: Trace) -> None:
-    run.write_checkpoint(1, architecture=ARCHITECTURE, weights={"a": WEIGHTS["a"] + 1})
-    assert run.read_weights(1) is not None
+    run.weights.write(1, architecture=ARCHITECTURE, weights={"a": WEIGHTS["a"] + 1})
+    assert run.weights.read(1) is not None
 
 
 def write_event(run: RunDirectory, store: ScoreStore, trace: Trace) -> None:
@@ -160,7 +160,7 @@ def test_a_read_only_disk_refuses_loudly_and_can_still_be_read(mount: Mount) -> 
         pass
     assert files(mount.path) == before
     assert ScoreStore(run.path / "scores").get(KEY) == (0.1,)
-    assert run.read_weights(0) is not None
+    assert run.weights.read(0) is not None
     assert len(read_trace(run.trace_path)) == 1
     mount.remount("rw")
     write_scores(run, store, trace)

@@ -10,8 +10,8 @@ import pytest
 from nas.algorithms.steps import Job, Recipe
 from nas.config.experiment import Experiment, resolve
 from nas.config.loading import load_config
+from nas.runs.checkpoints.weights import CheckpointWarning
 from nas.runs.directory import RunDirectory
-from nas.runs.weights import CheckpointWarning
 from nas.search.round_training import TrainedJob
 from nas.search.staff import staffed
 from search_spaces.files.strict_yaml import dumped
@@ -119,6 +119,6 @@ def test_a_damaged_state_is_set_aside_loudly_and_the_training_begun_anew(resolve
 def test_what_is_not_trained_is_written_nowhere(resolved: Experiment, tmp_path: Path) -> None:
     done = trained(resolved, tmp_path, recipe=Recipe.ROBUST, protected=frozenset(), iterations=0)
     assert not (tmp_path / "weights").exists()
-    found = RunDirectory(tmp_path).checkpoint(0)
+    found = RunDirectory(tmp_path).weights.checkpoint(0)
     assert found is not None
     assert (found.digest, found.is_stored, found.origin["parent"]) == (done.weights_digest, False, "")

@@ -17,7 +17,7 @@ from typing import Final
 
 from safetensors import SafetensorError
 
-from nas.runs.weights import DIGEST, put_aside, read_header
+from nas.runs.checkpoints.weights import DIGEST, put_aside, read_header
 from search_spaces.architecture import Architecture, ArchitectureError
 from search_spaces.files.digests import digest_of
 from search_spaces.files.durable.writing import whole

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from nas.runs.weights import CheckpointWarning, read_weights, weights_digest, write_weights
+from nas.runs.checkpoints.weights import CheckpointWarning, read_weights, weights_digest, write_weights
 
 WEIGHTS = {"a": torch.arange(6.0).reshape(3, 2), "b": torch.arange(4), "c": torch.ones(2, 3).T, "d": torch.tensor(0.5)}
 DIGEST = weights_digest(WEIGHTS)

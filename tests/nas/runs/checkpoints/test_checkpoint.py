@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from nas.runs.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
-from nas.runs.weights import CheckpointWarning
+from nas.runs.checkpoints.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
+from nas.runs.checkpoints.weights import CheckpointWarning
 from search_spaces import Action, Architecture, Position, Stage
 
 ARCHITECTURE = Architecture(

@@ -1,0 +1,1 @@
+"""What a run keeps of its rounds: architectures, weights by content, and what these were trained from."""
