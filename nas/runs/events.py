@@ -6,10 +6,7 @@ A field that is None where its comment says so is left out of the line. What may
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, ClassVar, Final, Self
-
-from nas.algorithms.problem import Problem
-from nas.algorithms.steps import Decision, Finish, PromptSet, Result, Score, Scored, Screening, Subject
+from typing import Any, ClassVar, Final
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,27 +47,6 @@ class SearchStarted(Event):
     score: Mapping[str, Any] | None = None
     limits: Mapping[str, float] | None = None
     easier_targets_ms: list[float] | None = None
-
-    @classmethod
-    def of(cls, problem: Problem[Any], /, *, digests: Mapping[str, str], score: Mapping[str, Any] | None) -> Self:
-        """The event of a problem.
-
-        Args:
-            problem: What is searched.
-            digests: Of all that it depends on.
-            score: As the trace names it.
-        """
-        base = problem.space.base
-        return cls(
-            target_latency_ms=problem.target_latency_ms,
-            base_latency_ms=problem.price_ms(base),
-            base=base.to_dict(),
-            digests=digests,
-            start=None if problem.start is None else problem.start.to_dict(),
-            score=score,
-            limits=problem.named_limits or None,
-            easier_targets_ms=list(problem.easier_targets_ms) or None,
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,43 +162,6 @@ class Measured(Event):
     reference: Mapping[str, Any] | None = None
     subjects: list[Mapping[str, Any]]
 
-    @classmethod
-    def of(cls, step: Score, outcome: Scored, /, *, problem: Problem[Any], unit: str | None) -> "Measured":
-        """The event of such a scoring.
-
-        Args:
-            step: What was asked.
-            outcome: What came of it.
-            problem: Of the search.
-            unit: Of the score, if it is another one than the run's own.
-        """
-        now_ms = None if step.reference is None else problem.price_ms(step.reference.architecture)
-
-        def saved(subject: Subject) -> dict[str, float]:
-            if now_ms is None or subject.action is None:
-                return {}
-            return {"d_latency_ms": now_ms - problem.price_ms(subject.architecture)}
-
-        return cls(
-            round=step.round,
-            by=step.by or None,
-            prompts=None if step.prompts is PromptSet.DECIDING else str(step.prompts),
-            num_prompts=step.num_prompts,
-            unit=unit or None,
-            reference=None if outcome.reference is None else asdict(outcome.reference.score),
-            subjects=[
-                {
-                    "action": None if subject.action is None else str(subject.action),
-                    "arch_id": subject.architecture.arch_id,
-                    "score": asdict(estimate.score),
-                    "loss": None if estimate.loss is None else asdict(estimate.loss),
-                    **saved(subject),
-                }
-                for subject, estimate in zip(step.subjects, outcome.estimates, strict=True)
-                if estimate is not None
-            ],
-        )
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContestScreened(Event):
@@ -241,16 +180,6 @@ class ContestScreened(Event):
     by: str
     free: list[str]
     dropped: list[str]
-
-    @classmethod
-    def of(cls, step: Score, screening: Screening, /) -> "ContestScreened":
-        """The event of a screening."""
-        return cls(
-            round=step.round,
-            by=screening.by,
-            free=[named(step.subjects[index]) for index in screening.free],
-            dropped=[named(step.subjects[index]) for index in screening.dropped],
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -313,17 +242,6 @@ class Decided(Event):
     notes: Mapping[str, Any] | None = None
     certainty: Mapping[str, float] | None = None
 
-    @classmethod
-    def of(cls, decision: Decision, /) -> "Decided":
-        """The event of a decision."""
-        return cls(
-            round=decision.round,
-            actions=[str(action) for action in decision.actions],
-            stop=decision.stop,
-            notes=dict(decision.notes) or None,
-            certainty=None if decision.certainty is None else asdict(decision.certainty),
-        )
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchFinished(Event):
@@ -348,39 +266,6 @@ class SearchFinished(Event):
     target_met: bool
     missed_by: Mapping[str, float] | None = None
     results: list[Mapping[str, Any]] | None = None
-
-    @classmethod
-    def of(cls, finish: Finish, /, *, problem: Problem[Any]) -> "SearchFinished":
-        """The event of the last step."""
-        found = finish.results[0]
-        has_more = bool(problem.limits) or problem.worst_score is not None
-        return cls(
-            round=found.round,
-            arch_id=found.subject.architecture.arch_id,
-            stop=finish.reason,
-            target_met=not found.missed_by,
-            missed_by=dict(found.missed_by) if has_more and found.missed_by else None,
-            results=[_outlined(result, finish, problem) for result in finish.results]
-            if problem.easier_targets_ms or finish.is_front
-            else None,
-        )
-
-
-def _outlined(result: Result, finish: Finish, problem: Problem[Any]) -> dict[str, Any]:
-    named: dict[str, float | None] = {"target_latency_ms": result.target_latency_ms}
-    if finish.is_front:
-        named = {"latency_ms": problem.price_ms(result.subject.architecture), "score": result.score.mean}
-    return {
-        **named,
-        "round": result.round,
-        "arch_id": result.subject.architecture.arch_id,
-        "missed_by": dict(result.missed_by),
-    }
-
-
-def named(subject: Subject, /) -> str:
-    """How a trace names a subject: by its action, or else by its digest."""
-    return subject.architecture.arch_id if subject.action is None else str(subject.action)
 
 
 KINDS: Final[tuple[type[Event], ...]] = (

@@ -33,17 +33,9 @@ from nas.config.sections import identity
 from nas.drawing.grid import is_whole, write_grid
 from nas.runs.directory import RunDirectory, RunWarning
 from nas.runs.environment import environment
-from nas.runs.events import (
-    Decided,
-    Event,
-    LimitsRefused,
-    SearchExtended,
-    SearchFinished,
-    SearchStarted,
-    WeightsTrained,
-)
+from nas.runs.events import Event, LimitsRefused, SearchExtended, SearchStarted, WeightsTrained
 from nas.runs.spec import FoundArchitecture
-from nas.runs.step_events import contest_raced, evaluations
+from nas.runs.step_events import begun, contest_raced, decided, evaluations, finished
 from nas.runs.trace import Trace, read_trace, recorded_digests
 from nas.scores.intervals import Interval
 from nas.search.bookkeeping import PHASES, SCORING, SCREENING, Bookkeeper, loss_summary
@@ -159,7 +151,7 @@ class _Session:
     ) -> Mapping[str, str]:
         """Write what a search is made of, and from where it starts; the digests of it."""
         digests = self._experiment.digests | {"config": config_digest(alike, recorded=self._recorded)}
-        event = kind.of(problem, digests=digests, score=named(self._experiment.score))
+        event = begun(kind, problem, digests=digests, score=named(self._experiment.score))
         self._emit(event, distrust=self._experiment.source.distrust)
         self._books.priced(problem.space.base)
         return digests
@@ -170,10 +162,10 @@ class _Session:
                 step: Step = algorithm.step(state)
                 check_step(step, problem=problem)
             if step.decision is not None:
-                self._emit(Decided.of(step.decision))
+                self._emit(decided(step.decision))
                 self._tell(step.decision)
             if isinstance(step, Finish):
-                self._emit(SearchFinished.of(step, problem=problem))
+                self._emit(finished(step, problem=problem))
                 return state, step
             outcome = self._train(step, problem) if isinstance(step, Train) else self._score(step, problem)
             check(step, outcome)

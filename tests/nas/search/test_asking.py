@@ -11,8 +11,7 @@ from nas.algorithms.evolving import ArchitectureEvolving
 from nas.algorithms.problem import Problem
 from nas.algorithms.settings import EvolvingSettings
 from nas.algorithms.steps import Extended, Finish, Score, Train
-from nas.runs.events import Decided
-from nas.runs.step_events import evaluations
+from nas.runs.step_events import decided, evaluations
 from nas.testing.algorithms import SMALL_UNET, MacsMs
 from search_spaces import space_from_config
 from search_spaces.files.user_error import UserError
@@ -42,7 +41,7 @@ def test_told_the_scores_of_a_run_it_proposes_what_the_driver_did(experiment: Pa
     while True:
         step = asking.ask()
         if step.decision is not None:
-            events.append({"event": "decision", **Decided.of(step.decision).fields()})
+            events.append({"event": "decision", **decided(step.decision).fields()})
         if isinstance(step, Finish):
             break
         if isinstance(step, Train):
