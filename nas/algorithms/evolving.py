@@ -14,7 +14,7 @@ from nas.algorithms.algorithm import AlgorithmKind, Declaration
 from nas.algorithms.deciding import certainty_of, weighed_losses
 from nas.algorithms.problem import EVERYTHING, SCORE, Problem
 from nas.algorithms.proposal import Proposal, candidates, contest, num_refused, propose
-from nas.algorithms.settings import EvolvingSettings
+from nas.algorithms.settings import EVOLVING, EvolvingSettings
 from nas.algorithms.steps import (
     FIRST,
     Decision,
@@ -40,7 +40,7 @@ from search_spaces.actions import Sign
 from search_spaces.search_space import Edit
 
 DECLARATION: Final = Declaration(
-    name="evolving",
+    name=EVOLVING,
     paper="Li et al., SnapFusion, NeurIPS 2023 (arXiv 2306.00980), Algorithm 1",
     cost="a round scores every removal of the current architecture: removals x rounds scorings, fewer by racing",
     use="weights that adapt to each removal by training between the rounds: the paper's search",

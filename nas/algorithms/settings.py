@@ -11,6 +11,7 @@ from nas.settings import settings
 from nas.values.rule import Rule, ValueRule
 from search_spaces.files.user_error import UserError
 
+EVOLVING: Final = "evolving"  # Algorithm 1, whose settings stand in the section `search` itself
 OUTPUT_CHANGE: Final = "output_change"  # the score that screens where nothing else is said
 SQUARES: Final = (OUTPUT_CHANGE, "clip_change")  # scores that are squares of a distance; a belief takes up these
 

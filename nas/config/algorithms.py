@@ -9,7 +9,8 @@ from nas.algorithms import evolving, reranking
 from nas.algorithms.algorithm import Algorithm, AlgorithmError, AlgorithmKind, Declaration
 from nas.algorithms.one_shot import knapsack, local_search, optuna_search, random_search, regularized_evolution
 from nas.algorithms.one_shot.layouts import handpicked, uniform
-from nas.config.sections import EVOLVING, SearchConfig
+from nas.algorithms.settings import EVOLVING
+from nas.config.sections import SearchConfig
 from nas.settings import read
 from search_spaces.files.user_error import PluginError
 

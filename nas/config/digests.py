@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from latency.pricing.source import LatencySource
-from nas.config.sections import ExperimentConfig, identity, part_identity, placed_identity
+from nas.config.identity.covered import identity, part_identity, placed_identity
+from nas.config.sections import ExperimentConfig
 from nas.evaluation.door import Declaration
 from nas.evaluation.registry import score_paths
 from nas.evaluation.settings import CLIP

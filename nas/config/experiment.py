@@ -15,16 +15,17 @@ from nas.algorithms.algorithm import Algorithm, check_takes
 from nas.algorithms.combinators.held_out import HeldOut
 from nas.algorithms.feasibility import check_feasible, check_protected
 from nas.algorithms.problem import Problem
-from nas.config.absolute_paths import absolute_path, with_absolute_paths
+from nas.algorithms.settings import EVOLVING
 from nas.config.aims import aimed
 from nas.config.algorithms import make_algorithm
 from nas.config.digests import result_digests
 from nas.config.extension import check_contents, check_extension
+from nas.config.identity.places import without_places
 from nas.config.loading import stored_config
 from nas.config.pins import pinned
-from nas.config.places.identity import without_places
+from nas.config.places.absolute_paths import absolute_path, with_absolute_paths
 from nas.config.scores import check_compares_rounds, other_scores, own_score, screened
-from nas.config.sections import EVOLVING, ExperimentConfig, SearchConfig
+from nas.config.sections import ExperimentConfig, SearchConfig
 from nas.evaluation.clip.caption_lengths import warn_of_long_captions
 from nas.evaluation.clip.model import former_clip_digest
 from nas.evaluation.door import Declaration

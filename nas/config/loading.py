@@ -7,9 +7,10 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
 
-from nas.config.absolute_paths import Absolute, absolute_path, with_absolute_paths
+from nas.config.identity.covered import with_before
 from nas.config.jobs.kinds import Job, check_job
-from nas.config.sections import ExperimentConfig, with_before
+from nas.config.places.absolute_paths import Absolute, absolute_path, with_absolute_paths
+from nas.config.sections import ExperimentConfig
 from nas.settings import SettingsError, read
 from search_spaces.files.paths import PathError, local_path, no_such_file
 from search_spaces.files.strict_json import read_json_object

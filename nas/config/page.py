@@ -12,7 +12,8 @@ from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 from annotated_types import Ge, Gt, Le, Lt
 from pydantic.fields import FieldInfo
 
-from nas.config.sections import BEFORE, RESULT_FREE, ExperimentConfig
+from nas.config.identity.covered import BEFORE, RESULT_FREE
+from nas.config.sections import ExperimentConfig
 from nas.settings import described, plain, section_of
 
 _HEAD: Final = """\

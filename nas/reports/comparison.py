@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import pandas as pd
 
-from nas.config.places.identity import without_places
+from nas.config.identity.places import without_places
 from nas.reports.hypervolume import FrontComparison, compare_fronts
 from nas.reports.summary import RunSummary, summarise
 from nas.runs.changes import changed_keys

@@ -15,7 +15,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from nas.config.places.identity import without_places
+from nas.config.identity.places import without_places
 from nas.metrics.area import hypervolume
 from nas.runs.changes import changed_keys
 from nas.runs.run import Run, Runs

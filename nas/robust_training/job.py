@@ -7,9 +7,9 @@ from typing import Any, Final
 
 from latency.exporters.extras import load_extra
 from nas.algorithms.feasibility import check_protected
-from nas.config.absolute_paths import absolute_path, with_absolute_paths
+from nas.config.identity.places import without_places
 from nas.config.pins import pinned
-from nas.config.places.identity import without_places
+from nas.config.places.absolute_paths import absolute_path, with_absolute_paths
 from nas.config.sections import ExperimentConfig
 from nas.evaluation.clip.caption_lengths import warn_of_long_captions
 from nas.launching.checking import check_workers

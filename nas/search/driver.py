@@ -28,8 +28,8 @@ from nas.algorithms.steps import (
 )
 from nas.config.digests import config_digest
 from nas.config.experiment import Experiment
+from nas.config.identity.covered import identity
 from nas.config.loading import stored_values
-from nas.config.sections import identity
 from nas.drawing.grid import is_whole, write_grid
 from nas.runs.directory import RunDirectory, RunWarning
 from nas.runs.environment import environment

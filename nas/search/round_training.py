@@ -11,7 +11,8 @@ import torch
 
 from nas.algorithms.algorithm import AlgorithmError
 from nas.algorithms.steps import FIRST, Job, Recipe
-from nas.config.sections import ExperimentConfig, part_identity
+from nas.config.identity.covered import part_identity
+from nas.config.sections import ExperimentConfig
 from nas.pipelines.model_folder import ModelFolder
 from nas.runs.checkpoints.weights import put_aside, weights_digest
 from nas.runs.directory import RunDirectory

@@ -115,8 +115,9 @@ def _made(text: str) -> tuple[str, Any]:
     Raises:
         UserError: There is none of that name, or it cannot have these settings.
     """
+    from nas.algorithms.settings import EVOLVING
     from nas.config.algorithms import make_algorithm
-    from nas.config.sections import EVOLVING, SearchConfig
+    from nas.config.sections import SearchConfig
     from nas.settings import read
 
     name, _, given = text.partition(":")

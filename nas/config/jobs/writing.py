@@ -13,9 +13,9 @@ from textwrap import wrap
 from typing import Final
 
 from nas.algorithms import reranking
+from nas.algorithms.settings import EVOLVING
 from nas.config.algorithms import algorithm_door
 from nas.config.jobs.kinds import JOB_FILES, Job
-from nas.config.sections import EVOLVING
 from nas.config.template import PICTURES, TEMPLATE, Of, Preset, search_text
 from nas.settings import described, plain
 from search_spaces.files.durable.writing import write_text

@@ -1,1 +1,1 @@
-"""What a config names: bundled things by their names, and the same config without its places."""
+"""What a config names: bundled things by their names, and paths that mean the same from everywhere."""

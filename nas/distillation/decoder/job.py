@@ -6,9 +6,9 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Final
 
-from nas.config.absolute_paths import Absolute, with_paths
 from nas.config.jobs.kinds import Job
 from nas.config.loading import load_settings
+from nas.config.places.absolute_paths import Absolute, with_paths
 from nas.distillation.decoder.pruning import pruned_widths
 from nas.distillation.decoder.settings import DecoderDistillationConfig
 from nas.evaluation.clip.folder import check_clip_folder

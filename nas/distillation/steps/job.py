@@ -6,10 +6,10 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Final
 
-from nas.config.absolute_paths import Absolute, unless_a_name, with_paths
+from nas.config.identity.places import is_place
 from nas.config.jobs.kinds import Job
 from nas.config.loading import load_settings
-from nas.config.places.identity import is_place
+from nas.config.places.absolute_paths import Absolute, unless_a_name, with_paths
 from nas.distillation.steps.losses.ddim import Process, check_kind
 from nas.distillation.steps.settings import Method, StepDistillationConfig
 from nas.distillation.steps.stages import STUDENT, TEACHER, Stage, StageKind, V, stages_of

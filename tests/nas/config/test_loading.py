@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 import yaml
 
+from nas.config.identity.covered import BEFORE, RESULT_FREE, identity, placed_identity
 from nas.config.loading import ConfigError, load_config, stored_config, stored_values
-from nas.config.sections import BEFORE, RESULT_FREE, ExperimentConfig, identity, placed_identity
+from nas.config.sections import ExperimentConfig
 from nas.settings import described, plain
 from search_spaces.files.strict_yaml import dumped
 

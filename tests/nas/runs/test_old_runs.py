@@ -12,8 +12,8 @@ import pytest
 import yaml
 
 import nas
+from nas.config.identity.covered import placed_identity
 from nas.config.loading import load_config, stored_values
-from nas.config.sections import placed_identity
 from nas.racing.settings import RacingRule
 from nas.runs.checkpoints.checkpoint import read_checkpoint
 from nas.runs.checkpoints.weights import read_weights

@@ -6,12 +6,12 @@ from typing import Any, Final
 import pytest
 from typer.testing import CliRunner
 
+from nas.algorithms.settings import EVOLVING
 from nas.cli.app import app
 from nas.config.algorithms import OURS, make_algorithm
 from nas.config.jobs.kinds import Job
 from nas.config.jobs.writing import SOURCES, write_job
 from nas.config.loading import load_config
-from nas.config.sections import EVOLVING
 from nas.config.template import PICTURES, TEMPLATE, Of, Preset
 from nas.curves.asked.reading import made_of, read_values
 from nas.distillation.decoder.job import find_decoder, load_decoder_config

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from nas.config.places.identity import is_place, without_places
-from nas.config.sections import identity, placed_identity
+from nas.config.identity.covered import identity, placed_identity
+from nas.config.identity.places import is_place, without_places
 
 CONFIG: dict[str, Any] = {
     "model": "/models/sd15",

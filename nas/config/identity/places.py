@@ -12,7 +12,7 @@ from typing import Any, Final
 from nas.pipelines.source import is_hub_reference
 
 PLACE: Final = "..."  # what stands for a place where nobody's places count
-SUBSECTIONS: Final = ("search.limits", "robust_training.data", "robust_training.workers")  # sections within sections
+_SUBSECTIONS: Final = ("search.limits", "robust_training.data", "robust_training.workers")  # sections within sections
 # Settings that may hold places.
 _PLACED: Final = (
     "model",
@@ -45,6 +45,11 @@ def without_places(config: Mapping[str, Any], /) -> dict[str, Any]:
     return _without(config, "")
 
 
+def is_section(key: str, value: object, /) -> bool:
+    """Whether what stands under a dotted key is a section, and no setting that is a table itself."""
+    return isinstance(value, Mapping) and ("." not in key or key in _SUBSECTIONS)
+
+
 def _without(values: Mapping[str, Any], prefix: str) -> dict[str, Any]:
     kept: dict[str, Any] = {}
     for name, value in values.items():
@@ -52,8 +57,7 @@ def _without(values: Mapping[str, Any], prefix: str) -> dict[str, Any]:
         if key in _PLACED:
             kept[name] = _placeless(value)
         else:
-            is_section = isinstance(value, Mapping) and (not prefix or key in SUBSECTIONS)
-            kept[name] = _without(value, f"{key}.") if is_section else value
+            kept[name] = _without(value, f"{key}.") if is_section(key, value) else value
     return kept
 
 
