@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from latency.documents.shipped import read_latency_table
     from nas.algorithms.asking import Asking
-    from nas.config.experiment import Experiment, resolve
+    from nas.config.experiment import Experiment
     from nas.config.loading import load_config
+    from nas.config.resolving import resolve
     from nas.config.sections import ExperimentConfig
     from nas.curves.evaluate import run_evaluation
     from nas.distillation.decoder.distil import DistilledDecoder, distill_decoder
@@ -69,7 +70,7 @@ _MODULES = {
     "read_latency_table": "latency.documents.shipped",
     "RoundDone": "nas.search.progress",
     "rerank": "nas.sweeps.rerank",
-    "resolve": "nas.config.experiment",
+    "resolve": "nas.config.resolving",
     "run_evaluation": "nas.curves.evaluate",
     "run_pipeline": "nas.stages.pipeline",
     "run_search": "nas.search.run_search",

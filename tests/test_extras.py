@@ -46,7 +46,7 @@ assert "num_removals" in told("space", "show", "sd-1.5", "--format", "json")
 table = "latency/tables/shapes_cpu_torch_eager.json"
 assert "attention" in told("latency", "show", table, "--model", "search_spaces/shapes/pipeline")
 
-from nas.config.experiment import resolve
+from nas.config.resolving import resolve
 from nas.config.loading import load_config
 import latency.kits.kit, nas.cli.search, nas.export.source, nas.export.write, nas.search.driver
 

@@ -22,8 +22,8 @@ import torch
 import yaml
 
 import nas.search.staff
-from nas.config.experiment import resolve
 from nas.config.loading import load_config
+from nas.config.resolving import resolve
 from nas.runs.directory import RunDirectory
 from nas.runs.run import open_run
 from nas.search import driver

@@ -15,8 +15,8 @@ import yaml
 
 from experiments.fuzz.case import Case
 from experiments.fuzz.damaged_yaml import ODD, TEXTS, as_yaml, changed, check_words, read_as_file, stray_bytes
-from nas.config.experiment import resolve
 from nas.config.loading import load_config, stored_config, stored_values
+from nas.config.resolving import resolve
 from search_spaces.files.strict_yaml import dumped
 from search_spaces.files.user_error import UserError
 from search_spaces.shapes import OPEN_CLIP_DIR, PIPELINE_DIR

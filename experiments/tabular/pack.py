@@ -15,8 +15,9 @@ import pandas as pd
 import typer
 
 from experiments.tabular.record import BLOCKS, sub_space
-from nas.config.experiment import Experiment, resolve
+from nas.config.experiment import Experiment
 from nas.config.loading import load_config
+from nas.config.resolving import resolve
 from nas.scores.store import ScoreStore
 from nas.tabular.benchmark import Benchmark
 from nas.tabular.files import write_benchmark

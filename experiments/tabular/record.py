@@ -14,8 +14,8 @@ from typing import Annotated, Final
 import typer
 from rich.progress import track
 
-from nas.config.experiment import resolve
 from nas.config.loading import load_config
+from nas.config.resolving import resolve
 from nas.runs.checkpoints.weights import weights_digest
 from nas.runs.directory import RunDirectory
 from nas.scores.store import ScoreStore

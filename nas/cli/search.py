@@ -9,7 +9,8 @@ from nas.cli.screen.errors import logged_in
 from nas.cli.screen.formats import duration
 from nas.cli.screen.search_bar import SearchBar, starting
 from nas.cli.screen.search_summary import conclude
-from nas.config.experiment import Experiment, resolve
+from nas.config.experiment import Experiment
+from nas.config.resolving import resolve
 from nas.config.scores import screened_on
 from nas.config.sections import ExperimentConfig
 from nas.runs.directory import RunDirectory

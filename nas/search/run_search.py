@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from os import PathLike
 
-from nas.config.experiment import resolve
 from nas.config.loading import given_config
+from nas.config.resolving import resolve
 from nas.config.sections import ExperimentConfig
 from nas.runs.directory import RunDirectory
 from nas.runs.run import Run, open_run

@@ -14,9 +14,10 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Final
 
-from nas.config.experiment import Experiment, resolve
+from nas.config.experiment import Experiment
 from nas.config.loading import given_config
 from nas.config.places.absolute_paths import absolute_path, with_absolute_paths
+from nas.config.resolving import resolve
 from nas.config.sections import FASTEST, ExperimentConfig, LatencySourceSettings
 from nas.runs.directory import RunDirectory
 from nas.search.driver import search

@@ -7,8 +7,9 @@ from typing import Any, Final
 
 import pandas as pd
 
-from nas.config.experiment import Experiment, resolve
+from nas.config.experiment import Experiment
 from nas.config.loading import stored_config
+from nas.config.resolving import resolve
 from nas.runs.run import Run, open_run
 from nas.sweeps.devices import BEST_FOR_ALL, device_runs
 from search_spaces.architecture import Architecture

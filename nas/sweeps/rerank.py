@@ -10,8 +10,8 @@ from os import PathLike
 
 from nas.algorithms.reranking import DECLARATION, RerankingSettings
 from nas.algorithms.settings import ScoringSettings
-from nas.config.experiment import resolve
 from nas.config.loading import stored_config
+from nas.config.resolving import resolve
 from nas.config.sections import ExperimentConfig, SearchConfig
 from nas.runs.directory import RunDirectory
 from nas.runs.run import Run, open_run

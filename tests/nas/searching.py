@@ -9,8 +9,8 @@ from typing import Any
 
 import torch
 
-from nas.config.experiment import resolve
 from nas.config.loading import load_config
+from nas.config.resolving import resolve
 from nas.runs.directory import RunDirectory
 from nas.runs.records.lines import KINDS
 from nas.runs.records.reading import read_records

@@ -11,8 +11,8 @@ from nas.algorithms.evolving import ArchitectureEvolving
 from nas.algorithms.problem import Problem
 from nas.algorithms.settings import EvolvingSettings
 from nas.algorithms.steps import Contest, Finish, Job, Result, Score, StopReason, Subject, Train
-from nas.config.experiment import resolve
 from nas.config.loading import load_config
+from nas.config.resolving import resolve
 from nas.runs.directory import RunDirectory
 from nas.scores.intervals import mean_interval
 from nas.search import driver

@@ -11,11 +11,11 @@ from latency import find_table, read_latency_table
 from latency.blocks.models import latency_model
 from latency.documents.shipped import shipped_tables
 from nas.cli.app import app
-from nas.config.experiment import copies_made
 from nas.config.identity.covered import BEFORE
 from nas.config.jobs.writing import write_job
 from nas.config.loading import ConfigError, load_config
 from nas.config.places.bundled import bundled
+from nas.config.resolving import copies_made
 from nas.config.sections import SearchConfig
 from nas.config.template import DEMO_TRAINING, TEMPLATE, search_text
 from nas.pipelines.source import local_folder

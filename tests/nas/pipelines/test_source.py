@@ -14,9 +14,9 @@ import torch
 from typer.testing import CliRunner
 
 from nas.cli.app import app
-from nas.config.experiment import resolve
 from nas.config.loading import load_config
 from nas.config.pins import pinned
+from nas.config.resolving import resolve
 from nas.pipelines.index import check_pipeline_folder
 from nas.pipelines.source import file_patterns, find_model, is_hub_reference, local_folder
 from search_spaces.files.strict_yaml import dumped

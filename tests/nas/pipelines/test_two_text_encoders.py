@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from latency import write_table
-from nas.config.experiment import resolve
 from nas.config.loading import load_config
+from nas.config.resolving import resolve
 from nas.pipelines.folder import PipelineParts
 from nas.pipelines.model_folder import ModelFolder
 from nas.pipelines.noise_schedule import NoiseSchedule

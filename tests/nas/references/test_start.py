@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 
 from latency import write_table
 from nas.cli.app import app
-from nas.config.experiment import resolve
 from nas.config.loading import load_config
+from nas.config.resolving import resolve
 from nas.export.form import ExportForm
 from nas.export.source import source_of_run, source_of_spec
 from nas.export.write import export

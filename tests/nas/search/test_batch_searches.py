@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from nas.config.experiment import resolve
 from nas.config.loading import load_config
+from nas.config.resolving import resolve
 from nas.export.export_run import place_in_run
 from nas.export.form import ExportForm as Form
 from nas.export.source import source_of_run

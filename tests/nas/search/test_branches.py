@@ -24,8 +24,8 @@ from nas.algorithms.steps import (
     Train,
     Trained,
 )
-from nas.config.experiment import resolve
 from nas.config.loading import load_config
+from nas.config.resolving import resolve
 from nas.runs.checkpoints.weights import weights_digest
 from nas.runs.directory import RunDirectory
 from nas.runs.spec import read_spec

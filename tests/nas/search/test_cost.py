@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from nas.config.experiment import resolve
 from nas.config.loading import load_config
+from nas.config.resolving import resolve
 from nas.runs.trace import read_trace
 from nas.search.cost import CostEstimate, Pace, Work
 from nas.search.estimate import estimate_cost, expected_work

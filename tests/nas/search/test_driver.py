@@ -13,8 +13,8 @@ import pytest
 from scipy.stats import ttest_rel
 
 import nas.search.staff
-from nas.config.experiment import resolve
 from nas.config.loading import load_config
+from nas.config.resolving import resolve
 from nas.runs.checkpoints.weights import CheckpointWarning
 from nas.runs.directory import RunDirectoryError, RunWarning
 from nas.runs.records.lines import KINDS

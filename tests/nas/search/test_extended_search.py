@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-import nas.config.experiment
+import nas.config.resolving
 import nas.search.staff
 import nas.workers.pool
 from latency import write_table
@@ -125,7 +125,7 @@ def test_a_run_whose_digests_cover_whole_folders_goes_on(
     (folder / "README.md").write_text("a note")
     overrides = [FIRST, f"model={folder}"]
     with monkeypatch.context() as patch:
-        patch.setattr(nas.config.experiment, "result_digests", partial(result_digests, whole_folders=True))
+        patch.setattr(nas.config.resolving, "result_digests", partial(result_digests, whole_folders=True))
         search(experiment, tmp_path / "run", overrides=overrides)
     trace = (tmp_path / "run" / "trace.jsonl").read_bytes()
     monkeypatch.setattr(nas.search.staff, "make_pool", lambda *args, **kwargs: IdlePool())

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from nas.config.experiment import resolve
 from nas.config.loading import ConfigError, load_config
+from nas.config.resolving import resolve
 from nas.export.source import source_of_run
 from nas.runs.run import open_run
 from nas.testing.algorithms import MacsMs

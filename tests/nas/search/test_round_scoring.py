@@ -13,8 +13,9 @@ import torch
 from latency import write_table
 from nas.algorithms.evolving import ArchitectureEvolving
 from nas.algorithms.steps import Score, Scored, Subject, Trained
-from nas.config.experiment import Experiment, resolve
+from nas.config.experiment import Experiment
 from nas.config.loading import load_config
+from nas.config.resolving import resolve
 from nas.racing.settings import RacingSettings
 from nas.scores.prompts import ValidationSet
 from nas.scores.store import ScoreStore

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from nas.algorithms.steps import Job, Recipe
-from nas.config.experiment import Experiment, resolve
+from nas.config.experiment import Experiment
 from nas.config.loading import load_config
+from nas.config.resolving import resolve
 from nas.runs.checkpoints.weights import CheckpointWarning
 from nas.runs.directory import RunDirectory
 from nas.search.round_training import TrainedJob

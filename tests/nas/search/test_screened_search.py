@@ -13,8 +13,8 @@ from diffusers import UNet2DConditionModel
 from typer.testing import CliRunner
 
 from nas.cli.app import app
-from nas.config.experiment import resolve
 from nas.config.loading import load_config
+from nas.config.resolving import resolve
 from nas.config.scores import screened_on
 from nas.reports.comparison import compare
 from nas.reports.page.data import report_data

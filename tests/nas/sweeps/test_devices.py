@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 from latency.documents.store import read_table, write_table
 from latency.sources.registry import make_source
 from nas.cli.app import app
-from nas.config.experiment import resolve
 from nas.config.loading import load_config
+from nas.config.resolving import resolve
 from nas.config.sections import ExperimentConfig
 from nas.export.named import export_named
 from nas.export.source import ExportError

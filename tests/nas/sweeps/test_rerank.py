@@ -9,8 +9,8 @@ from scipy.stats import kendalltau
 from typer.testing import CliRunner
 
 from nas.cli.app import app
-from nas.config.experiment import resolve
 from nas.config.loading import stored_config
+from nas.config.resolving import resolve
 from nas.reports.figures import draw
 from nas.reports.recovery import recovery_curves
 from nas.runs.run import Run, open_run

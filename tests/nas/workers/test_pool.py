@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 import torch
 
-from nas.config.experiment import resolve
 from nas.config.loading import load_config
+from nas.config.resolving import resolve
 from nas.workers.pool import check_pool
 from nas.workers.settings import WorkerSettings
 from nas.workers.worker import load_supernet

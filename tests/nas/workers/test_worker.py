@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from nas.config.experiment import resolve
 from nas.config.loading import load_config
+from nas.config.resolving import resolve
 from nas.evaluation.registry import ScoreSpec
 from nas.scores.store import ScoreStore
 from nas.search.scorer import Scorers

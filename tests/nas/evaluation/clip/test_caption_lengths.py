@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from nas.config.experiment import resolve
 from nas.config.loading import load_config
+from nas.config.resolving import resolve
 from nas.evaluation.clip.caption_lengths import warn_of_long_captions
 from nas.evaluation.settings import ClipSettings
 from nas.pipelines.model_folder import ModelFolder

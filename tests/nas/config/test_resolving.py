@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from latency.pricing.pricer import Pricer
-from nas.config.experiment import Experiment, resolve
+from nas.config.experiment import Experiment
 from nas.config.loading import load_config
+from nas.config.resolving import resolve
 from search_spaces import Action
 from tests.nas.synthetic import CONTEXT_TOKENS, FREE_BLOCKS, small_space, synthetic_ms, synthetic_table
 
