@@ -15,7 +15,7 @@ from nas.config.scores import screened_on
 from nas.config.sections import ExperimentConfig
 from nas.runs.directory import RunDirectory
 from nas.scores.labels import score_label
-from nas.search.cost import CostEstimate
+from nas.search.costs.pace import CostEstimate
 from nas.search.driver import search
 from nas.search.estimate import estimate_cost, expected_work
 from nas.search.outlook import Outlook

@@ -39,7 +39,7 @@ from nas.runs.step_events import begun, contest_raced, decided, evaluations, fin
 from nas.runs.trace import Trace, read_trace, recorded_digests
 from nas.scores.intervals import Interval
 from nas.search.bookkeeping import PHASES, SCORING, SCREENING, Bookkeeper, loss_summary
-from nas.search.cost import Preparing
+from nas.search.costs.work import Preparing
 from nas.search.estimate import estimated
 from nas.search.progress import NOBODY, Listeners, Progress, RoundDone
 from nas.search.results import named, write_results

@@ -1,4 +1,4 @@
-"""Estimating one experiment's cost: what it asks of `nas.search.cost`, with staff or without."""
+"""Estimating one experiment's cost: what it asks of `nas.search.costs`, with staff or without."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -6,7 +6,9 @@ from pathlib import Path
 from nas.algorithms.steps import PromptSet, Recipe
 from nas.config.experiment import Experiment
 from nas.runs.directory import RunDirectory
-from nas.search.cost import CostEstimate, Work, foresee, measure_pace
+from nas.search.costs.foreseeing import foresee
+from nas.search.costs.pace import CostEstimate, measure_pace
+from nas.search.costs.work import Work
 from nas.search.round_training import JobTrainer
 from nas.search.staff import staffed
 from nas.workers.pool import WorkerPool

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from nas.search.cost import Pace, Work
+from nas.search.costs.pace import Pace
+from nas.search.costs.work import Work
 from nas.search.progress import Progress
 
 

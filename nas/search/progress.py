@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from nas.scores.intervals import Interval
-from nas.search.cost import CostEstimate
+from nas.search.costs.pace import CostEstimate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from nas.search.cost import Pace, Work
+from nas.search.costs.pace import Pace
+from nas.search.costs.work import Work
 from nas.search.outlook import Outlook
 from nas.search.progress import Progress, RoundDone
 

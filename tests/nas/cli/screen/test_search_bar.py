@@ -9,7 +9,8 @@ import pytest
 from nas.cli.screen.console import Screen
 from nas.cli.screen.search_bar import SearchBar
 from nas.scores.intervals import Interval
-from nas.search.cost import Pace, Work
+from nas.search.costs.pace import Pace
+from nas.search.costs.work import Work
 from nas.search.outlook import Outlook
 from nas.search.progress import Progress, RoundDone
 

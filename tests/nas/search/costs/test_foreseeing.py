@@ -24,7 +24,9 @@ from nas.evaluation.door import Declaration, Reference
 from nas.racing.settings import RacingSettings
 from nas.scores.intervals import mean_interval
 from nas.scores.prompts import ValidationSet
-from nas.search.cost import Pace, Work, foresee, measure_pace
+from nas.search.costs.foreseeing import foresee
+from nas.search.costs.pace import Pace, measure_pace
+from nas.search.costs.work import Work
 from nas.tabular.replay import problem_of
 from nas.tabular.space import Row
 from nas.workers.settings import WorkerSettings
@@ -157,7 +159,7 @@ def test_the_pace_is_that_of_all_workers_together_once_they_are_warm(
     per_worker: float, on_gpu: bool, num_gpus: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clockwork: Any = Clockwork()
-    monkeypatch.setattr("nas.search.cost.time", clockwork)
+    monkeypatch.setattr("nas.search.costs.pace.time", clockwork)
     base: Any = Row(0)
     pace = measure_pace(
         clockwork, clockwork, base=base, num_prompts=4, on_gpu=on_gpu, passes_per_picture=8,

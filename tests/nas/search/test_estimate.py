@@ -7,7 +7,8 @@ import pytest
 from nas.config.loading import load_config
 from nas.config.resolving import resolve
 from nas.runs.trace import read_trace
-from nas.search.cost import CostEstimate, Pace, Work
+from nas.search.costs.pace import CostEstimate, Pace
+from nas.search.costs.work import Work
 from nas.search.estimate import estimate_cost, expected_work
 from nas.search.progress import Progress, RoundDone
 from tests.nas.searching import comparable_trace, search
