@@ -7,25 +7,14 @@ was extended replays its first config to the end and goes on from there with the
 
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import closing
 from itertools import groupby
 from typing import Any
 
 from nas.algorithms.algorithm import Algorithm, AlgorithmError, blamed, check, check_step
 from nas.algorithms.problem import Problem
-from nas.algorithms.steps import (
-    Decision,
-    Extended,
-    Finish,
-    Outcome,
-    Recipe,
-    Score,
-    Scored,
-    Step,
-    Train,
-    Trained,
-)
+from nas.algorithms.steps import Extended, Finish, Outcome, Recipe, Score, Step, Train, Trained
 from nas.config.digests import config_digest
 from nas.config.experiment import Experiment
 from nas.config.identity.covered import identity
@@ -37,16 +26,15 @@ from nas.runs.events import Event, LimitsRefused, SearchExtended, SearchStarted,
 from nas.runs.spec import FoundArchitecture
 from nas.runs.step_events import begun, contest_raced, decided, evaluations, finished
 from nas.runs.trace import Trace, read_trace, recorded_digests
-from nas.scores.intervals import Interval
 from nas.search.bookkeeping import PHASES, SCORING, SCREENING, Bookkeeper, loss_summary
-from nas.search.costs.work import Preparing
 from nas.search.estimate import estimated
-from nas.search.progress import NOBODY, Listeners, Progress, RoundDone
+from nas.search.progress import NOBODY, Listeners
 from nas.search.results import named, write_results
 from nas.search.round_scoring import StepScorer
 from nas.search.round_training import JobTrainer
 from nas.search.scorer import Scorer, Scorers
 from nas.search.staff import shared_store, staffed
+from nas.search.telling import Teller
 from nas.workers.maker import made_by
 from nas.workers.pool import WorkerPool
 from nas.workers.worker import Yardstick
@@ -107,15 +95,16 @@ class _Session:
         listeners: Listeners,
     ) -> None:
         self._experiment, self._run, self._trace = experiment, run, trace
-        self._pool, self._trainer, self._scorers, self._listeners = pool, trainer, scorers, listeners
+        self._pool, self._trainer, self._scorers = pool, trainer, scorers
         self._books = Bookkeeper(run, experiment.space, experiment.price_ms)
         self._recorded = {digests.get("config") for digests in recorded_digests(trace.past)}
         self._held: str | None = None  # digest of the weights that the workers hold
-        self._latest: Interval | None = None  # score of the last reference
-        self._latest_ms = 0.0  # its latency
-        self._num_pictures = self._num_training_steps = self._num_passes = 0
-        self._counted: dict[Any, int] = {}  # prompts that each subject was scored on, by what score
-        self._preparing = Preparing(experiment.others, num_prompts=len(experiment.worker.validation.prompts))
+        self._teller = Teller(
+            listeners,
+            others=experiment.others,
+            num_prompts=len(experiment.worker.validation.prompts),
+            num_workers=experiment.config.workers.num_workers,
+        )
         self._introduced = False  # whether an event of this process says what it runs on
 
     def search(self, configs: list[dict[str, Any]], /) -> FoundArchitecture:
@@ -163,7 +152,7 @@ class _Session:
                 check_step(step, problem=problem)
             if step.decision is not None:
                 self._emit(decided(step.decision))
-                self._tell(step.decision)
+                self._teller.round_done(step.decision)
             if isinstance(step, Finish):
                 self._emit(finished(step, problem=problem))
                 return state, step
@@ -176,19 +165,6 @@ class _Session:
             "steps, as its `max_steps` says, but asks for more; this is its own fault"
         )
 
-    def _tell(self, decision: Decision) -> None:
-        """Say that a round is over."""
-        self._listeners.on_round(
-            RoundDone(
-                round=decision.round,
-                latency_ms=self._latest_ms,
-                score=self._latest,
-                actions=tuple(map(str, decision.actions)),
-                stop=None if decision.stop is None else str(decision.stop),
-                notes=decision.notes,
-            )
-        )
-
     def _train(self, step: Train, problem: Problem[Any]) -> Outcome:
         digests: list[str] = []
         for index, job in enumerate(step.jobs):
@@ -197,7 +173,7 @@ class _Session:
                 job,
                 round_number=step.round,
                 index=index,
-                on_step=self._reporter(PHASES[job.recipe], step, job.architecture, problem),
+                on_step=self._teller.reporter(PHASES[job.recipe], step, architecture=job.architecture, problem=problem),
                 on_losses=self._books.losses(job, round_number=step.round, index=index),
             )
             seconds = time.perf_counter() - began
@@ -211,7 +187,7 @@ class _Session:
                 job=index if len(step.jobs) > 1 else None,
             )
             self._emit(event, seconds=seconds, **loss_summary(trained.losses))
-            self._num_training_steps += trained.iterations
+            self._teller.trained(trained.iterations)
             digests.append(trained.weights_digest)
         return Trained(digests=tuple(digests))
 
@@ -226,21 +202,22 @@ class _Session:
         start = time.perf_counter()
         shown = (step.reference or step.subjects[0]).architecture
         scorer = self._scorers.by(Yardstick.of(step))
-        is_own = scorer.is_own
-        phase = SCORING if is_own else SCREENING
-        pictures_or_passes = 1 if is_own else self._experiment.others[step.by].passes_per_prompt
-        of_chunk = pictures_or_passes * scorer.num_prompts / scorer.num_chunks  # on average
-        on_chunk = self._reporter(phase, step, shown, problem, of_chunk=of_chunk)
+        other = None if scorer.is_own else self._experiment.others[step.by]
+        pictures_or_passes = 1 if other is None else other.passes_per_prompt
+        on_chunk = self._teller.reporter(
+            SCORING if other is None else SCREENING,
+            step,
+            architecture=shown,
+            problem=problem,
+            of_piece=pictures_or_passes * scorer.num_prompts / scorer.num_chunks,  # on average
+        )
         outcome = self._step_scorer(step, scorer).score(step, on_chunk=on_chunk)
         spent: dict[str, float] = {"seconds": time.perf_counter() - start}
-        num_scored = self._num_new(step, outcome, refers=scorer.refers)
-        if is_own:
-            self._num_pictures += num_scored
+        if other is None:
+            self._teller.scored(step, outcome, refers=scorer.refers)
         else:
-            num_workers = self._experiment.config.workers.num_workers
-            spent["passes"] = pictures_or_passes * num_scored + num_workers * self._preparing.passes(step)
-            self._num_passes += int(spent["passes"])
-        unit = None if is_own else self._experiment.others[step.by].unit
+            spent["passes"] = self._teller.screened(step, outcome, refers=scorer.refers)
+        unit = None if other is None else other.unit
         for number, event in enumerate(evaluations(step, outcome, problem=problem, unit=unit)):
             self._emit(event, **({} if number else spent))
         if step.num_refused:
@@ -250,28 +227,9 @@ class _Session:
             self._emit(contest_raced(step, outcome, num_prompts=scorer.num_prompts))
         if outcome.reference is not None and step.is_plain:
             self._books.priced(shown)
-            self._latest, self._latest_ms = outcome.reference.score, problem.price_ms(shown)
+            self._teller.referred(outcome.reference.score, latency_ms=problem.price_ms(shown))
             self._paint(step, scorer)
         return outcome
-
-    def _num_new(self, step: Score, outcome: Scored, *, refers: bool) -> int:
-        """Prompts that a step's subjects were scored on and that no earlier step had scored them on.
-
-        Args:
-            step: What was asked.
-            outcome: What came of it.
-            refers: Whether the score is a distance to the step's reference, so that another one makes it another score.
-        """
-        subjects = (step.reference, *step.subjects)
-        against = step.reference.architecture if refers and step.reference is not None else None
-        num_new = 0
-        for subject, estimate in zip(subjects, (outcome.reference, *outcome.estimates), strict=True):
-            if subject is not None and estimate is not None:
-                key = (subject.architecture, subject.weights, step.by, step.prompts, against)
-                num, before = estimate.score.num_prompts, self._counted.get(key, 0)
-                num_new += max(num - before, 0)
-                self._counted[key] = max(num, before)
-        return num_new
 
     def _step_scorer(self, step: Score, scorer: Scorer) -> StepScorer:
         """Who executes a step: the run's own score alone is raced, and has pictures kept."""
@@ -300,32 +258,6 @@ class _Session:
             pictures = scorer.pictures(step.reference.architecture, weights_digest=step.reference.weights)
             captions = [prompt.caption for prompt in self._experiment.worker.validation.chunk(0)]
             write_grid(path, pictures, captions=captions)
-
-    def _reporter(
-        self, phase: str, step: Train | Score, architecture: Any, problem: Problem[Any], *, of_chunk: float = 0.0
-    ) -> Callable[[int, int], None]:
-        """What a phase calls with (pieces done, pieces in all).
-
-        A piece of scoring makes `of_chunk` pictures, one of screening as many UNet passes.
-        """
-        latency_ms, is_training = problem.price_ms(architecture), isinstance(step, Train)
-
-        def report(done: int, total: int) -> None:
-            progress = Progress(
-                phase=phase,
-                round=step.round,
-                done=done,
-                total=total,
-                latency_ms=latency_ms,
-                target_latency_ms=problem.target_latency_ms,
-                clip=None if self._latest is None else self._latest.mean,
-                num_pictures=self._num_pictures + round((phase == SCORING) * done * of_chunk),
-                num_training_steps=self._num_training_steps + is_training * done,
-                num_passes=self._num_passes + round((phase == SCREENING) * done * of_chunk),
-            )
-            self._listeners.on_progress(progress)
-
-        return report
 
     def _emit(self, event: Event, /, **runtime: object) -> None:
         self._run.check_stands()
