@@ -12,8 +12,9 @@ from diffusers import UNet2DConditionModel
 from torch import nn
 
 from search_spaces.architecture import Architecture, ArchitectureError
+from search_spaces.block_forms import neutralise
 from search_spaces.difference import PositionChange, changed_positions
-from search_spaces.supernet import Supernet, neutralise
+from search_spaces.supernet import Supernet
 from search_spaces.unets.stock_law import stock_hull, stock_reasons
 from search_spaces.unets.wiring import module_prefixes
 

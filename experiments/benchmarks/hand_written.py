@@ -29,9 +29,10 @@ from nas.pipelines.sampling import initial_noise
 from nas.scores.captions import read_captions
 from nas.scores.prompts import ValidationSet
 from search_spaces import Action, BlockKind
+from search_spaces.block_forms import SkippedResnet, SkippedTransformer
 from search_spaces.folders.loading import load_unet
 from search_spaces.shapes import OPEN_CLIP_DIR, PIPELINE_DIR
-from search_spaces.supernet import SkippedResnet, SkippedTransformer, Supernet
+from search_spaces.supernet import Supernet
 
 NUM_CAPTIONS, NUM_ROUNDS = 8, 5
 LATENT_SHAPE = (4, 16, 16)

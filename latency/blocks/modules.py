@@ -16,7 +16,8 @@ from torch import Tensor, nn
 
 from latency.pricing.table import cross_attention_dim
 from search_spaces import Architecture, BlockKind, BlockSignature, Site, UNetSpace
-from search_spaces.supernet import Supernet, twin
+from search_spaces.block_forms import twin
+from search_spaces.supernet import Supernet
 
 TIMESTEP = 500  # any will do: the time of a forward pass does not depend on it
 

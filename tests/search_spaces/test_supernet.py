@@ -23,7 +23,8 @@ from search_spaces import (
     parse_action,
 )
 from search_spaces.actions import CopyStart
-from search_spaces.supernet import ResnetChain, Supernet, neutralise
+from search_spaces.block_forms import ResnetChain, neutralise
+from search_spaces.supernet import Supernet
 from search_spaces.unets.diffusers_config import space_from_config, stock_config
 from search_spaces.unets.wiring import module_prefix
 from tests.leisure import examples

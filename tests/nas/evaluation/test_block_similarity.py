@@ -10,7 +10,8 @@ from nas.evaluation.door import Score, ScoreError
 from nas.evaluation.setting import ScoreSetting
 from nas.testing.scores import ScoreLaws
 from search_spaces import parse_action
-from search_spaces.supernet import Supernet, neutralise
+from search_spaces.block_forms import neutralise
+from search_spaces.supernet import Supernet
 
 
 class TestBlockSimilarity(ScoreLaws):
