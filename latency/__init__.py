@@ -6,7 +6,9 @@ Importing this package does not import torch; `latency.measuring.measure` and `l
 from latency.backends.backend import Backend
 from latency.documents.shipped import find_table, read_latency_table, shipped_tables
 from latency.documents.store import LatencyTableWarning, csv_text, read_table, table_text, write_csv, write_table
+from latency.pricing.fit import WorkloadMismatchError, check_workload
 from latency.pricing.prediction import BlockLatency, Guidance, ImageLatency, LatencyPrediction
+from latency.pricing.row import TableRow
 from latency.pricing.scenario import (
     Check,
     Device,
@@ -19,7 +21,7 @@ from latency.pricing.scenario import (
     Workload,
 )
 from latency.pricing.source import Latency, LatencySource, Prices, Scenario
-from latency.pricing.table import REST, LatencyTable, MissingRowsError, TableRow, WorkloadMismatchError, check_workload
+from latency.pricing.table import REST, LatencyTable, MissingRowsError
 
 __all__ = [
     "REST",

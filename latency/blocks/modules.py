@@ -14,7 +14,7 @@ from diffusers import UNet2DConditionModel
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from latency.pricing.table import cross_attention_dim
+from latency.pricing.fit import cross_attention_dim
 from search_spaces import Architecture, BlockKind, BlockSignature, Site, UNetSpace
 from search_spaces.block_forms import twin
 from search_spaces.supernet import Supernet

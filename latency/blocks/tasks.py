@@ -10,8 +10,8 @@ from enum import StrEnum
 from typing import Final, TypeAlias
 
 from latency.blocks.modules import Inputs, ModuleCall, empty_call, isolated_blocks, whole_model
+from latency.pricing.fit import cross_attention_dim
 from latency.pricing.scenario import Workload
-from latency.pricing.table import cross_attention_dim
 from search_spaces import Architecture, BlockSignature, UNetSpace
 from search_spaces.supernet import Supernet
 

@@ -10,8 +10,9 @@ from dataclasses import asdict, fields
 from typing import Any, Final
 
 from latency.documents.plain_values import strangers, validated
+from latency.pricing.row import TableRow
 from latency.pricing.scenario import Check, Device, EndToEnd, LatencyTableError, Protocol, Runtime, Workload
-from latency.pricing.table import SCHEMA_VERSION, LatencyTable, TableRow, duplicates
+from latency.pricing.table import SCHEMA_VERSION, LatencyTable, duplicates
 from search_spaces import BlockSignature
 
 PARTS: Final[dict[str, type]] = {

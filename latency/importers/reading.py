@@ -3,8 +3,8 @@
 import math
 from dataclasses import asdict, dataclass, fields
 
+from latency.pricing.row import MAX_MS
 from latency.pricing.scenario import LatencyTableError
-from latency.pricing.table import MAX_MS
 from latency.timing.estimator import summarised
 
 

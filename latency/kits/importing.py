@@ -11,6 +11,7 @@ from typing import Final
 from latency.importers import Importer, Reading, Report
 from latency.kits.manifest import BlockFile, EmptyFile, Manifest, WholeModelFile
 from latency.kits.matching import Match, Matches, match
+from latency.pricing.row import TableRow
 from latency.pricing.scenario import (
     Device,
     EndToEnd,
@@ -21,7 +22,7 @@ from latency.pricing.scenario import (
     SourceFile,
     Workload,
 )
-from latency.pricing.table import REST, LatencyTable, TableRow, described_missing
+from latency.pricing.table import REST, LatencyTable, described_missing
 from latency.timing.estimator import DIGITS
 from latency.trust.calibration import calibration_of, check_of
 from latency.trust.interpolation import Fill, Filled, InterpolationError, filled

@@ -14,8 +14,8 @@ from typing import Any, Final
 from latency.documents.plain_values import strangers, validated
 from latency.documents.space_laws import wrong_space
 from latency.exporters.formats import Converter, ModelFormat
+from latency.pricing.fit import cross_attention_dim
 from latency.pricing.scenario import LatencyTableError, Workload
-from latency.pricing.table import cross_attention_dim
 from search_spaces import Architecture, ArchitectureError, BlockKind, BlockSignature, Site, UNetSpace
 from search_spaces.files.digests import sha256_of
 from search_spaces.files.durable.writing import write_text

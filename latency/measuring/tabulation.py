@@ -8,8 +8,9 @@ from typing import Final
 import numpy as np
 
 from latency.blocks.tasks import Overhead, Task
+from latency.pricing.row import TableRow
 from latency.pricing.scenario import Check, EndToEnd, Method, Workload
-from latency.pricing.table import REST, LatencyTable, TableRow
+from latency.pricing.table import REST, LatencyTable
 from latency.timing.estimator import DIGITS, Array, Samples, corrected, rest_samples, summarised
 from latency.trust.calibration import calibration_of, check_of
 from search_spaces import Architecture, BlockSignature, Site, UNetSpace

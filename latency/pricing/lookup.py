@@ -13,8 +13,9 @@ from typing import Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from latency.pricing.fit import check_workload
 from latency.pricing.source import BlockPrices
-from latency.pricing.table import LatencyTable, check_workload
+from latency.pricing.table import LatencyTable
 from latency.timing.estimator import Array
 from search_spaces import Architecture, ArchitectureError, BlockKind, BlockSignature, Site, UNetSpace
 

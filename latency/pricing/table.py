@@ -9,21 +9,19 @@ import hashlib
 import json
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from statistics import median
 from typing import Final
 
 from latency.pricing.prediction import BlockLatency, LatencyPrediction
-from latency.pricing.scenario import Check, Device, EndToEnd, LatencyTableError, Method, Protocol, Runtime, Workload
-from search_spaces import BlockKind, BlockSignature, Site, UNetSpace
+from latency.pricing.row import TableRow
+from latency.pricing.scenario import Check, Device, EndToEnd, LatencyTableError, Protocol, Runtime, Workload
+from search_spaces import BlockKind, BlockSignature, Site
 
 SCHEMA_VERSION: Final = 1
 REST: Final = BlockSignature(kind=BlockKind.REST)
-# Standard error of a median over (p90 - p10) / sqrt(n), for normal samples: sqrt(pi / 2) / (2 * 1.2816).
-MEDIAN_ERROR: Final = math.sqrt(math.pi / 2) / (2 * 1.2816)
-MAX_MS: Final = 1e9  # eleven days: no forward pass, but a count of nanoseconds taken for milliseconds
 REMEDY: Final = (
     "have them measured: on this machine by `nas latency measure MODEL`, on a device elsewhere by the files of `nas "
     "latency init MODEL` and `nas latency import`; `--height`, `--width` and `--context-tokens` as in the search, "
@@ -38,74 +36,6 @@ class MissingRowsError(LatencyTableError):
     def __init__(self, message: str, /, *, missing: tuple[BlockSignature, ...]) -> None:
         super().__init__(message)
         self.missing = missing
-
-
-class WorkloadMismatchError(LatencyTableError):
-    """A table that was measured for another workload."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TableRow:
-    """The latency of one signature, for the workload's whole batch.
-
-    A row of kind `rest` is what the blocks leave of the end-to-end latency (concatenations, glue, Python between
-    blocks); where blocks alone sum to more than the whole it is 0, the only row that may be.
-
-    Attributes:
-        signature: The key.
-        median_ms: The value that predictions use.
-        p10_ms: 10th percentile of the samples.
-        p90_ms: 90th percentile of the samples.
-        min_ms: Smallest sample.
-        mean_ms: Mean of the samples.
-        std_ms: Standard deviation of the samples.
-        num_samples: How many samples.
-        source: How this row's number came to be.
-        sites: diffusers' module names of the base model's blocks that have this signature.
-        file: File that the number was imported from.
-        note: Anything else worth knowing, such as calls per sample.
-    """
-
-    signature: BlockSignature
-    median_ms: float
-    p10_ms: float
-    p90_ms: float
-    min_ms: float
-    mean_ms: float
-    std_ms: float
-    num_samples: int
-    source: Method
-    sites: tuple[str, ...] = ()
-    file: str = ""
-    note: str = ""
-
-    def __post_init__(self) -> None:
-        wrong = []
-        times = {f.name: getattr(self, f.name) for f in fields(self) if f.name.endswith("_ms")}
-        may_be_zero = self.signature.kind is BlockKind.REST
-        for name, value in times.items():
-            least_is_fine = value >= 0 if may_be_zero or name == "std_ms" else value > 0
-            if not (math.isfinite(value) and least_is_fine):
-                wrong.append(f"`{name}` must be positive and finite, but got {value}")
-            elif value > MAX_MS:
-                wrong.append(f"`{name}` must be at most {MAX_MS:g} ms, but got {value}; look for a wrong unit")
-        if not self.min_ms <= self.p10_ms <= self.median_ms <= self.p90_ms:
-            order = ", ".join(str(times[name]) for name in ("min_ms", "p10_ms", "median_ms", "p90_ms"))
-            wrong.append(f"min_ms <= p10_ms <= median_ms <= p90_ms must hold, but got {order}")
-        if not 1 <= self.num_samples <= MAX_MS:
-            wrong.append(f"`num_samples` must be at least 1 and possible, but got {self.num_samples}")
-        if wrong:
-            raise LatencyTableError(f"{self.signature}: " + "; ".join(wrong))
-
-    @property
-    def has_spread(self) -> bool:
-        """Whether samples tell how uncertain the median is; where they do not, `median_error_ms` is 0 all the same."""
-        return self.num_samples > 1 and self.p90_ms > self.p10_ms
-
-    @property
-    def median_error_ms(self) -> float:
-        """Standard error of the median, from the spread: 0.489 (p90 - p10) / sqrt(n)."""
-        return MEDIAN_ERROR * (self.p90_ms - self.p10_ms) / math.sqrt(self.num_samples)
 
 
 @dataclass(frozen=True, kw_only=True)  # without slots: what follows from the rows is worked out once
@@ -229,77 +159,6 @@ def duplicates(rows: Sequence[tuple[int, TableRow]], /) -> list[str]:
         for index, row in rows
         if first.setdefault(row.signature, index) != index
     ]
-
-
-def check_workload(
-    table: LatencyTable,
-    /,
-    *,
-    space: UNetSpace,
-    height: int | None = None,
-    width: int | None = None,
-    context_tokens: int,
-) -> None:
-    """Check that a table was measured for what a search is going to run.
-
-    Args:
-        table: The table.
-        space: The space that is searched.
-        height: Latent height; None = the model's own.
-        width: Latent width; None = the model's own.
-        context_tokens: Text tokens that cross-attentions read.
-
-    Raises:
-        WorkloadMismatchError: It was not; the message lists every difference.
-    """
-    workload = table.workload
-    wanted = {
-        "latent_height": height or space.sample_size[0],
-        "latent_width": width or space.sample_size[1],
-        "context_tokens": context_tokens,
-        "cross_attention_dim": cross_attention_dim(space),
-        "temb_channels": space.temb_channels,
-    }
-    wrong = [
-        f"`{name}` must be {value}, but the table has {getattr(workload, name)}"
-        for name, value in wanted.items()
-        if getattr(workload, name) != value
-    ]
-    if wrong:
-        raise WorkloadMismatchError(
-            f"the latency table of {workload.base_model} on {table.device.name} is for another workload: "
-            + "; ".join(wrong)
-            + "; latencies are never rescaled: measure this workload with `nas latency measure MODEL --out FILE.json`"
-        )
-
-
-def check_coverage(table: LatencyTable, /, *, space: UNetSpace, sizes: Mapping[str, int]) -> None:
-    """Check that a table prices every block that a search over a space can ask for.
-
-    Args:
-        table: The table.
-        space: The space, with the copies that the search may make.
-        sizes: Latent size and text tokens, as `UNetSpace.reachable_signatures` takes them.
-
-    Raises:
-        MissingRowsError: It does not; the message lists what is missing, and says how many copies it does cover.
-    """
-    try:
-        table.require(space.reachable_signatures(**sizes))
-    except MissingRowsError as error:
-        for num in range(space.max_copies - 1, -1, -1):
-            if not table.missing(replace(space, max_copies=num).reachable_signatures(**sizes)):
-                raise MissingRowsError(
-                    f"{error}\nor search with `max_copies_per_block` of at most {num} instead of {space.max_copies}, "
-                    "which this table covers",
-                    missing=error.missing,
-                ) from error
-        raise
-
-
-def cross_attention_dim(space: UNetSpace, /) -> int:
-    """Width of a text token, the widest where stages differ; 0 without cross-attentions."""
-    return max((stage.cross_attention_dim for stage in space.stages if any(stage.depths)), default=0)
 
 
 def _nearest(key: BlockSignature, present: Iterable[BlockSignature]) -> BlockSignature | None:

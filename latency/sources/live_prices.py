@@ -17,9 +17,9 @@ import numpy as np
 from latency.blocks.modules import ModuleCall
 from latency.blocks.tasks import Task, task_calls, workload_of
 from latency.measuring.calibrate import WHOLE_SAMPLE_MS, check_memory
+from latency.pricing.row import MEDIAN_ERROR
 from latency.pricing.scenario import Workload
 from latency.pricing.source import Latency
-from latency.pricing.table import MEDIAN_ERROR
 from latency.sources.kind import SourceReport
 from latency.sources.machine import Machine
 from latency.sources.price_log import MeasuredPrice, PriceLog

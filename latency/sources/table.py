@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from latency.documents.shipped import read_latency_table
+from latency.pricing.fit import check_coverage, check_workload
 from latency.pricing.pricer import Pricer
 from latency.pricing.source import Scenario
-from latency.pricing.table import LatencyTable, check_coverage, check_workload
+from latency.pricing.table import LatencyTable
 from latency.sources.kind import SourceContext, SourceKind
 from latency.trust.calibration import distrust
 from search_spaces import UNetSpace

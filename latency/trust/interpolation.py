@@ -14,8 +14,8 @@ from typing import Final
 
 import numpy as np
 
+from latency.pricing.row import TableRow
 from latency.pricing.scenario import LatencyTableError, Method
-from latency.pricing.table import TableRow
 from latency.timing.estimator import Array
 from search_spaces import BlockKind, BlockSignature
 

@@ -13,8 +13,10 @@ from typing import Final
 
 from latency.documents.document import from_document
 from latency.documents.sums import POSSIBLE_SUM, TRUSTED_SUM, cause_of, within
+from latency.pricing.fit import check_coverage, check_workload
+from latency.pricing.row import TableRow
 from latency.pricing.scenario import LatencyTableError, Method
-from latency.pricing.table import LatencyTable, MissingRowsError, TableRow, check_coverage, check_workload
+from latency.pricing.table import LatencyTable, MissingRowsError
 from latency.trust.calibration import distrust
 from latency.trust.published import POSSIBLE_FACTOR, compare
 from latency.trust.speed import speed_of

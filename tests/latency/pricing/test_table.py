@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from latency import (
-    REST,
     Check,
     Device,
     EndToEnd,
@@ -15,11 +14,9 @@ from latency import (
     LatencyTableError,
     Method,
     MissingRowsError,
-    WorkloadMismatchError,
-    check_workload,
 )
 from latency.pricing.formula import Formula
-from latency.pricing.table import check_coverage, described_missing
+from latency.pricing.table import described_missing
 from search_spaces import BlockKind, BlockSignature, Sign, Site
 from tests.latency.strategies import TOKENS, positive, row, scenario, small_space, table_of, tables
 from tests.leisure import examples
@@ -115,51 +112,12 @@ def test_the_nearest_row_differs_in_the_fewest_fields_and_only_then_in_its_macs(
     assert described == "cross_attention 48 6x6 x3 (nearest: cross_attention 48 6x6; layers 3 instead of 1)"
 
 
-def test_a_table_says_how_many_copies_it_covers():
-    sizes = {"context_tokens": TOKENS}
-    table = table_of(replace(SPACE, max_copies=1))
-    check_coverage(table, space=replace(SPACE, max_copies=1), sizes=sizes)
-    with pytest.raises(MissingRowsError) as error:
-        check_coverage(table, space=replace(SPACE, max_copies=3), sizes=sizes)
-    assert "`--max-copies` as its `max_copies_per_block`" in str(error.value)
-    assert str(error.value).endswith("`max_copies_per_block` of at most 1 instead of 3, which this table covers")
-    assert error.value.missing == table.missing(replace(SPACE, max_copies=3).reachable_signatures(**sizes))
-
-
 def test_what_follows_from_the_rows_is_no_part_of_the_table():
     fresh, used = table_of(SPACE), table_of(SPACE)
     used.milliseconds(used.rows[0].signature)
     assert (used, asdict(used), used.digest) == (fresh, asdict(fresh), fresh.digest)
     cheaper = replace(used, rows=(row(RESNET, 0.5),), check=None)
     assert cheaper.milliseconds(RESNET) == 0.5
-
-
-def test_a_row_without_spread_says_so():
-    assert row(RESNET).has_spread
-    assert not row(RESNET, num_samples=1).has_spread
-    assert not row(RESNET, p10_ms=1.0, p90_ms=1.0).has_spread
-
-
-@pytest.mark.parametrize(
-    ("values", "words"),
-    [
-        ({"p10_ms": 1.1}, ["min_ms <= p10_ms <= median_ms <= p90_ms"]),
-        ({"p90_ms": 0.95}, ["min_ms <= p10_ms <= median_ms <= p90_ms"]),
-        ({"median_ms": math.nan, "std_ms": -1.0, "num_samples": 0}, ["`median_ms`", "`std_ms`", "`num_samples`"]),
-        ({"p90_ms": math.inf}, ["`p90_ms`"]),
-        ({"min_ms": 0.0}, ["`min_ms`"]),
-    ],
-)
-def test_a_row_that_breaks_laws_is_not_born_and_all_laws_are_named(values, words):
-    with pytest.raises(LatencyTableError) as error:
-        row(RESNET, **values)
-    assert all(word in str(error.value) for word in words)
-
-
-def test_only_a_rest_may_take_no_time():
-    assert row(REST, 0.0).median_ms == 0.0
-    with pytest.raises(LatencyTableError, match="`median_ms` must be positive"):
-        row(RESNET, 0.0)
 
 
 def test_a_table_with_a_key_twice_or_an_edited_row_is_not_born():
@@ -212,17 +170,6 @@ def test_a_rank_correlation_lies_between_minus_one_and_one():
 
 def test_a_device_stands_for_itself_unless_it_says_for_how_many():
     assert Device(name="phone") == Device(name="phone", num_devices=1)
-
-
-def test_a_table_of_another_workload_is_refused_with_every_difference():
-    table = table_of(SPACE)
-    check_workload(table, space=SPACE, context_tokens=TOKENS)
-    with pytest.raises(WorkloadMismatchError) as error:
-        check_workload(table, space=replace(SPACE, temb_channels=64), height=24, context_tokens=77)
-    message = str(error.value)
-    for part in ("`latent_height` must be 24, but the table has 12", "`context_tokens` must be 77", "`temb_channels`"):
-        assert part in message
-    assert "latent_width" not in message
 
 
 def test_methods_are_the_published_ones():
