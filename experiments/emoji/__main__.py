@@ -17,7 +17,8 @@ import typer
 
 from experiments.emoji.font import FONT, read_font
 from experiments.emoji.names import caption_of
-from search_spaces.files.durable.writing import StorageError, whole
+from search_spaces.files.durable.disk import StorageError
+from search_spaces.files.durable.writing import whole
 from search_spaces.files.user_error import UserError
 
 

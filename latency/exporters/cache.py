@@ -22,7 +22,9 @@ from latency.blocks.modules import ModuleCall
 from latency.exporters.flat import FlatModule
 from latency.exporters.formats import Converter, Exporter
 from search_spaces.files.digests import sha256_of
-from search_spaces.files.durable.writing import is_part, sweep_beside, whole_with_others
+from search_spaces.files.durable.parts import is_part
+from search_spaces.files.durable.places import sweep_beside
+from search_spaces.files.durable.writing import whole_with_others
 from search_spaces.files.strict_json import JsonError, read_json
 from search_spaces.files.user_error import UserError
 

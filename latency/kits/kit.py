@@ -27,7 +27,9 @@ from latency.kits.page import SCRIPT, SCRIPT_NAME, TITLE, page
 from latency.pricing.scenario import Workload
 from search_spaces import Architecture, BlockSignature, UNetSpace
 from search_spaces.files.digests import sha256_of
-from search_spaces.files.durable.writing import put_copy, settled_file, sweep, write_text
+from search_spaces.files.durable.parts import sweep
+from search_spaces.files.durable.places import settled_file
+from search_spaces.files.durable.writing import put_copy, write_text
 from search_spaces.files.strict_text import read_text
 from search_spaces.files.user_error import UserError
 from search_spaces.supernet import Supernet

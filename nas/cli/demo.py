@@ -26,7 +26,7 @@ def demo(
     """
     from nas.config.loading import load_config
     from nas.config.template import DEMO_TRAINING, TEMPLATE
-    from search_spaces.files.durable.writing import settled
+    from search_spaces.files.durable.places import settled
     from search_spaces.shapes.__main__ import write_pictures
 
     settled(out)

@@ -11,7 +11,7 @@ from nas.cli.screen.console import Screen, in_one_line
 from nas.cli.screen.errors import logged_in, user_errors
 from nas.cli.screen.formats import MAX_BATCH
 from nas.export.form import ExportForm
-from search_spaces.files.durable.writing import settled
+from search_spaces.files.durable.places import settled
 from search_spaces.files.paths import file_name
 from search_spaces.files.user_error import UserError
 

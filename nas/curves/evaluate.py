@@ -24,7 +24,7 @@ from nas.metrics.registry import Metric
 from nas.pipelines.protocol import SamplingProtocol
 from nas.workers.pool import pool_of
 from search_spaces.files.durable.locks import locked
-from search_spaces.files.durable.writing import PlaceError, sweep_beside
+from search_spaces.files.durable.places import PlaceError, sweep_beside
 from search_spaces.files.paths import local_path
 from search_spaces.files.user_error import UserError
 

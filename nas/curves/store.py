@@ -18,7 +18,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from nas.scores.stored.sealed_table import BrokenSealError, seal, unseal
-from search_spaces.files.durable.writing import set_aside, sweep, whole_once, write_text
+from search_spaces.files.durable.parts import sweep
+from search_spaces.files.durable.writing import set_aside, whole_once, write_text
 from search_spaces.files.strict_json import read_json_object
 from search_spaces.files.user_error import UserError
 

@@ -12,7 +12,8 @@ import torch
 from nas.export.forms import MOST_PROBED, copy_other_parts, probe, with_own_tensors
 from nas.export.source import ExportError, ExportSource, source_of_run
 from search_spaces.architecture import Architecture
-from search_spaces.files.durable.writing import settled, sweep_beside, whole, write_text
+from search_spaces.files.durable.places import settled, sweep_beside
+from search_spaces.files.durable.writing import whole, write_text
 from search_spaces.folders.loading import SEARCHED, load_unet
 from search_spaces.folders.named import ARCHITECTURES, read_named
 from search_spaces.searched_unet import SearchedUNet

@@ -29,7 +29,8 @@ from nas.runs.spec import SPEC_NAME, SpecError, read_spec
 from nas.scores.drawing import shown_captions
 from search_spaces.architecture import Architecture
 from search_spaces.files.digests import sha256_of
-from search_spaces.files.durable.writing import settled, sweep_beside, whole, write_text
+from search_spaces.files.durable.places import settled, sweep_beside
+from search_spaces.files.durable.writing import whole, write_text
 from search_spaces.files.strict_json import JsonError, read_json_object
 from search_spaces.folders.weight_files import stored_dtype
 

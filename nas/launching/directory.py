@@ -14,8 +14,10 @@ from typing import Any, Final
 
 from nas.runs.changes import changed_contents, config_diff
 from nas.runs.records.lines import Losses
+from search_spaces.files.durable.disk import storage_errors
 from search_spaces.files.durable.locks import locked
-from search_spaces.files.durable.writing import is_part, storage_errors, sweep, write_text
+from search_spaces.files.durable.parts import is_part, sweep
+from search_spaces.files.durable.writing import write_text
 from search_spaces.files.strict_json import read_json_object
 from search_spaces.files.strict_yaml import dumped, read_yaml
 from search_spaces.files.user_error import UserError

@@ -14,7 +14,8 @@ from transformers.utils.logging import disable_progress_bar
 
 from nas.pipelines.index import PipelineClass, check_pipeline_folder, read_part_config, read_pipeline_index
 from nas.pipelines.schedulers import scheduler_class
-from search_spaces.files.durable.writing import settled, sweep_beside, whole
+from search_spaces.files.durable.places import settled, sweep_beside
+from search_spaces.files.durable.writing import whole
 from search_spaces.files.paths import no_such_file
 from search_spaces.files.user_error import UserError
 from search_spaces.folders.checked_loading import faults_told, without_weights

@@ -16,8 +16,11 @@ from typing import TYPE_CHECKING, Any, Final
 from nas.runs.changes import config_diff
 from nas.runs.environment import environment
 from nas.scores.store import ScoreStore
+from search_spaces.files.durable.disk import storage_errors
 from search_spaces.files.durable.locks import Lock, locked
-from search_spaces.files.durable.writing import is_part, settled_file, storage_errors, sweep, write_text
+from search_spaces.files.durable.parts import is_part, sweep
+from search_spaces.files.durable.places import settled_file
+from search_spaces.files.durable.writing import write_text
 from search_spaces.files.strict_json import JsonError, read_json_object
 from search_spaces.files.strict_text import read_text
 from search_spaces.files.strict_yaml import dumped, read_yaml

@@ -10,7 +10,7 @@ from nas.scores.store import ScoreStore
 from nas.search.round_training import JobTrainer
 from nas.workers.pool import WorkerPool, make_pool
 from nas.workers.worker import load_supernet
-from search_spaces.files.durable.writing import sweep
+from search_spaces.files.durable.parts import sweep
 
 
 def shared_store(folder: Path, /) -> ScoreStore:

@@ -9,7 +9,8 @@ from nas.pipelines.index import INDEX
 from nas.pipelines.model_folder import ModelFolder, differing_latents
 from nas.stages.outcome import Outcome
 from nas.stages.settings import FOLDER, PipelineSettings, StageKind, stage_of
-from search_spaces.files.durable.writing import PlaceError, sweep_beside, whole
+from search_spaces.files.durable.places import PlaceError, sweep_beside
+from search_spaces.files.durable.writing import whole
 from search_spaces.files.user_error import UserError
 from search_spaces.folders.loading import SEARCHED
 

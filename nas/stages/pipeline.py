@@ -28,7 +28,8 @@ from nas.stages.report import write_report
 from nas.stages.settings import PipelineSettings
 from nas.stages.times import PartTimes, measure_times
 from search_spaces.files.durable.locks import locked
-from search_spaces.files.durable.writing import check_own, sweep
+from search_spaces.files.durable.parts import sweep
+from search_spaces.files.durable.places import check_own
 from search_spaces.files.paths import local_path, no_such_file
 from search_spaces.files.strict_yaml import read_yaml
 from search_spaces.files.user_error import UserError

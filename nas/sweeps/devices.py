@@ -22,7 +22,8 @@ from nas.config.sections import FASTEST, ExperimentConfig, LatencySourceSettings
 from nas.runs.directory import RunDirectory
 from nas.search.driver import search
 from nas.search.progress import NOBODY, Listeners
-from search_spaces.files.durable.writing import check_own, sweep_beside, write_text
+from search_spaces.files.durable.places import check_own, sweep_beside
+from search_spaces.files.durable.writing import write_text
 from search_spaces.files.paths import local_path
 from search_spaces.files.strict_json import JsonError, read_json_object
 from search_spaces.files.user_error import UserError

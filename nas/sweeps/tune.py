@@ -31,7 +31,7 @@ from nas.settings import read, settings
 from nas.sweeps.ended import Listener, Telling, nobody
 from nas.sweeps.table import FIRST_COLUMN, check_table, write_trials
 from search_spaces.files.digests import digest_of
-from search_spaces.files.durable.writing import check_own
+from search_spaces.files.durable.places import check_own
 from search_spaces.files.paths import local_path, no_such_file
 from search_spaces.files.strict_yaml import read_yaml
 from search_spaces.files.user_error import UserError

@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from search_spaces.files.durable.writing import append, storage_errors, sync
+from search_spaces.files.durable.disk import storage_errors, sync
+from search_spaces.files.durable.writing import append
 from search_spaces.files.strict_json import JsonError, parse_json
 from search_spaces.files.strict_text import TextError, check_regular, read_bytes
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from search_spaces.files.durable.writing import PlaceError, check_writable
+from search_spaces.files.durable.places import PlaceError, check_writable
 
 _HEADS: Final = (b"\x89PNG\r\n", b"\xff\xd8\xff", b"%PDF-", b"%!PS", b"II*\0", b"MM\0*", b"GIF8")
 

@@ -9,7 +9,8 @@ from typing import Final
 import numpy as np
 from PIL import Image
 
-from search_spaces.files.durable.writing import PlaceError, sweep_beside, whole
+from search_spaces.files.durable.places import PlaceError, sweep_beside
+from search_spaces.files.durable.writing import whole
 from search_spaces.shapes.renderer import render
 from search_spaces.shapes.scenes import caption_of, is_held_out, sample_scene
 

@@ -12,7 +12,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
-from search_spaces.files.durable.writing import sweep
+from search_spaces.files.durable.parts import sweep
 from tests.warm import exit_code
 
 DONE, ENDLESS = 0, 7

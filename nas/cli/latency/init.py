@@ -64,7 +64,7 @@ def init(
     from latency.exporters.cache import ExportCache, default_cache_folder
     from latency.kits.kit import write_kit
     from latency.kits.manifest import MANIFEST_NAME
-    from search_spaces.files.durable.writing import settled_file
+    from search_spaces.files.durable.places import settled_file
 
     exporters = [_exporter(name.strip()) for name in formats.split(",")]
     for exporter in exporters:

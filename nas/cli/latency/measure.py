@@ -26,7 +26,7 @@ from nas.cli.latency.sentences import check_lines
 from nas.cli.screen.console import say
 from nas.cli.screen.errors import user_errors
 from nas.cli.screen.formats import MAX_SEED
-from search_spaces.files.durable.writing import check_writable
+from search_spaces.files.durable.places import check_writable
 from search_spaces.unets.space import DEFAULT_MAX_COPIES
 
 

@@ -16,7 +16,8 @@ from nas.launching.launch import Launch
 from nas.launching.news import Listener, say_tenths
 from nas.launching.start import launch
 from nas.settings import plain
-from search_spaces.files.durable.writing import check_own, put_copy, sweep_beside, write_text
+from search_spaces.files.durable.places import check_own, sweep_beside
+from search_spaces.files.durable.writing import put_copy, write_text
 from search_spaces.files.paths import local_path
 from search_spaces.files.strict_yaml import dumped
 from search_spaces.files.user_error import UserError

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from latency.exporters.extras import load_extra
 from nas.runs.run import Run
-from search_spaces.files.durable.writing import storage_errors
+from search_spaces.files.durable.disk import storage_errors
 
 EXPERIMENT: Final = "snapfusion-nas"
 _MOST: Final = 500  # characters that MLflow takes of a parameter's value

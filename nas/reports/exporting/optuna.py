@@ -16,7 +16,7 @@ from nas.runs.run import Run
 from nas.runs.trace import time_of
 from search_spaces.actions import parse_action
 from search_spaces.architecture import Architecture
-from search_spaces.files.durable.writing import storage_errors
+from search_spaces.files.durable.disk import storage_errors
 from search_spaces.files.user_error import UserError
 
 

@@ -11,7 +11,7 @@ from PIL import Image
 from latency.exporters.extras import load_extra
 from nas.runs.run import Run
 from nas.runs.trace import time_of
-from search_spaces.files.durable.writing import storage_errors
+from search_spaces.files.durable.disk import storage_errors
 
 NUM_PICTURES: Final = 8  # of a round
 

@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from nas.scores.prompts import Prompt
 from nas.scores.stored.keys import ScoreKey, ScoreStoreError
-from search_spaces.files.durable.writing import storage_errors, sync
+from search_spaces.files.durable.disk import storage_errors, sync
 from search_spaces.files.json_lines import append_lines, held
 from search_spaces.files.strict_text import check_regular
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from nas.scores.stored.keys import ScoreStoreError
-from search_spaces.files.durable.writing import is_part, whole_once, write_text
+from search_spaces.files.durable.parts import is_part
+from search_spaces.files.durable.writing import whole_once, write_text
 from search_spaces.files.strict_json import JsonError, parse_json
 
 SCHEMA_VERSION: Final = 2

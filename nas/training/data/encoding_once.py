@@ -18,8 +18,10 @@ from nas.training.data.encoding import Encoder
 from nas.training.data.readers.example import PictureReader
 from nas.training.data.shard_making import KnownCaptions, Reading, ShardMaker
 from nas.training.data.shards import ShardError, ShardFacts, read_facts, shard_path
+from search_spaces.files.durable.disk import storage_errors
 from search_spaces.files.durable.locks import locked
-from search_spaces.files.durable.writing import storage_errors, sweep, write_text
+from search_spaces.files.durable.parts import sweep
+from search_spaces.files.durable.writing import write_text
 from search_spaces.files.strict_json import JsonError, read_json_object
 
 CONTENTS: Final = "contents.json"  # written last

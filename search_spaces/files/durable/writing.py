@@ -15,39 +15,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from search_spaces.files.durable import parts
-from search_spaces.files.durable.disk import StorageError, remove, storage_errors, sync, sync_tree
-from search_spaces.files.durable.parts import LeftoverWarning, aside, is_part, part_of, sweep
-from search_spaces.files.user_error import UserError
-
-__all__ = [
-    "LeftoverWarning",
-    "PlaceError",
-    "StorageError",
-    "append",
-    "check_own",
-    "is_part",
-    "put_copy",
-    "set_aside",
-    "settled",
-    "settled_file",
-    "storage_errors",
-    "sweep",
-    "sweep_beside",
-    "sync",
-    "sync_tree",
-    "whole",
-    "whole_once",
-    "whole_with_others",
-    "write_text",
-]
+from search_spaces.files.durable.disk import remove, storage_errors, sync, sync_tree
+from search_spaces.files.durable.parts import LeftoverWarning, aside, part_of
+from search_spaces.files.durable.places import PlaceError, check_folder, check_replaceable, settled
 
 _NO_HARD_LINKS: Final = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS}
 _TAKEN: Final = {errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR, errno.EISDIR}
-
-
-class PlaceError(UserError):
-    """A place where something stands that must not be replaced; it was not touched."""
 
 
 @contextmanager
@@ -72,60 +45,15 @@ def whole(path: Path, /, *, check: Callable[[Path], None] | None = None) -> Iter
     with part_of(place) as part:
         yield part
         sync_tree(part)
-        _check_replaceable(place)
+        check_replaceable(place)
         if part.is_dir():
-            _check_folder(place, check)
+            check_folder(place, check=check)
             _replace_folder(part, place)
         elif place.is_dir():
             raise PlaceError(f"a file is to stand at {place}, but a folder stands there; give another place")
         else:
             _rename(part, place)
         sync(place.parent)
-
-
-def settled(path: Path, /) -> Path:
-    """The place that a path means, whatever happens to links and to the working folder later.
-
-    Raises:
-        PlaceError: What stands there can be replaced by nobody: a device, a pipe, a link that leads to no file, the
-            root, or a folder that somebody works in.
-    """
-    place = path.resolve() if path.name in ("", "..") else path.parent.resolve() / path.name
-    _check_replaceable(place)
-    return place
-
-
-def settled_file(path: Path, /) -> Path:
-    """As `settled`, for a file; to be asked before hours of work whose result is written there.
-
-    Raises:
-        PlaceError: What stands there cannot be replaced by a file.
-    """
-    place = settled(path)
-    if place.is_dir():
-        raise PlaceError(f"a file is to stand at {place}, but a folder stands there; give another place")
-    return place
-
-
-def _check_replaceable(place: Path) -> None:
-    above = next((folder for folder in place.parents if folder.exists() or folder.is_symlink()), place)
-    if not above.is_dir():
-        raise PlaceError(f"{place} must lie in a folder, but {above} is none; give another place")
-    if place.is_symlink() and not place.is_file():
-        raise PlaceError(f"{place} is a link to {os.readlink(place)}, where no file is; give the place itself")
-    if place.exists() and not (place.is_file() or place.is_dir()):
-        raise PlaceError(f"{place} must be a file, a folder or nothing yet, but is a device, a pipe or a socket")
-    if place.is_dir() and Path.cwd().is_relative_to(place):
-        raise PlaceError(f"{place} must not be the working folder or hold it; give a place of its own")
-
-
-def _check_folder(place: Path, check: Callable[[Path], None] | None) -> None:
-    if place.is_file():
-        raise PlaceError(f"a folder is to stand at {place}, but a file stands there; give another place")
-    if place.is_dir() and any(place.iterdir()):
-        if check is None:
-            raise PlaceError(f"{place} must not exist yet or be empty, but something stands in it; give another place")
-        check(place)
 
 
 def _replace_folder(part: Path, place: Path) -> None:
@@ -245,44 +173,6 @@ def write_text(path: Path, text: str, /) -> None:
         part.write_text(text, encoding="utf-8")
 
 
-def check_own(folder: Path, /, *, marks: tuple[str, ...], what: str) -> None:
-    """Check that a folder may be worked in: nothing stands in it, or what an earlier call began there.
-
-    Args:
-        folder: Where files are to be made and replaced.
-        marks: Names of which an earlier call left at least one, as patterns of `Path.glob`.
-        what: It is the folder of, for the message.
-
-    Raises:
-        PlaceError: Other things stand in it, or it is none.
-    """
-    if folder.exists() and not folder.is_dir():
-        raise PlaceError(f"{folder} must be a folder or nothing yet, but something else stands there; give another")
-    if not folder.is_dir() or any(next(folder.glob(mark), None) is not None for mark in marks):
-        return
-    if other := sorted(path.name for path in folder.iterdir() if not is_part(path)):
-        raise PlaceError(
-            f"{folder} must be empty or the folder of {what}, but other things stand in it ({other[0]!r:.80}); give "
-            "another --out"
-        )
-
-
-def check_writable(path: Path, /) -> None:
-    """Check that a file can be made at a path, before hours of work that are to end in it; tidies up beside it.
-
-    Raises:
-        PlaceError: What stands there cannot be replaced by a file.
-        StorageError: The disk refuses.
-
-    Warns:
-        LeftoverWarning: A killed process had left something beside it.
-    """
-    place = settled_file(path)
-    parts.sweep_beside(place)
-    with part_of(place) as part:
-        part.touch()
-
-
 def append(descriptor: int, line: bytes, /, *, path: Path, synced: bool = True) -> None:
     """Append to a file that is open for appending, and bring it to the disk; a failure takes back what was written.
 
@@ -320,12 +210,3 @@ def set_aside(path: Path, /) -> Path:
             shutil.rmtree(aside)
         os.replace(path, aside)
     return aside
-
-
-def sweep_beside(path: Path, /) -> None:
-    """As `sweep`, of one file or folder.
-
-    Warns:
-        LeftoverWarning: There was something; the warning names it.
-    """
-    parts.sweep_beside(settled(path))

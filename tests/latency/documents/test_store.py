@@ -24,7 +24,7 @@ from latency import (
 )
 from latency.documents.document import KEY_FIELDS, PARTS, VALUE_FIELDS, from_document, to_document
 from search_spaces import BlockSignature
-from search_spaces.files.durable.writing import PlaceError
+from search_spaces.files.durable.places import PlaceError
 from tests.latency.strategies import small_space, table_of, tables
 from tests.leisure import examples
 

@@ -23,7 +23,7 @@ from latency.figures.stages import (
     stage_figure,
 )
 from latency.trust.calibration import Calibration, MeasuredModel
-from search_spaces.files.durable.writing import PlaceError
+from search_spaces.files.durable.places import PlaceError
 from tests.latency.strategies import TOKENS, small_space, table_of
 
 SPACE = small_space()

@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from nas.cli.app import app
-from search_spaces.files.durable.writing import PlaceError
+from search_spaces.files.durable.places import PlaceError
 from search_spaces.shapes.__main__ import write_pictures
 
 COMMANDS: dict[str, Callable[[str], list[str]]] = {

@@ -21,7 +21,7 @@ from nas.curves.store import EvaluationStore, EvaluationStoreWarning
 from nas.curves.worker import CurveWorker, DrawingTask
 from nas.metrics.estimate import MetricError
 from nas.settings import SettingsError
-from search_spaces.files.durable.writing import PlaceError
+from search_spaces.files.durable.places import PlaceError
 from search_spaces.files.user_error import UserError
 from tests.nas.curves.conftest import CLIP, Asked
 

@@ -18,7 +18,7 @@ from nas.runs.directory import RunDirectory, RunDirectoryError, RunWarning
 from nas.scores.prompts import Prompt
 from nas.scores.store import ScoreKey, ScoreStoreError, ScoreStoreWarning, digest_of_prompts
 from search_spaces import Architecture, Position, Stage
-from search_spaces.files.durable.writing import LeftoverWarning
+from search_spaces.files.durable.parts import LeftoverWarning
 
 CONFIG: dict[str, Any] = {"model": "somewhere", "search": {"target_ratio": 0.5}, "seed": 0}
 ARCHITECTURE = Architecture(

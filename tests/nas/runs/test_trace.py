@@ -10,7 +10,7 @@ import pytest
 
 from nas.runs.frames.rounds import CERTAINTY, evaluation_frame, round_frame
 from nas.runs.trace import Trace, TraceError, TraceWarning, read_trace
-from search_spaces.files.durable.writing import StorageError
+from search_spaces.files.durable.disk import StorageError
 
 
 @pytest.fixture

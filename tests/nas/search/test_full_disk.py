@@ -22,7 +22,7 @@ from nas.runs.trace import Trace, read_trace
 from nas.scores.prompts import Prompt
 from nas.scores.store import ScoreKey, ScoreStore, digest_of_prompts
 from search_spaces import Architecture, Position, Stage
-from search_spaces.files.durable.writing import StorageError
+from search_spaces.files.durable.disk import StorageError
 from tests.nas.searching import exit_code, same_result, search
 
 PROMPTS = (Prompt(caption="a red ring", noise_seed=1),)

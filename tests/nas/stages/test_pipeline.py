@@ -15,7 +15,7 @@ from nas.pipelines.model_folder import ModelFolder
 from nas.stages.final import write_final
 from nas.stages.outcome import RECEIPT, Outcome, identity, read_receipt, write_receipt
 from nas.stages.pipeline import PipelineResult, load_pipeline_settings, run_pipeline
-from search_spaces.files.durable.writing import PlaceError
+from search_spaces.files.durable.places import PlaceError
 from search_spaces.files.strict_json import read_json_object
 from search_spaces.files.user_error import UserError
 from search_spaces.shapes import OPEN_CLIP_DIR

@@ -21,7 +21,7 @@ from nas.runs.records.lines import Timing
 from nas.runs.records.reading import read_records
 from nas.sweeps.devices import BEST_FOR_ALL, device_runs, device_searches, search_devices
 from nas.sweeps.matrix import open_devices
-from search_spaces.files.durable.writing import PlaceError
+from search_spaces.files.durable.places import PlaceError
 from search_spaces.files.user_error import UserError
 from search_spaces.folders.loading import load_unet
 from search_spaces.folders.named import read_named

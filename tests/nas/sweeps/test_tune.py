@@ -25,7 +25,7 @@ from nas.sweeps.tune import (
     trial_path,
     values_of,
 )
-from search_spaces.files.durable.writing import PlaceError
+from search_spaces.files.durable.places import PlaceError
 from search_spaces.files.user_error import UserError
 
 RANGES: dict[str, Any] = {

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from search_spaces.files.durable.writing import StorageError
+from search_spaces.files.durable.disk import StorageError
 from search_spaces.files.json_lines import append_lines, has_lines, held, num_torn_bytes, read_lines, sound_lines
 from search_spaces.files.strict_json import JsonError
 

@@ -10,7 +10,7 @@ import typer
 from typer.testing import CliRunner
 
 from nas.cli.screen.errors import logged_in, user_errors
-from search_spaces.files.durable.writing import StorageError
+from search_spaces.files.durable.disk import StorageError
 from search_spaces.files.user_error import PluginError, UserError
 
 
@@ -138,7 +138,7 @@ def test_an_interrupted_command_ends_with_130_and_no_traceback() -> None:
 WARNS = """
 import warnings
 import typer
-from search_spaces.files.durable.writing import LeftoverWarning
+from search_spaces.files.durable.parts import LeftoverWarning
 from nas.cli.screen.errors import user_errors
 
 @user_errors

@@ -15,7 +15,7 @@ from nas.reports.exporting.optuna import counts
 from nas.reports.exporting.writing import write_frames
 from nas.runs.frames.methods import FRAMES
 from nas.runs.run import Run, open_run
-from search_spaces.files.durable.writing import PlaceError
+from search_spaces.files.durable.places import PlaceError
 from search_spaces.files.user_error import UserError
 
 

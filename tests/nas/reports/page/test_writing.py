@@ -28,7 +28,7 @@ from nas.runs.bundled.naming import BUNDLED_RUNS
 from nas.runs.directory import RunDirectoryError
 from nas.runs.run import Run, open_run
 from search_spaces.files.durable.locks import locked
-from search_spaces.files.durable.writing import PlaceError
+from search_spaces.files.durable.places import PlaceError
 from tests.nas.reports.made_run import ACTIONS, SCRIPT, MadeRun, make_run, write_trace
 
 OLD = Path(__file__).parents[2] / "runs" / "goldens" / "run_0_1_0"

@@ -10,30 +10,20 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
-from safetensors import SafetensorError
 
-from search_spaces.files.durable.disk import remove
+from search_spaces.files.durable.disk import StorageError
+from search_spaces.files.durable.parts import LeftoverWarning, is_part
+from search_spaces.files.durable.places import PlaceError, sweep_beside
 from search_spaces.files.durable.writing import (
-    LeftoverWarning,
-    PlaceError,
-    StorageError,
     append,
-    is_part,
     put_copy,
     set_aside,
-    settled_file,
-    storage_errors,
-    sweep,
-    sweep_beside,
     whole,
     whole_once,
     whole_with_others,
     write_text,
 )
-
-
-def names(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir())
+from tests.search_spaces.files.durable.listing import names
 
 
 def test_a_file_is_replaced_when_the_block_ends(tmp_path: Path) -> None:
@@ -114,18 +104,6 @@ def test_everything_is_on_the_disk_before_it_is_renamed(tmp_path: Path, done: li
     assert done == ["log"]
 
 
-def test_files_folders_and_links_can_be_removed_and_no_link_is_followed(tmp_path: Path) -> None:
-    (tmp_path / "kept").mkdir()
-    (tmp_path / "kept" / "file").write_text("somebody's")
-    (tmp_path / "folder" / "inner").mkdir(parents=True)
-    (tmp_path / "file").touch()
-    (tmp_path / "link").symlink_to(tmp_path / "kept")
-    for name in ("folder", "file", "link", "nothing"):
-        remove(tmp_path / name)
-    assert names(tmp_path) == ["kept"]
-    assert names(tmp_path / "kept") == ["file"]
-
-
 @pytest.fixture(params=[None, errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS], ids=["links", "EPERM", "ENOTSUP", "ENOSYS"])
 def _links(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file system with hard links, and some without, as they say so."""
@@ -152,39 +130,6 @@ def test_of_two_that_overlap_the_first_to_end_stays(tmp_path: Path) -> None:
         slow.write_text("slow")
         (tmp_path / "file").write_text("quick")
     assert (tmp_path / "file").read_text() == "quick"
-
-
-@pytest.mark.parametrize(
-    ("error", "law"),
-    [
-        (OSError(errno.ENOSPC, "No space left on device"), "the disk is full; free some space"),
-        (OSError(errno.EDQUOT, "Disk quota exceeded"), "the quota of disk space is used up"),
-        (OSError(errno.EFBIG, "File too large"), r"the largest size allowed; raise the limit \(`ulimit -f`\)"),
-        (OSError(errno.EROFS, "Read-only file system"), "the file system is read-only"),
-        (PermissionError(errno.EACCES, "Permission denied"), "permission is denied"),
-        (OSError(errno.EIO, "Input/output error"), "the disk failed"),
-        (SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)"), "disk is full"),
-        (RuntimeError("[Errno 28] Error writing bytes to file"), "the disk is full"),
-    ],
-    ids=str,
-)
-def test_a_refusal_speaks_in_one_voice_whoever_reports_it(error: Exception, law: str) -> None:
-    message = rf"^cannot write here/file: .*{law}.* and run the same command, which continues$"
-    with pytest.raises(StorageError, match=message), storage_errors(Path("here/file")):
-        raise error
-
-
-@pytest.mark.parametrize("error", [ValueError("28"), FileNotFoundError(errno.ENOENT, "none"), KeyError("os error x")])
-def test_other_errors_stay_what_they_are(error: Exception) -> None:
-    with pytest.raises(type(error)) as raised, storage_errors(Path("file")):
-        raise error
-    assert raised.value is error
-
-
-def test_a_refusal_within_a_refusal_names_the_first_place() -> None:
-    outer, inner = storage_errors(Path("outer")), storage_errors(Path("inner"))
-    with pytest.raises(StorageError, match="cannot write inner"), outer, inner:
-        raise OSError(errno.ENOSPC, "full")
 
 
 def test_a_failed_append_takes_back_what_it_wrote(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -214,47 +159,6 @@ def test_what_is_set_aside_replaces_what_was_set_aside_before(tmp_path: Path) ->
         assert set_aside(tmp_path / "folder") == tmp_path / "folder.damaged"
     assert names(tmp_path) == ["folder.damaged"]
     assert (tmp_path / "folder.damaged" / "file").read_text() == "two"
-
-
-LEAVES_PARTS = """
-import os, signal, sys
-from pathlib import Path
-from search_spaces.files.durable.writing import whole, whole_once
-with whole(Path(sys.argv[1]) / "a" / "file") as file, whole_once(Path(sys.argv[1]) / "b") as other:
-    file.write_text("half"); other.write_text("half")
-    with whole(Path(sys.argv[1]) / "folder") as folder:
-        folder.mkdir(); (folder / "file").write_text("half")
-        print("written", flush=True)
-        sys.stdin.read()
-"""
-
-
-def test_parts_are_swept_when_who_wrote_them_is_dead_and_not_before(tmp_path: Path) -> None:
-    (tmp_path / "mine.part").write_text("a file of somebody who likes this name")
-    (tmp_path / "a").mkdir()
-    (tmp_path / "a" / "file.elsewhere-1.part").write_text("being written on another machine")
-    host = os.uname().nodename.partition(".")[0]
-    (tmp_path / "a" / f"file.{host}-{os.getpid()}.part").write_text("left by a process of this number elsewhere")
-    with subprocess.Popen(
-        [sys.executable, "-c", LEAVES_PARTS, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    ) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == b"written\n"
-        with pytest.warns(LeftoverWarning, match=rf"a/file\.{host}-{os.getpid()}\.part$"):
-            sweep(tmp_path)
-        before = sorted(tmp_path.rglob("*"))
-        sweep(tmp_path)
-        assert sorted(tmp_path.rglob("*")) == before
-        process.kill()
-    with pytest.warns(LeftoverWarning, match=r"left half-written: folder\."):
-        sweep_beside(tmp_path / "folder")
-    assert any(name.startswith("b.") for name in names(tmp_path)), "only what stands beside is swept"
-    with pytest.warns(LeftoverWarning, match="removed what killed processes left") as told:
-        sweep(tmp_path)
-    assert all(name in str(told[0].message) for name in ("a/file.", "b."))
-    assert names(tmp_path) == ["a", "mine.part"]
-    assert names(tmp_path / "a") == ["file.elsewhere-1.part"]
-    sweep(tmp_path)
 
 
 REPLACES = """
@@ -334,31 +238,6 @@ def test_a_folder_is_replaced_where_the_caller_lets_it_go_at_the_very_end(tmp_pa
     assert texts(place) == {"a": "new"}, "an empty folder is no loss"
 
 
-def test_what_cannot_be_replaced_is_refused_before_anything_is_written(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    os.mkfifo(tmp_path / "pipe")
-    (tmp_path / "folder" / "inner").mkdir(parents=True)
-    (tmp_path / "link").symlink_to(tmp_path / "folder")
-    (tmp_path / "dangling").symlink_to(tmp_path / "nowhere")
-    monkeypatch.chdir(tmp_path / "folder" / "inner")
-    before = names(tmp_path)
-    for place, law in [
-        (Path("/dev/null"), "is a device, a pipe or a socket"),
-        (tmp_path / "pipe", "is a device, a pipe or a socket"),
-        (tmp_path / "link", r"is a link to .*folder, where no file is; give the place itself"),
-        (tmp_path / "dangling", "is a link to"),
-        (Path("new/.."), "must not be the working folder or hold it"),
-        (Path(), "must not be the working folder or hold it"),
-        (tmp_path / "folder", "must not be the working folder or hold it"),
-        (Path("/"), "must not be the working folder or hold it"),
-    ]:
-        with pytest.raises(PlaceError, match=law), whole(place, check=lambda old: None):
-            pytest.fail("there is nothing to write")
-    assert names(tmp_path) == before
-    assert names(Path()) == []
-
-
 def test_what_appears_at_the_last_moment_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Between the last check and each rename of a folder, somebody else makes a folder there."""
     place, replace = tmp_path / "folder", os.replace
@@ -394,14 +273,6 @@ def test_what_appears_at_the_last_moment_is_left_alone(tmp_path: Path, monkeypat
             assert kept.is_dir(), "what somebody may miss is never swept"
         (place / "thesis").unlink()
         place.rmdir()
-
-
-def test_a_place_below_a_file_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("old")
-    with pytest.raises(PlaceError, match=r"new must lie in a folder, but .*/file is none"):
-        settled_file(tmp_path / "file" / "deep" / "new")
-    with pytest.raises(PlaceError, match="a folder stands there"):
-        settled_file(tmp_path)
 
 
 def test_a_file_and_a_folder_do_not_replace_each_other(tmp_path: Path) -> None:
