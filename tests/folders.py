@@ -24,7 +24,7 @@ from diffusers import (
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 from transformers.utils.logging import disable_progress_bar
 
-from nas.testing.algorithms import SMALL_UNET
+from nas.testing.playing import SMALL_UNET
 from search_spaces.known.architectures import SD15_CONFIG, SD21_CONFIG, SDXL_CONFIG
 from search_spaces.shapes import PIPELINE_DIR
 
@@ -149,7 +149,7 @@ def _made(
 
 
 def write_small_pipeline(folder: Path, /) -> Path:
-    """Write a pipeline of `nas.testing.algorithms.SMALL_UNET`, two stages: searching it takes two seconds.
+    """Write a pipeline of `nas.testing.playing.SMALL_UNET`, two stages: searching it takes two seconds.
 
     Returns:
         The folder.

@@ -15,7 +15,7 @@ from nas.pipelines.folder import PipelineParts
 from nas.pipelines.model_folder import ModelFolder
 from nas.pipelines.protocol import SamplingProtocol
 from nas.scores.prompts import ValidationSet
-from nas.testing.algorithms import SMALL_UNET
+from nas.testing.playing import SMALL_UNET
 from nas.testing.scores import CAPTIONS
 from search_spaces.folders.loading import load_unet
 from search_spaces.shapes import OPEN_CLIP_DIR, PIPELINE_DIR

@@ -13,7 +13,7 @@ import yaml
 from PIL import Image
 
 from latency import Device, LatencyTable, Method, Protocol, Runtime, TableRow, Workload, write_table
-from nas.testing.algorithms import SMALL_UNET
+from nas.testing.playing import SMALL_UNET
 from search_spaces import BlockSignature, UNetSpace, parse_action, space_from_config
 from search_spaces.folders.loading import read_unet_config
 from search_spaces.shapes import OPEN_CLIP_DIR, PIPELINE_DIR, caption_of, sample_scene

@@ -4,7 +4,7 @@ import pytest
 import torch
 from diffusers import UNet2DConditionModel
 
-from nas.testing.algorithms import SMALL_UNET
+from nas.testing.playing import SMALL_UNET
 from nas.testing.spaces import SearchSpaceLaws
 from search_spaces import SpaceForm, UNetSpace, space_from_config
 from search_spaces.supernet import Supernet

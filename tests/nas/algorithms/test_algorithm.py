@@ -16,7 +16,7 @@ from nas.config.resolving import resolve
 from nas.runs.directory import RunDirectory
 from nas.scores.intervals import mean_interval
 from nas.search import driver
-from nas.testing.algorithms import SMALL_UNET, MacsMs, play
+from nas.testing.playing import SMALL_UNET, MacsMs, play
 from search_spaces import space_from_config
 from tests.nas.synthetic import small_config, write_experiment
 

@@ -12,7 +12,7 @@ from nas.algorithms.proposal import candidates, contest
 from nas.algorithms.settings import EvolvingSettings
 from nas.algorithms.steps import Estimate, Score, Scored, Trained
 from nas.scores.intervals import Interval
-from nas.testing.algorithms import MacsMs, play
+from nas.testing.playing import MacsMs, play
 from nas.values.rule import Rule
 from search_spaces.actions import Sign
 from search_spaces.known.architectures import SD15_CONFIG

@@ -23,7 +23,8 @@ from nas.algorithms.steps import (
     Verdict,
 )
 from nas.scores.intervals import Interval
-from nas.testing.algorithms import SMALL_UNET, AlgorithmLaws, MacsMs, made_up, play
+from nas.testing.algorithms import AlgorithmLaws
+from nas.testing.playing import SMALL_UNET, MacsMs, made_up, play
 from search_spaces import Sign, space_from_config
 from tests.depth_space import depth_space
 

@@ -13,7 +13,7 @@ from nas.algorithms.problem import EVERYTHING, LATENCY, MACS, PARAMS, SCORE, Lim
 from nas.algorithms.settings import EvolvingSettings, LimitSettings, ScoringSettings, Screen
 from nas.algorithms.steps import Finish, Score, StopReason
 from nas.settings import SettingsError
-from nas.testing.algorithms import SMALL_UNET, MacsMs, play
+from nas.testing.playing import SMALL_UNET, MacsMs, play
 from search_spaces import space_from_config
 from search_spaces.files.user_error import UserError
 

@@ -12,7 +12,8 @@ from nas.algorithms.problem import Problem
 from nas.algorithms.reranking import Reranking, RerankingSettings
 from nas.algorithms.steps import FIRST, Finish, Recipe, Score, StopReason, Train, Trained
 from nas.settings import SettingsError
-from nas.testing.algorithms import SMALL_UNET, AlgorithmLaws, MacsMs, made_up, play
+from nas.testing.algorithms import AlgorithmLaws
+from nas.testing.playing import SMALL_UNET, MacsMs, made_up, play
 from search_spaces import space_from_config
 from search_spaces.files.user_error import UserError
 

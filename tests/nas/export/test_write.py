@@ -39,7 +39,7 @@ from nas.runs.checkpoints.weights import CheckpointWarning, weights_digest
 from nas.runs.directory import RunDirectory
 from nas.runs.spec import FoundArchitecture, read_spec, write_spec
 from nas.scores.intervals import mean_interval
-from nas.testing.algorithms import SMALL_UNET
+from nas.testing.playing import SMALL_UNET
 from search_spaces import Action, Architecture, SpaceForm, space_from_config, stock_config
 from search_spaces.actions import CopyStart
 from search_spaces.files.digests import folder_digest

@@ -12,7 +12,7 @@ from nas.algorithms.problem import Problem
 from nas.algorithms.settings import EvolvingSettings
 from nas.algorithms.steps import Extended, Finish, Score, Train
 from nas.runs.step_events import decided, evaluations
-from nas.testing.algorithms import SMALL_UNET, MacsMs
+from nas.testing.playing import SMALL_UNET, MacsMs
 from search_spaces import space_from_config
 from search_spaces.files.user_error import UserError
 from tests.nas.searching import comparable_trace, search

@@ -9,7 +9,7 @@ from nas.config.loading import ConfigError, load_config
 from nas.config.resolving import resolve
 from nas.export.source import source_of_run
 from nas.runs.run import open_run
-from nas.testing.algorithms import MacsMs
+from nas.testing.playing import MacsMs
 from tests.nas.searching import comparable_trace, search
 from tests.nas.synthetic import small_config, small_space, write_experiment
 

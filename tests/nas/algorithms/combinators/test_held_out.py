@@ -26,7 +26,8 @@ from nas.algorithms.steps import (
     Trained,
 )
 from nas.scores.intervals import Interval
-from nas.testing.algorithms import SMALL_UNET, AlgorithmLaws, MacsMs, made_up, play
+from nas.testing.algorithms import AlgorithmLaws
+from nas.testing.playing import SMALL_UNET, MacsMs, made_up, play
 from search_spaces import space_from_config
 
 SETTINGS = EvolvingSettings(removals_per_round=2, max_copies=1)

@@ -13,7 +13,8 @@ from nas.algorithms.problem import PARAMS, Limit, Problem
 from nas.algorithms.settings import SQUARES, EvolvingSettings, ScoringSettings, Screen
 from nas.algorithms.steps import Estimate, Extended, Finish, Score, Scored, Screening, Train, Trained, Verdict
 from nas.scores.intervals import Interval
-from nas.testing.algorithms import SMALL_UNET, AlgorithmLaws, MacsMs, made_up, play
+from nas.testing.algorithms import AlgorithmLaws
+from nas.testing.playing import SMALL_UNET, MacsMs, made_up, play
 from search_spaces import space_from_config
 
 BY = "cheap"

@@ -13,7 +13,7 @@ from nas.algorithms.problem import EVERYTHING, Problem
 from nas.algorithms.steps import Score
 from nas.tabular.replay import problem_of
 from nas.tabular.space import Row
-from nas.testing.algorithms import MacsMs, Transcript, play
+from nas.testing.playing import MacsMs, Transcript, play
 from tests.depth_space import Depths, depth_space
 from tests.nas.made_up_table import made_up
 

@@ -16,7 +16,8 @@ from nas.algorithms.one_shot.programme import Programme, solve
 from nas.algorithms.one_shot.proposer import neighbours
 from nas.algorithms.problem import Problem
 from nas.algorithms.steps import Score
-from nas.testing.algorithms import AlgorithmLaws, MacsMs, made_up, play
+from nas.testing.algorithms import AlgorithmLaws
+from nas.testing.playing import MacsMs, made_up, play
 from search_spaces import space_from_config
 from search_spaces.files.user_error import UserError
 from search_spaces.known.architectures import SD15_CONFIG

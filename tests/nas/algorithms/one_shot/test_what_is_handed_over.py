@@ -8,7 +8,7 @@ import pytest
 from nas.algorithms.one_shot import optuna_search, random_search
 from nas.algorithms.steps import FIRST, Finish, Recipe, Score, Scored, Train, Trained
 from nas.tabular.replay import problem_of
-from nas.testing.algorithms import play
+from nas.testing.playing import play
 from tests.nas.made_up_table import made_up
 
 SEVERAL = random_search.make(random_search.RandomSettings(num_evaluations=12, batch_size=3))

@@ -13,7 +13,7 @@ from nas.algorithms.problem import Problem
 from nas.algorithms.steps import Score
 from nas.tabular.files import read_benchmark
 from nas.tabular.replay import Replay, problem_of
-from nas.testing.algorithms import MacsMs, play
+from nas.testing.playing import MacsMs, play
 from tests.depth_space import depth_space
 from tests.nas.made_up_table import made_up
 
