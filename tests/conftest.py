@@ -61,6 +61,7 @@ LONGEST = (
     "nas/workers/test_ray_pool.py",
     "nas/robust_training/test_train.py",
     "nas/export/test_write.py",
+    "nas/export/test_forms.py",
     "nas/pipelines/test_families.py",
     "nas/search/test_chaos.py",
     "nas/test_examples.py",
