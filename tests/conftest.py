@@ -78,7 +78,7 @@ LONGEST = (
     "nas/references/test_start.py",
     "nas/search/test_extended_search.py",
     "experiments/test_fuzz.py",
-    "nas/cli/test_app.py",
+    "nas/cli/test_search.py",
     "nas/plugins/test_score_plugin.py",
     "search_spaces/test_searched_unet.py",
     "test_package.py",

@@ -119,3 +119,8 @@ def same_records(one: Path, other: Path, /) -> None:
 
 def read_json(path: Path, /) -> Any:
     return json.loads(path.read_text(encoding="utf-8"))
+
+
+def events_of(run: Path, name: str, /) -> list[dict[str, Any]]:
+    """The events of a run that have a name, as its trace holds them."""
+    return [event for event in read_trace(run / "trace.jsonl") if event["event"] == name]

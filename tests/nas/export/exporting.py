@@ -1,4 +1,4 @@
-"""What tests of exports share: the export of a run, and what stands in a folder."""
+"""What tests of exports share: the export of a run."""
 
 from pathlib import Path
 
@@ -10,8 +10,3 @@ from nas.export.write import export
 def export_run(run: Path, /, *, out: Path, measure: bool = False) -> ExportReport:
     """Export what a run found."""
     return export(source_of_run(run), out=out, measure=measure)
-
-
-def content(folder: Path, /) -> dict[str, bytes]:
-    """Every file below a folder, by its path there."""
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}

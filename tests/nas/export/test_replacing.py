@@ -15,7 +15,8 @@ from nas.export.source import ExportError, ExportSource, source_of_spec
 from nas.export.verify import VerificationRequest, verify
 from nas.export.write import export
 from nas.pipelines.model_folder import ModelFolder
-from tests.nas.export.exporting import content, export_run
+from tests.contents import content
+from tests.nas.export.exporting import export_run
 from tests.nas.searching import read_json
 from tests.nas.synthetic import small_space
 

@@ -31,8 +31,9 @@ from nas.runs.directory import RunDirectory
 from nas.runs.spec import read_spec
 from search_spaces.folders.loading import load_unet
 from search_spaces.supernet import Supernet
+from tests.contents import content
 from tests.folders import SMALL_SIZE_PX
-from tests.nas.export.exporting import content, export_run
+from tests.nas.export.exporting import export_run
 from tests.nas.searching import read_json
 from tests.nas.synthetic import small_space
 from tests.strangers import MARK, strangers_directory
