@@ -13,7 +13,8 @@ best = asking.results[0]
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from nas.algorithms.algorithm import Algorithm, AlgorithmError, blamed, check, check_step
+from nas.algorithms.algorithm import Algorithm
+from nas.algorithms.checking import AlgorithmError, blamed, check, check_step
 from nas.algorithms.problem import Problem
 from nas.algorithms.steps import Estimate, Finish, Outcome, Result, Score, Scored, Step, Train, Trained
 from nas.scores.intervals import losses, mean_interval

@@ -6,7 +6,8 @@ from typing import Any, Final
 from latency.exporters.extras import MissingExtraError
 from latency.plugins import Door, instance_of, missing_members
 from nas.algorithms import evolving, reranking
-from nas.algorithms.algorithm import Algorithm, AlgorithmError, AlgorithmKind, Declaration
+from nas.algorithms.algorithm import Algorithm, AlgorithmKind, Declaration
+from nas.algorithms.checking import AlgorithmError
 from nas.algorithms.one_shot import knapsack, local_search, optuna_search, random_search, regularized_evolution
 from nas.algorithms.one_shot.layouts import handpicked, uniform
 from nas.algorithms.settings import EVOLVING

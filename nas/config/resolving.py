@@ -9,7 +9,7 @@ from latency.plugins import missing_members, named
 from latency.pricing.source import LatencySource, Prices
 from latency.sources.registry import make_source
 from latency.sources.table import TableSource
-from nas.algorithms.algorithm import check_takes
+from nas.algorithms.checking import check_takes
 from nas.algorithms.combinators.held_out import HeldOut
 from nas.algorithms.feasibility import check_feasible, check_protected
 from nas.algorithms.problem import Problem

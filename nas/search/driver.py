@@ -12,7 +12,8 @@ from contextlib import closing
 from itertools import groupby
 from typing import Any
 
-from nas.algorithms.algorithm import Algorithm, AlgorithmError, blamed, check, check_step
+from nas.algorithms.algorithm import Algorithm
+from nas.algorithms.checking import AlgorithmError, blamed, check, check_step
 from nas.algorithms.problem import Problem
 from nas.algorithms.steps import Extended, Finish, Outcome, Recipe, Score, Step, Train, Trained
 from nas.config.digests import config_digest

@@ -9,7 +9,7 @@ from typing import Final
 
 import torch
 
-from nas.algorithms.algorithm import AlgorithmError
+from nas.algorithms.checking import AlgorithmError
 from nas.algorithms.steps import FIRST, Job, Recipe
 from nas.config.identity.covered import part_identity
 from nas.config.sections import ExperimentConfig

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from nas.algorithms.algorithm import Algorithm, check, check_step
+from nas.algorithms.algorithm import Algorithm
+from nas.algorithms.checking import check, check_step
 from nas.algorithms.problem import Problem
 from nas.algorithms.steps import Estimate, Finish, Score, Scored, Train, Trained
 from nas.metrics.area import hypervolume

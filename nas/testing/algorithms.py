@@ -18,7 +18,8 @@ from typing import Any, Final
 
 import pytest
 
-from nas.algorithms.algorithm import Algorithm, Budgeted, Declaration, check, check_step
+from nas.algorithms.algorithm import Algorithm, Budgeted, Declaration
+from nas.algorithms.checking import check, check_step
 from nas.algorithms.feasibility import fastest
 from nas.algorithms.problem import MACS, PARAMS, SCORE, TARGETS, Limit, Problem
 from nas.algorithms.steps import FIRST, Extended, Finish, Recipe, Score, Step, Train, Trained

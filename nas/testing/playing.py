@@ -3,7 +3,8 @@
 import hashlib
 from typing import Any, Final
 
-from nas.algorithms.algorithm import Algorithm, check
+from nas.algorithms.algorithm import Algorithm
+from nas.algorithms.checking import check
 from nas.algorithms.problem import Problem
 from nas.algorithms.steps import FIRST, Estimate, Finish, Outcome, Score, Scored, Step, Train, Trained, Verdict
 from nas.scores.intervals import Interval

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from nas.algorithms.algorithm import OutcomeError, check
+from nas.algorithms.checking import OutcomeError, check
 from nas.algorithms.evolving import ArchitectureEvolving
 from nas.algorithms.problem import Problem
 from nas.algorithms.settings import EvolvingSettings

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from nas.algorithms.algorithm import check_step, check_takes
+from nas.algorithms.checking import check_step, check_takes
 from nas.algorithms.combinators.screened import Screened
 from nas.algorithms.evolving import ArchitectureEvolving
 from nas.algorithms.feasibility import InfeasibleTargetError, check_feasible, emptiest, fastest

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from nas.algorithms.algorithm import AlgorithmError, Declaration
+from nas.algorithms.algorithm import Declaration
+from nas.algorithms.checking import AlgorithmError
 from nas.algorithms.problem import Problem
 from nas.algorithms.steps import (
     FIRST,

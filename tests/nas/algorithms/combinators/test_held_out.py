@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from nas.algorithms.algorithm import Algorithm, check, check_step
+from nas.algorithms.algorithm import Algorithm
+from nas.algorithms.checking import check, check_step
 from nas.algorithms.combinators.held_out import HeldOut
 from nas.algorithms.evolving import DECLARATION, ArchitectureEvolving
 from nas.algorithms.problem import Problem

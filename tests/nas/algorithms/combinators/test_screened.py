@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from nas.algorithms.algorithm import AlgorithmError, check, check_step
+from nas.algorithms.checking import AlgorithmError, check, check_step
 from nas.algorithms.combinators.screened import Screened, Screens
 from nas.algorithms.evolving import ArchitectureEvolving
 from nas.algorithms.problem import PARAMS, Limit, Problem

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from latency.exporters.extras import load_extra
-from nas.algorithms.algorithm import check_step, check_takes
+from nas.algorithms.checking import check_step, check_takes
 from nas.algorithms.one_shot import knapsack, local_search, optuna_search, random_search, regularized_evolution
 from nas.algorithms.one_shot.additivity import LossModel
 from nas.algorithms.one_shot.campaign import BatchSearch, BatchSettings

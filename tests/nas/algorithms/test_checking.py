@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from nas.algorithms.algorithm import AlgorithmError, blamed, check_step
+from nas.algorithms.checking import AlgorithmError, blamed, check_step
 from nas.algorithms.evolving import ArchitectureEvolving
 from nas.algorithms.problem import Problem
 from nas.algorithms.settings import EvolvingSettings
