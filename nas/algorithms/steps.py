@@ -226,6 +226,7 @@ class Score:
     prompts: PromptSet = PromptSet.DECIDING
     num_prompts: int | None = None
     screening: Screening | None = None
+    num_refused: int = 0
 
     @property
     def scored(self) -> tuple[int, ...]:
@@ -236,8 +237,6 @@ class Score:
     def is_plain(self) -> bool:
         """Whether it asks for the run's own score on the prompts that decide, as many as it takes."""
         return not self.by and self.prompts is PromptSet.DECIDING and self.num_prompts is None
-
-    num_refused: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
