@@ -13,7 +13,8 @@ from diffusers import UNet2DConditionModel
 from typer.testing import CliRunner
 
 from latency import read_latency_table, read_table, shipped_tables
-from latency.kits.manifest import WholeModelFile, read_manifest
+from latency.kits.manifest import WholeModelFile
+from latency.kits.manifest_file import read_manifest
 from nas.cli.app import app
 from search_spaces import BlockKind
 from search_spaces.known.architectures import sd15_space

@@ -26,7 +26,7 @@ from nas.stages.doing import ready
 from nas.stages.outcome import Outcome, read_receipt, write_receipt
 from nas.stages.pipeline import load_pipeline_settings
 from nas.sweeps.devices import device_runs
-from nas.sweeps.tune import read_sweep
+from nas.sweeps.settings import read_sweep
 from search_spaces.files.user_error import UserError
 
 _EXPERIMENTS: Final = Path(__file__).parents[1]

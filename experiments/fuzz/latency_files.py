@@ -18,7 +18,8 @@ from latency import Device, find_table, read_table, table_text
 from latency.exporters.formats import Converter, ModelFormat
 from latency.importers import IMPORTERS, read_files, read_report
 from latency.kits.importing import import_table
-from latency.kits.manifest import BlockFile, EmptyFile, Manifest, WholeModelFile, read_manifest, to_document
+from latency.kits.manifest import BlockFile, EmptyFile, Manifest, WholeModelFile
+from latency.kits.manifest_file import read_manifest, to_document
 from latency.kits.matching import read_map
 from latency.pricing.scenario import Workload
 from latency.trust.validation import validate

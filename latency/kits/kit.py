@@ -13,16 +13,8 @@ from latency.blocks.subnetworks import random_architectures
 from latency.blocks.tasks import OnPrepare, Overhead, Task, measured_tasks, num_weights, task_calls
 from latency.exporters.cache import ExportCache, weight_files
 from latency.exporters.formats import Exporter, ModelFormat
-from latency.kits.manifest import (
-    MANIFEST_NAME,
-    BlockFile,
-    EmptyFile,
-    Manifest,
-    ManifestError,
-    WholeModelFile,
-    read_manifest,
-    write_manifest,
-)
+from latency.kits.manifest import BlockFile, EmptyFile, Manifest, ManifestError, WholeModelFile
+from latency.kits.manifest_file import MANIFEST_NAME, read_manifest, write_manifest
 from latency.kits.page import SCRIPT, SCRIPT_NAME, TITLE, page
 from latency.pricing.scenario import Workload
 from search_spaces import Architecture, BlockSignature, UNetSpace

@@ -3,7 +3,8 @@
 from typing import Final
 
 from latency.exporters.formats import ModelFormat
-from latency.kits.manifest import MANIFEST_NAME, Manifest
+from latency.kits.manifest import Manifest
+from latency.kits.manifest_file import MANIFEST_NAME
 
 SCRIPT_NAME: Final = "run_onnxruntime.py"
 # Copied to devices: plain Python that knows nothing of this project. Every round visits every file in random order, so

@@ -5,7 +5,8 @@ from typing import Any
 
 from latency.exporters.formats import Converter, ModelFormat
 from latency.importers import Report
-from latency.kits.manifest import BlockFile, Manifest, WholeModelFile, write_manifest
+from latency.kits.manifest import BlockFile, Manifest, WholeModelFile
+from latency.kits.manifest_file import write_manifest
 from search_spaces import Architecture, BlockSignature
 from search_spaces.files.digests import sha256_of
 from tests.latency.strategies import TOKENS, scenario, small_space

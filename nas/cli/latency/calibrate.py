@@ -134,7 +134,7 @@ def _measured_elsewhere(
 ) -> "tuple[UNetSpace, dict[Architecture, float]]":
     from latency.importers import read_files
     from latency.kits.importing import measured_elsewhere
-    from latency.kits.manifest import read_manifest
+    from latency.kits.manifest_file import read_manifest
 
     listed = read_manifest(manifest)
     times = measured_elsewhere(listed, read_files(reports), table=table, allow_estimated=allow_estimated)

@@ -70,7 +70,7 @@ def import_(
     from latency.documents.store import check_table_place
     from latency.importers import read_files
     from latency.kits.importing import import_table
-    from latency.kits.manifest import check_files, read_manifest
+    from latency.kits.manifest_file import check_files, read_manifest
     from latency.kits.matching import read_map
     from latency.trust.speed import speed_of
     from latency.trust.validation import validate as validated

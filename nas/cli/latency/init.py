@@ -63,7 +63,7 @@ def init(
     from latency.blocks.tasks import workload_of
     from latency.exporters.cache import ExportCache, default_cache_folder
     from latency.kits.kit import write_kit
-    from latency.kits.manifest import MANIFEST_NAME
+    from latency.kits.manifest_file import MANIFEST_NAME
     from search_spaces.files.durable.places import settled_file
 
     exporters = [_exporter(name.strip()) for name in formats.split(",")]

@@ -41,7 +41,8 @@ def sweep(
     screen = Screen(stderr=True)
     with screen.status("reading the sweep"):
         from nas.cli.sweeps.bar import SweepBar
-        from nas.sweeps.tune import read_sweep, run_sweep, table_of
+        from nas.sweeps.settings import read_sweep
+        from nas.sweeps.tune import run_sweep, table_of
 
         loaded = read_sweep(config)
     screen.sentence(f"{config} -> {folder}")

@@ -7,7 +7,8 @@ import pytest
 from latency import Device, LatencyTableError, Method, read_table, write_table
 from latency.importers import Report
 from latency.kits.importing import ImportingError, import_table
-from latency.kits.manifest import EmptyFile, results_template
+from latency.kits.manifest import EmptyFile
+from latency.kits.manifest_file import results_template
 from latency.kits.matching import read_map
 from latency.trust.interpolation import Fill
 from search_spaces import BlockKind

@@ -15,7 +15,8 @@ from latency.exporters.formats import Converter, ModelFormat
 from latency.importers import read_files
 from latency.kits.importing import import_table
 from latency.kits.kit import PAGE_NAME, file_names, write_kit
-from latency.kits.manifest import ManifestError, check_files, read_manifest
+from latency.kits.manifest import ManifestError
+from latency.kits.manifest_file import check_files, read_manifest
 from latency.kits.page import SCRIPT, SCRIPT_NAME
 from search_spaces import BlockKind, BlockSignature
 from tests.latency.strategies import TOKENS, small_space

@@ -7,9 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from latency.kits.manifest import (
-    EmptyFile,
-    ManifestError,
+from latency.kits.manifest import EmptyFile, ManifestError
+from latency.kits.manifest_file import (
     check_files,
     from_document,
     read_manifest,

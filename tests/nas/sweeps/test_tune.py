@@ -11,20 +11,9 @@ import yaml
 
 from nas.runs.run import open_run
 from nas.settings import SettingsError
+from nas.sweeps.settings import Range, SweepSettings, read_sweep
 from nas.sweeps.table import TABLE, trials_of
-from nas.sweeps.tune import (
-    MISSED,
-    OBJECTIVE,
-    Range,
-    SweepSettings,
-    outcome,
-    read_sweep,
-    run_sweep,
-    searcher,
-    table_of,
-    trial_path,
-    values_of,
-)
+from nas.sweeps.tune import MISSED, OBJECTIVE, outcome, run_sweep, searcher, table_of, trial_path, values_of
 from search_spaces.files.durable.places import PlaceError
 from search_spaces.files.user_error import UserError
 

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from latency.backends.registry import BackendName, make_backend
 from latency.blocks.models import Attention, latency_model
 from latency.exporters.formats import Converter, ModelFormat
-from latency.kits.manifest import read_manifest
+from latency.kits.manifest_file import read_manifest
 from latency.pricing.scenario import Dtype
 from nas.cli.latency.app import app
 from search_spaces.known.architectures import BASE_CONFIGS

@@ -24,7 +24,7 @@ from nas.runs.run import open_run
 from nas.settings import described, read
 from nas.stages.pipeline import load_pipeline_settings
 from nas.stages.settings import PipelineSettings
-from nas.sweeps.tune import SweepSettings, read_sweep
+from nas.sweeps.settings import SweepSettings, read_sweep
 from search_spaces.files.strict_yaml import read_yaml
 from search_spaces.files.user_error import UserError
 

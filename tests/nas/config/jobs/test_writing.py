@@ -19,7 +19,7 @@ from nas.distillation.steps.job import find_steps, load_steps_config
 from nas.robust_training.job import find_job
 from nas.stages.pipeline import load_pipeline_settings
 from nas.sweeps.devices import device_searches
-from nas.sweeps.tune import read_sweep
+from nas.sweeps.settings import read_sweep
 from search_spaces.files.strict_yaml import read_yaml
 from search_spaces.files.user_error import UserError
 from search_spaces.shapes.__main__ import write_pictures
