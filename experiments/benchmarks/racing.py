@@ -29,7 +29,7 @@ from nas.racing.race import Direction, Race, exhaustive
 from nas.racing.settings import RacingSettings
 from nas.scores.prompts import ValidationSet
 from nas.scores.store import ScoreStore
-from nas.search.scorer import Scorer
+from nas.search.scoring.scorer import Scorer
 from nas.workers.pool import InProcessPool
 from nas.workers.worker import WorkerSpec, load_supernet
 from search_spaces import AnyAction

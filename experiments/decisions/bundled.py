@@ -16,7 +16,7 @@ from nas.pipelines.model_folder import ModelFolder
 from nas.pipelines.protocol import SamplingProtocol
 from nas.scores.prompts import ValidationSet
 from nas.scores.store import ScoreStore
-from nas.search.scorer import Scorer
+from nas.search.scoring.scorer import Scorer
 from nas.workers.pool import InProcessPool
 from nas.workers.worker import WorkerSpec, load_supernet
 from search_spaces.actions import CopyStart

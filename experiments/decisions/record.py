@@ -27,7 +27,7 @@ from rich.progress import track
 
 from experiments.decisions.bundled import prices_of, scorer_of, scores_of, space_of, validation_of
 from experiments.skipping.study import evenly
-from nas.search.scorer import Scorer
+from nas.search.scoring.scorer import Scorer
 from search_spaces.files.durable.writing import whole
 from search_spaces.unets.space import UNetSpace
 from search_spaces.unets.stock_space import SpaceForm

@@ -24,7 +24,7 @@ from experiments.decisions.bundled import WEIGHTS as BUNDLED
 from experiments.fronts.searching import WITHOUT_SEED, Seen, compared, front, problem_of, searched
 from experiments.fronts.telling import AT, markdown, picture, volumes
 from nas.reports.writing import write_figure
-from nas.search.scorer import Scorer
+from nas.search.scoring.scorer import Scorer
 from search_spaces.architecture import Architecture
 from search_spaces.files.durable.writing import write_text
 from search_spaces.unets.stock_space import SpaceForm

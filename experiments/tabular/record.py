@@ -19,7 +19,7 @@ from nas.config.resolving import resolve
 from nas.runs.checkpoints.weights import weights_digest
 from nas.runs.directory import RunDirectory
 from nas.scores.store import ScoreStore
-from nas.search.scorer import Scorer
+from nas.search.scoring.scorer import Scorer
 from nas.search.staff import staffed
 from search_spaces.actions import AnyAction, parse_action
 from search_spaces.architecture import Architecture

@@ -31,9 +31,10 @@ from nas.search.bookkeeping import PHASES, SCORING, SCREENING, Bookkeeper, loss_
 from nas.search.estimate import estimated
 from nas.search.progress import NOBODY, Listeners
 from nas.search.results import named, write_results
-from nas.search.round_scoring import StepScorer
 from nas.search.round_training import JobTrainer
-from nas.search.scorer import Scorer, Scorers
+from nas.search.scoring.scorer import Scorer
+from nas.search.scoring.scorers import Scorers
+from nas.search.scoring.step_scorer import StepScorer
 from nas.search.staff import shared_store, staffed
 from nas.search.telling import Teller
 from nas.workers.maker import made_by

@@ -9,7 +9,7 @@ from nas.config.loading import load_config
 from nas.config.resolving import resolve
 from nas.evaluation.registry import ScoreSpec
 from nas.scores.store import ScoreStore
-from nas.search.scorer import Scorers
+from nas.search.scoring.scorers import Scorers
 from nas.workers.pool import InProcessPool
 from nas.workers.worker import EvaluationTask, EvaluationWorker, WorkerSpec, Yardstick, load_supernet
 

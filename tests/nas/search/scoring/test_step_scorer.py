@@ -19,8 +19,8 @@ from nas.config.resolving import resolve
 from nas.racing.settings import RacingSettings
 from nas.scores.prompts import ValidationSet
 from nas.scores.store import ScoreStore
-from nas.search.round_scoring import StepScorer
-from nas.search.scorer import Scorer
+from nas.search.scoring.scorer import Scorer
+from nas.search.scoring.step_scorer import StepScorer
 from nas.workers.worker import EvaluationResult, EvaluationTask
 from search_spaces.shapes import PIPELINE_DIR
 from tests.nas.synthetic import shapes_space, small_config, synthetic_table, write_experiment

@@ -11,7 +11,7 @@ import torch
 
 from nas.scores.prompts import ValidationSet
 from nas.scores.store import ScoreStore
-from nas.search.scorer import AnotherMakerError, MixedWorkersError, Scorer
+from nas.search.scoring.scorer import AnotherMakerError, MixedWorkersError, Scorer
 from nas.workers.worker import EvaluationResult, EvaluationTask
 from search_spaces import Action
 from tests.nas.synthetic import shapes_space
