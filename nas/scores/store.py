@@ -26,7 +26,7 @@ import pyarrow as pa
 
 from nas.scores.prompts import Prompt
 from nas.scores.stored import marking
-from nas.scores.stored.former import SUFFIX, ChunkPrompts, stored_files
+from nas.scores.stored.former import SUFFIX, ChunkPrompts, StoredFile, stored_files
 from nas.scores.stored.frames import chunks_of, columns_of_chunks
 from nas.scores.stored.journal import Journal
 from nas.scores.stored.keys import (
@@ -282,9 +282,7 @@ class ScoreStore:
                 protocols=several(protocol_digest),
             )
             for file in files:
-                prompts = self._prompts_of(
-                    file.path.with_name(file.path.name.removesuffix(f".{kind}.parquet") + SUFFIX)
-                )
+                prompts = self._prompts_of(file)
                 table = read_sealed(file.path, sets_aside=False)
                 if prompts is not None and table is not None:
                     return list(zip(prompts, table["png"].to_pylist(), strict=False))
@@ -316,20 +314,17 @@ class ScoreStore:
             self._has_former[weights_digest] = bool(stored_files(self._folder, weights=[weights_digest]))
         return self._has_former[weights_digest]
 
-    def _prompts_of(self, former: Path) -> Sequence[Prompt] | None:
-        """The prompts of a chunk, by the name that its file would have."""
-        if (prompts := self._journal_prompts(former)) is not None:
-            return prompts
-        table = read_sealed(former, sets_aside=False)
-        if table is None:
-            return None
-        captions, seeds = (table[name].to_pylist() for name in ("caption", "noise_seed"))
-        return [Prompt(caption=caption, noise_seed=seed) for caption, seed in zip(captions, seeds, strict=True)]
-
-    def _journal_prompts(self, former: Path) -> Sequence[Prompt] | None:
-        journal = self._journal(former.parent.name)
+    def _prompts_of(self, file: StoredFile) -> Sequence[Prompt] | None:
+        """The prompts of a chunk that a file is about."""
+        journal = self._journal(file.weights_digest)
         journal.refresh()
-        return journal.prompts(former.name.removesuffix(SUFFIX).rpartition("-")[2])
+        if (prompts := journal.prompts(file.prompts_digest)) is not None:
+            return prompts
+        beside = f"{file.arch_id}-{file.protocol_digest}-{file.prompts_digest}{SUFFIX}"
+        if (former := read_sealed(file.path.with_name(beside), sets_aside=False)) is None:
+            return None
+        captions, seeds = (former[name].to_pylist() for name in ("caption", "noise_seed"))
+        return [Prompt(caption=caption, noise_seed=seed) for caption, seed in zip(captions, seeds, strict=True)]
 
     def _path(self, key: ScoreKey, kind: str) -> Path:
         name = f"{key.arch_id}-{key.protocol_digest}-{key.prompts_digest}.{kind}.parquet"
