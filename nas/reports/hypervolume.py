@@ -12,17 +12,14 @@ from itertools import combinations
 from math import isfinite, nan
 from typing import Any, Final
 
-import numpy as np
 import pandas as pd
 
-from nas.config.identity.places import without_places
 from nas.metrics.area import hypervolume
-from nas.runs.changes import changed_keys
+from nas.reports.groups import GroupTest, groups_of, spread_of, test_of
 from nas.runs.run import Run, Runs
 from nas.runs.trace import passes_of, seconds_of
 
 BUDGETS: Final = (0.25, 0.5, 1.0)  # shares of what the thriftiest run spent
-_MIN_PAIRS: Final = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,27 +67,6 @@ class Spent:
     best_at: Mapping[int, float]
     by_passes: tuple[tuple[int, float], ...]
     by_seconds: tuple[tuple[float, float], ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GroupTest:
-    """Whether two groups of runs differ, seed by seed.
-
-    Attributes:
-        first: Number of a group.
-        second: Number of another.
-        seeds: That both have.
-        mean_difference: Of hypervolumes, second minus first.
-        p_permutation: Two-sided, by every exchange of a pair; exact below about 13 pairs.
-        p_wilcoxon: Two-sided, signed ranks; NaN where all differences are 0.
-    """
-
-    first: int
-    second: int
-    seeds: tuple[int, ...]
-    mean_difference: float
-    p_permutation: float
-    p_wilcoxon: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,18 +138,23 @@ def compare_fronts(runs: Runs, /) -> FrontComparison | None:
     reference = (1.0, worst)
     totals = [points[-1].passes for points in scored]
     budgets = tuple(dict.fromkeys(max(1, round(share * min(totals))) for share in BUDGETS))
-    groups = _groups(list(runs))
+    groups = groups_of(list(runs))
     spent = tuple(
         _spent(run, name, group, points, budgets=budgets, reference=reference, sign=sign)
         for run, name, group, points in zip(runs, runs.names, groups, scored, strict=True)
     )
     numbers = sorted(set(groups))
+    volumes = {number: {run.seed: run.hypervolume for run in spent if run.group == number} for number in numbers}
     return FrontComparison(
         runs=spent,
         budgets=budgets,
         reference=(1.0, sign * worst),
-        groups={number: _spread([run.hypervolume for run in spent if run.group == number]) for number in numbers},
-        tests=tuple(test for one, other in combinations(numbers, 2) if (test := _test(spent, one, other)) is not None),
+        groups={number: spread_of([run.hypervolume for run in spent if run.group == number]) for number in numbers},
+        tests=tuple(
+            test
+            for one, other in combinations(numbers, 2)
+            if (test := test_of(volumes[one], volumes[other], first=one, second=other)) is not None
+        ),
     )
 
 
@@ -239,45 +220,6 @@ def _spent(
         best_at={budget: best(budget) for budget in budgets},
         by_passes=tuple(by_passes),
         by_seconds=tuple(by_seconds),
-    )
-
-
-def _groups(runs: Sequence[Run]) -> list[int]:
-    """The number of each run's group: runs that differ in their seed alone."""
-    configs, groups = list[Mapping[str, Any]](), list[int]()
-    for run in runs:
-        config = without_places(run.config)
-        own = next((n for n, other in enumerate(configs) if not changed_keys(other, config) - {"seed"}), len(configs))
-        if own == len(configs):
-            configs.append(config)
-        groups.append(own)
-    return groups
-
-
-def _spread(values: Sequence[float]) -> tuple[float, float, int]:
-    return float(np.mean(values)), float(np.std(values, ddof=1)) if len(values) > 1 else nan, len(values)
-
-
-def _test(runs: Sequence[Spent], one: int, other: int) -> GroupTest | None:
-    """A paired test of two groups; None where they share less than two seeds."""
-    from scipy.stats import permutation_test, wilcoxon  # slow to import, and a single run needs none
-
-    first, second = ({run.seed: run.hypervolume for run in runs if run.group == number} for number in (one, other))
-    seeds = tuple(sorted(first.keys() & second.keys()))
-    if len(seeds) < _MIN_PAIRS:
-        return None
-    pairs = np.array([first[seed] for seed in seeds]), np.array([second[seed] for seed in seeds])
-    differences = pairs[1] - pairs[0]
-    exchanged = permutation_test(
-        pairs, lambda a, b: np.mean(b - a), permutation_type="samples", n_resamples=9999, rng=np.random.default_rng(0)
-    )
-    return GroupTest(
-        first=one,
-        second=other,
-        seeds=seeds,
-        mean_difference=float(differences.mean()),
-        p_permutation=float(exchanged.pvalue),
-        p_wilcoxon=float(wilcoxon(differences).pvalue) if differences.any() else nan,
     )
 
 
