@@ -47,6 +47,8 @@ ROOMS: Final = (
     "nas/values",
     "nas/scores",
     "nas/search",
+    "nas/search/costs",
+    "nas/search/scoring",
     "nas/training",
     "nas/training/skipping",
     "nas/robust_training",
