@@ -1,194 +1,24 @@
-"""Races: how often they err on losses of many shapes, what they save, and the laws that hold for each of them.
+"""Races: the laws that hold for each of them."""
 
-`python -m tests.nas.test_racing` prints the tables of docs/racing.md.
-"""
-
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from itertools import pairwise
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import stats
 
 from nas.algorithms.value_score import ScoredAction, ranked
-from nas.racing.comparisons import Floats, Tolerance, look_schedule, surely_no_worse
+from nas.racing.comparisons import Tolerance, surely_no_worse
 from nas.racing.race import Direction, Race, Verdict, exhaustive
 from nas.racing.settings import RacingSettings
 from nas.scores.intervals import paired_loss
 from search_spaces import Action
-from tests.leisure import examples, some
+from tests.leisure import examples
+from tests.nas.racing.simulated import decades, normal, race, reference
 from tests.nas.synthetic import shapes_space
 
-Family = Callable[[np.random.Generator, int, int], Floats]
 SEEDS = st.integers(0, 2**32 - 1)
-
-
-def normal(rng: np.random.Generator, num: int, num_prompts: int) -> Floats:
-    return rng.uniform(0, 0.5, (num, 1)) + rng.normal(size=(num, num_prompts))
-
-
-def correlated(rng: np.random.Generator, num: int, num_prompts: int) -> Floats:
-    """Captions that are hard for all: five times the spread of what is the contestants' own."""
-    return 2 * rng.normal(size=num_prompts) + 0.4 * normal(rng, num, num_prompts)
-
-
-def exponential(rng: np.random.Generator, num: int, num_prompts: int) -> Floats:
-    return rng.uniform(1, 1.5, (num, 1)) * rng.exponential(size=(num, num_prompts))
-
-
-def lognormal(rng: np.random.Generator, num: int, num_prompts: int) -> Floats:
-    """Mean 1, standard deviation 1.8, skewness 11."""
-    return rng.uniform(1, 1.5, (num, 1)) * rng.lognormal(-0.72, 1.2, size=(num, num_prompts))
-
-
-def equal_lognormal(rng: np.random.Generator, num: int, num_prompts: int) -> Floats:
-    """All alike: whoever leads does so by chance."""
-    return rng.lognormal(-0.72, 1.2, size=(num, num_prompts))
-
-
-def zero_inflated(rng: np.random.Generator, num: int, num_prompts: int) -> Floats:
-    """Most prompts lose nothing: 3 to 30 per cent lose much."""
-    hit = rng.random((num, num_prompts)) < rng.uniform(0.03, 0.3, (num, 1))
-    return hit * rng.exponential(size=(num, num_prompts)) * rng.uniform(0.2, 0.7, (num, 1))
-
-
-def decades(rng: np.random.Generator, num: int, num_prompts: int) -> Floats:
-    """Blocks from harmless to vital, as in a trained UNet: losses of 0.0001 to 0.1, spread as wide as large."""
-    scale = 10 ** rng.uniform(-4, -1, (num, 1))
-    return scale * (0.3 + rng.normal(size=(num, num_prompts)) + equal_lognormal(rng, num, num_prompts))
-
-
-def rare(rng: np.random.Generator, num: int, num_prompts: int) -> Floats:
-    """Half of them lose 1 on three prompts in a hundred, half lose about the same mean on each: beyond any t test."""
-    losses = (rng.random((num, num_prompts)) < 0.03).astype(np.float64)
-    steady = losses[::2]
-    steady[:] = 0.03 + rng.uniform(-0.01, 0.01, (len(steady), 1)) + 0.003 * rng.normal(size=steady.shape)
-    return losses
-
-
-FAMILIES = (normal, correlated, exponential, lognormal, equal_lognormal, zero_inflated, decades)
-
-
-def race(
-    losses: Floats, saved_ms: Floats, /, *, num_places: int = 4, chunk_size: int = 8, **options: Any
-) -> Verdict[int]:
-    """Run a race to its end over known losses (K, N)."""
-    racing = Race(
-        dict(enumerate(saved_ms.tolist())),
-        num_prompts=losses.shape[1],
-        chunk_size=chunk_size,
-        num_places=num_places,
-        **options,
-    )
-    while not racing.finished:
-        look = racing.next_look()
-        racing.observe({name: losses[name, : look.num_prompts].tolist() for name in look.contestants})
-    return racing.verdict
-
-
-def reference(losses: Floats, saved_ms: Floats, /, *, num_places: int = 4, **options: Any) -> tuple[int, ...]:
-    by_name = dict(enumerate(losses.tolist()))
-    return exhaustive(by_name, saved_ms=dict(enumerate(saved_ms.tolist())), num_places=num_places, **options)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Simulation:
-    """Over many races.
-
-    Attributes:
-        errors: Share of races that chose otherwise than exhaustive scoring.
-        share: Pictures over those of exhaustive scoring.
-        excess: Mean of the most that a chosen action loses beyond the price of the last of exhaustive scoring's group.
-    """
-
-    errors: float
-    share: float
-    excess: float
-
-
-def simulate(family: Family, num_prompts: int, /, *, num_races: int, **racing: Any) -> Simulation:
-    """Race twenty contestants that save different milliseconds for four places; `racing` are settings."""
-    rng = np.random.default_rng([0, num_prompts])
-    ordered = racing.pop("ordered", False)
-    errors, shares, excesses = [], [], []
-    for _ in range(num_races):
-        saved_ms, losses = rng.lognormal(0, 0.7, 20), family(rng, 20, num_prompts)
-        verdict = race(losses, saved_ms, ordered=ordered, settings=RacingSettings(**racing))
-        expected = reference(losses, saved_ms)
-        chosen, values = list(verdict.selected), losses.mean(axis=1) / saved_ms
-        errors.append(verdict.selected != expected if ordered else set(chosen) != set(expected))
-        shares.append(sum(verdict.num_prompts.values()) / losses.size)
-        excesses.append(((values[chosen] - values[expected[-1]]) * saved_ms[chosen]).max())
-    return Simulation(errors=float(np.mean(errors)), share=float(np.mean(shares)), excess=float(np.mean(excesses)))
-
-
-# --- how often races err
-
-ALLOWED = 1 - RacingSettings().confidence
-NUM_RACES = 60  # the fewest that can show it, with not one error among them
-
-
-def most_errors(share: float, /, *, num_races: int = NUM_RACES) -> float:
-    """The highest true rate of errors that shows so few in so many races by a chance of 5 % (Clopper and Pearson)."""
-    errors = round(share * num_races)
-    return float(stats.beta.ppf(0.95, errors + 1, num_races - errors))
-
-
-def test_a_single_error_would_show_too_little() -> None:
-    assert most_errors(0.0) == pytest.approx(1 - 0.05 ** (1 / NUM_RACES))
-    assert most_errors(0.0) <= ALLOWED < most_errors(1 / NUM_RACES)
-    assert most_errors(2 / 124, num_races=124) <= ALLOWED < most_errors(2 / 124, num_races=123)
-
-
-@pytest.mark.parametrize("num_prompts", some([32, 128, 512]))
-@pytest.mark.parametrize("family", FAMILIES)
-def test_a_race_seldom_chooses_another_group_than_exhaustive_scoring(family: Family, num_prompts: int) -> None:
-    num_races = (
-        124 if family is zero_inflated else NUM_RACES
-    )  # it errs now and then: two of 124 show as much as none of 60
-    assert most_errors(simulate(family, num_prompts, num_races=num_races).errors, num_races=num_races) <= ALLOWED
-
-
-@pytest.mark.parametrize("family", [correlated, lognormal, decades])
-def test_nor_another_order_when_that_matters(family: Family) -> None:
-    assert most_errors(simulate(family, 128, num_races=NUM_RACES, ordered=True).errors) <= ALLOWED
-
-
-def test_what_is_lost_to_a_tolerance_stays_within_it() -> None:
-    rng, worse = np.random.default_rng(0), 0
-    tolerance = Tolerance(latency_error=0.05, indifference=0.001)
-    for _ in range(NUM_RACES):
-        saved_ms, losses = rng.lognormal(0, 0.7, 20), decades(rng, 20, 256)
-        verdict = race(losses, saved_ms, latency_error=0.05, settings=RacingSettings(indifference=0.001))
-        chosen = np.array(verdict.selected)
-        values = losses.mean(axis=1) / saved_ms
-        displaced = np.setdiff1d(np.arange(20), chosen)
-        excess = values[chosen][:, None] - values[displaced][None, :]
-        worse += bool((excess > tolerance.of_values(values, saved_ms=saved_ms)[np.ix_(chosen, displaced)]).any())
-    assert most_errors(worse / NUM_RACES) <= ALLOWED
-
-
-def test_nothing_is_sure_of_what_three_prompts_in_a_hundred_show() -> None:
-    """The limit that docs/racing.md states: a sample that misses every failure looks like a perfect one."""
-    assert simulate(rare, 512, num_races=40).errors > 0.05
-
-
-# --- what races save
-
-
-def test_more_prompts_are_the_better_raced() -> None:
-    shares = [simulate(decades, num_prompts, num_races=30).share for num_prompts in (32, 128, 512, 2048)]
-    assert all(later < earlier for earlier, later in pairwise(shares))
-    assert shares[-1] < 0.2
-
-
-def test_more_indifference_needs_fewer_pictures() -> None:
-    shares = [simulate(decades, 256, num_races=30, indifference=e).share for e in (1e-5, 1e-4, 1e-3, 1e-2)]
-    assert all(more <= less for less, more in pairwise(shares))
 
 
 @given(SEEDS, st.floats(0, 1), st.floats(0, 1))
@@ -373,36 +203,6 @@ def test_a_race_takes_actions() -> None:
     assert racing.verdict.selected == (actions[1],)
 
 
-@pytest.mark.parametrize("tolerance", [Tolerance(), Tolerance(latency_error=0.1, indifference=0.02)])
-@pytest.mark.parametrize("seed", range(12))  # each holds six answers; a wrong formula gives some of them otherwise
-def test_comparisons_are_those_of_the_documented_formulas(tolerance: Tolerance, seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    n, num_prompts, error, weight = 6 + 2 * seed, 100, 0.2, 2  # prompts that the common spread weighs
-    losses, saved_ms = lognormal(rng, 6, n) - 0.9, rng.lognormal(0, 0.7, 6)
-    centred = losses - losses.mean(axis=0)
-    pooled = (centred - centred.mean(axis=1, keepdims=True)).var() * 6 * n / (5 * (n - 1))
-    sure = surely_no_worse(losses, saved_ms=saved_ms, num_prompts=num_prompts, error=error, tolerance=tolerance)
-    assert not sure.diagonal().any(), "nobody is compared with itself"
-    for b, a in np.argwhere(~np.eye(6, dtype=bool)):
-        signs, u = np.sign(losses.mean(axis=1)), tolerance.latency_error
-        weights = (1 - u * signs[b]) / saved_ms[b], (1 + u * signs[a]) / saved_ms[a]
-        y = weights[1] * losses[a] - weights[0] * losses[b]
-        prior = pooled * (weights[0] ** 2 + weights[1] ** 2)
-        variance = ((n - 1) * y.var(ddof=1) + weight * prior) / (n - 1 + weight)
-        skewness, t = ((y - y.mean()) ** 3).mean() / variance**1.5, stats.t.isf(error, n - 1)
-        if skewness < 0:
-            hall = 3 * np.sqrt(n) / skewness * (np.cbrt(1 + skewness * (t / np.sqrt(n) - skewness / (6 * n))) - 1)
-            t = max(t, hall)
-        low = y.mean() + tolerance.indifference / saved_ms[b] - t * np.sqrt(variance * (1 / n - 1 / num_prompts))
-        assert sure[b, a] == (low > 0)
-
-
-def test_looks_are_whole_chunks_and_end_with_all() -> None:
-    assert look_schedule(num_prompts=100, chunk_size=8, min_prompts=16, growth=1.5) == (16, 24, 40, 64, 96, 100)
-    assert look_schedule(num_prompts=10, chunk_size=8, min_prompts=16, growth=1.5) == (10,)
-    assert look_schedule(num_prompts=20, chunk_size=8, min_prompts=2, growth=1.0) == (8, 16, 20)
-
-
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -443,23 +243,3 @@ def test_a_look_takes_the_losses_that_it_asked_for(losses: dict[int, list[float]
     racing = Race({0: 1.0, 1: 1.0}, num_prompts=8, chunk_size=4, num_places=1)
     with pytest.raises(ValueError, match=message):
         racing.observe(losses)
-
-
-def main() -> None:
-    sizes = (32, 128, 512, 2048)
-
-    def row(name: str, family: Family, **racing: Any) -> None:
-        cells = [simulate(family, size, num_races=300, **racing) for size in sizes]
-        texts = [f"{100 * cell.errors:.1f} / {100 * cell.share:.0f} / {cell.excess:.1e}" for cell in cells]
-        print(f"| {name} |", " | ".join(texts), "|", flush=True)
-
-    for family in (*FAMILIES, rare):
-        row(family.__name__, family)
-    row("rare, `min_prompts` 128", rare, min_prompts=128)
-    row("decades, ordered", decades, ordered=True)
-    for indifference in (1e-4, 1e-3, 1e-2):
-        row(f"decades, `indifference` {indifference:g}", decades, indifference=indifference)
-
-
-if __name__ == "__main__":
-    main()
