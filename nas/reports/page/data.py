@@ -9,8 +9,9 @@ from nas.reports.page.facts import blocks_of, decisions_of, evaluations_of, roun
 from nas.reports.page.pictures import Album
 from nas.reports.page.reading import Source
 from nas.reports.page.tables import left_out_rows
+from nas.reports.page.telling.answers import answers
+from nas.reports.page.telling.headline import headline, standfirst
 from nas.reports.page.telling.next_steps import next_steps, search_command
-from nas.reports.page.telling.story import answers, headline, standfirst
 from nas.reports.page.values import (
     BlockStory,
     Estimate,

@@ -8,7 +8,7 @@ import shlex
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from nas.reports.page.telling.story import SURE
+from nas.reports.page.telling.answers import SURE
 from nas.reports.page.values import Decision, NextStep, Numbers, ScoreLabel, State
 from nas.reports.page.words import counted, milliseconds, percent
 

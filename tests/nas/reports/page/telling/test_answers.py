@@ -1,8 +1,9 @@
-"""The story in sentences: what was reached, missed or is open; and nothing is claimed that the prompts do not show."""
+"""Headline and answers: what was reached, missed or is open; and nothing is claimed that the prompts do not show."""
 
 from dataclasses import replace
 
-from nas.reports.page.telling.story import answers, headline, standfirst
+from nas.reports.page.telling.answers import answers
+from nas.reports.page.telling.headline import headline, standfirst
 from nas.reports.page.values import BlockStory, Decision, Estimate, Numbers, Scored, ScoreLabel
 
 CLIP = ScoreLabel()
