@@ -60,9 +60,9 @@ def export(
     Examples: nas export runs/demo
               nas export bk-sdm-small --model models/sd15 --out models/bk-sdm-small
     """
+    from nas.export.before_after import draw_before_after
     from nas.export.export_run import place_in_run
     from nas.export.source import source_of_run, source_of_spec
-    from nas.export.write import draw_before_after
     from nas.export.write import export as write
     from nas.pipelines.source import find_model
     from nas.runs.bundled.naming import is_bundled, named_run

@@ -7,34 +7,27 @@ export. Weights are exactly the supernet's of the blocks that were kept.
 import json
 import subprocess
 import sys
-from collections.abc import Collection, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
 import torch
 from safetensors.torch import save_file
 
-from nas.drawing.draw import DrawingSettings, draw
-from nas.drawing.grid import write_grid
 from nas.export.card import model_card
 from nas.export.form import ExportForm
 from nas.export.forms import Written, write_form
+from nas.export.replacing import check_place, files_in
 from nas.export.report import ExportReport
 from nas.export.source import ExportError, ExportSource, context_tokens_of
 from nas.export.verify import PROBE, VerificationRequest
-from nas.pipelines.model_folder import ModelFolder
-from nas.runs.spec import SPEC_NAME, SpecError, read_spec
-from nas.scores.drawing import shown_captions
-from search_spaces.architecture import Architecture
+from nas.runs.frames.exports import REPORT
+from nas.runs.spec import SPEC_NAME
 from search_spaces.files.digests import sha256_of
 from search_spaces.files.durable.places import settled, sweep_beside
 from search_spaces.files.durable.writing import whole, write_text
-from search_spaces.files.strict_json import JsonError, read_json_object
 from search_spaces.folders.weight_files import stored_dtype
 
-REPORT: Final = "export.json"
 CARD: Final = "README.md"
 # Largest difference of outputs, which are of the size of 1. Other runtimes sum in another order.
 TOLERANCES: Final = {ExportForm.ONNX: 1e-3, ExportForm.EXECUTORCH: 1e-3}
@@ -82,77 +75,10 @@ def export(
         report = _report(source, written, answer, form=form, dtype=dtype)
         write_text(part / SPEC_NAME, json.dumps(source.spec, indent=2) + "\n")
         write_text(part / CARD, model_card(report, source.spec))
-        digests = {name: sha256_of(part / name) for name in sorted(_files(part))}
+        digests = {name: sha256_of(part / name) for name in sorted(files_in(part))}
         files += [*digests, REPORT]
         write_text(part / REPORT, json.dumps(report.to_dict() | {"files": digests}, indent=2) + "\n")
     return report
-
-
-def check_place(out: Path, architecture: Architecture, /, *, files: Collection[str] | None = None) -> None:
-    """Check that an export may be written to a place: nothing stands there but an earlier export, all by itself.
-
-    Args:
-        out: The place.
-        architecture: What is exported.
-        files: Names in the new export, which exports that do not list their own files may have too; None = not known
-            yet, and such exports pass.
-
-    Raises:
-        ExportError: Something else stands there, something else stands in the export, or a file of the export is not
-            as it was written.
-    """
-    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
-        return
-    try:
-        report = read_json_object(out / REPORT)
-        exported = read_spec(out / SPEC_NAME)[0]
-    except (JsonError, SpecError, OSError):
-        raise ExportError(
-            f"{out} exists and is not an export of this architecture; give another --out, or remove it"
-        ) from None
-    if exported != architecture:
-        free = out.with_name(f"{out.name}-{architecture.arch_id}")
-        raise ExportError(
-            f"{out} exists and is not an export of this architecture, {architecture.arch_id}, but of "
-            f"{exported.arch_id}: an earlier result, where a run was extended since. To keep both, say "
-            f"`--out {free}`; or remove the earlier one"
-        )
-    own = report.get("files", files)
-    if "files" in report and not _is_listing(own):
-        raise ExportError(
-            f"`files` in {out / REPORT} must give each file of the export its digest, but it was edited or is damaged; "
-            "give another --out, or remove the folder"
-        )
-    if own is not None and (foreign := sorted(_files(out) - {*own, REPORT})):
-        raise ExportError(
-            f"{out} is an export, but {len(foreign)} of its files are not the export's own, such as {foreign[0]}; move "
-            "them elsewhere, or give another --out"
-        )
-    if isinstance(own, Mapping) and (changed := _changed(out, own)):
-        raise ExportError(
-            f"{out} is an export, but {len(changed)} of its files changed since it was written, such as {changed[0]}; "
-            "give another --out, or delete what may be replaced"
-        )
-
-
-def _is_listing(files: Any) -> bool:
-    """Whether it is names with digests; version 0.1 wrote names alone."""
-    texts = (*files, *files.values()) if isinstance(files, dict) else files
-    return isinstance(files, (dict, list)) and all(isinstance(text, str) for text in texts)
-
-
-def _changed(folder: Path, digests: Mapping[str, str]) -> list[str]:
-    """Names of the files that are not what was written; those that are gone are none of them."""
-    return [
-        name
-        for name in sorted(_files(folder) & digests.keys())
-        if not (folder / name).is_file() or sha256_of(folder / name) != digests[name]
-    ]
-
-
-def _files(folder: Path) -> set[str]:
-    """Names of all that lies in a folder and is no folder itself."""
-    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_symlink() or not path.is_dir()}
 
 
 def exact_dtype(source: ExportSource, /) -> str:
@@ -247,32 +173,3 @@ def _report(
         scored_by=spec.get("scored_by"),
         base_clip=None if "start" in spec else spec.get("base_clip"),  # then it is the start's
     )
-
-
-def draw_before_after(source: ExportSource, /, *, export: Path, path: Path) -> None:
-    """Draw a search's first prompts as the base model and as the exported one draw them, with the same noise.
-
-    Args:
-        source: Of a run.
-        export: Its pipeline folder.
-        path: PNG file to write.
-    """
-    config, spec = source.config, source.spec
-    assert config is not None, "specs have no prompts"
-    prompts = shown_captions(config.validation, seed=config.seed, num=8)
-    settings = DrawingSettings(
-        prompts=tuple(prompts),
-        seed=config.seed,
-        num_steps=config.sampling.num_steps,
-        guidance_scale=config.sampling.guidance_scale,
-        batch_size=len(prompts),
-    )
-    exported = ModelFolder(export, variant=source.model.variant)
-    pictures = [draw(model, settings=settings).pictures for model in (source.model, exported)]
-    score = spec.get("scored_by", {}).get("name", "CLIP")
-    base_clip = "" if "start" in spec else f", {score} {spec['base_clip']:.3f}"
-    title = (
-        f"above: base, {spec['base_latency_ms']:.2f} ms{base_clip}    "
-        f"below: found, {spec['predicted_latency_ms']:.2f} ms, {score} {spec['clip']:.3f}"
-    )
-    write_grid(path, np.concatenate(pictures), captions=prompts * 2, num_columns=len(prompts), title=title)

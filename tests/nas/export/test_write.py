@@ -20,11 +20,12 @@ from safetensors.torch import load_file, save_file
 import nas.export.verify
 import nas.export.write
 from nas.drawing.draw import DrawingSettings, draw
+from nas.export.before_after import draw_before_after
 from nas.export.form import ExportForm
 from nas.export.report import ExportReport
 from nas.export.source import ExportError, source_of_run, source_of_spec
 from nas.export.verify import VerificationRequest, verify
-from nas.export.write import draw_before_after, export
+from nas.export.write import export
 from nas.pipelines.folder import load_pipeline
 from nas.pipelines.model_folder import ModelFolder
 from nas.runs.directory import RunDirectory
