@@ -20,7 +20,7 @@ from ray.cluster_utils import Cluster
 from ray.exceptions import ActorUnavailableError
 
 import nas.workers.patience
-import nas.workers.ray_cluster
+import nas.workers.ray_crew
 import nas.workers.ray_pool
 from nas.curves.asked.settings import EvaluationSettings
 from nas.curves.evaluate import run_evaluation
@@ -285,6 +285,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """The pool's clock, which stands still until a test moves it."""
     clock = Clock()
     monkeypatch.setattr(nas.workers.ray_pool, "time", clock)
+    monkeypatch.setattr(nas.workers.ray_crew, "time", clock)
     return clock
 
 
