@@ -278,7 +278,9 @@ def test_all_parameters_cover_every_copy_born(unet: UNet2DConditionModel) -> Non
 
 
 def test_weights_travel_with_the_copies(unet: UNet2DConditionModel, forward: Forward) -> None:
-    architecture = Action.parse("+cross_attention[up.3,0]").apply(copied("+resnet[down.2,1]"))
+    """One copy of a ResNet, and two of a transformer layer, which the names alone ask for."""
+    twice = Action.parse("+cross_attention[up.3,0]")
+    architecture = twice.apply(twice.apply(copied("+resnet[down.2,1]")))
     there, here = Supernet(copy.deepcopy(unet), copy_start=CopyStart.SAME), Supernet(unet)
     there.switch(architecture)
     with torch.no_grad():

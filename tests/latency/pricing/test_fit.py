@@ -11,14 +11,15 @@ from tests.latency.strategies import TOKENS, small_space, table_of
 SPACE = small_space()
 
 
-def test_a_table_says_how_many_copies_it_covers():
+@pytest.mark.parametrize("num", [1, 2])
+def test_a_table_says_how_many_copies_it_covers(num: int) -> None:
     sizes = {"context_tokens": TOKENS}
-    table = table_of(replace(SPACE, max_copies=1))
-    check_coverage(table, space=replace(SPACE, max_copies=1), sizes=sizes)
+    table = table_of(replace(SPACE, max_copies=num))
+    check_coverage(table, space=replace(SPACE, max_copies=num), sizes=sizes)
     with pytest.raises(MissingRowsError) as error:
         check_coverage(table, space=replace(SPACE, max_copies=3), sizes=sizes)
     assert "`--max-copies` as its `max_copies_per_block`" in str(error.value)
-    assert str(error.value).endswith("`max_copies_per_block` of at most 1 instead of 3, which this table covers")
+    assert str(error.value).endswith(f"`max_copies_per_block` of at most {num} instead of 3, which this table covers")
     assert error.value.missing == table.missing(replace(SPACE, max_copies=3).reachable_signatures(**sizes))
 
 
