@@ -1,1 +1,1 @@
-"""Four architectures from one scoring: one per device, and one for all of them."""
+"""One scoring, an architecture per device and one for all of them; one device's table comes from its own profiler."""

@@ -151,7 +151,7 @@ def open_devices(folder: str | PathLike[str], /) -> DeviceMatrix:
         architectures=found,
         cells=tuple(cells),
         score=runs[devices[0]].score,
-        minimax=_minimax(runs, experiments, sign=sign),
+        minimax=best_for_all_of(_candidates(runs, experiments), higher_is_better=sign > 0),
     )
 
 
@@ -160,7 +160,15 @@ def _on(experiment: Experiment, architecture: Architecture) -> tuple[float, floa
     return experiment.price_ms(architecture), experiment.problem.target_latency_ms
 
 
-def _minimax(runs: Mapping[str, Run], experiments: Mapping[str, Experiment], *, sign: int) -> Minimax:
+def best_for_all_of(candidates: Sequence[Minimax], /, *, higher_is_better: bool) -> Minimax:
+    """Of those that meet every target the one with the best score, else the one whose worst share is least."""
+    sign = 1 if higher_is_better else -1
+    if meeting := [each for each in candidates if each.worst_share <= 1]:
+        return max(meeting, key=lambda each: sign * each.score)
+    return min(candidates, key=lambda each: each.worst_share)
+
+
+def _candidates(runs: Mapping[str, Run], experiments: Mapping[str, Experiment]) -> list[Minimax]:
     candidates = []
     for name, run in runs.items():
         for event in _own(run.events):
@@ -176,10 +184,7 @@ def _minimax(runs: Mapping[str, Run], experiments: Mapping[str, Experiment], *, 
                     round=event["round"],
                 )
             )
-    meeting = [each for each in candidates if each.worst_share <= 1]
-    if meeting:
-        return max(meeting, key=lambda each: sign * each.score)
-    return min(candidates, key=lambda each: each.worst_share)
+    return candidates
 
 
 def _own(events: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

@@ -19,12 +19,14 @@ from nas.export.named import export_named
 from nas.export.source import ExportError
 from nas.runs.records.lines import Timing
 from nas.runs.records.reading import read_records
+from nas.runs.run import open_run
 from nas.sweeps.devices import BEST_FOR_ALL, device_runs, device_searches, search_devices
-from nas.sweeps.matrix import open_devices
+from nas.sweeps.matrix import OnDevice, best_for_all_of, open_devices
 from search_spaces.files.durable.places import PlaceError
 from search_spaces.files.user_error import UserError
 from search_spaces.folders.loading import load_unet
 from search_spaces.folders.named import read_named
+from tests.nas.mirror import mirrored
 from tests.nas.searching import comparable_trace, search
 
 NO_TRAINING = ("robust_training.iterations=0", "robust_training.recovery_iterations=0")
@@ -75,17 +77,54 @@ def test_the_matrix_is_every_architecture_priced_on_every_device(folder: Path) -
     assert len(matrix.cells) == 6
     frame = matrix.frame()
     assert list(frame.index) == ["table", OTHER, BEST_FOR_ALL]
+    scores = {name: open_run(path).spec["clip"] for name, path in device_runs(folder).items()}
     for cell in matrix.cells:
         experiment = resolve(load_config(folder / cell.device / "config.yaml"))
         architecture = matrix.architectures[cell.found_for]
         assert cell.latency_ms == frame.loc[cell.found_for, cell.device] == experiment.price_ms(architecture)
+        assert cell.target_share == cell.latency_ms / experiment.problem.target_latency_ms
         assert cell.meets == experiment.problem.meets(architecture)
+        assert cell.loss == scores[cell.device] - scores[cell.found_for]
         if cell.device == cell.found_for:
             assert (cell.meets, cell.loss) == (True, 0.0)
     assert all(cell.meets for cell in matrix.cells if cell.found_for == BEST_FOR_ALL), "by the slowest, so on all"
     assert matrix.minimax.worst_share <= 1
     assert set(matrix.minimax.latency_ms) == {"table", OTHER}
     assert json.loads(json.dumps(matrix.to_dict()))["minimax"]["arch_id"] == matrix.minimax.architecture.arch_id
+
+
+def test_by_a_score_of_which_less_is_better_the_same_is_lost(folder: Path, tmp_path: Path) -> None:
+    for name, path in device_runs(folder).items():
+        mirrored(path, tmp_path / name)
+    (tmp_path / "devices.json").write_bytes((folder / "devices.json").read_bytes())
+    matrix, mirror = open_devices(folder), open_devices(tmp_path)
+    assert [cell.loss for cell in mirror.cells] == [cell.loss for cell in matrix.cells]
+    assert any(cell.loss for cell in matrix.cells)
+    assert mirror.minimax == replace(matrix.minimax, score=-matrix.minimax.score)
+
+
+@pytest.mark.parametrize(("share", "meets"), [(1.0, True), (1.0 + 1e-9, False)])
+def test_a_target_that_is_just_met_is_met(share: float, meets: bool) -> None:
+    cell = OnDevice(found_for="a", device="b", latency_ms=5.0, target_share=share, score=0.5, loss=0.0)
+    assert cell.meets is meets
+
+
+@pytest.mark.parametrize(
+    ("shares", "higher", "best"),
+    [
+        ((0.9, 1.0, 1.1, 0.8), True, 1),  # of those that meet all targets, not the quickest, and not the best of all
+        ((0.9, 1.0, 1.1, 0.8), False, 3),
+        ((1.2, 1.3, 1.1, 1.4), True, 2),  # nothing meets them
+        ((1.2, 1.3, 1.1, 1.4), False, 2),
+    ],
+)
+def test_the_best_for_all_meets_every_target_with_the_best_score_or_misses_least(
+    shares: tuple[float, ...], higher: bool, best: int, folder: Path
+) -> None:
+    found = open_devices(folder).minimax
+    scores = (0.5, 0.7, 0.8, 0.4)
+    candidates = [replace(found, score=score, worst_share=share) for score, share in zip(scores, shares, strict=True)]
+    assert best_for_all_of(candidates, higher_is_better=higher) is candidates[best]
 
 
 def test_the_worst_of_several_tables_is_the_largest_share_of_its_base(folder: Path, tables: Mapping[str, Path]) -> None:

@@ -34,7 +34,7 @@ def test_the_time_to_the_end_is_that_of_trials_that_run() -> None:
     assert [each.number for each in told] == [1, 2, 3]
     assert [each.left_s for each in told] == [700, 600, 500]
     assert told[1].values == {"seed": 1}
-    assert (told[2].objective, told[2].values) == (None, {})
+    assert (told[2].objective, told[2].values, told[2].target_met) == (None, {}, False)
     assert heard(SAID, concurrency=2)[0].left_s == 350
 
 

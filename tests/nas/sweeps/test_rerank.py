@@ -2,9 +2,12 @@
 
 import json
 import math
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import yaml
 from scipy.stats import kendalltau
 from typer.testing import CliRunner
 
@@ -15,8 +18,9 @@ from nas.reports.figures import draw
 from nas.reports.recovery import recovery_curves
 from nas.runs.run import Run, open_run
 from nas.sweeps.finalists import finalists_of
-from nas.sweeps.rerank import rerank, reranking_config
+from nas.sweeps.rerank import StartingWeights, rerank, reranking_config
 from search_spaces.files.user_error import UserError
+from tests.nas.mirror import mirrored
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +36,36 @@ def test_finalists_are_the_best_that_keep_the_limits_and_what_was_found_is_one(r
     assert all(problem.meets(each.architecture) for each in finalists)
     assert len({each.architecture for each in finalists}) == len(finalists) >= 2
     assert [each.score for each in finalists[1:]] == sorted((each.score for each in finalists[1:]), reverse=True)
+
+
+def test_by_a_score_of_which_less_is_better_the_same_are_finalists(run: Path, tmp_path: Path) -> None:
+    problem = resolve(stored_config(run / "config.yaml"), run=run).problem
+    given, mirror = open_run(run), open_run(mirrored(run, tmp_path / "mirrored"))
+    finalists = finalists_of(given, problem=problem, num=100)
+    assert finalists_of(mirror, problem=problem, num=100) == tuple(
+        replace(each, score=-each.score) for each in finalists
+    )
+
+
+@pytest.mark.parametrize("weights", StartingWeights)
+def test_a_reranking_keeps_what_the_search_kept_and_takes_what_it_is_given(
+    weights: StartingWeights, run: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(run, tmp_path / "run")
+    config = yaml.safe_load((run / "config.yaml").read_text(encoding="utf-8"))
+    config["search"]["limits"]["max_params"] = 10**9
+    (tmp_path / "run" / "config.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
+    parent = open_run(tmp_path / "run")
+    config, _ = reranking_config(parent, weights=weights, keep=0.5, steps=7)
+    old, new = stored_config(parent.path / "config.yaml"), config
+    assert new.search.settings["lengths"] == [0.0, 0.25, 0.5, 1.0]
+    assert new.search.settings["keep"] == 0.5
+    assert new.search.start == (str(parent.path) if weights == "found" else old.search.start)
+    assert new.search.target_latency_ms == parent.target_latency_ms
+    kept = ("space", "limits", "protected", "max_copies_per_block", "copy_start")
+    assert [getattr(new.search, name) for name in kept] == [getattr(old.search, name) for name in kept]
+    assert old.search.protected
+    assert new.robust_training == replace(old.robust_training, recovery_iterations=7)
 
 
 def test_a_reranking_is_a_run_that_names_its_parent_and_has_every_finalist_at_every_length(

@@ -3,19 +3,22 @@
 import json
 import math
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from nas.reports.hypervolume import scored_of
 from nas.runs.run import open_run
 from nas.settings import SettingsError
 from nas.sweeps.settings import Range, SweepSettings, read_sweep
-from nas.sweeps.table import TABLE, trials_of
+from nas.sweeps.table import TABLE, trials_of, write_trials
 from nas.sweeps.tune import MISSED, OBJECTIVE, outcome, run_sweep, searcher, table_of, trial_path, values_of
 from search_spaces.files.durable.places import PlaceError
 from search_spaces.files.user_error import UserError
+from tests.nas.mirror import mirrored
 
 RANGES: dict[str, Any] = {
     "search.removals_per_round": {"whole": [1, 4]},
@@ -58,6 +61,19 @@ def test_the_same_seed_and_results_give_the_same_proposals_so_that_resuming_is_r
         assert values["search.protected"] in ([], ["resnet[mid,0]"])
 
 
+def test_what_is_proposed_goes_towards_more_and_evenly_by_the_logarithm_where_asked(
+    experiment: Path, tmp_path: Path
+) -> None:
+    sweep = read_sweep(written(tmp_path, experiment))
+    assert (searcher(sweep).metric, searcher(sweep).mode) == (OBJECTIVE, "max")
+    rates = [
+        values["robust_training.learning_rate"]
+        for seed in range(12)
+        for values in proposals(replace(sweep, seed=seed, num_trials=5))
+    ]
+    assert 15 < sum(rate < 1e-4 for rate in rates) < 45, "half of 60; evenly by the number it would be 5"
+
+
 def test_a_trial_is_a_run_that_its_settings_name_and_a_missed_target_costs_it(run: Path, tmp_path: Path) -> None:
     values = {"search.target_ratio": 0.94, "search.protected": []}
     path = trial_path(values, out=tmp_path)
@@ -67,11 +83,22 @@ def test_a_trial_is_a_run_that_its_settings_name_and_a_missed_target_costs_it(ru
     found = outcome(values, out=tmp_path)
     spec = open_run(run).spec
     assert (found.objective, found.score, found.target_met) == (spec["clip"], spec["clip"], True)
-    assert found.passes > 0
+    passes = [point.passes for point in scored_of(open_run(run))]
+    assert found.passes == max(passes) > min(passes), "of all its scorings"
     missed = dict(spec) | {"target_latency_ms": spec["predicted_latency_ms"] / 1.5}
     (path / "architecture.json").write_text(json.dumps(missed), encoding="utf-8")
     assert outcome(values, out=tmp_path).objective == pytest.approx(spec["clip"] - 0.5 * MISSED)
+    quick = dict(spec) | {"target_latency_ms": spec["predicted_latency_ms"] * 2}
+    (path / "architecture.json").write_text(json.dumps(quick), encoding="utf-8")
+    assert outcome(values, out=tmp_path).objective == spec["clip"], "nobody is paid for more than was asked"
+    shutil.rmtree(path)
+    mirrored(run, path)
+    assert outcome(values, out=tmp_path).objective == spec["clip"], "of a score of which less is better, less"
     table = table_of((found,))
+    better = replace(found, path=path.with_name("better"), objective=found.objective + 1)
+    write_trials(table_of((found, better)), out=tmp_path)
+    assert trials_of(tmp_path) == (better.path, path), "the best first"
+    assert (tmp_path / TABLE).read_text(encoding="utf-8").startswith("trial,search.target_ratio,search.protected,")
     assert table.loc[0, "search.protected"] == "[]"
     assert table.loc[0, "run"] == path.name
 
