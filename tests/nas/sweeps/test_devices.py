@@ -90,6 +90,8 @@ def test_the_matrix_is_every_architecture_priced_on_every_device(folder: Path) -
     assert all(cell.meets for cell in matrix.cells if cell.found_for == BEST_FOR_ALL), "by the slowest, so on all"
     assert matrix.minimax.worst_share <= 1
     assert set(matrix.minimax.latency_ms) == {"table", OTHER}
+    shares = [ms / matrix.targets_ms[device] for device, ms in matrix.minimax.latency_ms.items()]
+    assert matrix.minimax.worst_share == max(shares) > min(shares)
     assert json.loads(json.dumps(matrix.to_dict()))["minimax"]["arch_id"] == matrix.minimax.architecture.arch_id
 
 
@@ -205,6 +207,12 @@ def test_the_command_says_the_matrix(folder: Path) -> None:
 def test_devices_that_cannot_be_searched_together(config: ExperimentConfig, change: dict[str, Any], law: str) -> None:
     with pytest.raises(UserError, match=law):
         device_searches(replace(config, search=replace(config.search, **change)), scores=Path("scores"))
+
+
+def test_the_searches_share_the_store_that_the_config_names_or_else_their_folders(config: ExperimentConfig) -> None:
+    for named, shared in ((None, Path("theirs")), (Path("mine"), Path("mine"))):
+        searches = device_searches(replace(config, score_store=named), scores=Path("theirs"))
+        assert {each.config.score_store for each in searches} == {shared}
 
 
 def test_a_config_with_devices_is_no_single_search(config: ExperimentConfig) -> None:

@@ -5,6 +5,8 @@ import math
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import yaml
@@ -36,6 +38,41 @@ def test_finalists_are_the_best_that_keep_the_limits_and_what_was_found_is_one(r
     assert all(problem.meets(each.architecture) for each in finalists)
     assert len({each.architecture for each in finalists}) == len(finalists) >= 2
     assert [each.score for each in finalists[1:]] == sorted((each.score for each in finalists[1:]), reverse=True)
+    scored = {(e["round"], e["action"] or "round"): e for e in opened.events if e["event"] == "evaluation"}
+    for each in finalists:
+        lost = 0.0 if each.how == "round" else scored[each.round, each.how]["d_clip"]["mean"]
+        assert each.score == scored[each.round, "round"]["clip"]["mean"] - lost
+    assert any(each.how != "round" for each in finalists)
+
+
+@pytest.mark.parametrize(
+    ("scorings", "kept"),
+    [
+        ([(3, 0, 0.5), (2, 1, 0.9)], 0),  # prompts, round, mean: more prompts tell more, whatever they say
+        ([(3, 0, 0.9), (3, 1, 0.5)], 1),  # and of as many the later weights
+        ([(3, 1, 0.5), (3, 0, 0.9)], 0),
+    ],
+)
+def test_of_several_scorings_of_an_architecture_the_one_that_tells_most_counts(
+    scorings: list[tuple[int, int, float]], kept: int, run: Path
+) -> None:
+    problem = resolve(stored_config(run / "config.yaml"), run=run).problem
+    first, second, *_ = (each.architecture for each in finalists_of(open_run(run), problem=problem, num=2))
+    events = [
+        {
+            "event": "evaluation",
+            "round": number,
+            "action": None,
+            "stages": architecture.to_dict()["stages"],
+            "clip": {"mean": mean, "num_prompts": num_prompts},
+        }
+        for architecture, told in ((first, scorings), (second, [(3, 0, 0.1)]))
+        for num_prompts, number, mean in told
+    ]
+    search: Any = SimpleNamespace(events=events, higher_is_better=True, is_finished=False, path=run)
+    each, other = finalists_of(search, problem=problem, num=100)
+    assert (each.architecture, other.architecture) == (first, second)
+    assert (each.num_prompts, each.round, each.score) == scorings[kept]
 
 
 def test_by_a_score_of_which_less_is_better_the_same_are_finalists(run: Path, tmp_path: Path) -> None:
