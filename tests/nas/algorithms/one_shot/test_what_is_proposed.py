@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nas.algorithms.one_shot import optuna_search, random_search, regularized_evolution
+from nas.algorithms.one_shot import knapsack, optuna_search, random_search, regularized_evolution
+from nas.algorithms.one_shot.genes import Genes
 from nas.algorithms.one_shot.layouts import uniform
 from nas.algorithms.one_shot.proposer import returns
 from nas.algorithms.problem import Problem
@@ -51,6 +52,21 @@ def test_children_are_an_edit_or_two_from_the_best_of_the_youngest() -> None:
         assert outcome is not None
         state = algorithm.told(state, step, outcome)
     assert born >= 12
+
+
+def test_single_edits_say_so_and_then_come_all_checks_that_a_batch_has_room_for_beside_the_programme_s_choice() -> None:
+    algorithm = knapsack.make(knapsack.KnapsackSettings(num_evaluations=8, batch_size=4, num_checks=3))
+    problem = problem_of(TABLE, settings=algorithm.settings)
+    singles, checks, *_ = [step.subjects for step, _ in play(algorithm, problem) if isinstance(step, Score)]
+    assert [each.action for each in singles] == list(Genes.of(problem).edits)
+    assert all(each.action.apply(problem.first) == each.architecture for each in singles if each.action)
+    assert [each.action for each in checks] == [None] * 4
+
+
+def test_an_edit_is_executed_so_often_as_it_can_be() -> None:
+    problem = problem_of(TABLE, settings=None)
+    genes = Genes.of(problem)
+    assert genes.architecture([2, 0, 1, 0, 0, 0]) == genes.architecture([1, 0, 1, 0, 0, 0])
 
 
 @pytest.mark.parametrize("sampler", ["tpe", "nsga2"])
