@@ -23,7 +23,7 @@ from rich.progress import track
 
 from latency.exporters.extras import load_extra
 from latency.exporters.quiet import quiet
-from latency.kits.manifest import read_manifest
+from latency.kits.manifest_file import read_manifest
 
 ROUNDS: Final = 60
 SEED: Final = 0
