@@ -11,6 +11,7 @@ from nas.algorithms.algorithm import Algorithm
 from nas.algorithms.problem import Problem
 from nas.algorithms.reranking import Reranking, RerankingSettings
 from nas.algorithms.steps import FIRST, Finish, Recipe, Score, StopReason, Train, Trained
+from nas.scores.intervals import mean_interval
 from nas.settings import SettingsError
 from nas.testing.algorithms import AlgorithmLaws
 from nas.testing.playing import SMALL_UNET, MacsMs, made_up, play
@@ -111,6 +112,7 @@ def test_halving_lets_the_best_half_go_on_and_a_later_length_counts_more_than_a_
     [
         ({"lengths": (0.0,)}, "`lengths` must be two or more that rise"),
         ({"lengths": (0.0, 0.5, 0.5)}, "two or more that rise"),
+        ({"lengths": (0.5, 0.25)}, "two or more that rise"),
         ({"finalists": (FINALISTS[0].to_dict(),)}, "two finalists or more, but got 1"),
     ],
 )
@@ -123,3 +125,51 @@ def test_the_same_finalist_twice_is_refused() -> None:
     given = settings(finalists=(FINALISTS[0].to_dict(), FINALISTS[0].to_dict()))
     with pytest.raises(UserError, match="finalists must differ"):
         Reranking(given).start(problem(given))
+
+
+def test_two_lengths_are_enough_and_take_the_steps_that_it_says() -> None:
+    given = settings(lengths=(0.0, 1.0))
+    transcript = play(Reranking(given), problem(given))
+    assert len(transcript) == Reranking(given).max_steps(problem(given))
+    (_, trained), (scoring, _), *_ = transcript
+    assert isinstance(scoring, Score)
+    assert isinstance(trained, Trained)
+    assert scoring.reference is not None
+    assert scoring.reference.weights == trained.digests[-1], "the start's own, not a finalist's"
+
+
+def test_who_gives_no_lengths_has_every_finalist_at_all_four() -> None:
+    assert (settings().lengths, settings().keep) == ((0.0, 0.25, 0.5, 1.0), 1.0)
+
+
+def test_one_at_least_goes_on() -> None:
+    given = settings(lengths=(0.0, 0.5, 1.0), keep=0.01)
+    scorings = [step for step, _ in play(Reranking(given), problem(given)) if isinstance(step, Score)]
+    assert [len(step.subjects) for step in scorings] == [5, 1, 1]
+
+
+def test_a_finalist_of_another_space_is_refused() -> None:
+    wider = space_from_config(SMALL_UNET, max_copies=2)
+    copy = wider.copies(wider.base)[0]
+    stranger = copy.apply(copy.apply(wider.base))
+    wider.check(stranger)
+    given = settings(finalists=(FINALISTS[0].to_dict(), stranger.to_dict()))
+    with pytest.raises(ValueError, match="must"):
+        Reranking(given).start(problem(given))
+
+
+@pytest.mark.parametrize(("higher", "order"), [(True, [3, 1, 2, 4, 5]), (False, [3, 2, 1, 5, 4])])
+def test_who_keeps_the_score_s_limit_comes_before_whoever_was_trained_longer(higher: bool, order: list[int]) -> None:
+    given, sign = settings(lengths=(0.0, 0.5, 1.0)), 1 if higher else -1
+    rounds, means = (2, 2, 1, 0, 0), ((0.3, 0.2, 0.6, 0.5, 0.1) if higher else (-0.3, -0.4, -0.6, 0.1, 0.0))
+    limit = {"worst_score": 0.55 * sign, "higher_is_better": higher}
+    state = replace(
+        Reranking(given).start(problem(given, **limit)),
+        scores=tuple((number, mean_interval([mean] * 2), "w") for number, mean in zip(rounds, means, strict=True)),
+        base=mean_interval([0.5, 0.5]),
+        round=3,
+    )
+    finish = Reranking(given).step(state)
+    assert isinstance(finish, Finish)
+    assert [result.label for result in finish.results] == [f"finalist-{number}" for number in order]
+    assert finish.reason is StopReason.CONVERGED
