@@ -164,6 +164,8 @@ def _written_by(path: Path) -> str:
             wrote, reads = libraries["snapfusion-nas"], metadata.version("snapfusion-nas")
         except (OSError, ValueError, LookupError, TypeError):
             continue
+        if wrote == reads:
+            return f"\nThe run was written by this version, snapfusion-nas {reads}, too: take back what was edited"
         return f"\nThe run was written by snapfusion-nas {wrote} and is read by {reads}; use the version that wrote it"
     return ""
 

@@ -15,6 +15,7 @@ import ray.train
 from ray.exceptions import RayError
 from ray.train.torch import TorchConfig, TorchTrainer, get_device
 
+from nas.launching.board import Board
 from nas.launching.launch import Launch
 from nas.launching.news import Listener, News
 from nas.launching.on_this_machine import LISTEN_S, WorkerLostError, portable
@@ -29,36 +30,6 @@ from search_spaces.files.user_error import UserError
 NAME: Final = "training"  # in Ray's own folder of records
 
 
-class _Board:
-    """An actor on which workers leave their news, and who waits what it wants."""
-
-    def __init__(self) -> None:
-        self._news, self._is_stopped = list[News](), False
-        self._error: bytes | None = None
-
-    def tell(self, news: News) -> bool:
-        """Leave news; whether the training is to stop."""
-        self._news.append(news)
-        return self._is_stopped
-
-    def fail(self, error: bytes) -> None:
-        """Leave an error that no other worker would mend."""
-        self._error = self._error or error
-
-    def has_failed(self) -> bool:
-        """Whether somebody left an error."""
-        return self._error is not None
-
-    def stop(self) -> None:
-        """Let workers stop after their step."""
-        self._is_stopped = True
-
-    def heard(self) -> tuple[list[News], bytes | None]:
-        """What was left since the last time."""
-        news, self._news = self._news, []
-        return news, self._error
-
-
 @dataclass(slots=True)
 class _RayDesk:
     """A worker's way to the board; it waits for no answer but that of the step before."""
@@ -68,7 +39,7 @@ class _RayDesk:
 
     def tell(self, news: News, /) -> None:
         """Leave news."""
-        self.answer = self.board.tell.remote(news)
+        self.answer = self.board.tell.remote(pickle.dumps(news))
 
     def is_stopped(self) -> bool:
         """Whether the training is to stop, as the last answer says."""
@@ -92,7 +63,7 @@ def train_on_ray(job: Launch, /, *, listen: Listener, stopping: Stopping) -> boo
             gpus_per_worker=workers.gpus_per_worker,
         )
         check_capacity(needs)
-        board: Any = ray.remote(num_cpus=0)(_Board).remote()
+        board: Any = ray.remote(num_cpus=0)(Board).remote()
         trainer = TorchTrainer(
             _work,
             train_loop_config={"job": job, "board": board},
@@ -141,7 +112,7 @@ def _fitted(job: Launch, trainer: TorchTrainer, board: Any, *, listen: Listener,
             ray.get(board.stop.remote())
         news, error = ray.get(board.heard.remote())
         for each in news:
-            listen(each)
+            listen(pickle.loads(each))  # noqa: S301  of our own worker
         if error is not None:
             raise pickle.loads(error)  # noqa: S301  of our own worker
         thread.join(LISTEN_S)

@@ -5,8 +5,10 @@ import pickle
 import queue
 import signal
 import tempfile
+import time
 import traceback
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -22,6 +24,7 @@ from nas.training.launching.process_group import group
 
 LISTEN_S: Final = 0.2
 LEAVE_S: Final = 60.0  # in which processes end that are done
+CAUSE_S: Final = 2.0  # in which it comes out why a connection was closed
 _START: Final = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"  # CUDA takes both
 
 
@@ -109,11 +112,13 @@ def _listened(
     stop: Callable[[], None],
 ) -> bool:
     """Hear what processes say until all have ended, or one by an error."""
-    ended = dict[int, _Ended]()
+    ended, closed, until_s = dict[int, _Ended](), list[RuntimeError](), 0.0
     while len(ended) < len(processes):
         if stopping.asked:
             stop()
         lost = _lost(job, processes, ended)
+        if closed and time.monotonic() > until_s:
+            raise next(iter(lost), closed[0])
         try:
             heard = news.get(timeout=LISTEN_S)
         except queue.Empty:
@@ -122,12 +127,17 @@ def _listened(
             continue
         if not isinstance(heard, _Ended):
             listen(heard)
-        elif heard.error is None:
-            ended[heard.rank] = heard
-        else:
+            continue
+        ended[heard.rank] = heard
+        if heard.error is not None:
             error = pickle.loads(heard.error)  # noqa: S301  of our own process
-            # Whose neighbour was killed finds its connection closed; that is no news.
-            raise next(iter(_lost(job, processes, ended)), error) if type(error) is RuntimeError else error
+            if type(error) is not RuntimeError:
+                raise error
+            # Whose neighbour was killed or failed finds its connection closed, which may be heard first.
+            until_s = until_s or time.monotonic() + CAUSE_S
+            closed.append(error)
+    if closed:
+        raise closed[0]
     for process in processes:
         process.join(LEAVE_S)
     return all(each.is_done for each in ended.values())
@@ -153,8 +163,9 @@ def _work(job: Launch, rank: int, meeting: Path, news: Any, stop: Any) -> None:
     if device.type == "cuda":
         device = torch.device("cuda", rank)
     world = job.workers.num_workers
-    with group(rank, world=world, meeting=meeting, device=device) as fleet:
+    with ExitStack() as stack:
         try:
+            fleet = stack.enter_context(group(rank, world=world, meeting=meeting, device=device))
             ended = _Ended(rank, is_done=job.work(fleet, device=device, desk=_FarDesk(news, stop)))
         except Exception as error:  # said before the group is left, whose others then fail too
             ended = _Ended(rank, error=portable(error))

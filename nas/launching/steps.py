@@ -71,6 +71,7 @@ def do_steps(
         StorageError: The disk refuses.
     """
     stop = torch.zeros((), device=device)
+    fleet.average([stop])  # all have read the state before the first one may be done and let it go
     with ExitStack() as stack:
         recorder = stack.enter_context(record()) if fleet.rank == 0 else None
 

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from latency.exporters.extras import load_extra
-from nas.algorithms.feasibility import check_protected
 from nas.config.identity.places import without_places
 from nas.config.pins import pinned
 from nas.config.places.absolute_paths import absolute_path, with_absolute_paths
@@ -136,9 +135,8 @@ def find_job(config: ExperimentConfig, out: Path, /, *, tensorboard: bool = Fals
         prompts=tuple(prompts),
         tensorboard=tensorboard,
     )
-    space, protected = job.space, frozenset(config.search.protected)
-    space.check(job.start.architecture)
-    check_protected(space, protected)
-    skip_strategy(training.skipping, space=space, architecture=job.start.architecture, protected=protected)
+    space, architecture = job.space, job.start.architecture
+    space.check(architecture)
+    skip_strategy(training.skipping, space=space, architecture=architecture, protected=config.search.protected)
     warn_of_long_captions({"training": first_captions(pictures)}, model=model, clip=None)
     return job

@@ -21,11 +21,7 @@ def write_result(job: TrainingJob, /, *, supernet: Supernet, training: Training)
         StorageError: The disk refuses; the same command writes it from the state.
     """
     architecture, out = job.start.architecture, job.folder.pipeline
-    if supernet.unet.device.type != "cpu":
-        on_cpu = Supernet(job.model.load_unet(), space=job.space, copy_start=supernet.copy_start)
-        on_cpu.load_weights({name: weight.cpu() for name, weight in supernet.weights().items()})
-        on_cpu.switch(architecture)
-        supernet = on_cpu
+    supernet.unet.to("cpu")
     source = ExportSource(
         architecture=architecture, supernet=supernet, model=job.model, spec={}, config=None, price_ms=None
     )

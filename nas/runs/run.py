@@ -76,6 +76,11 @@ class Run(Frames):
         return self._opened.notices
 
     @property
+    def trace_notices(self) -> tuple[str, ...]:
+        """Those of `notices` that say why `events` are not all; none where the trace is whole."""
+        return self._opened.trace_notices
+
+    @property
     def score(self) -> str:
         """The name of the score that it searches by, such as "clip"; columns of the frames have it."""
         return self._opened.score

@@ -14,6 +14,7 @@ from nas.runs.run import Run, open_run
 from nas.sweeps.devices import BEST_FOR_ALL, device_runs
 from search_spaces.architecture import Architecture
 from search_spaces.files.paths import local_path
+from search_spaces.files.user_error import UserError
 
 _SCHEMA: Final = 1  # of the genes in a trace
 
@@ -56,6 +57,7 @@ class DeviceMatrix:
         score: Name of the score.
         minimax: Of all architectures that any of the searches scored as a round's own, the one whose worst share of a
             target is least; of those that meet every target, the one with the best score.
+        notices: Which traces are damaged or missing, so that `minimax` is of what the others say.
     """
 
     devices: tuple[str, ...]
@@ -64,6 +66,7 @@ class DeviceMatrix:
     cells: tuple[OnDevice, ...]
     score: str
     minimax: "Minimax"
+    notices: tuple[str, ...] = ()
 
     def frame(self, values: str = "latency_ms", /) -> pd.DataFrame:
         """A matrix: a row per architecture, a column per device.
@@ -91,6 +94,7 @@ class DeviceMatrix:
                 "round": self.minimax.round,
                 "latency_ms": dict(self.minimax.latency_ms),
             },
+            "notices": list(self.notices),
         }
 
 
@@ -122,7 +126,7 @@ def open_devices(folder: str | PathLike[str], /) -> DeviceMatrix:
         folder: As `search_devices` made it; every search has ended.
 
     Raises:
-        UserError: No such folder, or a search in it has not ended yet.
+        UserError: No such folder, a search in it has not ended yet, or no trace in it holds a score.
     """
     paths = device_runs(local_path(folder))
     runs = {name: open_run(path) for name, path in paths.items()}
@@ -152,6 +156,7 @@ def open_devices(folder: str | PathLike[str], /) -> DeviceMatrix:
         cells=tuple(cells),
         score=runs[devices[0]].score,
         minimax=best_for_all_of(_candidates(runs, experiments), higher_is_better=sign > 0),
+        notices=_notices(runs),
     )
 
 
@@ -184,7 +189,18 @@ def _candidates(runs: Mapping[str, Run], experiments: Mapping[str, Experiment]) 
                     round=event["round"],
                 )
             )
+    if not candidates:
+        told = "; ".join(_notices(runs))
+        raise UserError(
+            f"the searches for several devices must have scored something, but no trace says so ({told}); restore one, "
+            "or search anew into another folder"
+        )
     return candidates
+
+
+def _notices(runs: Mapping[str, Run]) -> tuple[str, ...]:
+    """What is wrong with the traces of runs, with the run's name."""
+    return tuple(f"{name}: {notice}" for name, run in runs.items() for notice in run.trace_notices)
 
 
 def _own(events: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

@@ -4,6 +4,7 @@ It is a search like any other, by the algorithm `nas.algorithms.reranking`: it r
 finalist starts from the same weights, those that the parent's search started with or those that it ended with.
 """
 
+import warnings
 from dataclasses import replace
 from enum import StrEnum
 from os import PathLike
@@ -13,7 +14,7 @@ from nas.algorithms.settings import ScoringSettings
 from nas.config.loading import stored_config
 from nas.config.resolving import resolve
 from nas.config.sections import ExperimentConfig, SearchConfig
-from nas.runs.directory import RunDirectory
+from nas.runs.directory import RunDirectory, RunWarning
 from nas.runs.run import Run, open_run
 from nas.search.driver import search
 from nas.search.progress import NOBODY, Listeners
@@ -53,6 +54,9 @@ def reranking_config(
 
     Raises:
         ValueError: The run trains nothing and no steps are given, or fewer than two architectures keep its limits.
+
+    Warns:
+        RunWarning: Its trace is damaged: what stands in the damaged part is not ranked.
     """
     config = stored_config(run.path / "config.yaml")
     training = config.robust_training
@@ -66,6 +70,8 @@ def reranking_config(
             f"{run.path} trains on no pictures; a re-ranking needs `robust_training.pictures`: search with it (its "
             "`iterations` may be 0)"
         )
+    for notice in run.trace_notices:
+        warnings.warn(f"{run.path}: {notice}; what it scored there is not ranked", RunWarning, stacklevel=3)
     parent = resolve(config, run=run.path)
     finalists = finalists_of(run, problem=parent.problem, num=num_finalists)
     given = {

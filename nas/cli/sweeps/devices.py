@@ -90,3 +90,5 @@ def show_devices(screen: Screen, found: "DeviceMatrix", /) -> None:
             f"score {best.score:.4f}; {met}"
         )
     )
+    for notice in found.notices:
+        screen.sentence(in_one_line(f"note: {notice}"))

@@ -74,6 +74,11 @@ class OpenedRun:
         return self._trace[0]
 
     @property
+    def trace_notices(self) -> tuple[str, ...]:
+        """What of its trace is missing or damaged, a plain sentence each."""
+        return tuple(self._trace[1])
+
+    @property
     def start(self) -> Mapping[str, Any]:
         """How it began, or was last extended; empty before its first event."""
         return next((event for event in reversed(self.events) if event["event"] in STARTS), {})
@@ -173,7 +178,7 @@ class OpenedRun:
     @cached_property
     def notices(self) -> tuple[str, ...]:
         """What is missing or damaged, a plain sentence each."""
-        notices = [*self._settings[1], *self._trace[1]]
+        notices = [*self._settings[1], *self.trace_notices]
         if self.state == "running":
             notices.append("the run is being written: this is how far it has come")
         elif self.state == "interrupted":

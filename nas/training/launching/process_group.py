@@ -50,6 +50,8 @@ class ProcessGroup:
 def group(rank: int, /, *, world: int, meeting: Path, device: torch.device) -> Iterator[ProcessGroup]:
     """Join the processes of one machine that meet at a file, for the time of a `with` block.
 
+    The block begins when all are connected.
+
     Args:
         rank: Of this process.
         world: How many there are.
@@ -65,8 +67,10 @@ def group(rank: int, /, *, world: int, meeting: Path, device: torch.device) -> I
         world_size=world,
         timeout=TIMEOUT,
     )
+    fleet = ProcessGroup(rank, world)
     try:
-        yield ProcessGroup(rank, world)
+        fleet.average([torch.zeros((), device=device)])  # who leaves before all are connected breaks their connections
+        yield fleet
     finally:
         dist.destroy_process_group()
 

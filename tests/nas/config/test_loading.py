@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -260,6 +261,10 @@ def test_a_kept_config_that_cannot_be_read_tells_which_version_wrote_it(tmp_path
     with pytest.raises(
         ConfigError, match=r"of_tomorrow(.|\n)*\nThe run was written by snapfusion-nas 7\.0\.0 and is read"
     ):
+        stored_config(kept)
+    own = metadata.version("snapfusion-nas")
+    described.write_text(json.dumps({"libraries": {"snapfusion-nas": own}}), encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"\nThe run was written by this version, .*: take back what was edited$"):
         stored_config(kept)
     described.write_text("[]", encoding="utf-8")
     with pytest.raises(ConfigError, match=r"of_tomorrow[^\n]*$"):

@@ -156,6 +156,14 @@ def test_it_starts_with_the_weights_that_its_start_came_with(config: Path, whole
         torch.testing.assert_close(tensor, before[name], rtol=0, atol=1e-7)
 
 
+def test_a_start_of_fewer_blocks_trains_these_alone(config: Path, tmp_path: Path) -> None:
+    out, start = tmp_path / "out", f"search.start={config.parent / 'wanted.json'}"
+    assert not trained(config, out, start, listen=interrupted_after(1))
+    learned = {name.removeprefix("weights/") for name in load_file(out / "state.safetensors") if "weights/" in name}
+    assert trained(config, out, start)
+    assert learned == {*weights(out)}
+
+
 def test_a_finished_training_is_left_alone_and_another_one_refused(config: Path, whole: Path, tmp_path: Path) -> None:
     news: list[News] = []
     before = (whole / "trained.json").stat().st_mtime_ns
@@ -237,6 +245,7 @@ def test_pictures_of_the_same_prompts_and_events_are_written_on_the_way(
         (["robust_training.workers={address: auto, gpus_per_worker: 1}"], "workers train on cpu"),
         (["robust_training.workers={address: auto}", "robust_training.device=cuda"], "hides GPUs from workers"),
         (["robust_training.drop_probability_by_kind={conv: 0.1}"], "names kinds that the model does not have"),
+        (["search.protected=[up.9]"], "`protected` names blocks that the model does not have"),
         (["model=FOLDER/searched"], "must be a base model, but .* holds a searched UNet"),
         (["robust_training.pictures=FOLDER/broken"], "8 of 8 pictures cannot be read"),
         (["search.space=stock", "search.start=FOLDER/wanted.json"], "no stock diffusers config builds this"),

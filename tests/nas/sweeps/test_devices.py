@@ -1,6 +1,7 @@
 """A search per device over one store of scores: each as if alone, the matrix, the best for all, one weights file."""
 
 import json
+import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -188,6 +189,20 @@ def test_the_command_says_the_matrix(folder: Path) -> None:
     result = CliRunner().invoke(app, ["devices", str(folder), "--format", "json"])
     assert json.loads(result.stdout) == json.loads(json.dumps(open_devices(folder).to_dict()))
     assert CliRunner().invoke(app, ["devices", str(folder.parent)]).exit_code == 2
+
+
+def test_damaged_traces_are_said_and_no_trace_at_all_is_refused(folder: Path, tmp_path: Path) -> None:
+    damaged = shutil.copytree(folder, tmp_path / "damaged")
+    traces = [path / "trace.jsonl" for path in device_runs(damaged).values()]
+    whole = traces[0].read_text(encoding="utf-8")
+    traces[0].write_text(whole.replace('"event": "evaluation"', '"what": "evaluation"', 1), encoding="utf-8")
+    said = CliRunner().invoke(app, ["devices", str(damaged)]).output
+    assert "note: table: line 3 of trace.jsonl is no event" in " ".join(said.split())
+    assert not open_devices(folder).notices
+    for trace in traces:
+        trace.unlink()
+    with pytest.raises(UserError, match=r"no trace says so \(table: there is no trace\.jsonl yet"):
+        open_devices(damaged)
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from nas.config.loading import stored_config
 from nas.config.resolving import resolve
 from nas.reports.figures import draw
 from nas.reports.recovery import recovery_curves
+from nas.runs.directory import RunWarning
 from nas.runs.run import Run, open_run
 from nas.sweeps.finalists import finalists_of
 from nas.sweeps.rerank import StartingWeights, rerank, reranking_config
@@ -153,6 +154,14 @@ def test_the_command_says_the_curves_and_readers_of_runs_read_it(run: Path, rank
     for arguments in (["status", str(ranked.path)], ["report", str(ranked.path), "--out", str(tmp_path / "page.html")]):
         assert CliRunner().invoke(app, arguments).exit_code == 0
     assert "as their weights recover" in (tmp_path / "page.html").read_text(encoding="utf-8")
+
+
+def test_what_a_damaged_trace_does_not_say_is_not_ranked_in_silence(run: Path, tmp_path: Path) -> None:
+    damaged = shutil.copytree(run, tmp_path / "run")
+    with (damaged / "trace.jsonl").open("ab") as trace:
+        trace.write(b"[1]\n")
+    with pytest.warns(RunWarning, match=r"run: line \d+ of trace\.jsonl is no event: .* is not ranked"):
+        reranking_config(open_run(damaged))
 
 
 def test_what_cannot_be_ranked(run: Path) -> None:

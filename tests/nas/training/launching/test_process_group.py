@@ -1,12 +1,16 @@
-"""A fleet of torch's processes: every number is averaged once, whatever types and sizes lie side by side."""
+"""A fleet of torch's processes: they begin together, and every number is averaged once, whatever lies side by side."""
 
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+import torch.distributed as dist
 
 from nas.training.launching import process_group
 from nas.training.launching.process_group import ProcessGroup, group
+from tests.warm import PROCESSES, exit_code
 
 
 def test_every_tensor_has_its_mean_in_buckets_of_one_type(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -21,3 +25,26 @@ def test_every_tensor_has_its_mean_in_buckets_of_one_type(tmp_path: Path, monkey
     assert all(torch.equal(after, each / 2) for after, each in zip(tensors, before, strict=True))
     assert [len(each) for each in process_group._buckets(before)] == [2, 1, 1, 1]
     assert list(process_group._buckets([])) == []
+
+
+def come_and_leave(folder: Path, rank: int) -> None:
+    """The first of two is in the group when the other one has connected, however late, and leaves at once."""
+    connect, connected = dist.init_process_group, folder / "connected"
+
+    def connect_late(*args: Any, **kwargs: Any) -> None:
+        connect(*args, **kwargs)
+        time.sleep(0.3)
+        connected.touch()
+
+    if rank:
+        dist.init_process_group = connect_late
+    with group(rank, world=2, meeting=folder / "meeting", device=torch.device("cpu")):
+        assert connected.exists()
+
+
+def test_nobody_is_in_before_all_have_connected(tmp_path: Path) -> None:
+    other = PROCESSES.Process(target=come_and_leave, args=(tmp_path, 1), daemon=True)
+    other.start()
+    assert exit_code(come_and_leave, tmp_path, 0) == 0
+    other.join(60)
+    assert other.exitcode == 0
