@@ -17,6 +17,7 @@ from tests.warm import exit_code
 
 DONE, ENDLESS = 0, 7
 MOST_STEPS = 2000
+WATCHED, FOUND = "watched", "in_place.json"
 WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 STEPS = ("os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.link")
 CLOCKS = ("runtime", "start", "end")  # of records: what differs between two runs of the same
@@ -56,12 +57,13 @@ class Writing:
     def _told(self, name: str, data: bytes) -> bytes:
         if any(fnmatch(name, pattern) for pattern in self.dated):
             return b""
-        if not self._has_grown(name):
+        if not self.may_grow(name):
             return data
         lines = list(map(_timeless, data.splitlines(keepends=True)))
         return b"".join(dict.fromkeys(lines) if Path(name).name in WORK else lines)
 
-    def _has_grown(self, name: str) -> bool:
+    def may_grow(self, name: str, /) -> bool:
+        """Whether a file, by its path from the place, is a record that grows by whole lines."""
         return self.grows and name.endswith(".jsonl")
 
     def stands(self, after: Files, /, *, before: Files, new: Files) -> bool:
@@ -74,7 +76,7 @@ class Writing:
                 return False
         return set(before) - set(after) <= set(before) - set(new) and all(
             data in (before.get(name), new.get(name))
-            or (self._has_grown(name) and new.get(name, b"").startswith(data) and data[-1:] in (b"", b"\n"))
+            or (self.may_grow(name) and new.get(name, b"").startswith(data) and data[-1:] in (b"", b"\n"))
             for name, data in after.items()
             if name not in self.passing
         )
@@ -158,6 +160,31 @@ def stopped_everywhere(write: Write, writing: Writing, folder: Path) -> None:
     os._exit(DONE)  # before objects of the stopped ones are tidied up
 
 
+def in_place(write: Write, writing: Writing, folder: Path) -> None:
+    """Write once, in a process of its own, and say into a file which files came to their place but by a renaming.
+
+    Libraries that are not Python write without a step that could be stopped: what is seen of theirs is the renaming.
+    """
+    landed = set[Path]()
+
+    def watch(event: str, arguments: tuple[Any, ...]) -> None:
+        if event in ("os.rename", "os.link"):
+            landed.add(Path(os.fsdecode(arguments[1])).absolute())
+
+    place = Path(shutil.copytree(folder / "0", folder / WATCHED)) / writing.name
+    before = writing.content(place)
+    sys.addaudithook(watch)
+    write(place, 1)
+    names = sorted(
+        name
+        for name, data in writing.content(place).items()
+        if before.get(name) != data and not writing.may_grow(name)
+        if landed.isdisjoint({place / name, *(place / name).parents})
+    )
+    (folder / FOUND).write_text(json.dumps(names))
+    os._exit(DONE)
+
+
 def tidied(folder: Path) -> None:
     """As commands tidy up when they begin."""
     with warnings.catch_warnings():
@@ -181,6 +208,8 @@ def seen_standing(write: Write, writing: Writing, folder: Path) -> set[str]:
         write(folder / str(version) / writing.name, version)
     before, new = (writing.content(folder / str(version) / writing.name) for version in (0, 1))
     assert before != new
+    assert exit_code(in_place, write, writing, folder) == DONE
+    assert json.loads((folder / FOUND).read_text()) == []
     assert exit_code(stopped_everywhere, write, writing, folder) == DONE
     seen = set[str]()
     for how in ("cut", "refuse"):
