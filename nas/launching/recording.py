@@ -78,9 +78,9 @@ class Recorder:
 
     def begin(self) -> Path | None:
         """Draw the model as it is before the first step; the sheet, where there is to be one."""
+        sheet = self._draw(0) if self._training.num_done == 0 else None
         self._clock = time.perf_counter()
-        is_new = self._training.num_done == 0
-        return self._draw(0) if is_new else None
+        return sheet
 
     def record(self, done: StepDone, /) -> Path | None:
         """Write down a step; the sheet of pictures, where there is one after it."""

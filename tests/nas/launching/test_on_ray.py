@@ -93,6 +93,21 @@ def test_it_is_done_where_the_model_stands_and_stopped_where_it_was_asked_to(
     assert told[-1] != is_done
 
 
+def test_a_worker_knows_from_its_last_news_whether_to_stop(cluster: None) -> None:
+    import ray
+
+    from nas.launching.on_ray import _RayDesk
+
+    board: Any = ray.remote(num_cpus=0)(Board).remote()
+    desk, seen = _RayDesk(board), list[bool]()
+    for _ in range(2):
+        seen.append(desk.is_stopped())
+        ray.get(board.stop.remote())
+        desk.tell(NEWS)
+    assert [*seen, desk.is_stopped()] == [False, True, True]
+    assert [pickle.loads(each) for each in ray.get(board.heard.remote())[0]] == [NEWS, NEWS]
+
+
 def test_the_first_error_that_no_other_worker_would_mend_is_raised(cluster: None, tmp_path: Path) -> None:
     def fit(board: Any) -> None:
         import ray

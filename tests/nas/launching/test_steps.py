@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+from nas.launching import recording
 from nas.launching.directory import TrainingDirectory
 from nas.launching.launch import Launch
 from nas.launching.news import Begun, Drawn, Encoded, News, say_tenths
@@ -65,8 +67,8 @@ def training(out: Path, *, num: int = 5, fleet: Fleet = ALONE) -> Training:
 def did(out: Path, desk: Desk, *, every: int = 2, tensorboard: bool = False, sheets: Sheets | None = None) -> bool:
     """Do the steps that are left of a training, and say whether they all are."""
     steps = training(out)
-    recording = Recording(folder=TrainingDirectory(out), batch_size=4, sample_every=every, tensorboard=tensorboard)
-    return do_steps(steps, record=lambda: Recorder(recording, steps, sheets=sheets), fleet=ALONE, device=CPU, desk=desk)
+    written = Recording(folder=TrainingDirectory(out), batch_size=4, sample_every=every, tensorboard=tensorboard)
+    return do_steps(steps, record=lambda: Recorder(written, steps, sheets=sheets), fleet=ALONE, device=CPU, desk=desk)
 
 
 def losses(out: Path) -> list[float]:
@@ -147,6 +149,27 @@ def test_events_hold_each_step_once_though_it_went_on(tmp_path: Path) -> None:
         assert [each.value for each in found] == pytest.approx([getattr(each, name) for each in done])
     assert all(each.value > 0 for each in events.Scalars("training/pictures_per_s"))
     assert [each.step for each in events.Images("samples")] == [4, 5]
+
+
+def test_the_speed_of_a_step_is_without_the_drawing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    reading = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    now_s = 0.0
+
+    def clock() -> float:
+        nonlocal now_s
+        now_s += 1
+        return now_s
+
+    class SlowSheets(Sheets):
+        def draw(self, module: torch.nn.Module, /) -> Any:
+            nonlocal now_s
+            now_s += 1000
+            return super().draw(module)
+
+    monkeypatch.setattr(recording, "time", SimpleNamespace(perf_counter=clock))
+    assert did(tmp_path, Desk(), tensorboard=True, sheets=SlowSheets())
+    events = reading.EventAccumulator(str(tmp_path / "tensorboard")).Reload()
+    assert [each.value for each in events.Scalars("training/pictures_per_s")] == [4.0] * 5
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ class ParquetPictures:
         caption_column: Of texts, or of lists of texts; None = the first of some usual names.
 
     Raises:
-        UserError: A file is no parquet, or lacks a column.
+        UserError: A file is no parquet, lacks a column, or has two of its name.
     """
 
     files: tuple[Path, ...]
@@ -120,5 +120,10 @@ def _column(path: Path, schema: pa.Schema, wanted: str | None, usual: tuple[str,
         raise UserError(
             f"{path} must have a column {' or '.join(names)}, but has {listed(schema.names)}; name one by "
             f"`robust_training.data.{setting}`"
+        )
+    if (num := schema.names.count(found)) > 1:
+        raise UserError(
+            f"{path} must have one column {found}, but has {num} of that name; rename the others, or name another "
+            f"column by `robust_training.data.{setting}`"
         )
     return found

@@ -31,6 +31,10 @@ def test_columns_have_usual_names_or_are_named(tmp_path: Path) -> None:
     other = written(tmp_path / "1.parquet", {"image": ["a.png"], "text": ["a"]})
     with pytest.raises(UserError, match="must hold bytes of pictures, but holds string"):
         ParquetPictures(files=(other,))
+    twice = tmp_path / "2.parquet"
+    pq.write_table(pa.table([[sets.png(0)], ["a"], ["b"]], names=["image", "text", "text"]), twice)
+    with pytest.raises(UserError, match=r"must have one column text, but has 2 of that name; .*data\.caption_column`"):
+        ParquetPictures(files=(twice,))
 
 
 def test_rows_without_a_picture_or_a_caption_cost_themselves_alone(tmp_path: Path) -> None:
