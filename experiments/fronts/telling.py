@@ -40,8 +40,8 @@ def volumes(courses: pd.DataFrame, fronts: pd.DataFrame, /, *, at: Sequence[int]
 
     Returns:
         algorithm, seeds, scored (median); for each number n volume_n and spread_n; held_out and held_out_spread; best,
-        the mean over seeds of the best score within the hardest target, NaN where none is; volume_own and best_own of
-        all that a search scored, where that is more.
+        the mean over seeds of the best score within the hardest target, NaN where none is; best_held_out what those
+        of the fronts have on other captions; volume_own and best_own of all that a search scored, where that is more.
     """
     floor, other_floor = courses["score"].min(), fronts["held_out"].min()
     everything = courses[courses["num"] <= at[-1]]
@@ -65,27 +65,37 @@ def volumes(courses: pd.DataFrame, fronts: pd.DataFrame, /, *, at: Sequence[int]
             [area(one, by="held_out", floor=other_floor) / most_held_out for _, one in own.groupby("seed")]
         )
         row |= {"held_out": again.mean(), "held_out_spread": again.std(ddof=0)}
+        quick = own[own["share"] <= TARGETS[-1]]
+        chosen = quick.loc[quick.groupby("seed")["score"].idxmax(), "held_out"]
+        row |= {"best_held_out": chosen.mean(), "best_held_out_spread": chosen.std(ddof=0)}
         rows.append(row)
     return pd.DataFrame(rows)
 
 
 def markdown(told: pd.DataFrame, /, *, at: Sequence[int]) -> str:
     """The table; a search that was over before a number has its number of scorings in brackets."""
-    heads = ["algorithm", *(f"after {num}" for num in at), "on other captions", f"best at {TARGETS[-1]:.0%}"]
+    heads = ["algorithm", *(f"after {num}" for num in at), "on other captions"]
+    heads += [f"best at {TARGETS[-1]:.0%}", "on other captions"]
     lines = ["| " + " | ".join(heads) + " |", "|---|" + "---:|" * (len(heads) - 1)]
     for row in told.to_dict("records"):
         numbers = [
             *((row[f"volume_{num}"], row[f"spread_{num}"]) for num in at),
             (row["held_out"], row["held_out_spread"]),
         ]
-        cells = [f"{mean:.3f}" + (f" ± {spread:.3f}" if row["seeds"] > 1 else "") for mean, spread in numbers]
+        cells = [_cell(mean, spread, seeds=row["seeds"]) for mean, spread in numbers]
         if row["scored"] < at[-1]:
             cells[-2] += f" ({row['scored']} scored)"
-        cells.append("none" if isnan(row["best"]) else f"{row['best']:.3f}")
+        cells.append(_cell(row["best"], 0.0, seeds=1))
         if row["scored"] > at[-1]:
             cells[-1] += f" (after {row['scored']}: {row['best_own']:.3f}, volume {row['volume_own']:.3f})"
+        cells.append(_cell(row["best_held_out"], row["best_held_out_spread"], seeds=row["seeds"]))
         lines.append("| " + " | ".join([f"`{row['algorithm']}`", *cells]) + " |")
     return "\n".join(lines) + "\n"
+
+
+def _cell(mean: float, spread: float, *, seeds: int) -> str:
+    """A mean, with the deviation between seeds where there are several."""
+    return "none" if isnan(mean) else f"{mean:.3f}" + (f" ± {spread:.3f}" if seeds > 1 else "")
 
 
 @styled

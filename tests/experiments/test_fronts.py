@@ -74,11 +74,14 @@ def test_volumes_are_shares_of_all_that_was_scored_and_keep_what_a_short_search_
     assert told["b"]["held_out_spread"] == pytest.approx(0.5 * 0.3 / 2 / most)
     assert (told["a"]["scored"], told["b"]["scored"]) == (2, 1)
     assert (told["a"]["best"], told["b"]["best"]) == pytest.approx((0.6, 0.55))
+    assert (told["a"]["best_held_out"], told["b"]["best_held_out"]) == pytest.approx((0.5, 0.45))
     assert told["a"]["volume_own"] == told["a"]["volume_2"]
     lines = markdown(volumes(courses, fronts, at=[1, 2]), at=[1, 2]).splitlines()
     assert lines[2].startswith("| `a` | 0.571 | 0.857 |")
     assert "(1 scored)" in lines[3]
     assert "0.429 ± 0.429" in lines[3], "two seeds: a deviation"
+    assert lines[2].endswith("| 0.600 | 0.500 |")
+    assert lines[3].endswith("| 0.550 | 0.450 ± 0.150 |")
 
 
 def test_of_each_front_the_best_that_is_quick_enough_recovers() -> None:
