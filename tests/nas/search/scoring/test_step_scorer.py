@@ -19,6 +19,7 @@ from nas.config.resolving import resolve
 from nas.racing.settings import RacingSettings
 from nas.scores.prompts import ValidationSet
 from nas.scores.store import ScoreStore
+from nas.search.scoring.chunks import Chunks
 from nas.search.scoring.scorer import Scorer
 from nas.search.scoring.step_scorer import StepScorer
 from nas.workers.worker import EvaluationResult, EvaluationTask
@@ -196,3 +197,24 @@ def test_weights_are_held_one_after_the_other(wide: Experiment, tmp_path: Path) 
         for s in subjects
     ]
     assert [estimate for one in alone for estimate in one.estimates] == list(outcome.estimates)
+
+
+def test_a_later_look_tells_what_is_still_to_come_of_all_weights(wide: Experiment, tmp_path: Path) -> None:
+    """Chunks scored and at most to come, after each chunk of a second look: four subjects of two trainings."""
+    _, step = first_scoring(wide)
+    subjects = tuple(replace(s, weights=weights) for s, weights in zip(step.subjects, "vuvu", strict=False))
+    told: list[tuple[int, int]] = []
+    chunks = Chunks(
+        Scorer(ArithmeticPool(), store=ScoreStore(tmp_path), prompts=PROMPTS, protocol_digest="p"),
+        Score(round=0, subjects=subjects, reference=step.reference),
+        hold=lambda weights: None,
+        on_chunk=lambda *done: told.append(done),
+        num_samples=0,
+        on_answer=lambda result, *, step, subject: None,
+    )
+    indices, most = range(len(subjects)), len(subjects) * PROMPTS.num_chunks
+    chunks.extend(indices, 2)
+    chunks.extend(indices, 5)
+    assert {total for _, total in told} == {most}
+    assert [done for done, _ in told] == sorted(done for done, _ in told)
+    assert told[-1] == (5 * len(subjects), most)
