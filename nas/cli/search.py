@@ -48,7 +48,7 @@ def run_search(config: ExperimentConfig, out: Path, /) -> bool:
         with SearchBar(screen, Outlook(least=least, most=most), score=score) as bar:
 
             def expect(cost: CostEstimate) -> None:
-                screen.sentence(_cost_sentence(cost))
+                screen.sentence(cost_sentence(cost))
                 bar.expect(Outlook(least=cost.least, most=cost.most, pace=cost.pace))
 
             listeners = Listeners(on_progress=bar.show, on_round=bar.end_round, on_start=bar.start, on_estimate=expect)
@@ -61,7 +61,8 @@ def run_search(config: ExperimentConfig, out: Path, /) -> bool:
     return found.target_met
 
 
-def _cost_sentence(cost: CostEstimate) -> str:
+def cost_sentence(cost: CostEstimate, /) -> str:
+    """What a search would cost, from least to most; one number where both are shown alike."""
     least, most = cost.least, cost.most
     gpus = f", {_range(f'{cost.gpu_hours(least):.1f}', f'{cost.gpu_hours(most):.1f}')} GPU hours"
     return (
