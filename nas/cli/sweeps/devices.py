@@ -78,7 +78,7 @@ def show_devices(screen: Screen, found: "DeviceMatrix", /) -> None:
     for cell in found.cells:
         if cell.found_for in found.devices and cell.found_for != cell.device:
             shown = f"{abs(cell.loss):.4f}"
-            lost = "the same" if not float(shown) else f"{shown} {'less' if cell.loss > 0 else 'more'}"
+            lost = "the same" if not float(shown) else f"{shown} {'worse' if cell.loss > 0 else 'better'}"
             misses = "" if cell.meets else f", and misses the target there by {cell.target_share - 1:.1%}"
             screen.sentence(
                 in_one_line(f"on {cell.device}, the architecture of {cell.found_for} scores {lost}{misses}")

@@ -132,7 +132,7 @@ def test_the_best_for_all_meets_every_target_with_the_best_score_or_misses_least
     assert best_for_all_of(candidates, higher_is_better=higher) is candidates[best]
 
 
-@pytest.mark.parametrize(("loss", "said"), [(4e-5, "the same"), (-6e-5, "0.0001 more"), (0.02, "0.0200 less")])
+@pytest.mark.parametrize(("loss", "said"), [(4e-5, "the same"), (-6e-5, "0.0001 better"), (0.02, "0.0200 worse")])
 def test_a_difference_that_four_digits_do_not_show_is_none(
     folder: Path, loss: float, said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
