@@ -1,1 +1,1 @@
-"""Backends: what runs blocks in one runtime on one device; see `latency.pricing.source.Backend`."""
+"""Backends: what runs blocks in one runtime on one device; see `latency.backends.backend.Backend`."""

@@ -48,7 +48,7 @@ def run_search(config: ExperimentConfig, out: Path, /) -> bool:
         with SearchBar(screen, Outlook(least=least, most=most), score=score) as bar:
 
             def expect(cost: CostEstimate) -> None:
-                screen.sentence(_cost_sentence(cost))
+                screen.sentence(cost_sentence(cost))
                 bar.expect(Outlook(least=cost.least, most=cost.most, pace=cost.pace))
 
             listeners = Listeners(on_progress=bar.show, on_round=bar.end_round, on_start=bar.start, on_estimate=expect)
@@ -61,20 +61,26 @@ def run_search(config: ExperimentConfig, out: Path, /) -> bool:
     return found.target_met
 
 
-def _cost_sentence(cost: CostEstimate) -> str:
+def cost_sentence(cost: CostEstimate, /) -> str:
+    """What a search would cost, from least to most; one number where both are shown alike."""
     least, most = cost.least, cost.most
-    gpus = f", {cost.gpu_hours(least):.1f} to {cost.gpu_hours(most):.1f} GPU hours" if cost.pace.num_gpus else ""
+    gpus = f", {_range(f'{cost.gpu_hours(least):.1f}', f'{cost.gpu_hours(most):.1f}')} GPU hours"
     return (
-        f"estimated: {least.num_rounds} to {most.num_rounds} rounds, {least.num_pictures:,} to "
-        f"{most.num_pictures:,} pictures{_passes(cost)}, {duration(cost.seconds(least))} to "
-        f"{duration(cost.seconds(most))}{gpus}"
+        f"estimated: {_range(str(least.num_rounds), str(most.num_rounds))} rounds, "
+        f"{_range(f'{least.num_pictures:,}', f'{most.num_pictures:,}')} pictures{_passes(cost)}, "
+        f"{_range(duration(cost.seconds(least)), duration(cost.seconds(most)))}{gpus if cost.pace.num_gpus else ''}"
     )
+
+
+def _range(least: str, most: str) -> str:
+    """Both ends as they are shown, or the one where they do not differ."""
+    return most if least == most else f"{least} to {most}"
 
 
 def _passes(cost: CostEstimate) -> str:
     """What other scores than the run's own cost, in words; nothing where none is asked for."""
     most = cost.most.num_passes
-    return f", {cost.least.num_passes:,} to {most:,} UNet passes of other scores" if most else ""
+    return f", {_range(f'{cost.least.num_passes:,}', f'{most:,}')} UNet passes of other scores" if most else ""
 
 
 def _cost_table(cost: CostEstimate) -> Table:

@@ -118,7 +118,7 @@ def _shown(run: "Run", path: Path) -> list[RenderableType]:
     if len(executed):
         parts.append(_executed(executed, name=run.score, score=score))
         if executed["screened_by"].notna().any():
-            parts.append(_line("what a cheap score says of an action rises with what it changes for the worse"))
+            parts.append(_line("a cheap score says what an action makes worse: 0 = no change, a minus is a gain"))
         if executed["action"].str.startswith("+").any():
             parts.append(_line("(...): a copy has the numbers of its block's removal, by which it was chosen"))
         for number, rival in executed.groupby("round")["runner_up"].last().items():

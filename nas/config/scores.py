@@ -50,9 +50,16 @@ def other_scores(config: ExperimentConfig, /, *, own: ScoreSpec, asked: Sequence
 
 
 def screened_on(config: ExperimentConfig, /) -> str | None:
-    """What to say of a screen that asks for more prompts than decide; None where it does not."""
+    """What to say of a screen that is off though it is described, or asks for more prompts than decide; else None."""
     scoring, there = config.scoring, config.validation.num_prompts
-    if scoring.screen is Screen.OFF or scoring.num_prompts <= there:
+    if scoring.screen is Screen.OFF:
+        if scoring.by == ScoringSettings().by:
+            return None
+        return (
+            f"`scoring.by` is {scoring.by}, but `scoring.screen` is off, so that it decides nothing; set "
+            "scoring.screen=alone or scoring.screen=shortlist"
+        )
+    if scoring.num_prompts <= there:
         return None
     return (
         f"`scoring.num_prompts` is {scoring.num_prompts}, but `validation.num_prompts` is {there}: {scoring.by} "

@@ -181,7 +181,7 @@ def _score_spec(settings: EvaluationSettings) -> ScoreSpec:
 def _metrics(settings: EvaluationSettings, features: FeatureSpec | None) -> tuple[tuple[Metric, ...], tuple[str, ...]]:
     """The distances that are wanted, and why some are left out that were not asked for by name."""
     if features is None:
-        return (), ("no real pictures: scores alone",) if settings.pictures is None else ()
+        return (), ("distances, since no real pictures were given (`pictures`)",) if settings.pictures is None else ()
     wanted = [METRICS[name] for name in dict.fromkeys(METRICS if settings.metrics is None else settings.metrics)]
     strangers = [metric for metric in wanted if metric.of_clip and not features.is_clip]
     if strangers and settings.metrics is not None:

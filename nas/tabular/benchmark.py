@@ -4,6 +4,7 @@ An architecture is a number: bit i says whether edit i is executed. The first `n
 of which every architecture is recorded; single removals of the others may be recorded besides.
 """
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -122,5 +123,9 @@ class Benchmark:
         meeting = self.means[self.latency_ms[: self.size] <= target_ms]
         if not len(meeting):
             fastest = float(self.latency_ms[: self.size].min())
-            raise BenchmarkError(f"the fastest architecture takes {fastest:.3f} ms, but {target_ms:.3f} are asked for")
+            share = math.ceil(100 * fastest / float(self.latency_ms[0])) / 100
+            raise BenchmarkError(
+                f"the fastest architecture takes {fastest:.3f} ms, but {target_ms:.3f} are asked for; ask for a target "
+                f"ratio of {share:.2f} or more"
+            )
         return float(meeting.max() if self.higher_is_better else meeting.min())

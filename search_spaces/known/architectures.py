@@ -2,8 +2,8 @@
 
 Configs are the facts of the models' public `unet/config.json`. Where it was not at hand (SSD-1B, Segmind-Vega, KOALA),
 depths are those that public loaders of their checkpoints state, and the parameters are the published ones. Which
-layers of a deeper transformer these four kept is not public: here it is the first ones. tests/search_spaces/
-test_known.py has diffusers count them all.
+layers of a deeper transformer these four kept is not public: here it is the first ones. tests/search_spaces/known/
+test_architectures.py has diffusers count them all.
 """
 
 from collections.abc import Callable

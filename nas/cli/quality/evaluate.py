@@ -113,7 +113,8 @@ def evaluate(
         say(json.dumps(curves.json(), indent=2))
         return
     _print_table(curves)
-    say(f"{len(curves.points)} rows, {'and a figure ' * bool(plot)}-> {out}")
+    num = len(curves.points)
+    say(f"{num:,} row{'s' * (num != 1)}{' and a figure' * bool(plot)} -> {out}")
 
 
 def _settings(given: dict[str, Any], *, config: Path | None, **typed: Any) -> "EvaluationSettings":

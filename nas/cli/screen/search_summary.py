@@ -103,7 +103,7 @@ def noise(base: Interval, comparison: Comparison, /, *, score: str) -> str | Non
     num, told = comparison.num_actions, comparison.num_told_apart
     if num and told <= 2 * (1 - base.confidence) * num:  # twice what chance alone gives
         return (
-            f"of the {num} actions scored first, the losses of {told} are surely not 0, and chance alone gives "
+            f"of the {num} actions scored first, {told or 'none'} surely changed the score, where chance alone gives "
             f"{(1 - base.confidence) * num:.0f}: raise `validation.num_prompts`, or see what the model draws"
         )
     return None

@@ -77,7 +77,8 @@ def show_devices(screen: Screen, found: "DeviceMatrix", /) -> None:
     screen.print(table)
     for cell in found.cells:
         if cell.found_for in found.devices and cell.found_for != cell.device:
-            lost = f"{abs(cell.loss):.4f} {'less' if cell.loss > 0 else 'more'}"
+            shown = f"{abs(cell.loss):.4f}"
+            lost = "the same" if not float(shown) else f"{shown} {'worse' if cell.loss > 0 else 'better'}"
             misses = "" if cell.meets else f", and misses the target there by {cell.target_share - 1:.1%}"
             screen.sentence(
                 in_one_line(f"on {cell.device}, the architecture of {cell.found_for} scores {lost}{misses}")
@@ -87,7 +88,7 @@ def show_devices(screen: Screen, found: "DeviceMatrix", /) -> None:
     screen.sentence(
         in_one_line(
             f"best for all of what was scored: {best.architecture.arch_id}, round {best.round} of {best.search}, "
-            f"score {best.score:.4f}; {met}"
+            f"{score_label(found.score)} {best.score:.4f}; {met}"
         )
     )
     for notice in found.notices:

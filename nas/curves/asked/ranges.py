@@ -51,5 +51,6 @@ def _numbers_in(part: str, name: str) -> list[Decimal]:
         case [start, end, step] if step > 0 and end >= start and (end - start) / step <= MOST:
             return [start + step * index for index in range(int((end - start) / step) + 1)]
     raise UserError(
-        f"`{name}` must be numbers such as 1,2.5 or a range START:END:STEP such as 1:10.5:0.5, but has {part!r}"
+        f"`{name}` must be numbers such as 1,2.5 or a range START:END:STEP that rises, such as 1:10.5:0.5, "
+        f"but has {part!r}"
     )

@@ -89,7 +89,7 @@ def _rounds(data: ReportData, names: Mapping[str, str]) -> Table:
 def _decisions(data: ReportData, names: Mapping[str, str]) -> Table:
     score = data.score.words
     cheap = {each.screened_by: each.unit for each in data.decisions if each.screened_by is not None}
-    looked = " What a cheap score says of an action rises with what it changes for the worse." if cheap else ""
+    looked = " A cheap score says what an action makes worse: 0 is no change, a minus a gain." if cheap else ""
     return Table(
         title="Decisions",
         words="Every executed action. Chance: how likely it is as good as the runner-up, the best that was left. "

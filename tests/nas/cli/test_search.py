@@ -11,6 +11,9 @@ import pytest
 import yaml
 
 from latency import read_table, write_table
+from nas.cli.search import cost_sentence
+from nas.search.costs.pace import CostEstimate, Pace
+from nas.search.costs.work import Work
 from tests.contents import content
 from tests.nas.cli.invoking import invoke, refused
 from tests.nas.searching import events_of, read_json
@@ -180,3 +183,12 @@ def test_a_searched_model_is_no_base(experiment: Path, model: Path, tmp_path: Pa
     message = refused("search", experiment, f"model={searched}", "--out", tmp_path / "run")
     assert "holds a searched UNet; give its base" in message
     assert not (tmp_path / "run").exists()
+
+
+def test_an_estimate_without_spread_is_one_number() -> None:
+    work = Work(num_rounds=2, num_pictures=1800, num_training_steps=0)
+    pace = Pace(seconds_per_picture=0.1, seconds_per_training_step=0.0, num_gpus=0)
+    cost = CostEstimate(least=work, most=work, pace=pace)
+    assert cost_sentence(cost) == "estimated: 2 rounds, 1,800 pictures, 3 min"
+    longer = replace(cost, most=replace(work, num_rounds=4, num_pictures=3600))
+    assert cost_sentence(longer) == "estimated: 2 to 4 rounds, 1,800 to 3,600 pictures, 3 min to 6 min"

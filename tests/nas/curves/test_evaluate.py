@@ -130,7 +130,7 @@ def test_baselines_stand_in_every_table(model: Path, asked: Asked, tmp_path: Pat
         ("DDIMS", 8, False), *((name, steps, True) for steps in (8, 4, 2) for name in ("DPMSo", "UniPC")),
     ]  # fmt: skip
     assert curves.metrics == ()
-    assert curves.left_out == ("no real pictures: scores alone",)
+    assert curves.left_out == ("distances, since no real pictures were given (`pictures`)",)
 
 
 def test_too_few_pictures_are_refused_before_anything_is_drawn(model: Path, asked: Asked, tmp_path: Path) -> None:

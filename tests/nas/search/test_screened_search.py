@@ -20,6 +20,9 @@ from nas.reports.comparison import compare
 from nas.reports.page.data import report_data
 from nas.reports.page.reading import read_source
 from nas.reports.page.tables import tables_of
+from nas.reports.page.values import Estimate
+from nas.reports.page.words import interval
+from nas.reports.page.writing import write_report
 from nas.reports.side_by_side import lines
 from nas.runs.frames.rounds import screened_rounds
 from nas.runs.run import open_run, open_runs
@@ -111,7 +114,7 @@ def test_the_estimate_is_what_the_run_counts_and_what_the_unet_is_asked(
     assert sum(asked) == least.num_passes + 2 * least.num_pictures, "a picture is one guided step here"
 
 
-def test_status_and_report_tell_what_the_cheap_score_said(alone: tuple[Path, Path]) -> None:
+def test_status_and_report_tell_what_the_cheap_score_said(alone: tuple[Path, Path], tmp_path: Path) -> None:
     run = open_run(alone[1])
     measured = [event for event in run.events if event["event"] == "measurement"]
     executed = run.decisions().dropna(subset="screened_by")
@@ -134,6 +137,11 @@ def test_status_and_report_tell_what_the_cheap_score_said(alone: tuple[Path, Pat
     assert [row.cells[-1].value for row in decisions.rows] == executed["change"].tolist()
     assert data.numbers.spent is not None
     assert f"{data.numbers.spent.num_passes:,}" == spent
+    page = write_report(run, tmp_path / "report.html").read_text(encoding="utf-8")
+    first = executed.iloc[0]
+    said = interval(Estimate(mean=first["change"], low=first["change_low"], high=first["change_high"]), signed=True)
+    assert "Its removal alone was not scored by CLIP." in page
+    assert f"output_change decided in round {first['round']}: {said} mean square." in page
 
 
 def test_a_comparison_counts_the_passes_of_cheap_scores(alone: tuple[Path, Path], run: Path) -> None:
@@ -161,6 +169,15 @@ def test_a_screen_on_more_prompts_than_there_are_is_told(alone: tuple[Path, Path
     assert said in told
     assert screened_on(load_config(alone[0], overrides=["scoring.num_prompts=3"])) is None
     assert screened_on(load_config(alone[0], overrides=["scoring.screen=off"])) is None
+
+
+def test_a_cheap_score_that_nothing_asks_is_told(alone: tuple[Path, Path]) -> None:
+    """Whoever names a cheap score but no screen would search at full price without a word."""
+    said = "`scoring.by` is clip_glimpse, but `scoring.screen` is off, so that it decides nothing"
+    off = ["scoring.screen=off", "scoring.by=clip_glimpse"]
+    assert said in str(screened_on(load_config(alone[0], overrides=off)))
+    told = CliRunner().invoke(app, ["search", str(alone[0]), *off, "--dry-run"], env={"COLUMNS": "200"}).output
+    assert said in told
 
 
 def test_a_score_that_decided_alone_is_told_as_such() -> None:

@@ -13,6 +13,8 @@ from typer.testing import CliRunner
 from latency.documents.store import read_table, write_table
 from latency.sources.registry import make_source
 from nas.cli.app import app
+from nas.cli.screen.console import Screen
+from nas.cli.sweeps.devices import show_devices
 from nas.config.loading import load_config
 from nas.config.resolving import resolve
 from nas.config.sections import ExperimentConfig
@@ -128,6 +130,15 @@ def test_the_best_for_all_meets_every_target_with_the_best_score_or_misses_least
     scores = (0.5, 0.7, 0.8, 0.4)
     candidates = [replace(found, score=score, worst_share=share) for score, share in zip(scores, shares, strict=True)]
     assert best_for_all_of(candidates, higher_is_better=higher) is candidates[best]
+
+
+@pytest.mark.parametrize(("loss", "said"), [(4e-5, "the same"), (-6e-5, "0.0001 better"), (0.02, "0.0200 worse")])
+def test_a_difference_that_four_digits_do_not_show_is_none(
+    folder: Path, loss: float, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    matrix = open_devices(folder)
+    show_devices(Screen(), replace(matrix, cells=tuple(replace(cell, loss=loss) for cell in matrix.cells)))
+    assert f"on {OTHER}, the architecture of table scores {said}" in " ".join(capsys.readouterr().out.split())
 
 
 def test_the_worst_of_several_tables_is_the_largest_share_of_its_base(folder: Path, tables: Mapping[str, Path]) -> None:

@@ -1,6 +1,7 @@
 """Tabular benchmarks: what is written is read, laws hold, replay is a search's own course, and `nas bench` tells it."""
 
 import json
+import math
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -223,3 +224,13 @@ def test_what_cannot_be_written_is_said_before_the_search(tmp_path: Path) -> Non
         assert said.exit_code == 2
         assert words in " ".join(said.output.split())
         assert "regret" not in said.output
+
+
+def test_a_limit_below_all_is_refused_with_the_least_that_can_be_asked_for() -> None:
+    benchmark = read_benchmark("shapes")
+    with pytest.raises(BenchmarkError, match=r"but 0\.473 are asked for; ask for a target ratio of (\d\.\d\d)") as no:
+        benchmark.best(target_ms=0.01 * benchmark.latency_ms[0])
+    least = float(str(no.value).split("ratio of ")[1].split()[0])
+    assert math.isfinite(benchmark.best(target_ms=least * benchmark.latency_ms[0]))
+    with pytest.raises(BenchmarkError):
+        benchmark.best(target_ms=(least - 0.01) * benchmark.latency_ms[0])

@@ -10,7 +10,7 @@ from typing import Final
 
 from nas.reports.page.telling.answers import SURE
 from nas.reports.page.values import Decision, NextStep, Numbers, ScoreLabel, State
-from nas.reports.page.words import counted, milliseconds, percent
+from nas.reports.page.words import counted, milliseconds, number, percent
 
 FAR: Final = 0.05  # of the base's latency: predicted and measured savings further apart are worth a table of one's own
 MANY_UNSURE: Final = 1 / 3  # of the decisions
@@ -144,10 +144,12 @@ def _tighter(run: str, numbers: Numbers, *, score: ScoreLabel) -> Iterator[NextS
         return
     if difference.high < 0 if score.higher_is_better else difference.low > 0:
         return
+    most = -difference.low if score.higher_is_better else difference.high
     ratio = round(0.9 * min(target, numbers.latency_ms or target) / base, 2)
     yield NextStep(
         title="Ask for more speed",
-        why=f"{judged_on} show no loss so far. A finished run goes on with a tighter target, from where it stands.",
+        why=f"{judged_on} show no loss so far, though they could not tell one of {number(max(most, 0), digits=3)} from "
+        "none. A finished run goes on with a tighter target, from where it stands.",
         command=search_command(run, "search.target_latency_ms=null", f"search.target_ratio={ratio}"),
     )
 

@@ -30,7 +30,7 @@ def test_a_table_and_json_of_the_same_numbers(small: Path, tmp_path: Path) -> No
     code, table, progress = evaluate(*words, "--out", str(tmp_path / "out"))
     assert code == 0, progress
     assert "drawing" in progress
-    assert "left out: no real pictures: scores alone" in table
+    assert "left out: distances, since no real pictures were given" in table
     assert (tmp_path / "out" / "curves.svg").is_file()
     code, text, _ = evaluate(*words, "--out", str(tmp_path / "out"), "--format", "json", "--plot", "")
     points = json.loads(text)["points"]
@@ -53,7 +53,10 @@ def test_options_are_stronger_than_a_file(small: Path, tmp_path: Path) -> None:
     [
         (["--clip", "shapes"], "give captions (`captions`), or pictures that have some (`pictures`)"),
         ([*CLIP, "--metrics", "fid"], "fid compare with real pictures, but there are captions only"),
-        ([*CLIP, "--guidance", "1-7"], "`--guidance` must be numbers such as 1,2.5 or a range START:END:STEP"),
+        (
+            [*CLIP, "--guidance", "1-7"],
+            "numbers such as 1,2.5 or a range START:END:STEP that rises",
+        ),
         ([*CLIP, "--scheduler", "DDPMScheduler"], "schedulers.0: "),
     ],
 )

@@ -82,6 +82,10 @@ def test_scores_on_held_out_captions_end_the_call_for_them() -> None:
 
 def test_more_speed_is_offered_only_where_nothing_was_surely_lost() -> None:
     assert titles(MET)[-1] == "Ask for more speed"
+    little = replace(MET, difference=Estimate(mean=-0.03, low=-0.085, high=0.026))
+    assert "show no loss so far, though they could not tell one of 0.085 from none" in steps(little)[-1].why
+    worse = steps(little, score=ScoreLabel(name="fid", higher_is_better=False))[-1].why
+    assert "one of 0.026 from none" in worse
     faster = replace(MET, latency_ms=20.0)
     assert "search.target_ratio=0.45" in steps(faster)[-1].command, "tighter than what was found"
     lost = replace(MET, difference=Estimate(mean=-0.02, low=-0.03, high=-0.01))
