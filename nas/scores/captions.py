@@ -48,6 +48,12 @@ _FOREIGN: Final = (
         2,
         "lists, with marks or numbers before the text; leave them out",
     ),
+    (
+        re.compile(r"(?:- )?[\w.-]+:(?:\s|$)"),
+        0.5,
+        2,
+        "settings, a name and a colon before each; give a file of captions alone",
+    ),
 )
 
 

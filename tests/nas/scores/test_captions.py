@@ -152,6 +152,7 @@ def test_the_bundled_captions_are_read_as_ever() -> None:
         ("'a cat'\n'a dog'\n", "texts in quotes; leave the quotes out"),
         ("- a cat\n- a dog\n", "lists, with marks or numbers before the text; leave them out"),
         ("* a cat\n* a dog\n", "lists, with marks"),
+        ("# mine\nmodel: shapes\nclip:\n  model: shapes\n  - none\n", "3 of its 4 lines look like those of settings"),
         ("1. a cat\n2. a dog\n", "lists, with marks"),
     ],
 )
