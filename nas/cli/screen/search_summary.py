@@ -86,7 +86,7 @@ def score_lines(found: FoundArchitecture, comparison: Comparison, /, *, score: s
     if found.truth is not None:
         lines.append(f"{label} (held-out scores, of captions that no decision saw): {found.truth.words()}")
     if why := noise(base, comparison, score=score):
-        lines.append(f"warning: {why}; what was removed was chosen by noise")
+        lines.append(f"warning: {why}; what was removed may have been chosen by chance")
     return lines
 
 
