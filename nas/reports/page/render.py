@@ -52,12 +52,9 @@ def render(
     labels = block_labels(data, layout) if layout is not None and data.rounds else ()
     num_steps = {view.round: len(view.actions) for view in data.rounds}
     groups, score = score_groups(data), data.score.words
-    modes = {
-        "state": "what became of it",
-        "lost": f"{score} lost",
-        "saved": "ms saved",
-        "value": f"{score} lost per ms",
-    }
+    modes = {"state": "what became of it"}
+    if any(block.scored for block in data.blocks):
+        modes |= {"lost": f"{score} lost", "saved": "ms saved", "value": f"{score} lost per ms"}
     script = _text("report.js")
     environment = _environment()
     environment.filters["action"] = partial(_action, names=names)

@@ -4,6 +4,7 @@ import io
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -54,6 +55,14 @@ def page_of(run: Path, /) -> str:
     source = read_source(open_run(run))
     base = source_base(source)
     return render(report_data(source), layout=None if base is None else lay_out(base))
+
+
+def test_blocks_are_coloured_by_losses_only_where_there_are_some(made: MadeRun) -> None:
+    data, base = told(made.path), source_base(read_source(open_run(made.path)))
+    assert base is not None
+    unscored = replace(data, blocks=tuple(replace(block, scored=()) for block in data.blocks))
+    assert "Colour by" in render(data, layout=lay_out(base))
+    assert "Colour by" not in render(unscored, layout=lay_out(base))
 
 
 def test_numbers_in_a_figure_of_the_page_keep_the_digits_that_the_figure_has(made: MadeRun) -> None:
