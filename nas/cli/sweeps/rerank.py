@@ -45,6 +45,9 @@ def rerank(
 
     Example: nas rerank runs/demo --top 4 --steps 200
     """
+    from nas.runs.run import open_run
+
+    open_run(run)  # a wrong name is told before the libraries are loaded
     from nas.reports.recovery import recovery_curves
     from nas.search.progress import Listeners
     from nas.sweeps.rerank import rerank as rank_again
