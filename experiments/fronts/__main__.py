@@ -6,8 +6,8 @@ Question: does the order of the algorithms on the tabular benchmark hold on the 
 that no search saw? Every search aims at 85, 75 and 65 % of the latency in turn; an architecture costs 8 captions, 64
 UNet passes. All share one store of scores, so that a second call goes on where the first stopped, and nothing is scored
 twice. What is on the front at the end is scored again on other captions. Writes `courses.csv` (every scoring),
-`fronts.csv` (the fronts, with both scores), `fronts.md` and `fronts.png`. Cost: six minutes of an idle core a seed, and
-half an hour for five of 128 scorings.
+`fronts.csv` (the fronts, with both scores), `fronts.md` and `fronts.png`. Cost: four minutes of an idle core a
+seed; five seeds of 128 scorings three quarters of an hour.
 """
 
 import json
