@@ -1,12 +1,18 @@
-"""True loss of every rule and race against the UNet passes that it takes: a table, and the picture of the docs.
+r"""True loss of every rule and race against the UNet passes that it takes: a table, and the picture of the docs.
 
     python -m experiments.decisions --recorded runs/decisions --screens runs/decisions/screens --out runs/study.csv
 
 Question: how few captions does a right decision need? Expected: a rule that knows how sure it is needs a fraction of
 the captions of the paper's. Refuted if the paper's curve lies below the others. Cost: a minute or two of a core.
+
+    python -m experiments.decisions --recorded runs/fifty --fewer-steps runs/four --num-captions 1024 \
+        --out runs/fifty.csv
+
+judges by pictures of as many steps as the first recording has, and decides by those of either.
 """
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -14,7 +20,7 @@ import pandas as pd
 import typer
 
 from experiments.decisions.picture import picture
-from experiments.decisions.recorded import read_changes, read_recorded
+from experiments.decisions.recorded import check_same, read_changes, read_recorded
 from experiments.decisions.replay import RATIOS, replays
 from nas.reports.writing import write_figure
 from nas.values.rule import Rule
@@ -25,6 +31,9 @@ from search_spaces.unets.stock_space import SpaceForm
 def main(
     recorded: Annotated[Path, typer.Option(help="folder of `python -m experiments.decisions.record`")],
     out: Annotated[Path, typer.Option(help="CSV, a row per decision; the picture stands beside it as .png")],
+    fewer_steps: Annotated[
+        Path | None, typer.Option(help="a recording of the same captions with fewer steps, which decides too")
+    ] = None,
     screens: Annotated[Path | None, typer.Option(help="folder of `python -m experiments.decisions.screens`")] = None,
     space: Annotated[SpaceForm, typer.Option(help="which recording")] = SpaceForm.ANY,
     seeds: Annotated[int, typer.Option(min=1, help="shuffles of the captions")] = 20,
@@ -38,9 +47,13 @@ def main(
     """True loss of every rule and race against the UNet passes that it takes."""
     known = read_recorded(recorded, space)
     changes = {} if screens is None else read_changes(screens, known.actions)
-    rows = replays(
-        known, changes=changes, seeds=seeds, num_captions=num_captions, methods=method or [], ratios=ratio or RATIOS
-    )
+    replayed = partial(replays, seeds=seeds, num_captions=num_captions, methods=method or [], ratios=ratio or RATIOS)
+    rows = [*replayed(known, changes=changes)]
+    if fewer_steps is not None:
+        cheaper = read_recorded(fewer_steps, space)
+        check_same(cheaper, known)
+        name = f", {cheaper.passes_per_picture} passes a picture"
+        rows += (replace(row, method=row.method + name) for row in replayed(cheaper, judge=known, changes={}))
     frame = pd.DataFrame([asdict(row) for row in rows])
     write_text(out, frame.to_csv(index=False))
     write_figure(picture(frame), out.with_suffix(".png"))

@@ -5,13 +5,14 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import torch
 
 from experiments.shapes.rendered import held_out_scenes
+from experiments.skipping.bench import start_threads
 from latency.documents.shipped import read_latency_table
 from latency.pricing.source import Prices
 from latency.sources.table import TableSource
 from nas.evaluation.registry import ScoreSpec, make_score
+from nas.pipelines.computing.execution import Execution
 from nas.pipelines.model_folder import ModelFolder
 from nas.pipelines.protocol import SamplingProtocol
 from nas.scores.prompts import ValidationSet
@@ -30,9 +31,9 @@ from search_spaces.unets.stock_space import SpaceForm
 
 TABLE: Final = "shapes_cpu_torch_eager"
 CAPTIONS_SEED: Final = 11
-NUM_STEPS, GUIDANCE = 4, 2.0
-PASSES_PER_PICTURE: Final = 2 * NUM_STEPS  # with and without the caption
-PROTOCOL: Final = SamplingProtocol(num_steps=NUM_STEPS, guidance_scale=GUIDANCE, scheduler="DDIMScheduler")
+NUM_STEPS: Final = 4
+PASSES_PER_STEP: Final = 2  # with and without the caption
+PASSES_PER_PICTURE: Final = PASSES_PER_STEP * NUM_STEPS
 WEIGHTS: Final = "bundled"  # in the place of a digest: nothing is trained
 
 
@@ -55,19 +56,28 @@ def validation_of(num: int, /, *, seed: int = CAPTIONS_SEED, chunk_size: int = 6
 
 
 def scorer_of(
-    validation: ValidationSet, /, *, folder: Path, score: str = "clip", settings: dict[str, Any] | None = None
+    validation: ValidationSet,
+    /,
+    *,
+    folder: Path,
+    score: str = "clip",
+    settings: dict[str, Any] | None = None,
+    num_steps: int = NUM_STEPS,
+    device: str = "cpu",
 ) -> Scorer:
     """Scores of any architecture of the bundled model, in this process; those in the folder are not made again."""
-    torch.set_num_threads(1)
+    start_threads(device)
+    protocol = SamplingProtocol(num_steps=num_steps, guidance_scale=2.0, scheduler="DDIMScheduler")
     spec = WorkerSpec(
         model=ModelFolder(PIPELINE_DIR),
         score=ScoreSpec(name=score, settings={"model": str(OPEN_CLIP_DIR)} if settings is None else settings),
         validation=validation,
-        protocol=PROTOCOL,
+        protocol=protocol,
         latent_size=(16, 16),
         max_copies=1,
         copy_start=CopyStart.NEUTRAL,
         num_threads=1,
+        execution=Execution(device=device),
     )
     supernet = load_supernet(spec)
     own = make_score(score, settings=spec.score.settings, setting=spec.setting).digest
@@ -75,7 +85,7 @@ def scorer_of(
         InProcessPool(spec, supernet=supernet),
         store=ScoreStore(folder),
         prompts=validation,
-        protocol_digest=digest_of({"protocol": repr(PROTOCOL), "score": score, "own": own}),
+        protocol_digest=digest_of({"protocol": repr(protocol), "score": score, "own": own}),
         score_name=score,
     )
 

@@ -8,7 +8,8 @@ helps. Question: does it, more than other copies do? Candidates are the copies t
 few recorded captions and with all, and others evenly from the order of values. Each network, the base among them, has
 the same batches and noise from the bundled weights on. Gained: CLIP score more than the base after that training,
 caption by caption; error less: mean square of the prediction in the last third of the steps, step by step. Refuted if
-value before and gain after are in no order. Cost: 40 s of an idle core per copy.
+value before and gain after are in no order. Cost: 40 s of an idle core per copy; on a GPU see
+`experiments.decisions.recovered`.
 """
 
 from collections.abc import Iterator
@@ -18,12 +19,21 @@ from typing import Annotated, Final
 
 import numpy as np
 import typer
-from rich.progress import track
 from scipy.stats import kendalltau
 
 from experiments.decisions.bundled import prices_of, space_of
 from experiments.decisions.recorded import Recorded, read_recorded
-from experiments.decisions.recovered import BASE, ShortTrainings, mean_and_error
+from experiments.decisions.trainings import (
+    BASE,
+    BatchSize,
+    ChunkSize,
+    Device,
+    NumPictures,
+    Processes,
+    Recipe,
+    ShortTrainings,
+    mean_and_error,
+)
 from experiments.skipping.study import evenly
 from nas.values.rule import Rule, ValueRule
 from nas.values.sample import Floats, Losses
@@ -43,16 +53,29 @@ def main(
     num: Annotated[int, typer.Option(min=3, help="copies that are trained, those picked among them")] = 6,
     steps: Annotated[int, typer.Option(min=3, help="training steps of each")] = 60,
     num_prompts: Annotated[int, typer.Option(min=2, help="captions that each is scored on")] = 128,
-    num_pictures: Annotated[int, typer.Option(min=1, help="rendered pictures to train on")] = 1024,
+    num_pictures: NumPictures = 1024,
+    batch_size: BatchSize = 16,
+    chunk_size: ChunkSize = 32,
+    device: Device = "cpu",
+    processes: Processes = 1,
 ) -> None:
     """Train some copies for a short while, and say whether the most valuable one helped most."""
     known = copied(read_recorded(recorded, SpaceForm.ANY))
-    trainings = ShortTrainings(out, steps=steps, num_prompts=num_prompts, num_pictures=num_pictures)
-    base = trainings.of(BASE, trainings.space.base)
+    recipe = Recipe(
+        steps=steps,
+        num_prompts=num_prompts,
+        num_pictures=num_pictures,
+        batch_size=batch_size,
+        chunk_size=chunk_size,
+        device=device,
+    )
+    space = space_of(SpaceForm.ANY)
+    chosen = {name: parse_action(name).apply(space.base) for name in candidates(known, num)}
+    trained = ShortTrainings(out, recipe).all({BASE: space.base} | chosen, processes=processes)
+    base = trained.pop(BASE)
     rows = {}
-    for name in track(candidates(known, num), description="training"):
-        own = trainings.of(name, parse_action(name).apply(trainings.space.base))
-        last = -(-steps // 3)
+    last = -(-steps // 3)
+    for name, own in trained.items():
         gained = mean_and_error(np.subtract(own.scores, base.scores))
         rows[name] = gained, mean_and_error(np.subtract(base.losses[-last:], own.losses[-last:]))
     lines = list(_table(known, rows))

@@ -9,7 +9,6 @@ from nas.reports.style import BLUE, GREY, INK, RED, new_figure, note, styled, ti
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_PASSES = [16, 64, 256, 1024]
 _COLOURS = {"paper": RED, "upper_bound": GREY, "posterior": BLUE}
 _OTHERS = {
     "race, posterior, by_regret": ("s", ":"),
@@ -18,6 +17,8 @@ _OTHERS = {
     "clip_change alone": ("D", "--"),
     "clip_glimpse alone": ("*", "-"),
     "race, posterior, by_regret, clip_change": ("D", "-"),
+    "posterior, 8 passes a picture": ("o", "-."),
+    "race, posterior, by_regret, 8 passes a picture": ("s", "-."),
 }  # mark and line
 
 
@@ -42,7 +43,8 @@ def picture(frame: pd.DataFrame) -> "Figure":
                 size, width = (7, 1.6) if mark == "*" else (3.5, 0.8)  # what the page recommends stands out
                 axes.plot(x, y, color=INK, marker=mark, markersize=size, linewidth=width, linestyle=style, label=method)
         axes.set_xscale("log", base=2)
-        axes.set_xticks(_PASSES, list(map(str, _PASSES)))
+        ticks = [4**power for power in range(1, 10) if own["passes"].min() <= 4**power <= own["passes"].max()]
+        axes.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
         axes.set_xticks([], minor=True)
         axes.set_ylim(0, 1.1 * own.groupby(["method", "setting"])["true_loss"].mean().max())
         axes.set_title(f"{ratio:.0%} of the latency", fontsize=8)

@@ -2,9 +2,10 @@
 
     python -m experiments.decisions.record --space any --num-prompts 512 --out runs/decisions
 
-Cost: about 40 s of an idle core per removal and 512 captions; a second call goes on where the first stopped, and
-scores lie in `OUT/scores` by content. `--num-removals 12` records some of them, evenly from all. Writes
-`OUT/SPACE.parquet`, one row per architecture and prompt:
+Cost: about 40 s of an idle core per removal and 512 captions of four steps; a second call goes on where the first
+stopped, and scores lie in `OUT/scores` by content. `--steps 50` draws as the paper does, `--device cuda` on a GPU.
+`--num-removals 12` records some of them, evenly from all. Writes `OUT/SPACE.parquet`, one row per architecture and
+prompt:
 
 | column | what |
 |---|---|
@@ -15,6 +16,7 @@ scores lie in `OUT/scores` by content. `--num-removals 12` records some of them,
 | `caption` | its text |
 | `score_name` | such as "clip" |
 | `score` | of the picture that the architecture makes of the caption |
+| `passes` | UNet passes of one picture |
 """
 
 from collections.abc import Iterator
@@ -25,7 +27,15 @@ import pandas as pd
 import typer
 from rich.progress import track
 
-from experiments.decisions.bundled import prices_of, scorer_of, scores_of, space_of, validation_of
+from experiments.decisions.bundled import (
+    NUM_STEPS,
+    PASSES_PER_STEP,
+    prices_of,
+    scorer_of,
+    scores_of,
+    space_of,
+    validation_of,
+)
 from experiments.skipping.study import evenly
 from nas.search.scoring.scorer import Scorer
 from search_spaces.files.durable.writing import whole
@@ -39,13 +49,16 @@ def main(
     num_prompts: Annotated[int, typer.Option(min=1, help="held-out captions")] = 512,
     chunk_size: Annotated[int, typer.Option(min=1, help="captions that are drawn at once; part of the scores")] = 64,
     num_removals: Annotated[int | None, typer.Option(min=2, help="evenly from all; left out = all")] = None,
+    steps: Annotated[int, typer.Option(min=1, help="denoising steps of a picture")] = NUM_STEPS,
+    device: Annotated[str, typer.Option(help="cpu or cuda")] = "cpu",
 ) -> None:
     """Record what every removal of the bundled model scores, prompt by prompt."""
     searched = space_of(space)
     validation = validation_of(num_prompts, chunk_size=chunk_size)
-    scorer = scorer_of(validation, folder=out / "scores")
+    scorer = scorer_of(validation, folder=out / "scores", num_steps=steps, device=device)
     captions = [prompt.caption for prompt in validation.prompts]
     frame = pd.concat(list(_rows(searched, scorer, captions, num_removals)), ignore_index=True)
+    frame = frame.assign(passes=steps * PASSES_PER_STEP)
     with whole(out / f"{space.value}.parquet") as file:
         frame.to_parquet(file)
     print(f"{frame['action'].nunique()} architectures on {num_prompts} captions: {out / f'{space.value}.parquet'}")

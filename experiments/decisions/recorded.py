@@ -9,10 +9,11 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from experiments.decisions.bundled import prices_of, space_of
+from experiments.decisions.bundled import PASSES_PER_PICTURE, prices_of, space_of
 from nas.evaluation.settings import CLIP_GLIMPSE
 from nas.values.group import Choice
 from nas.values.sample import Floats
+from search_spaces.files.user_error import UserError
 from search_spaces.unets.stock_space import SpaceForm
 
 BASE: Final = ""
@@ -28,6 +29,8 @@ class Recorded:
         saved_ms: (K,) by each.
         base_ms: Of the base.
         excludes: Pairs of actions that cannot both be executed.
+        passes_per_picture: UNet passes of one picture.
+        captions: In the order of the losses.
     """
 
     actions: tuple[str, ...]
@@ -35,6 +38,8 @@ class Recorded:
     saved_ms: Floats
     base_ms: float
     excludes: frozenset[tuple[int, int]]
+    passes_per_picture: int = PASSES_PER_PICTURE
+    captions: tuple[str, ...] = ()
 
     def choice(self, ratio: float, /, *, larger_first: bool = True) -> Choice:
         """All removals that a target asks for at once, as if losses added up."""
@@ -68,7 +73,25 @@ def read_recorded(folder: Path, form: SpaceForm, /) -> Recorded:
         saved_ms=saved_ms.loc[names].to_numpy(dtype=np.float64),
         base_ms=prices_of(space)(space.base),
         excludes=excludes,
+        passes_per_picture=int(frame["passes"].iloc[0]) if "passes" in frame else PASSES_PER_PICTURE,
+        captions=tuple(frame.loc[frame["action"] == BASE].sort_values("prompt")["caption"])
+        if "caption" in frame
+        else (),
     )
+
+
+def check_same(one: Recorded, other: Recorded, /) -> None:
+    """Check that two recordings are of the same removals on the same captions.
+
+    Raises:
+        UserError: They are not.
+    """
+    if one.actions != other.actions or one.captions != other.captions:
+        raise UserError(
+            "recordings that judge each other must be of the same removals and captions, but one has "
+            f"{len(one.actions)} removals on {len(one.captions)} captions and the other {len(other.actions)} on "
+            f"{len(other.captions)}, in all or in part others; record both with the same `--num-prompts`"
+        )
 
 
 def read_changes(folder: Path, actions: Sequence[str], /) -> dict[str, Floats]:

@@ -3,119 +3,35 @@
     python -m experiments.decisions.recovered --out runs/decisions/screens --num 12
 
 Each network, the base among them, is trained alike from the bundled weights: the same batches, noise and rate. Its
-loss is the base's CLIP score after that training less its own, caption by caption. `OUT/trained-STEPS-CAPTIONS.json`
+loss is the base's CLIP score after that training less its own, caption by caption. `OUT/trained-STEPSxBATCH-CAPTIONS`
 holds the scores and the losses of every training step, `OUT/recovered.json` the mean losses by action; a second call
 goes on from the first. Prints each removal's loss with its standard error. Cost: 40 s of an idle core per removal.
+
+On a GPU all processes share it: `--device cuda --processes 12 --batch-size 64 --chunk-size 128`.
 """
 
 import json
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated
 
 import numpy as np
 import typer
-from rich.progress import track
 
-from experiments.skipping.bench import Judged, Trainer, start_threads, write_data
-from experiments.skipping.study import Study, evenly
-from nas.training.skipping.settings import Skipping
-from search_spaces.architecture import Architecture
+from experiments.decisions.bundled import space_of
+from experiments.decisions.trainings import (
+    BASE,
+    BatchSize,
+    ChunkSize,
+    Device,
+    NumPictures,
+    Processes,
+    Recipe,
+    ShortTrainings,
+    mean_and_error,
+)
+from experiments.skipping.study import evenly
 from search_spaces.files.durable.writing import write_text
-from search_spaces.files.strict_json import read_json_object
-from search_spaces.shapes import CAPTIONS_FILE, OPEN_CLIP_DIR, PIPELINE_DIR
-from search_spaces.shapes.__main__ import write_pictures
-from search_spaces.unets.space import UNetSpace
-
-PICTURES_SEED: Final = 5
-BASE: Final = "base"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trained:
-    """A network after a short training.
-
-    Attributes:
-        scores: CLIP score of every caption.
-        losses: Error of the prediction in every training step; of the same batches and noise for every network.
-    """
-
-    scores: list[float]
-    losses: list[float]
-
-
-class ShortTrainings:
-    """Networks of the bundled model, each trained alike from the bundled weights; what is known stays in a file.
-
-    Args:
-        out: Folder.
-        steps: Training steps of each.
-        num_prompts: Captions that each is scored on.
-        num_pictures: Rendered pictures to train on.
-        captions: File of them, of which the first so many count.
-    """
-
-    def __init__(
-        self, out: Path, /, *, steps: int, num_prompts: int, num_pictures: int, captions: Path = CAPTIONS_FILE
-    ) -> None:
-        self._steps, self._num_prompts, self._path = steps, num_prompts, out / f"trained-{steps}-{num_prompts}.json"
-        self._known: dict[str, Any] = read_json_object(self._path) if self._path.exists() else {}
-        self._study = Study(
-            unet=str(PIPELINE_DIR / "unet"),
-            pipeline=str(PIPELINE_DIR),
-            clip=str(OPEN_CLIP_DIR),
-            captions=str(captions),
-            pictures=str(out / "pictures"),
-            steps=0,
-            recovery_steps=steps,
-            batch_size=16,
-            learning_rate=2e-4,
-            num_prompts=num_prompts,
-            chunk_size=32,
-            sampling_steps=4,
-            guidance=2.0,
-            num_removals=0,
-            num_recovered=0,
-            found_share=1.0,
-            device="cpu",
-        )
-        start_threads(self._study.device)
-        if not (out / "pictures").exists():
-            write_pictures(out / "pictures", num=num_pictures, seed=PICTURES_SEED)
-        data = out / f"data-{num_pictures}.safetensors"
-        if not data.exists():
-            write_data(data, self._study)
-        self._judged = Judged(self._study, Path(self._study.unet))
-        self._trainer = Trainer(self._study, self._judged.supernet, data=data)
-        self._weights = {name: each.clone() for name, each in self._judged.supernet.weights().items()}
-
-    @property
-    def space(self) -> UNetSpace:
-        """Of the bundled model."""
-        return self._judged.supernet.space
-
-    def of(self, name: str, architecture: Architecture, /) -> Trained:
-        """A network after its training.
-
-        Args:
-            name: Under which it is kept.
-            architecture: Of it.
-        """
-        if name not in self._known:
-            supernet = self._judged.supernet
-            losses = self._trainer.train(architecture, Skipping(probability=0.0), num_steps=self._steps, seed=0)
-            trained = Trained(scores=self._judged.scores(architecture), losses=losses)
-            supernet.forget_copies()
-            supernet.load_weights(self._weights)
-            self._known[name] = asdict(trained)
-            write_text(self._path, json.dumps(self._known) + "\n")
-        return Trained(**self._known[name])
-
-
-def mean_and_error(differences: Any, /) -> tuple[float, float]:
-    """Mean of paired differences, and its standard error."""
-    values = np.asarray(differences, dtype=np.float64)
-    return float(values.mean()), float(values.std(ddof=1) / len(values) ** 0.5)
+from search_spaces.unets.stock_space import SpaceForm
 
 
 def main(
@@ -123,15 +39,28 @@ def main(
     num: Annotated[int, typer.Option(min=2, help="removals, evenly from all")] = 12,
     steps: Annotated[int, typer.Option(min=1, help="training steps of each")] = 60,
     num_prompts: Annotated[int, typer.Option(min=2, help="captions that each is scored on")] = 128,
-    num_pictures: Annotated[int, typer.Option(min=1, help="rendered pictures to train on")] = 1024,
+    num_pictures: NumPictures = 1024,
+    batch_size: BatchSize = 16,
+    chunk_size: ChunkSize = 32,
+    device: Device = "cpu",
+    processes: Processes = 1,
 ) -> None:
     """Train some removals for a short while, and score them."""
-    trainings = ShortTrainings(out, steps=steps, num_prompts=num_prompts, num_pictures=num_pictures)
-    base = trainings.of(BASE, trainings.space.base)
-    removals = {str(action): action for action in sorted(trainings.space.removals(trainings.space.base))}
+    recipe = Recipe(
+        steps=steps,
+        num_prompts=num_prompts,
+        num_pictures=num_pictures,
+        batch_size=batch_size,
+        chunk_size=chunk_size,
+        device=device,
+    )
+    space = space_of(SpaceForm.ANY)
+    removals = {str(action): action.apply(space.base) for action in sorted(space.removals(space.base))}
+    chosen = {BASE: space.base} | {name: removals[name] for name in evenly(list(removals), num)}
+    trained = ShortTrainings(out, recipe).all(chosen, processes=processes)
+    base = trained.pop(BASE)
     recovered, lines = {}, ["| removal | CLIP lost after training |", "|---|---:|"]
-    for name in track(evenly(list(removals), num), description="training"):
-        own = trainings.of(name, removals[name].apply(trainings.space.base))
+    for name, own in trained.items():
         recovered[name], error = mean_and_error(np.subtract(base.scores, own.scores))
         lines.append(f"| `{name}` | {recovered[name]:+.4f} ± {error:.4f} |")
     write_text(out / "recovered.json", json.dumps(recovered, indent=2) + "\n")

@@ -6,7 +6,6 @@ from typing import Final, TypeAlias
 
 import numpy as np
 
-from experiments.decisions.bundled import PASSES_PER_PICTURE
 from experiments.decisions.recorded import Recorded
 from nas.evaluation.clip.glimpses import AMONG
 from nas.evaluation.settings import CLIP_GLIMPSE
@@ -20,7 +19,7 @@ from nas.values.weighing import values
 
 INDIFFERENCE: Final = 0.0005
 CHUNK: Final = 4
-NUMS: Final = (5, 8, 16, 25, 48, 96, 256)
+NUMS: Final = (5, 8, 16, 25, 48, 96, 256, 1024)
 TOLERANCES: Final = (0.02, 0.01, 0.005, 0.0025)
 RATIOS: Final = (0.75, 0.62, 0.5)
 SCREENED_BY: Final = 32  # passes of a cheap score on each removal, before a race that takes up its distances
@@ -77,11 +76,14 @@ def replays(
     num_captions: int,
     methods: Sequence[str] = (),
     ratios: Sequence[float] = RATIOS,
+    judge: Recorded | None = None,
 ) -> Iterator[Replayed]:
     """Every method on every seed and target.
 
     Args:
         recorded: What was scored.
+        judge: The same removals on the same captions with pictures of another protocol, whose losses are the truth;
+            None = those of `recorded`.
         changes: By the name of a cheap score of one pass, its numbers (K, P), on captions of their own.
         seeds: How many shuffles.
         num_captions: Captions that a decision may use; the others judge it.
@@ -93,10 +95,11 @@ def replays(
         for key, method in every_method(num_captions, screens=tuple(changes)).items()
         if not methods or any(key[0].startswith(name) for name in methods)
     }
+    judging = recorded if judge is None else judge
     for seed in range(seeds):
         rng = np.random.default_rng(seed)
         order = rng.permutation(recorded.losses.shape[1])
-        truth = recorded.losses[:, order[num_captions:]].mean(axis=1)
+        truth = judging.losses[:, order[num_captions:]].mean(axis=1)
         drawn = {name: numbers[:, rng.permutation(numbers.shape[1])] for name, numbers in changes.items()}
         seen = Seen(losses=recorded.losses[:, order[:num_captions]], changes=drawn)
         for (method, setting), decide in wanted.items():
@@ -108,7 +111,7 @@ def replays(
                     ratio=ratio,
                     seed=seed,
                     captions=captions,
-                    passes=captions * PASSES_PER_PICTURE + others,
+                    passes=captions * recorded.passes_per_picture + others,
                     true_loss=float(truth[list(chosen)].sum()),
                 )
 

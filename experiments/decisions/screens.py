@@ -86,12 +86,13 @@ def main(
     num_draws: Annotated[int, typer.Option(min=20, help="random draws of the prompts, for every row")] = 200,
     most_prompts: Annotated[int, typer.Option(min=16, help="of each cheap score; rows that need more are none")] = 192,
     score: Annotated[list[str] | None, typer.Option(help="a cheap score; may be repeated; left out = all")] = None,
+    device: Annotated[str, typer.Option(help="cpu or cuda")] = "cpu",
 ) -> None:
     """Measure every cheap score, and print what its choices lose."""
     truth = Truth.of(pd.read_parquet(recorded))
     wanted = score or [case.score for case in CASES]
     cases = [replace(case, num_prompts=min(case.num_prompts, most_prompts)) for case in CASES if case.score in wanted]
-    measured = _measured(out, set(truth.losses.index), cases)
+    measured = _measured(out, set(truth.losses.index), cases, device)
     path = out / "recovered.json"
     recovered = read_json_object(path) if path.exists() else {}
     lines = list(_table(measured, truth, recovered, num_draws, cases))
@@ -99,7 +100,7 @@ def main(
     print("\n".join(lines))
 
 
-def _measured(out: Path, wanted: set[str], cases: Sequence[Case]) -> pd.DataFrame:
+def _measured(out: Path, wanted: set[str], cases: Sequence[Case], device: str) -> pd.DataFrame:
     """What every removal that was recorded changes by every cheap score, a row per prompt."""
     space = space_of(SpaceForm.ANY)
     removals = [action for action in sorted(space.removals(space.base)) if str(action) in wanted]
@@ -108,7 +109,8 @@ def _measured(out: Path, wanted: set[str], cases: Sequence[Case]) -> pd.DataFram
         path = out / f"{case.score}.parquet"
         if not path.exists() or not wanted <= set(pd.read_parquet(path, columns=["action"])["action"]):
             validation = validation_of(case.num_prompts, seed=CAPTIONS_SEED, chunk_size=32)
-            scorer = scorer_of(validation, folder=out / "scores", score=case.score, settings=dict(case.settings))
+            settings = dict(case.settings)
+            scorer = scorer_of(validation, folder=out / "scores", score=case.score, settings=settings, device=device)
             base = np.array(scores_of(scorer, space.base))
             numbers = {
                 str(action): np.array(scores_of(scorer, action.apply(space.base))) - base

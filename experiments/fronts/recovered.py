@@ -17,14 +17,14 @@ from typing import Annotated, Any, Final
 
 import pandas as pd
 import typer
-from rich.progress import track
 from scipy.stats import kendalltau
 
-from experiments.decisions.bundled import validation_of
-from experiments.decisions.recovered import BASE, ShortTrainings
+from experiments.decisions.bundled import space_of, validation_of
+from experiments.decisions.trainings import BASE, BatchSize, Device, NumPictures, Processes, Recipe, ShortTrainings
 from experiments.fronts.__main__ import CHUNK, NUM_CAPTIONS
 from search_spaces.architecture import Architecture
 from search_spaces.files.durable.writing import write_text
+from search_spaces.unets.stock_space import SpaceForm
 
 MOST: Final = 0.70  # of the base's latency
 
@@ -34,26 +34,36 @@ def main(
     out: Annotated[Path, typer.Option(help="folder of what is trained and told; a second call goes on")],
     seeds: Annotated[int, typer.Option(min=1, help="of each algorithm")] = 5,
     steps: Annotated[int, typer.Option(min=1, help="training steps of each")] = 100,
-    num_pictures: Annotated[int, typer.Option(min=1, help="rendered pictures to train on")] = 1024,
+    num_pictures: NumPictures = 1024,
+    batch_size: BatchSize = 16,
+    device: Device = "cpu",
+    processes: Processes = 1,
 ) -> None:
     """Train the best of each algorithm for a short while, and score it before and after."""
     found = pd.read_csv(fronts / "fronts.csv")
     best = chosen(found[found["seed"] < seeds])
+    architectures = [Architecture.from_dict(json.loads(text)) for text in best["architecture"]]
+    networks = {BASE: space_of(SpaceForm.ANY).base} | {each.arch_id: each for each in architectures}
     captions = [each.caption for each in validation_of(NUM_CAPTIONS, chunk_size=CHUNK).prompts[CHUNK:]]
     write_text(out / "captions.txt", "".join(f"{each}\n" for each in captions))
     trained = {
         num: ShortTrainings(
-            out, steps=num, num_prompts=len(captions), num_pictures=num_pictures, captions=out / "captions.txt"
-        )
+            out,
+            Recipe(
+                steps=num,
+                num_prompts=len(captions),
+                num_pictures=num_pictures,
+                batch_size=batch_size,
+                captions=out / "captions.txt",
+                device=device,
+            ),
+        ).all(networks, processes=processes)
         for num in (0, steps)
     }
-    base = {num: fmean(each.of(BASE, each.space.base).scores) for num, each in trained.items()}
-    scores: dict[int, list[float]] = {num: [] for num in trained}
-    for text in track(best["architecture"], description="training"):
-        architecture = Architecture.from_dict(json.loads(text))
-        for num, each in trained.items():
-            scores[num].append(fmean(each.of(architecture.arch_id, architecture).scores))
-    best = best.assign(before=scores[0], after=scores[steps])
+    scores = {num: {name: fmean(own.scores) for name, own in each.items()} for num, each in trained.items()}
+    base = {num: each[BASE] for num, each in scores.items()}
+    names = [each.arch_id for each in architectures]
+    best = best.assign(before=[scores[0][name] for name in names], after=[scores[steps][name] for name in names])
     write_text(out / "recovered.csv", best.to_csv(index=False))
     told = markdown(best, before=base[0], after=base[steps])
     write_text(out / "recovered.md", told)

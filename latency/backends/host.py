@@ -111,6 +111,11 @@ def host_processor() -> str:
     return platform.processor() or platform.machine()
 
 
+def processor_of(torch_device: str, /) -> str:
+    """Name of what computes on a torch device: a GPU's, as its driver gives it, or this machine's processor."""
+    return torch.cuda.get_device_name(torch_device) if torch_device.startswith("cuda") else host_processor()
+
+
 def available_bytes() -> int | None:
     """Memory that can be had without swapping; None where the operating system does not say."""
     for line in _lines("/proc/meminfo"):

@@ -104,15 +104,16 @@ class Machine:
 
     def conditions(self) -> dict[str, Any]:
         """What must not change when prices go together, as plain JSON."""
-        from latency.backends.host import host_processor
+        from latency.backends.host import processor_of
 
         backend, s = self.backend(), self.settings
+        processor = processor_of(backend.torch_device)
         return {
             "model": self.model.name,
             "geometry": _geometry_digest(space_from_config(self.model.config)),
             "device": {
-                "name": s.device_name or host_processor(),
-                "soc": host_processor(),
+                "name": s.device_name or processor,
+                "soc": processor,
                 "compute_unit": backend.compute_unit,
                 "os": f"{platform.system()} {platform.machine()}",
                 "host": platform.node(),

@@ -55,7 +55,7 @@ def measure(
         str | None, typer.Option(help="ONNX Runtime's execution provider or OpenVINO's device; default: the CPU")
     ] = None,
     cache: CacheOption = None,
-    device_name: Annotated[str | None, typer.Option(help="name of this machine; default: its processor")] = None,
+    device_name: Annotated[str | None, typer.Option(help="name of this machine; default: its processor or GPU")] = None,
     base_model: BaseModelOption = None,
     allow_mismatch: Annotated[
         bool,
@@ -73,7 +73,7 @@ def measure(
     import platform
 
     from latency import LatencyTableError, write_table
-    from latency.backends.host import host_processor
+    from latency.backends.host import processor_of
     from latency.documents.store import check_table_place
     from latency.measuring.measure import measure_table
     from latency.timing.interleaving import MeasureSettings
@@ -86,13 +86,14 @@ def measure(
     settings = MeasureSettings(min_rounds=min_rounds, max_rounds=max_rounds, seed=seed)
     chosen = latency_model(model)
     runtime = make_backend(backend, threads=threads, provider=provider, cache=cache)
+    processor = processor_of(runtime.torch_device)
     with latency_progress("Measuring") as progress:
         table = measure_table(
             chosen.supernet(max_copies=max_copies, attention=attention, dtype=dtype, device=runtime.torch_device),
             backend=runtime,
             base_model=base_model or chosen.name,
-            device_name=device_name or host_processor(),
-            soc=host_processor(),
+            device_name=device_name or processor,
+            soc=processor,
             os=f"{platform.system()} {platform.machine()}",
             batch=batch,
             height=height,

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from latency.backends.cuda import Cuda, CudaEventClock, CudaMode
-from latency.backends.host import MatrixProducts, available_bytes, host_processor
+from latency.backends.host import MatrixProducts, available_bytes, host_processor, processor_of
 from latency.backends.torch_compile import TorchCompile
 from latency.backends.torch_eager import TorchEager
 from latency.blocks.modules import ModuleCall
@@ -230,9 +230,14 @@ def test_the_reference_kernel_is_the_same_work_in_every_run():
 
 
 def test_the_host_says_what_it_is():
-    assert host_processor()
+    assert processor_of("cpu") == host_processor() != ""
     free = available_bytes()
     assert free is None or free > 2**20
+
+
+def test_what_is_measured_on_a_gpu_is_told_by_the_gpus_name(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "get_device_name", {"cuda": "a large GPU"}.__getitem__)
+    assert processor_of("cuda") == "a large GPU"
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
