@@ -32,7 +32,7 @@ class Autoencoder:
 
     @torch.no_grad()  # latents are trained on, which inference tensors refuse
     def encode(self, pictures: Float[Tensor, "n 3 h_px w_px"], /, *, batch_size: int = 64) -> Float[Tensor, "n c h w"]:
-        """Pictures in [0, 1] to scaled latents.
+        """Pictures in [0, 1], wherever they are, to scaled latents on the autoencoder's device.
 
         Raises:
             UserError: The autoencoder is one of a decoder alone.
@@ -42,8 +42,8 @@ class Autoencoder:
                 "pictures cannot be encoded: this autoencoder has a decoder alone, as `nas distill decoder` makes "
                 "them; train with the model that it was made from, and give the result this decoder"
             )
-        with self._out_of_float16(pictures.device):
-            batches = (part.to(self.vae.dtype) * 2 - 1 for part in pictures.split(batch_size))
+        with self._out_of_float16(self.vae.device):
+            batches = (part.to(self.vae.device, self.vae.dtype) * 2 - 1 for part in pictures.split(batch_size))
             latents = torch.cat([self.vae.encode(batch).latent_dist.mean for batch in batches])
         scale: float = self.vae.config.scaling_factor
         if (statistics := self._statistics(latents)) is None:
