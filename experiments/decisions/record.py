@@ -5,7 +5,7 @@
 Cost: about 40 s of an idle core per removal and 512 captions of four steps; a second call goes on where the first
 stopped, and scores lie in `OUT/scores` by content. `--steps 50` draws as the paper does, `--device cuda` on a GPU.
 `--num-removals 12` records some of them, evenly from all. Writes `OUT/SPACE.parquet`, one row per architecture and
-prompt:
+prompt, as far as they are known:
 
 | column | what |
 |---|---|
@@ -57,10 +57,11 @@ def main(
     validation = validation_of(num_prompts, chunk_size=chunk_size)
     scorer = scorer_of(validation, folder=out / "scores", num_steps=steps, device=device)
     captions = [prompt.caption for prompt in validation.prompts]
-    frame = pd.concat(list(_rows(searched, scorer, captions, num_removals)), ignore_index=True)
-    frame = frame.assign(passes=steps * PASSES_PER_STEP)
-    with whole(out / f"{space.value}.parquet") as file:
-        frame.to_parquet(file)
+    frame = pd.DataFrame()
+    for rows in _rows(searched, scorer, captions, num_removals):
+        frame = pd.concat([frame, rows.assign(passes=steps * PASSES_PER_STEP)], ignore_index=True)
+        with whole(out / f"{space.value}.parquet") as file:
+            frame.to_parquet(file)
     print(f"{frame['action'].nunique()} architectures on {num_prompts} captions: {out / f'{space.value}.parquet'}")
 
 

@@ -1,7 +1,7 @@
 """A recording as arrays: what every removal loses on every caption, and what a round would have to choose."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
 from typing import Final
@@ -66,6 +66,7 @@ def read_recorded(folder: Path, form: SpaceForm, /) -> Recorded:
         if space.why_not(b, architecture=after[a]) is not None or space.why_not(a, architecture=after[b]) is not None
     )
     names = [str(action) for action in actions]
+    own = frame[frame["action"] == BASE]
     base = scores.loc[BASE].to_numpy(dtype=np.float64)
     return Recorded(
         actions=tuple(names),
@@ -74,24 +75,29 @@ def read_recorded(folder: Path, form: SpaceForm, /) -> Recorded:
         base_ms=prices_of(space)(space.base),
         excludes=excludes,
         passes_per_picture=int(frame["passes"].iloc[0]) if "passes" in frame else PASSES_PER_PICTURE,
-        captions=tuple(frame.loc[frame["action"] == BASE].sort_values("prompt")["caption"])
-        if "caption" in frame
-        else (),
+        captions=tuple(own.sort_values("prompt")["caption"]) if "caption" in own else (),
     )
 
 
-def check_same(one: Recorded, other: Recorded, /) -> None:
-    """Check that two recordings are of the same removals on the same captions.
+def part_of(recorded: Recorded, other: Recorded, /) -> Recorded:
+    """A recording's removals of another one, in its order, on the same captions.
 
     Raises:
-        UserError: They are not.
+        UserError: It lacks some of them, or the captions differ.
     """
-    if one.actions != other.actions or one.captions != other.captions:
+    missing = set(other.actions) - set(recorded.actions)
+    if missing or recorded.captions != other.captions:
         raise UserError(
-            "recordings that judge each other must be of the same removals and captions, but one has "
-            f"{len(one.actions)} removals on {len(one.captions)} captions and the other {len(other.actions)} on "
+            "a recording must hold the removals and the captions of the one that judges it, but lacks "
+            f"{sorted(missing) or 'none'} and has {len(recorded.captions)} captions where that has "
             f"{len(other.captions)}, in all or in part others; record both with the same `--num-prompts`"
         )
+    rows = [recorded.actions.index(action) for action in other.actions]
+    return replace(
+        other,
+        losses=recorded.losses[rows],
+        passes_per_picture=recorded.passes_per_picture,
+    )
 
 
 def read_changes(folder: Path, actions: Sequence[str], /) -> dict[str, Floats]:

@@ -24,7 +24,7 @@ TOLERANCES: Final = (0.02, 0.01, 0.005, 0.0025)
 RATIOS: Final = (0.75, 0.62, 0.5)
 SCREENED_BY: Final = 32  # passes of a cheap score on each removal, before a race that takes up its distances
 ALONE: Final = (8, SCREENED_BY)
-GLIMPSED: Final = (13, 32, 64, 128)  # captions, of three passes each: 64 are less than a tenth of the paper's 256
+GLIMPSED: Final = (13, 32, 64, 128, 256, 512)  # captions, of three passes each: 64 are less than a tenth of 256
 Decision: TypeAlias = tuple[tuple[int, ...], float, int]  # who goes; captions and other passes per removal
 
 
@@ -92,7 +92,9 @@ def replays(
     """
     wanted = {
         key: method
-        for key, method in every_method(num_captions, screens=tuple(changes)).items()
+        for key, method in every_method(
+            num_captions, screens={name: numbers.shape[1] for name, numbers in changes.items()}
+        ).items()
         if not methods or any(key[0].startswith(name) for name in methods)
     }
     judging = recorded if judge is None else judge
@@ -116,12 +118,13 @@ def replays(
                 )
 
 
-def every_method(num_captions: int, /, *, screens: Sequence[str] = ()) -> dict[tuple[str, str], Method]:
+def every_method(num_captions: int, /, *, screens: Mapping[str, int]) -> dict[tuple[str, str], Method]:
     """By name and setting: each rule on as many captions as it is given, and races until a tolerance.
 
     Args:
         num_captions: At most.
-        screens: Cheap scores that decide alone, and that races take distances from.
+        screens: Cheap scores that decide alone, and that races take distances from; of each, on how many captions it is
+            known.
     """
     found: dict[tuple[str, str], Method] = {}
     for rule in Rule:
@@ -136,7 +139,7 @@ def every_method(num_captions: int, /, *, screens: Sequence[str] = ()) -> dict[t
                 found[name, str(tolerance)] = _raced(rule, allocation, tolerance)
     posterior = ValueRule(rule=Rule.POSTERIOR, indifference=INDIFFERENCE)
     for screen in screens:
-        for num in GLIMPSED if screen == CLIP_GLIMPSE else ALONE:
+        for num in (each for each in (GLIMPSED if screen == CLIP_GLIMPSE else ALONE) if each <= screens[screen]):
             found[f"{screen} alone", str(num)] = _cheap(screen, num)
         if screen == CLIP_GLIMPSE:
             continue  # no distance
