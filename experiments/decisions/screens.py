@@ -50,7 +50,7 @@ class Case:
     Attributes:
         score: Its name.
         passes: UNet passes of one number.
-        num_prompts: On which it is measured.
+        num_prompts: On which it is measured at most.
         tried: Numbers of prompts that a decision is drawn with.
         settings: Its own.
     """
@@ -68,7 +68,7 @@ CASES: Final = (
     Case(
         score=CLIP_GLIMPSE,
         passes=3,
-        num_prompts=192,
+        num_prompts=1024,
         tried=(11, 34, 68),
         settings={"model": str(OPEN_CLIP_DIR)},
     ),
@@ -84,14 +84,14 @@ def main(
     recorded: Annotated[Path, typer.Option(help="parquet file of experiments.decisions.record")],
     out: Annotated[Path, typer.Option(help="folder of what is measured; a second call goes on from it")],
     num_draws: Annotated[int, typer.Option(min=20, help="random draws of the prompts, for every row")] = 200,
-    num_prompts: Annotated[int | None, typer.Option(min=4, help="of each cheap score; left out = its own")] = None,
+    most_prompts: Annotated[int, typer.Option(min=16, help="of each cheap score; rows that need more are none")] = 192,
     score: Annotated[list[str] | None, typer.Option(help="a cheap score; may be repeated; left out = all")] = None,
     device: Annotated[str, typer.Option(help="cpu or cuda")] = "cpu",
 ) -> None:
     """Measure every cheap score, and print what its choices lose."""
     truth = Truth.of(pd.read_parquet(recorded))
     wanted = score or [case.score for case in CASES]
-    cases = [replace(case, num_prompts=num_prompts or case.num_prompts) for case in CASES if case.score in wanted]
+    cases = [replace(case, num_prompts=min(case.num_prompts, most_prompts)) for case in CASES if case.score in wanted]
     measured = _measured(out, set(truth.losses.index), cases, device)
     path = out / "recovered.json"
     recovered = read_json_object(path) if path.exists() else {}
