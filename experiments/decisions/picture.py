@@ -9,6 +9,7 @@ from nas.reports.style import BLUE, GREY, INK, RED, new_figure, note, styled, ti
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+_WIDE = 512  # times the fewest passes: then tens stand on the axis
 _COLOURS = {"paper": RED, "upper_bound": GREY, "posterior": BLUE}
 _OTHERS = {
     "race, posterior, by_regret": ("s", ":"),
@@ -43,8 +44,10 @@ def picture(frame: pd.DataFrame) -> "Figure":
                 size, width = (7, 1.6) if mark == "*" else (3.5, 0.8)  # what the page recommends stands out
                 axes.plot(x, y, color=INK, marker=mark, markersize=size, linewidth=width, linestyle=style, label=method)
         axes.set_xscale("log", base=2)
-        ticks = [4**power for power in range(1, 10) if own["passes"].min() <= 4**power <= own["passes"].max()]
-        axes.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
+        least, most = own["passes"].min(), own["passes"].max()
+        step = 4 if most < _WIDE * least else 10
+        ticks = [step**power for power in range(1, 10) if least <= step**power <= most]
+        axes.set_xticks(ticks, [f"{tick // 1000}k" if tick >= 10_000 else str(tick) for tick in ticks])
         axes.set_xticks([], minor=True)
         axes.set_ylim(0, 1.1 * own.groupby(["method", "setting"])["true_loss"].mean().max())
         axes.set_title(f"{ratio:.0%} of the latency", fontsize=8)

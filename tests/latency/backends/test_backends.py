@@ -265,6 +265,7 @@ def test_short_work_on_cuda_is_repeated_until_its_launch_no_longer_counts(true_m
 
 
 @pytest.mark.gpu
+@pytest.mark.filterwarnings("ignore:TensorFloat32 tensor cores")  # are not wanted where outputs are compared
 @pytest.mark.parametrize("mode", CudaMode)
 def test_cuda_gives_the_cpus_output_and_positive_times(mode, tiny_calls):
     backend = Cuda(mode=mode)
