@@ -9,6 +9,7 @@ from nas.reports.style import BLUE, GREY, INK, RED, new_figure, note, styled, ti
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+_COLUMNS = 3
 _WIDE = 512  # times the fewest passes: then tens stand on the axis
 _COLOURS = {"paper": RED, "upper_bound": GREY, "posterior": BLUE}
 _OTHERS = {
@@ -27,9 +28,13 @@ _OTHERS = {
 def picture(frame: pd.DataFrame) -> "Figure":
     """How few pictures does a right decision need?"""
     ratios = sorted(frame["ratio"].unique(), reverse=True)
-    figure = new_figure(height=3.2, title="What a decision costs on captions that it did not see")
-    panels = figure.subplots(1, len(ratios), sharey=False, squeeze=False)[0]
-    for axes, ratio in zip(panels, ratios, strict=True):
+    columns = len(ratios) if len(ratios) <= _COLUMNS else (len(ratios) + 1) // 2
+    rows = -(-len(ratios) // columns)
+    figure = new_figure(height=0.6 + 2.6 * rows, title="What a decision costs on captions that it did not see")
+    panels = figure.subplots(rows, columns, sharey=False, squeeze=False).ravel()
+    for axes in panels[len(ratios) :]:
+        axes.set_axis_off()
+    for axes, ratio in zip(panels, ratios, strict=False):
         own = frame[frame["ratio"] == ratio]
         for method, part in own.groupby("method", sort=False):
             means = part.groupby("setting", sort=False)[["passes", "true_loss"]].agg(["mean", "std"])
@@ -47,13 +52,14 @@ def picture(frame: pd.DataFrame) -> "Figure":
         least, most = own["passes"].min(), own["passes"].max()
         step = 4 if most < _WIDE * least else 10
         ticks = [step**power for power in range(1, 10) if least <= step**power <= most]
-        axes.set_xticks(ticks, [f"{tick // 1000}k" if tick >= 10_000 else str(tick) for tick in ticks])
+        axes.set_xticks(ticks, [f"{tick // 1000}k" if tick >= 1000 else str(tick) for tick in ticks])
         axes.set_xticks([], minor=True)
         axes.set_ylim(0, 1.1 * own.groupby(["method", "setting"])["true_loss"].mean().max())
         axes.set_title(f"{ratio:.0%} of the latency", fontsize=8)
         axes.set_xlabel("UNet passes a removal")
         tidy(axes, grid="y")
-    panels[0].set_ylabel("CLIP score lost")
+    for axes in panels[::columns]:
+        axes.set_ylabel("CLIP score lost")
     figure.legend(*panels[0].get_legend_handles_labels(), loc="outside right center", fontsize=6, frameon=False)
     note(figure, f"Means of {frame['seed'].nunique()} shuffles; shaded: one standard deviation between shuffles.")
     return figure
