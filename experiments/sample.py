@@ -35,7 +35,7 @@ NUM_COLOURS: Final = 14  # of a picture of shapes; 64 px then take about a kilob
 SAMPLES: Final = ".samples.parquet"  # a few pictures of a scored action; those of the first round stay
 NUM_SAMPLES: Final = 2
 LEFT_OUT: Final = re.compile(
-    r"checkpoints/|weights/|training/|logs/|images/|export[^/]*/.*/|.*\.(safetensors|lock|html)$|.*\.part"
+    r"checkpoints/|weights/|embedded/|training/|logs/|images/|export[^/]*/.*/|.*\.(safetensors|lock|html)$|.*\.part"
 )
 SCORES: Final = re.compile(r"scores/|.*\.png$")
 MACHINE_PATH: Final = re.compile(rb"[\"'\s](/[\w.-]+/[\w./-]+)")

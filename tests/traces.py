@@ -31,6 +31,7 @@ Perfetto and optuna-dashboard. This page is written by `python -m tests.traces d
 | `trace.jsonl` | [events](#events), one JSON object a line: what happened, in order; resuming replays it |
 | `breakdown.jsonl`, `timings.jsonl`, `training.jsonl` | [side files](#side-files): for figures; nothing needs them |
 | `scores/` | per-prompt scores, and pictures, by content: [`nas.scores.store`](architecture.md) |
+| `embedded/` | captions as the UNet reads them, embedded once for all workers; made again where they are removed |
 | `checkpoints/` | of every round: architecture, digest of its weights, and what they were made from |
 | `weights/` | weights by content, safetensors; weights that nobody trained are written nowhere |
 | `training/` | while a round trains: its state, from which a killed training goes on; encoded pictures |

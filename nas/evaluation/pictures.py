@@ -11,10 +11,11 @@ from nas.pipelines.sampling import sample_latents
 
 
 class Drawer:
-    """Draws by a setting's protocol; captions are embedded once, before the first picture."""
+    """Draws by a setting's protocol; what it needs is loaded here, but captions are embedded for the first picture."""
 
     def __init__(self, setting: ScoreSetting, /) -> None:
         self._setting, self._scheduler = setting, setting.scheduler()
+        self._autoencoder, self._empty = setting.autoencoder, setting.empty
 
     def latents(self, unet: torch.nn.Module, /, *, chunk: int) -> Float[Tensor, "n c h w"]:
         """Latents of a chunk's pictures."""
@@ -25,7 +26,7 @@ class Drawer:
                 protocol=self._setting.protocol,
                 noise=self._setting.noise(chunk),
                 text=self._setting.conditioning(chunk),
-                empty=self._setting.empty,
+                empty=self._empty,
             )
 
     def pictures(self, unet: torch.nn.Module, /, *, chunk: int) -> Float[Tensor, "n 3 h_px w_px"]:
@@ -35,7 +36,7 @@ class Drawer:
     def decoded(self, latents: Float[Tensor, "n c h w"], /) -> Float[Tensor, "n 3 h_px w_px"]:
         """Pictures in [0, 1] of latents; what is not finite is NaN."""
         with self._setting.execution.autocast():
-            return self._setting.autoencoder.decode(latents).float()
+            return self._autoencoder.decode(latents).float()
 
 
 def as_bytes(pictures: Float[Tensor, "n 3 h_px w_px"], /) -> npt.NDArray[np.uint8]:

@@ -3,7 +3,6 @@
 It is a value until something heavy is asked of it: scores are made, and declare themselves, without loading a model.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -11,29 +10,17 @@ from typing import Any
 from jaxtyping import Float
 from torch import Tensor
 
+from nas.evaluation.captions.embedder import CaptionEmbedder, Chunk
+from nas.evaluation.captions.known import EMPTY, CaptionFolder, KnownCaptions, known_captions
 from nas.pipelines.autoencoder import Autoencoder
 from nas.pipelines.computing.execution import Execution
 from nas.pipelines.conditioning import Conditioning
-from nas.pipelines.folder import PipelineParts
+from nas.pipelines.folder import load_autoencoder
 from nas.pipelines.model_folder import ModelFolder
 from nas.pipelines.protocol import SamplingProtocol
 from nas.pipelines.sampling import initial_noise
 from nas.pipelines.schedulers import make_scheduler, scheduler_config
 from nas.scores.prompts import Prompt, ValidationSet
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Loaded:
-    """What stays of a pipeline's parts: not the text encoders, which may go once the captions are embedded.
-
-    Captions are embedded chunk by chunk, so that a chunk's bits do not depend on what else is scored, and wait in the
-    computer's memory for their turn on the device.
-    """
-
-    autoencoder: Autoencoder
-    scheduler_config: Mapping[str, Any]
-    captions: tuple[Conditioning, ...]
-    empty: Conditioning
 
 
 @dataclass(frozen=True, kw_only=True)  # without slots, since it keeps what it has loaded
@@ -46,6 +33,7 @@ class ScoreSetting:
         protocol: How pictures are made.
         latent_shape: (channels, height, width) of one picture's latents.
         execution: Where and how modules run; UNets come placed.
+        embedded: Where workers share embedded captions; None = nowhere, so that this process embeds and holds them all.
     """
 
     model: ModelFolder
@@ -53,6 +41,7 @@ class ScoreSetting:
     protocol: SamplingProtocol
     latent_shape: tuple[int, int, int]
     execution: Execution = Execution()  # noqa: RUF009  frozen
+    embedded: CaptionFolder | None = None
 
     @cached_property
     def passes_per_picture(self) -> int:
@@ -63,9 +52,15 @@ class ScoreSetting:
 
     def first(self, num_prompts: int, /) -> "ScoreSetting":
         """The same with the first so many prompts; what is loaded is shared."""
-        part = replace(self, validation=self.validation.first(num_prompts))
-        part.__dict__["_loaded"] = self._loaded
+        part = self.on(self.validation.first(num_prompts))
+        part.__dict__["_whole"] = self._whole
         return part
+
+    def on(self, validation: ValidationSet, /) -> "ScoreSetting":
+        """The same with other prompts; what is loaded is shared."""
+        other = replace(self, validation=validation)
+        other.__dict__.update(autoencoder=self.autoencoder, _known=self._known)
+        return other
 
     def prompts(self, chunk: int, /) -> tuple[Prompt, ...]:
         """The prompts of a chunk."""
@@ -82,37 +77,49 @@ class ScoreSetting:
         return noise.to(self.execution.device)
 
     def conditioning(self, chunk: int, /) -> Conditioning:
-        """What a UNet is told of a chunk's captions, on the device."""
-        captions = self._loaded.captions[chunk][: len(self.prompts(chunk))]
-        return captions.to(self.execution.device)
+        """What a UNet is told of a chunk's captions, on the device; at the first call all chunks are embedded."""
+        captions = self._known.read(self._whole._captions[chunk])
+        return captions[: len(self.prompts(chunk))].to(self.execution.device)
 
-    @property
+    @cached_property
     def empty(self) -> Conditioning:
-        """What a UNet is told of one picture without text."""
-        return self._loaded.empty
+        """What a UNet is told of one picture without text, on the device."""
+        self._known.begin(self._whole._chunks)
+        return self._known.read(EMPTY).to(self.execution.device)
 
-    @property
+    @cached_property
     def autoencoder(self) -> Autoencoder:
         """Between pictures and latents, placed."""
-        return self._loaded.autoencoder
+        autoencoder = load_autoencoder(self.model)
+        self.execution.place(autoencoder.vae)
+        return autoencoder
 
     def scheduler(self) -> Any:
         """A fresh scheduler of the protocol's class with the pipeline's settings; it holds state, so share none."""
-        return make_scheduler(self.protocol.scheduler, config=dict(self._loaded.scheduler_config))
+        return make_scheduler(self.protocol.scheduler, config=scheduler_config(self.model))
 
     @cached_property
-    def _loaded(self) -> _Loaded:
-        parts = PipelineParts.load(self.model)
-        for module in parts.modules:
-            self.execution.place(module)
-        _, height, width = self.latent_shape
-        size_px = (height * parts.autoencoder.scale, width * parts.autoencoder.scale)
-        return _Loaded(
-            autoencoder=parts.autoencoder,
-            scheduler_config=parts.scheduler_config,
-            captions=tuple(
-                parts.embed([prompt.caption for prompt in self.prompts(chunk)], size_px=size_px).to("cpu")
-                for chunk in range(self.validation.num_chunks)
-            ),
-            empty=parts.embed([""], size_px=size_px),
+    def _whole(self) -> "ScoreSetting":
+        """The setting whose first prompts these are; captions are embedded in its chunks, the last one's too."""
+        return self
+
+    @property
+    def _chunks(self) -> tuple[Chunk, ...]:
+        """Captions of every chunk."""
+        return tuple(
+            tuple(prompt.caption for prompt in self.prompts(chunk)) for chunk in range(self.validation.num_chunks)
         )
+
+    @cached_property
+    def _captions(self) -> tuple[Chunk, ...]:
+        """The same, which are embedded by now."""
+        chunks = self._chunks
+        self._known.need(chunks)
+        return chunks
+
+    @cached_property
+    def _known(self) -> KnownCaptions:
+        _, height, width = self.latent_shape
+        scale = self.autoencoder.scale
+        embedder = CaptionEmbedder(model=self.model, size_px=(height * scale, width * scale), execution=self.execution)
+        return known_captions(embedder, folder=self.embedded)

@@ -105,6 +105,15 @@ class ModelFolder:
         names = TOKENIZER_FILES if name.startswith("tokenizer") else (SCHEDULER_CONFIG,)
         return [path for each in names if (path := folder / each).is_file()]
 
+    def part_digests(self, *kinds: str) -> dict[str, str]:
+        """Digests of all that loading parts reads, by part: of those parts whose names begin with one of some words.
+
+        Raises:
+            ModelFolderError: The weights of one are not there.
+        """
+        parts = [part for part in self.index.parts if part.startswith(kinds)]
+        return {part: files_digest(self.part_files(part), folder=self.part(part)) for part in parts}
+
     def files(self) -> list[Path]:
         """All files that loading the model reads."""
         return [self.path / INDEX, *(path for part in self.index.parts for path in self.part_files(part))]

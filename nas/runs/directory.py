@@ -1,6 +1,6 @@
 """The run directory: resolved config, environment, trace, scores, checkpoints, pictures; one process at a time.
 
-    config.yaml environment.json trace.jsonl scores/ checkpoints/round-003/ weights/ images/ architecture.json
+    config.yaml environment.json trace.jsonl scores/ embedded/ checkpoints/round-003/ weights/ images/ architecture.json
 
 It can be read while the run goes on. The same command on the same directory continues the run. Importing this module
 does not import torch, so that asking a run for its status is quick.
@@ -29,6 +29,7 @@ from search_spaces.files.user_error import UserError
 if TYPE_CHECKING:
     from nas.runs.checkpoints.rounds import RoundWeights
 
+EMBEDDED: Final = "embedded"  # folder of embedded captions, which may be removed: they are made again
 RESULTS: Final = "architectures"  # folder of the results beside the first
 
 

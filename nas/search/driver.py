@@ -35,7 +35,7 @@ from nas.search.round_training import JobTrainer
 from nas.search.scoring.scorer import Scorer
 from nas.search.scoring.scorers import Scorers
 from nas.search.scoring.step_scorer import StepScorer
-from nas.search.staff import shared_store, staffed
+from nas.search.staff import folder_for_captions, shared_store, staffed
 from nas.search.telling import Teller
 from nas.workers.maker import made_by
 from nas.workers.pool import WorkerPool
@@ -66,7 +66,13 @@ def search(experiment: Experiment, run: RunDirectory, /, *, listeners: Listeners
         if trace.begun_with is not None:
             experiment = experiment.as_begun_with(trace.begun_with)
         store = run.scores if config.score_store is None else shared_store(config.score_store)
-        with staffed(experiment, run=run, log_folder=run.path / "logs", on_start=listeners.on_start) as (pool, trainer):
+        with staffed(
+            experiment,
+            run=run,
+            log_folder=run.path / "logs",
+            on_start=listeners.on_start,
+            embedded=folder_for_captions(run, store=config.score_store),
+        ) as (pool, trainer):
             if listeners.on_estimate is not None and trace.num_past == 0:
                 listeners.on_estimate(estimated(experiment, pool=pool, trainer=trainer))
             scorers = Scorers(

@@ -1,6 +1,7 @@
 """Estimating one experiment's cost: what it asks of `nas.search.costs`, with staff or without."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from nas.algorithms.steps import PromptSet, Recipe
@@ -17,9 +18,14 @@ from nas.workers.pool import WorkerPool
 def estimate_cost(
     experiment: Experiment, /, *, on_start: Callable[[int, int], None] = lambda num_ready, num_workers: None
 ) -> CostEstimate:
-    """What a search would cost on these workers, by a warm-up; nothing is written."""
-    unwritten = RunDirectory(Path())
-    with staffed(experiment, run=unwritten, log_folder=None, on_start=on_start) as (pool, trainer):
+    """What a search would cost on these workers, by a warm-up; nothing is written.
+
+    The warm-up draws the first chunk alone, and no worker is to embed the captions of others for that.
+    """
+    unwritten, worker = RunDirectory(Path()), experiment.worker
+    first = replace(worker, validation=worker.validation.first(worker.validation.chunk_size))
+    small = replace(experiment, worker=first)
+    with staffed(small, run=unwritten, log_folder=None, on_start=on_start) as (pool, trainer):
         return estimated(experiment, pool=pool, trainer=trainer)
 
 

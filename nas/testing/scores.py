@@ -17,10 +17,11 @@ from collections.abc import Callable, Iterator
 import pytest
 import torch
 
+import nas.evaluation.captions.embedder
+import nas.evaluation.setting
 from nas.evaluation.door import Declaration, Score, ScoreError, judges_pictures
 from nas.evaluation.evaluator import Evaluator
 from nas.evaluation.setting import ScoreSetting
-from nas.pipelines.folder import PipelineParts
 from nas.pipelines.model_folder import ModelFolder
 from nas.pipelines.protocol import SamplingProtocol
 from nas.scores.prompts import ValidationSet
@@ -95,7 +96,8 @@ class ScoreLaws:
         def heavy(*args: object, **kwargs: object) -> None:
             raise AssertionError("a score loaded the pipeline when it was made; load in `start`")
 
-        monkeypatch.setattr(PipelineParts, "load", heavy)
+        monkeypatch.setattr(nas.evaluation.setting, "load_autoencoder", heavy)
+        monkeypatch.setattr(nas.evaluation.captions.embedder, "load_text_encoders", heavy)
         declared = Declaration.of(make(setting))
         if judges_pictures(make(setting)):
             assert declared.passes_per_prompt >= setting.passes_per_picture, "the drawing is included"

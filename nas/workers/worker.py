@@ -8,6 +8,7 @@ import time
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -18,6 +19,7 @@ from torch import Tensor
 
 from nas.algorithms.steps import PromptSet, Score, Subject
 from nas.drawing.thumbnails import thumbnails
+from nas.evaluation.captions.known import CaptionFolder
 from nas.evaluation.evaluator import Evaluator
 from nas.evaluation.pictures import as_bytes
 from nas.evaluation.registry import ScoreSpec, make_score
@@ -52,6 +54,7 @@ class WorkerSpec:
         copy_start: How much a copy says at birth.
         num_threads: Part of the protocol.
         execution: Where and how modules run.
+        embedded: Folder, made by whoever owns it, in which workers share embedded captions; None = each holds its own.
     """
 
     model: ModelFolder
@@ -66,6 +69,7 @@ class WorkerSpec:
     execution: Execution = Execution()  # noqa: RUF009  frozen
     final: ValidationSet | None = None
     held_out: ValidationSet | None = None
+    embedded: Path | None = None
 
     def prompts(self, which: PromptSet, /) -> ValidationSet:
         """The prompts of a set.
@@ -206,8 +210,11 @@ class EvaluationWorker:
         spec.execution.check()
         self._supernet = supernet if supernet is not None else load_supernet(spec)
         spec.execution.compile(self._supernet.unet)
-        self._spec, self._name, self._setting = spec, name, spec.setting
-        self._made_by = made_by(spec.execution.device)
+        self._spec, self._name, self._made_by = spec, name, made_by(spec.execution.device)
+        self._setting = spec.setting
+        if spec.embedded is not None:
+            folder = CaptionFolder(path=spec.embedded, made_by=self._made_by)
+            self._setting = replace(self._setting, embedded=folder)
         self._evaluators = {OWN: self._started(OWN, self._supernet)}
 
     def update_weights(self, changed: Mapping[str, npt.NDArray[np.generic]], /) -> None:
@@ -253,7 +260,7 @@ class EvaluationWorker:
     def _started(self, yardstick: Yardstick, supernet: Supernet) -> Evaluator:
         """A score on some prompts, with the base model of a supernet for its reference."""
         spec, prompts = self._spec.score_of(yardstick.by), self._spec.prompts(yardstick.prompts)
-        setting = self._setting if prompts is self._spec.validation else replace(self._setting, validation=prompts)
+        setting = self._setting if prompts is self._spec.validation else self._setting.on(prompts)
         if yardstick.num_prompts is not None:
             setting = setting.first(yardstick.num_prompts)
         score = make_score(spec.name, settings=spec.settings, setting=setting)

@@ -18,6 +18,7 @@ import torch
 
 from nas.evaluation.clip.glimpses import AMONG, Glimpses
 from nas.evaluation.clip.model import check_clip_name, clip_digest
+from nas.evaluation.clip.text_features import TextFeatures
 from nas.evaluation.door import Reference, reference_named
 from nas.evaluation.questions import Questions
 from nas.evaluation.setting import ScoreSetting
@@ -71,11 +72,9 @@ class ClipGlimpse:
         return digest_of({"rule": RULE, "clip": clip, "reference": str(self.reference)})
 
     def start(self, reference: torch.nn.Module, /) -> None:
-        """Load CLIP, embed the captions, have the base model draw what is noised, and look at its answers."""
+        """Load CLIP, have the base model draw what is noised, and look at its answers."""
         self._glimpses = Glimpses(self._setting, self._questions, model=self._model, pretrained=self._pretrained)
-        validation = self._setting.validation  # chunk by chunk: other prompts change no bit of a score
-        captions = [prompt.caption for prompt in validation.prompts]
-        self._text_features = self._glimpses.clip.embed_captions(captions, batch_size=validation.chunk_size)
+        self._text_features = TextFeatures(self._glimpses.clip, self._setting)
         self._questions.draw(reference)
         self.refer(reference)
 
@@ -85,7 +84,7 @@ class ClipGlimpse:
 
     def probe(self, unet: torch.nn.Module, /, *, chunk: int) -> tuple[float, ...]:
         """What is lost on every prompt of a chunk."""
-        text = self._text_features[self._setting.rows(chunk)].double()
+        text = self._text_features.of(chunk).double()
         losses = []
         for question, seen in zip(self._questions.of(chunk), self._seen[chunk], strict=True):
             moved = (self._glimpses.seen(unet, question) - seen).double()

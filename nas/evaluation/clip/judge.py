@@ -1,6 +1,6 @@
 """CLIP score: the cosine between CLIP's view of a picture and of its caption (SnapFusion, section 3.2).
 
-Text features are computed once, at the start.
+A chunk's captions are embedded once, when its first pictures come.
 """
 
 from functools import cached_property
@@ -11,6 +11,7 @@ from torch import Tensor
 
 from nas.evaluation.clip.model import ClipModel, check_clip_name, clip_digest
 from nas.evaluation.clip.preprocessing import preprocess_of
+from nas.evaluation.clip.text_features import TextFeatures
 from nas.evaluation.setting import ScoreSetting
 from nas.evaluation.settings import CLIP
 
@@ -52,15 +53,14 @@ class ClipJudge:
         return content
 
     def start(self, reference: torch.nn.Module, /) -> None:
-        """Load CLIP and embed the captions."""
+        """Load CLIP."""
         self._clip = ClipModel(self._model, pretrained=self._pretrained)
         self._setting.execution.place(self._clip.model)
-        validation = self._setting.validation  # chunk by chunk: other prompts change no bit of a score
-        captions = [prompt.caption for prompt in validation.prompts]
-        self._text_features = self._clip.embed_captions(captions, batch_size=validation.chunk_size)
+        self._text_features = TextFeatures(self._clip, self._setting)
 
     def judge(self, pictures: Float[Tensor, "n 3 h_px w_px"], /, *, chunk: int) -> tuple[float, ...]:
         """CLIP score of every picture of a chunk."""
+        text = self._text_features.of(chunk)
         with self._setting.execution.autocast():
             features = self._clip.embed_pictures(pictures).float()
-        return tuple((features * self._text_features[self._setting.rows(chunk)]).sum(1).tolist())
+        return tuple((features * text).sum(1).tolist())

@@ -13,7 +13,7 @@ from nas.pipelines.folder import PipelineParts
 from nas.pipelines.index import PipelineClass
 from nas.pipelines.model_folder import ModelFolder
 from nas.training.data.picture_files import CroppedPicture
-from search_spaces.files.digests import digest_of, files_digest
+from search_spaces.files.digests import digest_of
 from search_spaces.files.user_error import UserError
 
 
@@ -41,11 +41,9 @@ class Encoder:
         cls, model: ModelFolder, /, *, latent_size: tuple[int, int], device: str = "cpu", batch_size: int = 32
     ) -> "Encoder":
         """The encoder of a model whose latents have a height and width; its weights are read for their digest."""
-        parts = [part for part in model.index.parts if part.startswith(("vae", "text_encoder", "tokenizer"))]
-        contents = {part: files_digest(model.part_files(part), folder=model.part(part)) for part in parts}
         scale = 2 ** (len(model.part_config("vae")["block_out_channels"]) - 1)
         content = {
-            "parts": contents,
+            "parts": model.part_digests("vae", "text_encoder", "tokenizer"),
             "zero_empty_prompt": model.index.zero_empty_prompt,
             "of_sdxl": model.index.pipeline_class is PipelineClass.SDXL,
         }

@@ -12,17 +12,18 @@ import torch
 from diffusers import DiffusionPipeline, UNet2DConditionModel
 from safetensors.torch import load_file, save_file
 
+import nas.evaluation.captions.embedder
 from nas.evaluation.pictures import Drawer
 from nas.evaluation.setting import ScoreSetting
 from nas.pipelines.conditioning import Conditioning
 from nas.pipelines.convert import convert_checkpoint
-from nas.pipelines.folder import PipelineParts, load_pipeline
+from nas.pipelines.folder import PipelineParts, load_pipeline, load_text_encoders
 from nas.pipelines.index import check_pipeline_folder, read_pipeline_index
 from nas.pipelines.model_folder import ModelFolder
 from nas.pipelines.protocol import DETERMINISTIC_SCHEDULERS, SamplingProtocol
 from nas.pipelines.sampling import initial_noise, sample_latents
 from nas.pipelines.schedulers import make_scheduler as make
-from nas.pipelines.text_encoders import too_long
+from nas.pipelines.text_encoders import TextEncoders, too_long
 from nas.scores.prompts import ValidationSet
 from search_spaces.folders.loading import ModelFolderError, load_unet, read_unet_config
 from search_spaces.searched_unet import SearchedUNet
@@ -407,14 +408,14 @@ def test_damaged_small_parts_are_named(folders: dict[str, Path], tmp_path: Path)
 
 
 def test_text_encoders_go_once_captions_are_embedded(folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    alive, load = list[Any](), PipelineParts.load
+    alive = list[Any]()
 
-    def watched(model: ModelFolder, **kwargs: Any) -> PipelineParts:
-        parts = load(model, **kwargs)
-        alive.extend(weakref.ref(model) for model in parts.text_encoders.models)
-        return parts
+    def watched(model: ModelFolder) -> TextEncoders:
+        encoders = load_text_encoders(model)
+        alive.extend(weakref.ref(model) for model in encoders.models)
+        return encoders
 
-    monkeypatch.setattr(PipelineParts, "load", watched)
+    monkeypatch.setattr(nas.evaluation.captions.embedder, "load_text_encoders", watched)
     setting = ScoreSetting(
         model=ModelFolder(folders["sdxl"]),
         validation=ValidationSet.from_captions(CAPTIONS, seed=0, chunk_size=2),

@@ -18,6 +18,7 @@ from nas.config.extension import ChangedConfigError
 from nas.config.loading import load_config
 from nas.runs.spec import read_spec
 from nas.runs.trace import TraceError, read_trace
+from nas.scores.store import ScoreStore
 from nas.workers.worker import EvaluationResult, EvaluationTask
 from tests.nas.searching import IdlePool, comparable_trace, exit_code, same_result, search, search_until_training
 from tests.nas.synthetic import small_space, synthetic_table, write_experiment
@@ -111,8 +112,13 @@ def test_a_search_for_another_device_finds_the_scores_of_the_first(tmp_path: Pat
     assert made
     assert not (tmp_path / "one" / "scores").exists()
     made.clear()
+    embedded = sorted((tmp_path / "store" / "embedded").rglob("*"))
+    assert [path.suffix for path in embedded] == ["", *[".safetensors"] * 3], "two chunks and the empty caption"
     two = search(path, tmp_path / "two", overrides=[store, f"latency_table={slower}"])
     assert made == []
+    assert sorted((tmp_path / "store" / "embedded").rglob("*")) == embedded
+    assert not (tmp_path / "two" / "embedded").exists()
+    assert not ScoreStore(tmp_path / "store").frame().empty, "what lies beside the scores is none"
     assert two.architecture == one.architecture
     assert two.predicted_latency_ms == pytest.approx(2 * one.predicted_latency_ms)
 

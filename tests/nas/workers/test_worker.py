@@ -5,9 +5,13 @@ from pathlib import Path
 
 import pytest
 
+import nas.evaluation.captions.embedder
 from nas.config.loading import load_config
 from nas.config.resolving import resolve
 from nas.evaluation.registry import ScoreSpec
+from nas.pipelines.folder import load_text_encoders
+from nas.pipelines.model_folder import ModelFolder
+from nas.pipelines.text_encoders import TextEncoders
 from nas.scores.store import ScoreStore
 from nas.search.scoring.scorers import Scorers
 from nas.workers.pool import InProcessPool
@@ -54,6 +58,33 @@ def test_the_run_s_own_score_on_few_prompts_takes_whole_chunks_and_its_own_keys(
     assert num_chunks == [(0, 1), (1, 1), (1, 1), (1, 2), (2, 2), (0, 1), (1, 1)], "what is known is not scored again"
     assert len(store.frame(score="clip", protocol_digest="p")) == 3
     assert len(store.frame(score="output_change", protocol_digest="q")) == 2
+
+
+def test_workers_that_share_a_folder_give_the_scores_of_one_that_holds_its_own_and_embed_once(
+    spec: WorkerSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base, loaded, load = load_supernet(spec).space.base, list[Path](), load_text_encoders
+
+    def counted(model: ModelFolder) -> TextEncoders:
+        loaded.append(model.path)
+        return load(model)
+
+    monkeypatch.setattr(nas.evaluation.captions.embedder, "load_text_encoders", counted)
+    tasks = [EvaluationTask(architecture=base, chunk=chunk) for chunk in range(spec.validation.num_chunks)]
+    tasks += [EvaluationTask(architecture=base, chunk=0, yardstick=TWO)]
+
+    def scores(worker: EvaluationWorker) -> list[tuple[float, ...]]:
+        return [worker.evaluate(task).scores for task in tasks]
+
+    expected, shared = scores(EvaluationWorker(spec)), replace(spec, embedded=tmp_path)
+    assert len(loaded) == 1
+    first, second = EvaluationWorker(shared), EvaluationWorker(shared)
+    assert len(loaded) == 2, "for the empty caption, which every start needs"
+    assert scores(first) == expected
+    assert len(loaded) == 3
+    assert scores(second) == scores(EvaluationWorker(shared)) == expected
+    assert len(loaded) == 3, "the others read"
+    assert len(list(tmp_path.rglob("*.safetensors"))) == 1 + spec.validation.num_chunks
 
 
 def test_what_is_not_served_is_said(spec: WorkerSpec) -> None:

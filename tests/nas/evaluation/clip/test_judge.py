@@ -86,7 +86,7 @@ def test_its_digest_is_the_content_of_all_that_it_reads(setting_of: SettingOf, t
     assert ClipJudge(setting, model=str(folder)).digest != before
 
 
-def test_captions_are_embedded_chunk_by_chunk(
+def test_captions_are_embedded_chunk_by_chunk_when_a_chunk_is_first_judged(
     setting_of: SettingOf, unet: UNet2DConditionModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On some processors the batch moves last bits: with other prompts beside it, a chunk had other scores."""
@@ -98,7 +98,11 @@ def test_captions_are_embedded_chunk_by_chunk(
         return encode(model, text, normalize=normalize)
 
     monkeypatch.setattr(CLIP, "encode_text", counted)
-    for score in (ClipJudge, ClipGlimpse):
-        seen.clear()
-        score(setting, model=BUNDLED).start(unet)
-        assert seen == [len(setting.prompts(chunk)) for chunk in range(setting.validation.num_chunks)]
+    judge, glimpse = ClipJudge(setting, model=BUNDLED), ClipGlimpse(setting, model=BUNDLED)
+    for score in (judge, glimpse):
+        score.start(unet)
+    assert seen == []
+    for chunk in (2, 0, 2):
+        judge.judge(torch.zeros(len(setting.prompts(chunk)), 3, 64, 64), chunk=chunk)
+        glimpse.probe(unet, chunk=chunk)
+    assert seen == [1, 1, 2, 2], "the third time nothing is new"
