@@ -23,8 +23,8 @@ CHECKED: Final = (
     *("nas.training.captioned_pictures", "nas.training.latent_set", "nas.pipelines.noise_schedule"),
     *("nas.training.data.cached_set", "nas.training.data.encoding", "nas.training.data.shards"),
     *("nas.training.step", "nas.workers.worker"),
-    *("nas.evaluation.clip.judge", "nas.evaluation.clip.model", "nas.evaluation.evaluator"),
-    *("nas.evaluation.output_change", "nas.evaluation.pictures", "nas.evaluation.setting"),
+    *("nas.evaluation.clip.judge", "nas.evaluation.clip.model", "nas.evaluation.clip.text_features"),
+    *("nas.evaluation.evaluator", "nas.evaluation.output_change", "nas.evaluation.pictures", "nas.evaluation.setting"),
 )
 
 

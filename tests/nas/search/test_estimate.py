@@ -1,11 +1,14 @@
 """What a search is foreseen to cost: bounds that real searches keep, and a pace that was measured."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from nas.config.loading import load_config
 from nas.config.resolving import resolve
+from nas.evaluation.captions.embedder import Chunk
+from nas.evaluation.captions.known import CaptionsInMemory
 from nas.runs.trace import read_trace
 from nas.search.costs.pace import CostEstimate, Pace
 from nas.search.costs.work import Work
@@ -76,11 +79,19 @@ def test_a_warm_up_measures_and_writes_nothing(
     experiment: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    embedded, begin = list[Chunk](), CaptionsInMemory.begin
+
+    def watched(captions: CaptionsInMemory, chunks: Sequence[Chunk], /) -> None:
+        embedded.extend(chunks)
+        begin(captions, chunks)
+
+    monkeypatch.setattr(CaptionsInMemory, "begin", watched)
     cost = estimate_cost(resolve(load_config(experiment)))
     assert cost.pace.seconds_per_picture > 0
     assert cost.pace.seconds_per_training_step > 0
     assert cost.pace.num_gpus == 0
     assert list(tmp_path.iterdir()) == []
+    assert [len(chunk) for chunk in embedded] == [2], "the first chunk, which is all that is drawn"
 
 
 def test_a_warm_up_leaves_the_search_as_it_is(run: Path, experiment: Path, tmp_path: Path) -> None:

@@ -132,7 +132,8 @@ def test_a_start_embeds_the_empty_caption_alone_and_autocast_changes_no_bit(
         lambda setting: again(setting, execution=replace(setting.execution, channels_last=True)),
         lambda setting: again(setting, latent_shape=(4, 16, 16)),
         lambda setting: with_threads(setting, 2),
-        lambda setting: with_another_tokenizer(setting),
+        lambda setting: with_another(setting, change=add_a_line),
+        lambda setting: with_another(setting, change=move_a_weight),
     ],
 )
 def test_what_may_move_a_bit_has_files_of_its_own(
@@ -151,11 +152,22 @@ def with_threads(setting: ScoreSetting, num: int) -> ScoreSetting:
     return again(setting)
 
 
-def with_another_tokenizer(setting: ScoreSetting) -> ScoreSetting:
+def with_another(setting: ScoreSetting, *, change: Callable[[Path], None]) -> ScoreSetting:
     folder = Path(shutil.copytree(setting.model.path, setting.embedded.path.with_name("model")))
+    change(folder)
+    return again(setting, model=ModelFolder(folder))
+
+
+def add_a_line(folder: Path) -> None:
     with (folder / "tokenizer" / "merges.txt").open("a", encoding="utf-8") as merges:
         merges.write("\n")
-    return again(setting, model=ModelFolder(folder))
+
+
+def move_a_weight(folder: Path) -> None:
+    path = folder / "text_encoder" / "model.safetensors"
+    weights = load_file(path)
+    name = next(name for name in weights if name.endswith("final_layer_norm.bias"))
+    save_file(weights | {name: weights[name] + 1e-3}, path, metadata={"format": "pt"})
 
 
 def test_sets_share_chunks_that_are_the_same_and_no_others(
