@@ -53,7 +53,7 @@ class ScoreSetting:
     def first(self, num_prompts: int, /) -> "ScoreSetting":
         """The same with the first so many prompts; what is loaded is shared."""
         part = self.on(self.validation.first(num_prompts))
-        part.__dict__["_whole"] = self._whole
+        part.__dict__["_of"] = self._whole
         return part
 
     def on(self, validation: ValidationSet, /) -> "ScoreSetting":
@@ -98,10 +98,11 @@ class ScoreSetting:
         """A fresh scheduler of the protocol's class with the pipeline's settings; it holds state, so share none."""
         return make_scheduler(self.protocol.scheduler, config=scheduler_config(self.model))
 
-    @cached_property
+    @property
     def _whole(self) -> "ScoreSetting":
         """The setting whose first prompts these are; captions are embedded in its chunks, the last one's too."""
-        return self
+        whole: ScoreSetting = self.__dict__.get("_of", self)
+        return whole
 
     @property
     def _chunks(self) -> tuple[Chunk, ...]:
