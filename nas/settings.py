@@ -105,7 +105,11 @@ def _told(kind: type, error: ValidationError, *, name: str) -> SettingsError:
     """A person's error for pydantic's."""
     problems = list[str]()
     listed = set[tuple[int | str, ...]]()  # sections whose names were told
-    for problem in error.errors():
+    found = error.errors()
+    for problem in found:
+        place = problem["loc"]
+        if problem["type"] == "too_short" and any(other["loc"][:-1] == place for other in found if other["loc"]):
+            continue  # the list lacks what is wrong with its items
         if (section := problem["loc"][:-1]) in listed and problem["type"] in _STRANGERS:
             problems.append(f"{'.'.join(map(str, problem['loc']))}: there is no such setting either")
             continue

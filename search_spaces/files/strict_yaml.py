@@ -83,7 +83,9 @@ def parse_yaml(text: str, /, *, name: str) -> Any:
         mark = error.problem_mark or error.context_mark
         place = f"{_place(mark)}: " if mark is not None else ""
         problem = ", ".join(filter(None, (error.context, error.problem)))
-        raise YamlError(f"{name} is not YAML: {place}{problem}") from None
+        raise YamlError(
+            f"{name} is not YAML: {place}{problem}; close there what is open, or put text with such signs in quotes"
+        ) from None
     except _TooDeepError:
         raise YamlError(f"{name} must be nested at most {MAX_DEPTH} deep, but is deeper") from None
     except yaml.YAMLError as error:  # a character that YAML has no place for

@@ -27,7 +27,7 @@ class Outer:
 
     path: Path
     inner: Inner = Inner()
-    many: tuple[int, ...] = ()
+    many: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)] = (1,)
 
 
 @settings
@@ -66,6 +66,15 @@ def test_a_change_is_checked_too() -> None:
         SettingsError, match="Inner has 1 problem:\n  num: must be greater than or equal to 1, but got 0"
     ):
         replace(Inner(), num=0)
+
+
+def test_a_list_of_wrong_items_is_not_called_short() -> None:
+    with pytest.raises(
+        SettingsError, match=r"has 1 problem:\n  many\.0: must be greater than or equal to 1, but got 0$"
+    ):
+        Outer(path=Path(), many=(0,))
+    with pytest.raises(SettingsError, match=r"has 1 problem:\n  many: must have at least 1 item"):
+        Outer(path=Path(), many=())
 
 
 def test_every_problem_is_told_at_once() -> None:

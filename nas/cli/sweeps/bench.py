@@ -116,11 +116,16 @@ def _made(text: str) -> tuple[str, Any]:
         UserError: There is none of that name, or it cannot have these settings.
     """
     from nas.algorithms.settings import EVOLVING
-    from nas.config.algorithms import make_algorithm
+    from nas.config.algorithms import OURS, make_algorithm
     from nas.config.sections import SearchConfig
     from nas.settings import read
 
     name, _, given = text.partition(":")
+    if not given and name in set(OURS) - set(_ready()):
+        raise UserError(
+            f"`nas bench` compares algorithms that search by themselves, but {name} needs what another search found; "
+            f"choose among {', '.join(_ready())}, or a plugin's"
+        )
     try:
         settings = parse_yaml(given, name=f"settings of {name}") or {}
     except YamlError as error:
@@ -136,11 +141,15 @@ def _ours() -> list[str]:
     """Ours, but those that need settings, such as what to rank again, and those whose libraries are not here."""
     from importlib.util import find_spec
 
+    return [name for name in _ready() if name != "optuna_search" or find_spec("optuna") is not None]
+
+
+def _ready() -> list[str]:
+    """Ours, but those that need settings."""
     from nas.config.algorithms import OURS
     from nas.settings import described
 
-    ready = (name for name, kind in OURS.items() if not any(f.is_required() for f in described(kind.settings).values()))
-    return [name for name in ready if name != "optuna_search" or find_spec("optuna") is not None]
+    return [name for name, kind in OURS.items() if not any(f.is_required() for f in described(kind.settings).values())]
 
 
 def _about(benchmark: "Benchmark") -> dict[str, Any]:

@@ -181,6 +181,8 @@ def test_bench_without_names_takes_all_of_ours_that_need_no_settings() -> None:
     ours = _ours()
     assert {"evolving", "knapsack", "handpicked"} <= set(ours)
     assert "rerank" not in ours
+    with pytest.raises(UserError, match="rerank needs what another search found; choose among evolving, "):
+        _made("rerank")
     assert [name for name, _ in map(_made, ours)] == ours
 
 

@@ -40,10 +40,11 @@ def metadata_file(folder: Path, /) -> Path:
     """
     found = [folder / name for name in METADATA if (folder / name).is_file()]
     if not found:
+        is_taken = folder.is_dir() and any(folder.iterdir())
         raise UserError(
             f'there is no {folder / METADATA[0]}; write one line {{"file_name": "0.png", "text": "a caption"}} per '
-            f"picture, or {METADATA[1]} with the columns file_name and text; `python -m search_spaces.shapes {folder}` "
-            "draws pictures for the bundled model there"
+            f"picture, or {METADATA[1]} with the columns file_name and text; `python -m search_spaces.shapes "
+            f"{folder / 'pictures' if is_taken else folder}` draws pictures for the bundled model there"
         )
     if len(found) > 1:
         raise UserError(f"{folder} must hold one of {' and '.join(METADATA)}, but holds both; move one away")

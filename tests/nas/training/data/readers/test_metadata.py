@@ -135,7 +135,10 @@ def test_tables_that_are_none_are_refused(tmp_path: Path, table: str, law: str) 
 
 
 def test_a_folder_has_one_metadata(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"there is no .*metadata\.jsonl; write one line"):
+    with pytest.raises(UserError, match=rf"there is no .*metadata\.jsonl; write one line.* {tmp_path}` draws pictures"):
+        read(tmp_path)
+    (tmp_path / "notes").touch()
+    with pytest.raises(UserError, match=f"{tmp_path}/pictures` draws"):  # what stands there is left alone
         read(tmp_path)
     (tmp_path / "metadata.jsonl").write_text("\n", encoding="utf-8")
     with pytest.raises(UserError, match="names no picture"):
