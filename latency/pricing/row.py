@@ -8,8 +8,13 @@ from latency.pricing.scenario import LatencyTableError, Method
 from search_spaces import BlockKind, BlockSignature
 
 # Standard error of a median over (p90 - p10) / sqrt(n), for normal samples: sqrt(pi / 2) / (2 * 1.2816).
-MEDIAN_ERROR: Final = math.sqrt(math.pi / 2) / (2 * 1.2816)
+_MEDIAN_ERROR: Final = math.sqrt(math.pi / 2) / (2 * 1.2816)
 MAX_MS: Final = 1e9  # eleven days: no forward pass, but a count of nanoseconds taken for milliseconds
+
+
+def median_error(p10: float, p90: float, /, *, num_samples: int) -> float:
+    """Standard error of a median of normal samples, from their spread: 0.489 (p90 - p10) / sqrt(n), in their unit."""
+    return _MEDIAN_ERROR * (p90 - p10) / math.sqrt(num_samples)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,5 +77,5 @@ class TableRow:
 
     @property
     def median_error_ms(self) -> float:
-        """Standard error of the median, from the spread: 0.489 (p90 - p10) / sqrt(n)."""
-        return MEDIAN_ERROR * (self.p90_ms - self.p10_ms) / math.sqrt(self.num_samples)
+        """Standard error of the median, from the spread of the samples."""
+        return median_error(self.p10_ms, self.p90_ms, num_samples=self.num_samples)

@@ -6,7 +6,6 @@ that was measured before or after it but the base model's.
 """
 
 import gc
-import math
 import time
 from collections.abc import Callable, Sequence
 from statistics import median
@@ -17,7 +16,7 @@ import numpy as np
 from latency.blocks.modules import ModuleCall
 from latency.blocks.tasks import Task, task_calls, workload_of
 from latency.measuring.calibrate import WHOLE_SAMPLE_MS, check_memory
-from latency.pricing.row import MEDIAN_ERROR
+from latency.pricing.row import median_error
 from latency.pricing.scenario import Workload
 from latency.pricing.source import Latency
 from latency.sources.kind import SourceReport
@@ -181,4 +180,4 @@ def _beside(samples: Samples, base: Samples, price: MeasuredPrice) -> tuple[floa
 def _median_error(values: Array) -> float:
     """Standard error of the median, from the spread: as `TableRow.median_error_ms`."""
     low, high = np.percentile(values, (P10, P90))
-    return MEDIAN_ERROR * float(high - low) / math.sqrt(len(values))
+    return median_error(float(low), float(high), num_samples=len(values))

@@ -13,6 +13,7 @@ from typing import Final
 import numpy as np
 
 from latency.documents.sums import TRUSTED_SUM, cause_of, within
+from latency.pricing.row import median_error
 from latency.pricing.scenario import Check, EndToEnd, LatencyTableError
 from latency.pricing.table import LatencyTable
 from latency.timing.estimator import Array, kendall_tau, mean_absolute_percentage_error
@@ -22,6 +23,7 @@ from search_spaces import Architecture, UNetSpace
 # to 7.6 % (protocols compared on the same machine, docs/latency_tables.md).
 TRUSTED_MAPE: Final = 0.10
 TRUSTED_TAU: Final = 0.80
+TRUSTED_NOISE: Final = 0.05  # shipped tables: 0.2 .. 2.9 %; one that was measured beside other work: 9.5 %
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,6 +161,11 @@ def calibrated(table: LatencyTable, calibration: Calibration, /) -> LatencyTable
 
 def distrust(table: LatencyTable, /) -> str | None:
     """Why a search should not rely on a table, and what to do about it, in one line; None where it can."""
+    if (noise := _noise(table)) > TRUSTED_NOISE:
+        return (
+            f"the latency table is noisy: the whole model's median is known to {noise:.1%} (at most "
+            f"{TRUSTED_NOISE:.0%}); measure it again, with more rounds and on a device that does nothing else"
+        )
     check = table.check
     if check is None or check.subnetwork_mape is None:
         return (
@@ -180,6 +187,13 @@ def distrust(table: LatencyTable, /) -> str | None:
             "(`search.target_ratio`), milliseconds do not"
         )
     return f"{law}; measure the table again, with more rounds and on a device that does nothing else"
+
+
+def _noise(table: LatencyTable) -> float:
+    """Standard error of the whole model's median, as a share of it; 0 where nothing tells."""
+    if (whole := table.end_to_end) is None:
+        return 0.0
+    return median_error(whole.p10_ms, whole.p90_ms, num_samples=whole.num_samples) / whole.median_ms
 
 
 def _why_biased(check: Check) -> str:

@@ -77,6 +77,7 @@ def measure(
     from latency.documents.store import check_table_place
     from latency.measuring.measure import measure_table
     from latency.timing.interleaving import MeasureSettings
+    from latency.trust.calibration import distrust
 
     if not out.parent.is_dir():
         raise FileNotFoundError(f"there is no folder {out.parent} to write {out.name} to; make it first")
@@ -117,3 +118,5 @@ def measure(
     say(f"wrote {out}: {len(table.rows)} rows from {table.protocol.rounds} rounds, kept in {samples_file.name}")
     for line in check_lines(table):
         say(line)
+    if (why := distrust(table)) is not None:
+        say(f"warning: {why}", err=True)

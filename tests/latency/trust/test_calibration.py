@@ -63,6 +63,16 @@ def test_a_perfect_calibration_is_trusted_and_changes_no_prediction() -> None:
     assert (table.check.num_subnetworks, table.check.bias) == (12, pytest.approx(1))
 
 
+def test_a_table_of_a_busy_machine_is_distrusted_however_well_it_predicts() -> None:
+    table = calibrated(TABLE, calibration([1.0] * len(MODELS)))
+    ms = TABLE.base_ms
+    whole = EndToEnd(p10_ms=0.5 * ms, median_ms=ms, p90_ms=1.05 * ms, num_samples=8)
+    why = distrust(replace(table, end_to_end=whole))
+    assert why is not None
+    assert "median is known to 9.5% (at most 5%); measure it again, with more rounds" in why
+    assert distrust(replace(table, end_to_end=replace(whole, num_samples=40))) is None
+
+
 def test_an_uncalibrated_table_is_distrusted_with_the_remedy() -> None:
     why = distrust(TABLE)
     assert why is not None
