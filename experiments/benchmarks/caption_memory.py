@@ -1,12 +1,13 @@
 """Memory of a worker's captions: each worker holding its own, and all reading what the first has embedded.
 
-    python -m experiments.benchmarks.caption_memory MODEL [--captions 16,128,512]
+    python -m experiments.benchmarks.caption_memory [MODEL] [--captions 16,128,512]
 
-MODEL is a pipeline folder; `python -m experiments.random_checkpoint sd-1.5 runs/sd15-random` writes one of SD-1.5's
-width, whose UNet is not loaded here. Every line is a process of its own with one thread, which starts as a worker does
-and reads every chunk of 8 captions once. `in memory`: without a folder. `first`: into an empty folder. `next`: from the
-folder of the first. MB are the process's own memory (RssAnon) beyond that after the imports: what stays, and the most
-on the way; both hold the autoencoder.
+MODEL is a pipeline folder, the bundled one if left out, whose captions are small;
+`python -m experiments.random_checkpoint sd-1.5 runs/sd15-random` writes one of SD-1.5's width. No UNet is loaded here.
+Every line is a process of its own with one thread, which starts as a worker does and reads every chunk of 8 captions
+once. `in memory`: without a folder. `first`: into an empty folder. `next`: from the folder of the first. MB are the
+process's own memory (RssAnon) beyond that after the imports: what stays, and the most on the way; both hold the
+autoencoder.
 """
 
 import json
@@ -20,11 +21,13 @@ from typing import Annotated
 
 import typer
 
+from search_spaces.shapes import PIPELINE_DIR
+
 CHUNK_SIZE, LATENT_SIZE = 8, 16
 
 
 def main(
-    model: Annotated[Path, typer.Argument(help="pipeline folder")],
+    model: Annotated[Path, typer.Argument(help="pipeline folder")] = PIPELINE_DIR,
     captions: Annotated[str, typer.Option(help="how many, one line of each kind for each number")] = "16,128,512",
     measured: Annotated[int, typer.Option(hidden=True)] = 0,
     folder: Annotated[Path | None, typer.Option(hidden=True)] = None,
