@@ -106,10 +106,10 @@ def _told(kind: type, error: ValidationError, *, name: str) -> SettingsError:
     problems = list[str]()
     listed = set[tuple[int | str, ...]]()  # sections whose names were told
     found = error.errors()
+    around = {problem["loc"][:depth] for problem in found for depth in range(len(problem["loc"]))}
     for problem in found:
-        place = problem["loc"]
-        if problem["type"] == "too_short" and any(other["loc"][:-1] == place for other in found if other["loc"]):
-            continue  # the list lacks what is wrong with its items
+        if problem["type"] == "too_short" and problem["loc"] in around:
+            continue  # the list lacks the items that are wrong
         if (section := problem["loc"][:-1]) in listed and problem["type"] in _STRANGERS:
             problems.append(f"{'.'.join(map(str, problem['loc']))}: there is no such setting either")
             continue
