@@ -3,7 +3,8 @@
     FOLDER/<made from>/<made from, and captions>.safetensors       a chunk each
 
 A chunk is embedded by itself, so that its bits do not depend on what else is scored. Who embeds holds the lock on the
-inner folder; who needs the same meanwhile waits, and reads. What a killed worker has embedded by then stands.
+inner folder; who needs the same meanwhile waits, and reads. What a killed worker has embedded by then stands. Who
+cannot keep a file there holds its chunk in its own memory, and says so.
 """
 
 import logging
@@ -19,9 +20,9 @@ from nas.evaluation.captions.embedder import CaptionEmbedder, Chunk
 from nas.evaluation.captions.file import SUFFIX, CaptionFileError, read_captions, write_captions
 from nas.pipelines.conditioning import Conditioning
 from search_spaces.files.digests import digest_of
-from search_spaces.files.durable.disk import storage_errors
 from search_spaces.files.durable.locks import locked
 from search_spaces.files.durable.parts import sweep
+from search_spaces.files.durable.places import PlaceError
 
 EMPTY: Final[Chunk] = ("",)
 RULE: Final = 1  # number of the way from captions to a file: counts up when it gives others
@@ -111,6 +112,7 @@ class CaptionFiles:
         self._embedder, self._shared = embedder, folder.path
         self._made_from = digest_of({"rule": RULE, **embedder.made_from(), "made_by": folder.made_by})
         self._folder = folder.path / self._made_from
+        self._held: dict[Chunk, Conditioning] = {}  # what could not be kept there
 
     def begin(self, chunks: Sequence[Chunk], /) -> None:
         """Embed the empty caption, which shows that the text encoders load; the rest may take too long for a start."""
@@ -118,8 +120,8 @@ class CaptionFiles:
 
     def need(self, chunks: Sequence[Chunk], /) -> None:
         """Embed what nobody has embedded, or wait for who does."""
-        if self._shared.is_dir() and self._missing(chunks):
-            with storage_errors(self._folder):
+        if self._missing(chunks):
+            with suppress(OSError):  # told where a file cannot be kept
                 self._folder.mkdir(exist_ok=True)
             with self._alone():
                 sweep(self._folder)
@@ -127,7 +129,7 @@ class CaptionFiles:
                     _log.info("embeds %d captions into %s", sum(map(len, missing)), self._folder)
                     embed = self._embedder.load()
                     for chunk in missing:
-                        self._write(chunk, embed(chunk))
+                        self._keep(chunk, embed(chunk))
 
     def read(self, chunk: Chunk, /) -> Conditioning:
         """The conditioning of a chunk; one that is damaged or gone is embedded again.
@@ -135,6 +137,8 @@ class CaptionFiles:
         Warns:
             CaptionWarning: It was damaged.
         """
+        if chunk in self._held:
+            return self._held[chunk]
         try:
             return read_captions(self._path(chunk), made_from=self._key(chunk))
         except FileNotFoundError:
@@ -142,15 +146,22 @@ class CaptionFiles:
         except CaptionFileError as error:
             warnings.warn(f"{error}: embedded again", CaptionWarning, stacklevel=2)
         text = self._embedder.load()(chunk)
-        if self._shared.is_dir():  # else the run was moved or deleted, and nothing may be written to its old place
-            self._write(chunk, text)
+        self._keep(chunk, text)
         return text
 
-    def _write(self, chunk: Chunk, text: Conditioning) -> None:
-        write_captions(self._path(chunk), text, made_from=self._key(chunk))
+    def _keep(self, chunk: Chunk, text: Conditioning) -> None:
+        """Write a chunk's file, or hold it where that cannot be."""
+        try:
+            self._shared.stat()  # where the run was moved or deleted, nothing may be written to its old place
+            write_captions(self._path(chunk), text, made_from=self._key(chunk))
+        except (PlaceError, OSError) as error:
+            if not self._held:
+                _log.warning("this worker keeps captions in its own memory, since a file is refused: %s", error)
+            self._held[chunk] = text.to("cpu")
 
     def _missing(self, chunks: Sequence[Chunk]) -> list[Chunk]:
-        return [chunk for chunk in dict.fromkeys(chunks) if not self._path(chunk).is_file()]
+        found = (chunk for chunk in dict.fromkeys(chunks) if chunk not in self._held)
+        return [chunk for chunk in found if not os.path.isfile(self._path(chunk))]  # noqa: PTH113  False where forbidden
 
     def _path(self, chunk: Chunk) -> Path:
         return self._folder / f"{self._key(chunk)}{SUFFIX}"

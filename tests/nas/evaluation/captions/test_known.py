@@ -25,6 +25,7 @@ from nas.pipelines.text_encoders import TextEncoders
 from nas.scores.prompts import ValidationSet
 from nas.testing.scores import CAPTIONS
 from search_spaces.files.durable.parts import LeftoverWarning
+from search_spaces.shapes import PIPELINE_DIR
 from tests.folders import write_pipeline
 from tests.warm import PROCESSES, exit_code
 
@@ -310,3 +311,71 @@ def test_a_folder_that_goes_is_not_made_again(setting: ScoreSetting) -> None:
     everything(setting.on(ValidationSet.from_captions(list(CAPTIONS), seed=1, chunk_size=3)))
     assert not setting.embedded.path.exists()
     assert len(list(moved.rglob("*.safetensors"))) == 4
+
+
+def become_a_folder(path: Path) -> None:
+    path.unlink()
+    (path / "inner").mkdir(parents=True)
+
+
+def lead_nowhere(path: Path) -> None:
+    path.unlink()
+    path.symlink_to("nowhere")
+
+
+def lose_its_folder_to_a_file(path: Path) -> None:
+    shutil.rmtree(path.parent)
+    path.parent.touch()
+
+
+def lose_all(path: Path) -> None:
+    shutil.rmtree(path.parent.parent)
+
+
+SPOILS = (become_a_folder, lead_nowhere, lose_its_folder_to_a_file, lose_all)
+
+
+@pytest.mark.filterwarnings("ignore::nas.evaluation.captions.known.CaptionWarning")
+@pytest.mark.parametrize("is_late", [False, True], ids=["before", "between"])
+@pytest.mark.parametrize("spoil", SPOILS)
+def test_what_cannot_be_kept_in_the_folder_is_embedded_once_and_held(
+    spoil: Callable[[Path], None],
+    is_late: bool,
+    setting: ScoreSetting,
+    embedded: list[Sequence[str]],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """It is spoilt before a worker needs captions, or when it needed them and reads again."""
+    expected = everything(setting)
+    worker = again(setting)
+    if is_late:
+        everything(worker)
+    embedded.clear()
+    spoil(files(setting)[0])
+    for _ in range(3):
+        assert same(everything(worker)[1:], expected[1:])  # the empty caption is held anyway
+    assert embedded, "what is spoilt is the first chunk's, or all"
+    assert len(embedded) == len(set(embedded)), "none twice"
+    assert caplog.text.count("in its own memory") == 1
+
+
+def use_as_somebody_else(setting: ScoreSetting) -> None:
+    torch.set_num_threads(1)
+    expected = everything(again(setting, embedded=None))  # Python's own files may be closed to who comes
+    os.setuid(65534)
+    assert same(everything(setting), expected)
+
+
+@pytest.mark.skipif(os.name == "nt" or os.getuid() != 0, reason="only root can become somebody else")
+@pytest.mark.parametrize("rights", [0o755, 0o600], ids=["may read", "may not even look"])
+def test_in_somebody_elses_folder_what_is_there_is_read_and_the_rest_held(rights: int, setting: ScoreSetting) -> None:
+    setting = again(setting, model=ModelFolder(PIPELINE_DIR))
+    everything(setting)
+    files(setting)[0].unlink()
+    files(setting)[0].parent.chmod(rights)
+    setting.embedded.path.chmod(0o777)
+    for folder in setting.embedded.path.parents[:-2]:
+        folder.chmod(0o755)
+    before = {path: path.read_bytes() for path in files(setting)}
+    assert exit_code(use_as_somebody_else, again(setting)) == 0
+    assert {path: path.read_bytes() for path in files(setting)} == before
