@@ -4,6 +4,7 @@ import errno
 import os
 import re
 import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -22,6 +23,7 @@ _REFUSALS: Final = {
     errno.EIO: ("the disk failed (input/output error)", "check the disk"),
     errno.ENAMETOOLONG: ("its name is too long", "give a shorter one"),
 }
+_OWNER_ALONE: Final = 0o600  # safetensors 0.8 writes so
 _DISGUISED: Final = re.compile(r"(?:os error|Errno) (\d+)")  # how Rust and Arrow spell an error of the system
 
 
@@ -50,6 +52,26 @@ def _errno(error: Exception) -> int:
         return error.errno
     found = _DISGUISED.search(str(error))
     return int(found[1]) if found else 0
+
+
+def open_to_others(part: Path, /) -> None:
+    """Give new files that a library made for their owner alone the rights of any new file (the umask's).
+
+    Args:
+        part: A file, or a folder with files; files that stand elsewhere too are left as they are.
+    """
+    inside = [part] if part.is_file() else [path for path in part.rglob("*") if path.is_file()]
+    if closed := [path for path in inside if _is_for_its_owner(path.lstat())]:
+        probe = closed[0].with_name(".rights")  # the umask cannot be read without changing it for a moment
+        probe.touch()
+        rights = stat.S_IMODE(probe.stat().st_mode)
+        probe.unlink()
+        for path in closed:
+            path.chmod(rights)
+
+
+def _is_for_its_owner(told: os.stat_result) -> bool:
+    return told.st_nlink == 1 and stat.S_ISREG(told.st_mode) and stat.S_IMODE(told.st_mode) == _OWNER_ALONE
 
 
 def sync_tree(path: Path, /) -> None:

@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from search_spaces.files.durable.disk import remove, storage_errors, sync, sync_tree
+from search_spaces.files.durable.disk import open_to_others, remove, storage_errors, sync, sync_tree
 from search_spaces.files.durable.parts import LeftoverWarning, aside, part_of
 from search_spaces.files.durable.places import PlaceError, check_folder, check_replaceable, settled
 
@@ -44,6 +44,7 @@ def whole(path: Path, /, *, check: Callable[[Path], None] | None = None) -> Iter
     place = settled(path)
     with part_of(place) as part:
         yield part
+        open_to_others(part)
         sync_tree(part)
         check_replaceable(place)
         if part.is_dir():
@@ -90,6 +91,7 @@ def whole_with_others(path: Path, /) -> Iterator[Path]:
     with part_of(place) as part:
         yield part
         folder = part.parent
+        open_to_others(folder)
         sync_tree(folder)
         others = sorted(file for file in folder.iterdir() if file.name != place.name)
         for file in (*others, part):

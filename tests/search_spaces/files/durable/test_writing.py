@@ -2,6 +2,7 @@
 
 import errno
 import os
+import stat
 import subprocess
 import sys
 import warnings
@@ -10,6 +11,8 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from search_spaces.files.durable.disk import StorageError
 from search_spaces.files.durable.parts import LeftoverWarning, is_part
@@ -44,6 +47,29 @@ def test_a_folder_appears_with_all_that_is_in_it(tmp_path: Path) -> None:
         assert not (tmp_path / "folder").exists()
     assert (tmp_path / "folder" / "inner" / "file").read_text() == "text"
     assert names(tmp_path) == ["folder"]
+
+
+def test_what_a_library_writes_for_its_owner_alone_has_the_rights_of_any_new_file(tmp_path: Path) -> None:
+    """safetensors 0.8 does: nobody else could read exported weights, or what runs share."""
+    path, folder, private = tmp_path / "a.safetensors", tmp_path / "folder", tmp_path / "private"
+    private.touch(0o600)
+    for umask, rights in ((0o022, 0o644), (0o077, 0o600), (0o002, 0o664)):
+        before = os.umask(umask)
+        with whole(path) as part:
+            save_file({"a": torch.zeros(1)}, part)
+        with whole(folder, check=lambda old: None) as part:
+            (part / "inner").mkdir(parents=True)
+            save_file({"a": torch.zeros(1)}, part / "inner" / "b.safetensors")
+            os.link(private, part / "linked")
+            (part / "led").symlink_to(private)
+        with whole_with_others(tmp_path / "c") as part:
+            save_file({"a": torch.zeros(1)}, part)
+        os.umask(before)
+        written = (path, folder / "inner" / "b.safetensors", tmp_path / "c")
+        assert [stat.S_IMODE(each.stat().st_mode) for each in written] == [rights] * 3
+        assert stat.S_IMODE(private.stat().st_mode) == 0o600
+    assert names(tmp_path) == ["a.safetensors", "c", "folder", "private"]
+    assert names(folder) == ["inner", "led", "linked"]
 
 
 @pytest.mark.parametrize("writing", [whole, whole_once])
