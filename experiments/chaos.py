@@ -21,6 +21,7 @@ import psutil
 import typer
 from rich.console import Console
 
+from experiments.command import run
 from search_spaces.shapes.__main__ import write_pictures
 
 CONFIG = Path(__file__).with_suffix(".yaml")
@@ -128,4 +129,4 @@ def fingerprint(run: Path) -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run(main)

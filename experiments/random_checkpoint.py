@@ -15,6 +15,7 @@ import typer
 from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
+from experiments.command import run
 from search_spaces.known.architectures import BASE_CONFIGS
 from search_spaces.shapes import PIPELINE_DIR
 
@@ -63,4 +64,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run(main)

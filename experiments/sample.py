@@ -21,6 +21,7 @@ import typer
 import yaml
 from PIL import Image
 
+from experiments.command import run
 from latency import find_table, read_latency_table, shipped_tables
 from nas.config.places.bundled import NAMED
 from nas.runs.bundled.naming import BUNDLED_RUNS, SAMPLE
@@ -142,4 +143,4 @@ def machine_paths(folder: Path, /) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run(main)

@@ -18,6 +18,7 @@ import nas
 from experiments.ablations.making import COMPARED_WITH, TRAINED_ON, check_pictures, folder_of, without
 from experiments.ablations.plan import read_ablations
 from experiments.ablations.telling import write_figure_tables, write_page
+from experiments.command import run
 from nas.curves.asked.reading import made_of
 from nas.curves.figure import curves_figure
 from nas.reports.writing import write_figure
@@ -54,4 +55,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run(main)

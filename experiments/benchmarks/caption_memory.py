@@ -21,6 +21,7 @@ from typing import Annotated
 
 import typer
 
+from experiments.command import run
 from search_spaces.shapes import PIPELINE_DIR
 
 CHUNK_SIZE, LATENT_SIZE = 8, 16
@@ -97,4 +98,4 @@ def private_mb() -> float:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run(main)

@@ -20,6 +20,7 @@ from typing import Annotated, Any
 import psutil
 import typer
 
+from experiments.command import run
 from search_spaces.shapes import PIPELINE_DIR
 
 STEPS = ("plain", "supernet", "switch", "materialise", "write")
@@ -82,4 +83,4 @@ def touch(unet: Any) -> None:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run(main)

@@ -19,6 +19,7 @@ from typing import Annotated
 import pandas as pd
 import typer
 
+from experiments.command import run
 from experiments.decisions.picture import picture
 from experiments.decisions.recorded import part_of, read_changes, read_recorded
 from experiments.decisions.replay import RATIOS, replays
@@ -48,9 +49,9 @@ def main(
     known = read_recorded(recorded, space)
     changes = {} if screens is None else read_changes(screens, known.actions)
     replayed = partial(replays, seeds=seeds, num_captions=num_captions, methods=method or [], ratios=ratio or RATIOS)
+    cheaper = None if fewer_steps is None else part_of(read_recorded(fewer_steps, space), known)
     rows = [*replayed(known, changes=changes)]
-    if fewer_steps is not None:
-        cheaper = part_of(read_recorded(fewer_steps, space), known)
+    if cheaper is not None:
         name = f", {cheaper.passes_per_picture} passes a picture"
         rows += (replace(row, method=row.method + name) for row in replayed(cheaper, judge=known, changes={}))
     frame = pd.DataFrame([asdict(row) for row in rows])
@@ -84,4 +85,4 @@ def table(frame: pd.DataFrame, /) -> str:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run(main)

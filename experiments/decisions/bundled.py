@@ -12,7 +12,7 @@ from latency.documents.shipped import read_latency_table
 from latency.pricing.source import Prices
 from latency.sources.table import TableSource
 from nas.evaluation.registry import ScoreSpec, make_score
-from nas.pipelines.computing.execution import Execution
+from nas.pipelines.computing.execution import Execution, check_device
 from nas.pipelines.model_folder import ModelFolder
 from nas.pipelines.protocol import SamplingProtocol
 from nas.scores.prompts import ValidationSet
@@ -66,6 +66,7 @@ def scorer_of(
     device: str = "cpu",
 ) -> Scorer:
     """Scores of any architecture of the bundled model, in this process; those in the folder are not made again."""
+    check_device(device, name="--device")
     start_threads(device)
     protocol = SamplingProtocol(num_steps=num_steps, guidance_scale=2.0, scheduler="DDIMScheduler")
     spec = WorkerSpec(

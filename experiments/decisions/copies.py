@@ -21,6 +21,7 @@ import numpy as np
 import typer
 from scipy.stats import kendalltau
 
+from experiments.command import run
 from experiments.decisions.bundled import prices_of, space_of
 from experiments.decisions.recorded import Recorded, read_recorded
 from experiments.decisions.trainings import (
@@ -40,6 +41,7 @@ from nas.values.sample import Floats, Losses
 from nas.values.weighing import values
 from search_spaces.actions import parse_action
 from search_spaces.files.durable.writing import write_text
+from search_spaces.files.user_error import UserError
 from search_spaces.unets.stock_space import SpaceForm
 
 FEW: Final = (8, 16)
@@ -84,10 +86,19 @@ def main(
 
 
 def copied(recorded: Recorded, /) -> Recorded:
-    """The part of a recording whose blocks can be copied: a ResNet that changes the channels cannot."""
+    """The part of a recording whose blocks can be copied: a ResNet that changes the channels cannot.
+
+    Raises:
+        UserError: There is none, or a single caption.
+    """
     space = space_of(SpaceForm.ANY)
     copies = {str(action) for action in space.copies(space.base)}
     kept = [index for index, action in enumerate(recorded.actions) if copy_of(action) in copies]
+    if not kept or recorded.losses.shape[1] == 1:
+        raise UserError(
+            f"copies are valued by removals recorded on two captions or more, but of this recording {len(kept)} can be "
+            f"copied, on {recorded.losses.shape[1]} captions; record more"
+        )
     return replace(
         recorded,
         actions=tuple(recorded.actions[index] for index in kept),
@@ -111,12 +122,16 @@ def worth(recorded: Recorded, rule: Rule, /, *, num: int) -> Floats:
 
 def picks(recorded: Recorded, /) -> dict[str, str]:
     """The copy that each rule picks with so many captions, by rule and captions in words."""
-    nums = [*(few for few in FEW if few < recorded.losses.shape[1]), recorded.losses.shape[1]]
     return {
         f"{rule.value}, {num}": copy_of(recorded.actions[int(np.argmax(worth(recorded, rule, num=num)))])
         for rule in RULES
-        for num in nums
+        for num in _nums(recorded.losses.shape[1])
     }
+
+
+def _nums(recorded: int) -> list[int]:
+    """Captions that a pick is tried with, of so many that were recorded."""
+    return [*(few for few in FEW if few < recorded), recorded]
 
 
 def candidates(recorded: Recorded, num: int, /) -> list[str]:
@@ -139,7 +154,7 @@ def _table(recorded: Recorded, rows: dict[str, tuple[tuple[float, float], tuple[
     space = space_of(SpaceForm.ANY)
     price_ms = prices_of(space)
     index = {copy_of(action): number for number, action in enumerate(recorded.actions)}
-    tried = {few: worth(recorded, Rule.PAPER, num=few) for few in (*FEW, num)}
+    tried = {few: worth(recorded, Rule.PAPER, num=few) for few in _nums(num)}
     heads = "".join(f" value, {few} captions |" for few in tried)
     yield f"| copy | adds, ms |{heads} CLIP gained | error less |"
     yield "|---|---:|" + "---:|" * (len(tried) + 2)
@@ -163,4 +178,4 @@ def _table(recorded: Recorded, rows: dict[str, tuple[tuple[float, float], tuple[
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run(main)

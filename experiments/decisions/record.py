@@ -27,6 +27,7 @@ import pandas as pd
 import typer
 from rich.progress import track
 
+from experiments.command import run
 from experiments.decisions.bundled import (
     NUM_STEPS,
     PASSES_PER_STEP,
@@ -49,7 +50,7 @@ def main(
     num_prompts: Annotated[int, typer.Option(min=1, help="held-out captions")] = 512,
     chunk_size: Annotated[int, typer.Option(min=1, help="captions that are drawn at once; part of the scores")] = 64,
     num_removals: Annotated[int | None, typer.Option(min=2, help="evenly from all; left out = all")] = None,
-    steps: Annotated[int, typer.Option(min=1, help="denoising steps of a picture")] = NUM_STEPS,
+    steps: Annotated[int, typer.Option(min=1, max=1000, help="denoising steps of a picture")] = NUM_STEPS,
     device: Annotated[str, typer.Option(help="cpu or cuda")] = "cpu",
 ) -> None:
     """Record what every removal of the bundled model scores, prompt by prompt."""
@@ -87,4 +88,4 @@ def _rows(space: UNetSpace, scorer: Scorer, captions: list[str], num_removals: i
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run(main)

@@ -53,8 +53,13 @@ class Recorded:
 
 
 def read_recorded(folder: Path, form: SpaceForm, /) -> Recorded:
-    """The recording of `experiments.decisions.record`, as far as it goes; removals that save nothing are left out."""
-    frame = pd.read_parquet(folder / f"{form.value}.parquet")
+    """The recording of `experiments.decisions.record`, as far as it goes; removals that save nothing are left out.
+
+    Raises:
+        UserError: There is none, or none with a removal that saves something.
+    """
+    path = folder / f"{form.value}.parquet"
+    frame = read_table(path, columns=("action", "prompt", "score", "saved_ms"))
     scores = frame.pivot(index="action", columns="prompt", values="score")
     saved_ms = frame.groupby("action")["saved_ms"].first()
     space = space_of(form)
@@ -66,6 +71,11 @@ def read_recorded(folder: Path, form: SpaceForm, /) -> Recorded:
         if space.why_not(b, architecture=after[a]) is not None or space.why_not(a, architecture=after[b]) is not None
     )
     names = [str(action) for action in actions]
+    if BASE not in scores.index or not names:
+        raise UserError(
+            f"{path} must hold scores of the base and of a removal, but is of {len(scores)} networks; let "
+            "`python -m experiments.decisions.record` go on, which continues"
+        )
     own = frame[frame["action"] == BASE]
     base = scores.loc[BASE].to_numpy(dtype=np.float64)
     return Recorded(
@@ -77,6 +87,31 @@ def read_recorded(folder: Path, form: SpaceForm, /) -> Recorded:
         passes_per_picture=int(frame["passes"].iloc[0]) if "passes" in frame else PASSES_PER_PICTURE,
         captions=tuple(own.sort_values("prompt")["caption"]) if "caption" in own else (),
     )
+
+
+def read_table(path: Path, /, *, columns: Sequence[str]) -> pd.DataFrame:
+    """A table that a command of this study wrote.
+
+    Args:
+        path: Of the parquet file.
+        columns: Some that it must have.
+
+    Raises:
+        UserError: There is none, or it is no such table.
+    """
+    if not path.is_file():
+        raise UserError(
+            f"{path} must be a recording, but is not there; docs/decisions_under_noise.md says how to make it"
+        )
+    try:
+        frame = pd.read_parquet(path)
+    except (ValueError, OSError) as error:  # pyarrow's too
+        raise UserError(f"{path} must be a parquet file, but cannot be read ({error}); make it again") from error
+    if missing := sorted(set(columns) - set(frame)):
+        raise UserError(
+            f"{path} must have the columns {', '.join(columns)}, but lacks {', '.join(missing)}; make it again"
+        )
+    return frame
 
 
 def part_of(recorded: Recorded, other: Recorded, /) -> Recorded:
@@ -101,8 +136,17 @@ def part_of(recorded: Recorded, other: Recorded, /) -> Recorded:
 
 
 def read_changes(folder: Path, actions: Sequence[str], /) -> dict[str, Floats]:
-    """Numbers (K, P) of what `experiments.decisions.screens` measured, by name: distances of one pass, and glimpses."""
-    frame = pd.read_parquet(folder / "screens.parquet")
+    """Numbers (K, P) of what `experiments.decisions.screens` measured, by name: distances of one pass, and glimpses.
+
+    Raises:
+        UserError: There are none, or not of all actions.
+    """
+    frame = read_table(folder / "screens.parquet", columns=("action", "prompt", "score_name", "passes", "score"))
+    if missing := set(actions) - set(frame["action"]):
+        raise UserError(
+            f"{folder} must hold cheap scores of every removal of the recording, but lacks {len(missing)} of them, "
+            f"such as {min(missing)}; run `python -m experiments.decisions.screens` on this recording again"
+        )
     tables = {
         str(name): own.pivot(index="action", columns="prompt", values="score").loc[list(actions)].to_numpy(np.float64)
         for name, own in frame[(frame["passes"] == 1) | (frame["score_name"] == CLIP_GLIMPSE)].groupby("score_name")

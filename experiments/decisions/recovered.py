@@ -17,6 +17,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
+from experiments.command import run
 from experiments.decisions.bundled import space_of
 from experiments.decisions.trainings import (
     BASE,
@@ -68,4 +69,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run(main)

@@ -16,6 +16,7 @@ from nas.racing.settings import RacingSettings
 from nas.values.rule import Rule, ValueRule
 from nas.values.sample import Floats, Losses
 from nas.values.weighing import values
+from search_spaces.files.user_error import UserError
 
 INDIFFERENCE: Final = 0.0005
 CHUNK: Final = 4
@@ -89,7 +90,15 @@ def replays(
         num_captions: Captions that a decision may use; the others judge it.
         methods: Beginnings of the names of those that are wanted; none = all.
         ratios: Targets, as shares of the base's latency.
+
+    Raises:
+        UserError: No caption is left to judge by.
     """
+    if num_captions >= (known := recorded.losses.shape[1]):
+        raise UserError(
+            f"a decision may use fewer captions than were recorded, since the others judge it, but `--num-captions` is "
+            f"{num_captions} of {known}; give fewer, or record more"
+        )
     wanted = {
         key: method
         for key, method in every_method(

@@ -1,7 +1,7 @@
 """What cheap scores are worth: Kendall's tau with CLIP loss, what their choices truly lose, and what they cost.
 
     python -m experiments.decisions.record --num-prompts 512 --out runs/decisions
-    python -m experiments.decisions.screens --recorded runs/decisions/any.parquet --out runs/decisions/screens
+    python -m experiments.decisions.screens --recorded runs/decisions --out runs/decisions/screens
     python -m experiments.decisions.recovered --out runs/decisions/screens --num 12
 
 The first command records CLIP scores of every removal, which are the truth here. The second scores every removal by
@@ -29,12 +29,15 @@ import pandas as pd
 import typer
 from rich.progress import track
 
+from experiments.command import run
 from experiments.decisions.bundled import PASSES_PER_PICTURE, prices_of, scorer_of, scores_of, space_of, validation_of
 from experiments.decisions.ranking import Truth, draws, spread_of
+from experiments.decisions.recorded import read_table
 from nas.evaluation.settings import CLIP_CHANGE, CLIP_GLIMPSE
 from nas.evaluation.training_loss import TrainingLoss
 from search_spaces.files.durable.writing import whole, write_text
 from search_spaces.files.strict_json import read_json_object
+from search_spaces.files.user_error import UserError
 from search_spaces.shapes import OPEN_CLIP_DIR
 from search_spaces.unets.stock_space import SpaceForm
 
@@ -81,7 +84,7 @@ CLIP_TRIED: Final = (4, 20, 96)
 
 
 def main(
-    recorded: Annotated[Path, typer.Option(help="parquet file of experiments.decisions.record")],
+    recorded: Annotated[Path, typer.Option(help="folder of experiments.decisions.record, or its any.parquet")],
     out: Annotated[Path, typer.Option(help="folder of what is measured; a second call goes on from it")],
     num_draws: Annotated[int, typer.Option(min=20, help="random draws of the prompts, for every row")] = 200,
     most_prompts: Annotated[int, typer.Option(min=16, help="of each cheap score; rows that need more are none")] = 192,
@@ -89,8 +92,11 @@ def main(
     device: Annotated[str, typer.Option(help="cpu or cuda")] = "cpu",
 ) -> None:
     """Measure every cheap score, and print what its choices lose."""
-    truth = Truth.of(pd.read_parquet(recorded))
+    path = recorded / f"{SpaceForm.ANY.value}.parquet" if recorded.is_dir() else recorded
+    truth = Truth.of(read_table(path, columns=("action", "prompt", "score", "saved_ms")))
     wanted = score or [case.score for case in CASES]
+    if unknown := sorted(set(wanted) - {case.score for case in CASES}):
+        raise UserError(f"`--score` must be among {', '.join(case.score for case in CASES)}, but got {unknown[0]!r}")
     cases = [replace(case, num_prompts=min(case.num_prompts, most_prompts)) for case in CASES if case.score in wanted]
     measured = _measured(out, set(truth.losses.index), cases, device)
     path = out / "recovered.json"
@@ -107,7 +113,7 @@ def _measured(out: Path, wanted: set[str], cases: Sequence[Case], device: str) -
     frames = []
     for case in cases:
         path = out / f"{case.score}.parquet"
-        if not path.exists() or not wanted <= set(pd.read_parquet(path, columns=["action"])["action"]):
+        if not (path.exists() and holds(read_table(path, columns=("action", "prompt")), wanted, case.num_prompts)):
             validation = validation_of(case.num_prompts, seed=CAPTIONS_SEED, chunk_size=32)
             settings = dict(case.settings)
             scorer = scorer_of(validation, folder=out / "scores", score=case.score, settings=settings, device=device)
@@ -120,11 +126,16 @@ def _measured(out: Path, wanted: set[str], cases: Sequence[Case], device: str) -
             frame = frame.melt("prompt", var_name="action", value_name="score")
             with whole(path) as part:
                 frame.assign(score_name=case.score, passes=case.passes).to_parquet(part)
-        frames.append(pd.read_parquet(path))
+        frames.append(pd.read_parquet(path).query("prompt < @case.num_prompts"))
     frame = pd.concat(frames, ignore_index=True)
     with whole(out / "screens.parquet") as part:
         frame.to_parquet(part)
     return frame
+
+
+def holds(known: pd.DataFrame, actions: set[str], num_prompts: int) -> bool:
+    """Whether what was measured before is of all these actions, on so many prompts at least."""
+    return actions <= set(known["action"]) and known["prompt"].nunique() >= num_prompts
 
 
 def _table(
@@ -168,4 +179,4 @@ def _table(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run(main)

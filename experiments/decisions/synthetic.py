@@ -14,6 +14,7 @@ from typing import Annotated, Final, TypeAlias
 import numpy as np
 import typer
 
+from experiments.command import run
 from nas.racing.opportunity import OpportunityRace
 from nas.racing.race import Race
 from nas.racing.settings import RacingSettings
@@ -105,4 +106,4 @@ def _regret(group: tuple[int, ...], true: Floats, saved_ms: Floats) -> float:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run(main)

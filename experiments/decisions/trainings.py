@@ -15,10 +15,13 @@ from rich.progress import track
 
 from experiments.skipping.bench import Judged, Trainer, start_threads, write_data
 from experiments.skipping.study import Study
+from nas.pipelines.computing.execution import check_device
 from nas.training.skipping.settings import Skipping
 from search_spaces.architecture import Architecture
+from search_spaces.files.digests import digest_of
 from search_spaces.files.durable.writing import write_text
 from search_spaces.files.strict_json import read_json_object
+from search_spaces.files.user_error import UserError
 from search_spaces.shapes import CAPTIONS_FILE, OPEN_CLIP_DIR, PIPELINE_DIR
 from search_spaces.shapes.__main__ import write_pictures
 
@@ -74,12 +77,16 @@ class ShortTrainings:
     Args:
         out: Folder of everything between: pictures, latents, a file per network.
         recipe: How.
+
+    Raises:
+        UserError: Networks of another recipe stand there, or the device is not here.
     """
 
     def __init__(self, out: Path, recipe: Recipe, /) -> None:
         self._out, self._recipe = out, recipe
         self._folder = out / f"trained-{recipe.steps}x{recipe.batch_size}-{recipe.num_prompts}"
-        self._folder.mkdir(parents=True, exist_ok=True)
+        check_device(recipe.device, name="--device")
+        settle(self._folder / "recipe.txt", recipe)
         self._data, pictures = out / f"data-{recipe.num_pictures}.safetensors", out / f"pictures-{recipe.num_pictures}"
         self._study = Study(
             unet=str(PIPELINE_DIR / "unet"),
@@ -140,6 +147,19 @@ class ShortTrainings:
         judged = Judged(self._study, Path(self._study.unet))
         weights = {name: each.clone() for name, each in judged.supernet.weights().items()}
         return judged, Trainer(self._study, judged.supernet, data=self._data), weights
+
+
+def settle(path: Path, recipe: Recipe) -> None:
+    """Say beside networks how they are trained; folders of earlier versions did not."""
+    captions = digest_of({"captions": recipe.captions.read_text(encoding="utf-8")})
+    told = "".join(f"{name} = {value}\n" for name, value in (asdict(recipe) | {"captions": captions}).items())
+    if path.exists() and (before := path.read_text(encoding="utf-8")) != told:
+        others = [line for line in before.splitlines() if line not in told.splitlines()]
+        raise UserError(
+            f"networks of {path.parent} must all be trained alike, but those that are there have "
+            f"{', '.join(others)}; give the same, or another --out"
+        )
+    write_text(path, told)
 
 
 def _start(out: Path, recipe: Recipe) -> None:

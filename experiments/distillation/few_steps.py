@@ -17,6 +17,7 @@ import torch
 import typer
 
 import nas
+from experiments.command import run
 from nas.curves.asked.reading import made_of, with_whole_paths
 from nas.curves.figure import SHORT
 from nas.curves.points import Curves, Point
@@ -139,4 +140,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run(main)

@@ -8,18 +8,16 @@ as far as this Python's `unicodedata` knows them.
 """
 
 import json
-import sys
 import unicodedata
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from experiments.command import run
 from experiments.emoji.font import FONT, read_font
 from experiments.emoji.names import caption_of
-from search_spaces.files.durable.disk import StorageError
 from search_spaces.files.durable.writing import whole
-from search_spaces.files.user_error import UserError
 
 
 def main(
@@ -29,11 +27,7 @@ def main(
     font: Annotated[Path, typer.Option(help="a font with bitmaps in colour")] = FONT,
 ) -> None:
     """Write a font's colour emoji with the names that Unicode gives them."""
-    try:
-        num_written, num_unnamed = write_emoji(out, size_px=size, font=font, num=num)
-    except (UserError, StorageError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        raise typer.Exit(2) from None
+    num_written, num_unnamed = write_emoji(out, size_px=size, font=font, num=num)
     print(f"{num_written:,} pictures of {size}x{size} in {out}, with the font's licence in LICENSE.txt")
     if num_unnamed:
         print(f"{num_unnamed:,} others have no name in Unicode {unicodedata.unidata_version}, which this Python knows")
@@ -68,4 +62,4 @@ def write_emoji(out: Path, /, *, size_px: int, font: Path = FONT, num: int | Non
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run(main)

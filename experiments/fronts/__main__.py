@@ -19,6 +19,7 @@ from typing import Annotated, Final
 import pandas as pd
 import typer
 
+from experiments.command import run
 from experiments.decisions.bundled import PASSES_PER_PICTURE, prices_of, scorer_of, space_of, validation_of
 from experiments.decisions.bundled import WEIGHTS as BUNDLED
 from experiments.fronts.searching import WITHOUT_SEED, Seen, compared, front, problem_of, searched
@@ -108,4 +109,4 @@ def _rows(name: str, seed: int, seen: tuple[Seen, ...]) -> pd.DataFrame:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run(main)

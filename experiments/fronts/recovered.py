@@ -19,6 +19,7 @@ import pandas as pd
 import typer
 from scipy.stats import kendalltau
 
+from experiments.command import run
 from experiments.decisions.bundled import space_of, validation_of
 from experiments.decisions.trainings import BASE, BatchSize, Device, NumPictures, Processes, Recipe, ShortTrainings
 from experiments.fronts.__main__ import CHUNK, NUM_CAPTIONS
@@ -101,4 +102,4 @@ def markdown(best: pd.DataFrame, /, *, before: float, after: float) -> str:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run(main)

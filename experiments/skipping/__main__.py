@@ -19,6 +19,7 @@ from typing import Annotated
 import typer
 from rich.progress import track
 
+from experiments.command import run
 from experiments.skipping.one import DATA, folder_of
 from experiments.skipping.results import picture, pooled, results, summary
 from experiments.skipping.study import CASES, Study
@@ -112,4 +113,4 @@ def _run(work: Path, case: str, seed: int) -> int:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run(main)

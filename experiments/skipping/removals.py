@@ -14,6 +14,7 @@ import typer
 from rich.progress import track
 from scipy.stats import sem, spearmanr
 
+from experiments.command import run
 from experiments.skipping.bench import Judged, start_threads
 from experiments.skipping.study import Study
 from nas.reports.style import BLUE, INK, ORANGE, new_figure, note, styled, tidy
@@ -144,4 +145,4 @@ def picture(frame: pd.DataFrame, /) -> "Figure":
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run(main)

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import pandas as pd
 import typer
 
+from experiments.command import run
 from nas.algorithms.algorithm import Algorithm
 from nas.algorithms.evolving import ArchitectureEvolving
 from nas.algorithms.one_shot import knapsack, local_search, optuna_search, random_search, regularized_evolution
@@ -79,4 +80,4 @@ def markdown(rows: pd.DataFrame, /) -> str:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run(main)

@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 import typer
 
+from experiments.command import run
 from nas.algorithms.algorithm import Algorithm
 from nas.algorithms.one_shot import local_search, optuna_search, random_search, regularized_evolution
 from nas.algorithms.problem import Problem
@@ -223,4 +224,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run(main)

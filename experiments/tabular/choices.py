@@ -13,6 +13,7 @@ import numpy as np
 import optuna
 import typer
 
+from experiments.command import run
 from experiments.tabular.cells import AT, NUM_EDGES, NUM_OPERATIONS, Accuracies, accuracies
 from nas.algorithms.one_shot.optuna_search import OptunaSettings
 
@@ -54,4 +55,4 @@ def _courses(known: Accuracies, seeds: int) -> list[list[float]]:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run(main)

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import typer
 
+from experiments.command import run
 from experiments.tabular.record import BLOCKS, sub_space
 from nas.config.experiment import Experiment
 from nas.config.loading import load_config
@@ -116,4 +117,4 @@ def _num_searched(known: dict[str, np.ndarray], architectures: dict[int, Archite
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run(main)

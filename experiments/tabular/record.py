@@ -14,6 +14,7 @@ from typing import Annotated, Final
 import typer
 from rich.progress import track
 
+from experiments.command import run
 from nas.config.loading import load_config
 from nas.config.resolving import resolve
 from nas.runs.checkpoints.weights import weights_digest
@@ -85,4 +86,4 @@ def sub_space(base: Architecture, removals: Sequence[AnyAction], /) -> Iterator[
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run(main)

@@ -1,5 +1,8 @@
 """Replays of a recording: every method decides for every target, by captions that do not judge it."""
 
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from math import inf
 from pathlib import Path
@@ -8,6 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from experiments.command import run
+from experiments.decisions.__main__ import main as decide
 from experiments.decisions.__main__ import table
 from experiments.decisions.bundled import prices_of, space_of
 from experiments.decisions.copies import candidates, copied, copy_of, picks
@@ -15,6 +20,10 @@ from experiments.decisions.picture import picture
 from experiments.decisions.ranking import Truth, draws, spread_of
 from experiments.decisions.recorded import BASE, Recorded, read_changes, read_recorded
 from experiments.decisions.replay import SCREENED_BY, every_method, replays
+from experiments.decisions.screens import holds
+from experiments.decisions.screens import main as screen
+from experiments.decisions.trainings import Recipe, settle
+from search_spaces.files.user_error import UserError
 from search_spaces.unets.stock_space import SpaceForm
 
 METHODS = ["paper", "posterior", "race, posterior, by_regret", "elimination", "clip_change"]
@@ -125,3 +134,69 @@ def test_targets_that_some_removals_do_not_reach_stay_empty() -> None:
     assert [draw.lost[0] for draw in found] == pytest.approx([0.1] * 3)
     assert [(draw.tau, draw.tau_after) for draw in found] == [(1.0, -1.0)] * 3
     assert spread_of([draw.lost[1] for draw in found], signed=True) == ""
+
+
+def record(folder: Path, *, actions: Sequence[str], num: int = 6) -> Path:
+    """A recording of made-up scores."""
+    rng = np.random.default_rng(0)
+    rows = [
+        {"action": action, "prompt": prompt, "score": rng.random(), "saved_ms": float(action != BASE), "caption": "a"}
+        for action in actions
+        for prompt in range(num)
+    ]
+    folder.mkdir()
+    pd.DataFrame(rows).to_parquet(folder / "any.parquet")
+    return folder
+
+
+def told(command: Callable[..., None], capsys: pytest.CaptureFixture[str]) -> str:
+    """What a command that refuses says, in one sentence."""
+    with pytest.raises(SystemExit) as end:
+        run(command)
+    assert end.value.code == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.count("\n") == 1
+    return err
+
+
+def test_commands_refuse_in_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    removals = [str(action) for action in sorted(space_of(SpaceForm.ANY).removals(space_of(SpaceForm.ANY).base))][:3]
+    good, out = record(tmp_path / "good", actions=[BASE, *removals]), tmp_path / "out.csv"
+    begun = record(tmp_path / "begun", actions=[BASE])
+    torn = record(tmp_path / "torn", actions=[BASE])
+    (torn / "any.parquet").write_bytes(b"PAR1")
+    for arguments, expected in (
+        ([tmp_path / "none"], "none/any.parquet must be a recording, but is not there"),
+        ([begun], "must hold scores of the base and of a removal, but is of 1 networks"),
+        ([torn], "must be a parquet file, but cannot be read"),
+        ([good, "--num-captions", "8"], "`--num-captions` is 8 of 6; give fewer, or record more"),
+        ([good, "--screens", tmp_path / "none"], "none/screens.parquet must be a recording, but is not there"),
+        ([good, "--fewer-steps", tmp_path / "none"], "none/any.parquet must be a recording, but is not there"),
+    ):
+        monkeypatch.setattr(sys, "argv", ["replay", "--out", str(out), "--recorded", *map(str, arguments)])
+        assert expected in told(decide, capsys)
+        assert not out.exists()
+    screened = ["--recorded", str(good), "--out", str(tmp_path / "screens"), "--score", "nonsense"]
+    monkeypatch.setattr(sys, "argv", ["screens", *screened])
+    assert "`--score` must be among output_change, " in told(screen, capsys)
+
+
+def test_networks_of_another_recipe_are_not_taken_for_those_that_are_asked_for(tmp_path: Path) -> None:
+    recipe = Recipe(steps=1, num_prompts=2, num_pictures=2, batch_size=2)
+    path = tmp_path / "trained-1x2-2" / "recipe.txt"
+    settle(path, recipe)
+    settle(path, recipe)
+    for change in ({"num_pictures": 4}, {"chunk_size": 4}, {"device": "cuda"}, {"captions": Path(__file__)}):
+        with pytest.raises(UserError, match=rf"must all be trained alike, but .* have {next(iter(change))} = "):
+            settle(path, replace(recipe, **change))
+
+
+def test_a_cheap_score_of_more_prompts_than_were_measured_is_measured_again() -> None:
+    known = pd.DataFrame({"action": ["-a", "-a", "-b", "-b"], "prompt": [0, 1, 0, 1]})
+    assert holds(known, {"-a", "-b"}, 2)
+    assert holds(known, {"-a"}, 1)
+    assert not holds(known, {"-a"}, 3)
+    assert not holds(known, {"-a", "-c"}, 2)

@@ -2,16 +2,16 @@
 
 import json
 import re
+import sys
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-import typer
 from PIL import Image
-from typer.testing import CliRunner
 
+from experiments.command import run
 from experiments.emoji.__main__ import main, write_emoji
 from experiments.emoji.font import FONT, PACKAGE, read_font
 from experiments.emoji.names import caption_of
@@ -104,10 +104,12 @@ def test_emoji_are_training_data_as_any_other_folder(folder: Path, tmp_path: Pat
     assert 0.1 < spread < 10, "about as the UNet expects"
 
 
-def test_the_command_says_what_is_wrong(tmp_path: Path) -> None:
-    app = typer.Typer()
-    app.command()(main)
-    result = CliRunner().invoke(app, ["--out", str(tmp_path / "set"), "--font", str(tmp_path / "absent.ttf")])
-    assert result.exit_code == 2
-    assert "there is no font" in result.output
+def test_the_command_says_what_is_wrong(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["emoji", "--out", str(tmp_path / "set"), "--font", str(tmp_path / "absent.ttf")])
+    with pytest.raises(SystemExit) as end:
+        run(main)
+    assert end.value.code == 2
+    assert capsys.readouterr().err.startswith("error: there is no font")
     assert not (tmp_path / "set").exists()
