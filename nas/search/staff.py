@@ -1,7 +1,7 @@
 """Who works on a search: supernet, worker pool and trainer, for the time of a `with` block."""
 
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -33,7 +33,7 @@ def folder_for_captions(run: RunDirectory, /, *, store: Path | None) -> Path:
         StorageError: The disk refuses.
     """
     folder = (run.path if store is None else store) / EMBEDDED
-    with storage_errors(folder):
+    with storage_errors(folder), suppress(FileExistsError):  # no folder: workers hold their captions, and say so
         folder.mkdir(exist_ok=True)
     return folder.resolve()  # actors work in other folders
 

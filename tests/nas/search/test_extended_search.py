@@ -2,7 +2,7 @@
 
 import shutil
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -121,6 +121,23 @@ def test_a_search_for_another_device_finds_the_scores_of_the_first(tmp_path: Pat
     assert not ScoreStore(tmp_path / "store").frame().empty, "what lies beside the scores is none"
     assert two.architecture == one.architecture
     assert two.predicted_latency_ms == pytest.approx(2 * one.predicted_latency_ms)
+
+
+@pytest.mark.parametrize("spoil", [Path.touch, lambda path: path.symlink_to("nowhere")], ids=["file", "link"])
+def test_what_stands_in_the_place_of_embedded_captions_hinders_no_search(
+    spoil: Callable[[Path], None],
+    first: Path,
+    extended: Path,
+    experiment: Path,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    run = shutil.copytree(first, tmp_path / "run")
+    shutil.rmtree(run / "embedded")
+    spoil(run / "embedded")
+    search(experiment, run, overrides=[THEN])
+    same_result(extended, run)
+    assert "keeps all captions in its own memory" in caplog.text
 
 
 def test_a_run_whose_digests_cover_whole_folders_goes_on(
