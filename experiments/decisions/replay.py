@@ -21,7 +21,7 @@ from search_spaces.files.user_error import UserError
 INDIFFERENCE: Final = 0.0005
 CHUNK: Final = 4
 NUMS: Final = (5, 8, 16, 25, 48, 96, 256, 1024)
-TOLERANCES: Final = (0.02, 0.01, 0.005, 0.0025)
+TOLERANCES: Final = (0.02, 0.01, 0.005, 0.0025, 0.001)
 RATIOS: Final = (0.75, 0.62, 0.5)
 SCREENED_BY: Final = 32  # passes of a cheap score on each removal, before a race that takes up its distances
 ALONE: Final = (8, SCREENED_BY)
