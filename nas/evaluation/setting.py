@@ -3,6 +3,7 @@
 It is a value until something heavy is asked of it: scores are made, and declare themselves, without loading a model.
 """
 
+from collections.abc import Hashable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -59,8 +60,13 @@ class ScoreSetting:
     def on(self, validation: ValidationSet, /) -> "ScoreSetting":
         """The same with other prompts; what is loaded is shared."""
         other = replace(self, validation=validation)
-        other.__dict__.update(autoencoder=self.autoencoder, _known=self._known)
+        other.__dict__.update(autoencoder=self.autoencoder, shared=self.shared, _known=self._known)
         return other
+
+    @cached_property
+    def shared(self) -> dict[Hashable, Any]:
+        """What scores load once for all settings that differ in their prompts alone, by what tells it apart."""
+        return {}
 
     def prompts(self, chunk: int, /) -> tuple[Prompt, ...]:
         """The prompts of a chunk."""

@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from nas.evaluation.clip.model import ClipModel
+from nas.evaluation.clip.model import clip_of
 from nas.evaluation.questions import Question, Questions
 from nas.evaluation.setting import ScoreSetting
 
@@ -28,14 +28,13 @@ class Glimpses:
     Args:
         setting: The prompts, and where everything runs.
         questions: What the UNets are asked.
-        model: As `ClipModel` takes it; loaded here.
+        model: As `ClipModel` takes it; loaded here, unless another score has.
         pretrained: As `ClipModel` takes it.
     """
 
     def __init__(self, setting: ScoreSetting, questions: Questions, /, *, model: str, pretrained: str | None) -> None:
         self._setting, self._questions = setting, questions
-        self.clip = ClipModel(model, pretrained=pretrained)
-        setting.execution.place(self.clip.model)
+        self.clip = clip_of(setting, model, pretrained=pretrained)
 
     @torch.inference_mode()
     def seen(self, unet: torch.nn.Module, question: Question, /) -> Float[Tensor, "n dim"]:

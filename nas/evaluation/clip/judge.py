@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from nas.evaluation.clip.model import ClipModel, check_clip_name, clip_digest
+from nas.evaluation.clip.model import check_clip_name, clip_digest, clip_of
 from nas.evaluation.clip.preprocessing import preprocess_of
 from nas.evaluation.clip.text_features import TextFeatures
 from nas.evaluation.setting import ScoreSetting
@@ -54,8 +54,7 @@ class ClipJudge:
 
     def start(self, reference: torch.nn.Module, /) -> None:
         """Load CLIP."""
-        self._clip = ClipModel(self._model, pretrained=self._pretrained)
-        self._setting.execution.place(self._clip.model)
+        self._clip = clip_of(self._setting, self._model, pretrained=self._pretrained)
         self._text_features = TextFeatures(self._clip, self._setting)
 
     def judge(self, pictures: Float[Tensor, "n 3 h_px w_px"], /, *, chunk: int) -> tuple[float, ...]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import open_clip
 import torch
@@ -17,6 +17,9 @@ from nas.evaluation.clip.weights import clip_weights
 from search_spaces.files.digests import digest_of, folder_digest, sha256_of
 from search_spaces.files.user_error import UserError
 from search_spaces.folders.checked_loading import check_finite, faults_told
+
+if TYPE_CHECKING:
+    from nas.evaluation.setting import ScoreSetting
 
 
 class ClipModel:
@@ -58,6 +61,23 @@ class ClipModel:
         """Pictures in [0, 1], resized, cropped or padded by OpenCLIP itself as the model wants, to unit vectors."""
         features: Tensor = self.model.encode_image(self._preprocessed(pictures), normalize=True)
         return features
+
+
+def clip_of(setting: "ScoreSetting", name: str, /, *, pretrained: str | None) -> ClipModel:
+    """An OpenCLIP model where a setting computes, loaded once for all scores that share what is loaded.
+
+    Args:
+        setting: Where it is placed, and who shares it.
+        name: As `ClipModel` takes it.
+        pretrained: As `ClipModel` takes it.
+    """
+    key = (ClipModel, name, pretrained)
+    if key not in setting.shared:
+        clip = ClipModel(name, pretrained=pretrained)
+        setting.execution.place(clip.model)
+        setting.shared[key] = clip
+    found: ClipModel = setting.shared[key]
+    return found
 
 
 def check_clip_name(name: str, /, *, pretrained: str | None) -> None:

@@ -6,12 +6,16 @@ from pathlib import Path
 import pytest
 
 import nas.evaluation.captions.embedder
+from nas.algorithms.steps import PromptSet
 from nas.config.loading import load_config
 from nas.config.resolving import resolve
+from nas.evaluation.clip.model import ClipModel
 from nas.evaluation.registry import ScoreSpec
+from nas.evaluation.settings import CLIP_CHANGE
 from nas.pipelines.folder import load_text_encoders
 from nas.pipelines.model_folder import ModelFolder
 from nas.pipelines.text_encoders import TextEncoders
+from nas.scores.prompts import ValidationSet
 from nas.scores.store import ScoreStore
 from nas.search.scoring.scorers import Scorers
 from nas.workers.pool import InProcessPool
@@ -58,6 +62,26 @@ def test_the_run_s_own_score_on_few_prompts_takes_whole_chunks_and_its_own_keys(
     assert num_chunks == [(0, 1), (1, 1), (1, 1), (1, 2), (2, 2), (0, 1), (1, 1)], "what is known is not scored again"
     assert len(store.frame(score="clip", protocol_digest="p")) == 3
     assert len(store.frame(score="output_change", protocol_digest="q")) == 2
+
+
+def test_all_scores_of_a_worker_look_through_one_clip(spec: WorkerSpec, monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded, load = list[str](), ClipModel.__init__
+
+    def counted(self: ClipModel, name: str, /, *, pretrained: str | None = None) -> None:
+        loaded.append(name)
+        load(self, name, pretrained=pretrained)
+
+    monkeypatch.setattr(ClipModel, "__init__", counted)
+    change = ScoreSpec(name=CLIP_CHANGE, settings=dict(spec.score.settings))
+    held_out = ValidationSet.from_captions(["a red ring", "a blue fish"], seed=1, chunk_size=2)
+    worker = EvaluationWorker(replace(spec, others=(change,), held_out=held_out))
+    base = load_supernet(spec).space.base
+    unseen, by_change = Yardstick(prompts=PromptSet.HELD_OUT), Yardstick(by=CLIP_CHANGE, num_prompts=2)
+    task = EvaluationTask(architecture=base, chunk=0)
+    own, other, _ = (worker.evaluate(replace(task, yardstick=each)).scores for each in (Yardstick(), unseen, by_change))
+    assert loaded == [spec.score.settings["model"]]
+    alone = EvaluationWorker(replace(spec, validation=held_out)).evaluate(task).scores
+    assert other == alone != own, "through the same eyes, on captions of its own"
 
 
 def test_workers_that_share_a_folder_give_the_scores_of_one_that_holds_its_own_and_embed_once(
