@@ -99,6 +99,33 @@ def _lost(lost: pd.Series, last: int) -> float:
     return float(lost.iloc[last]) if last < len(lost) else float("nan")
 
 
+def halves(losses: pd.DataFrame, /, *, num_draws: int = 200) -> list[float]:
+    """Kendall's tau of the mean losses on one half of the prompts with those on the other, over random halves.
+
+    No ranking can be told to agree better with these losses than they do with themselves.
+
+    Args:
+        losses: A row per action, a column per prompt.
+        num_draws: How many halves.
+    """
+    rng, middle = np.random.default_rng(0), losses.shape[1] // 2
+    orders = (rng.permutation(losses.shape[1]) for _ in range(num_draws))
+    return [
+        float(kendalltau(losses.iloc[:, order[:middle]].mean(axis=1), losses.iloc[:, order[middle:]].mean(axis=1))[0])
+        for order in orders
+    ]
+
+
+def kept_order(before: pd.Series, after: pd.Series, /) -> str:
+    """How the mean losses of actions agree with those after a training, in words."""
+    before = before.loc[after.index]
+    return (
+        f"{len(after)} removals, all recorded captions: tau of the loss before training with that after "
+        f"{kendalltau(before, after).statistic:.2f}, correlation {np.corrcoef(before, after)[0, 1]:.2f}; "
+        f"mean loss {before.mean():.4f} before, {after.mean():.4f} after"
+    )
+
+
 def spread_of(values: Sequence[float], /, *, signed: bool = False) -> str:
     """A mean and the deviation of single draws, as a cell; empty where there is none."""
     if np.isnan(values).any():

@@ -84,9 +84,14 @@ def read_recorded(folder: Path, form: SpaceForm, /) -> Recorded:
         saved_ms=saved_ms.loc[names].to_numpy(dtype=np.float64),
         base_ms=prices_of(space)(space.base),
         excludes=excludes,
-        passes_per_picture=int(frame["passes"].iloc[0]) if "passes" in frame else PASSES_PER_PICTURE,
+        passes_per_picture=passes_of(frame),
         captions=tuple(own.sort_values("prompt")["caption"]) if "caption" in own else (),
     )
+
+
+def passes_of(frame: pd.DataFrame, /) -> int:
+    """UNet passes of a recording's pictures; recordings of four steps alone did not say."""
+    return int(frame["passes"].iloc[0]) if "passes" in frame else PASSES_PER_PICTURE
 
 
 def read_table(path: Path, /, *, columns: Sequence[str]) -> pd.DataFrame:

@@ -5,7 +5,8 @@
 Each network, the base among them, is trained alike from the bundled weights: the same batches, noise and rate. Its
 loss is the base's CLIP score after that training less its own, caption by caption. `OUT/trained-STEPSxBATCH-CAPTIONS`
 holds the scores and the losses of every training step, `OUT/recovered.json` the mean losses by action; a second call
-goes on from the first. Prints each removal's loss with its standard error. Cost: 40 s of an idle core per removal.
+goes on from the first. Prints each removal's loss with its standard error, and how well the captions tell
+them apart. Cost: 40 s of an idle core per removal.
 
 On a GPU all processes share it: `--device cuda --processes 12 --batch-size 64 --chunk-size 128`.
 """
@@ -15,10 +16,12 @@ from pathlib import Path
 from typing import Annotated
 
 import numpy as np
+import pandas as pd
 import typer
 
 from experiments.command import run
 from experiments.decisions.bundled import space_of
+from experiments.decisions.ranking import halves, spread_of
 from experiments.decisions.trainings import (
     BASE,
     BatchSize,
@@ -64,6 +67,8 @@ def main(
     for name, own in trained.items():
         recovered[name], error = mean_and_error(np.subtract(base.scores, own.scores))
         lines.append(f"| `{name}` | {recovered[name]:+.4f} ± {error:.4f} |")
+    told = halves(pd.DataFrame({name: np.subtract(base.scores, own.scores) for name, own in trained.items()}).T)
+    lines += ["", f"tau of one half of the captions with the other: {spread_of(told)}, about what a ranking can show"]
     write_text(out / "recovered.json", json.dumps(recovered, indent=2) + "\n")
     print("\n".join(lines))
 

@@ -31,8 +31,8 @@ from rich.progress import track
 
 from experiments.command import run
 from experiments.decisions.bundled import PASSES_PER_PICTURE, prices_of, scorer_of, scores_of, space_of, validation_of
-from experiments.decisions.ranking import Truth, draws, spread_of
-from experiments.decisions.recorded import read_table
+from experiments.decisions.ranking import Truth, draws, kept_order, spread_of
+from experiments.decisions.recorded import passes_of, read_table
 from nas.evaluation.settings import CLIP_CHANGE, CLIP_GLIMPSE
 from nas.evaluation.training_loss import TrainingLoss
 from search_spaces.files.durable.writing import whole, write_text
@@ -93,7 +93,8 @@ def main(
 ) -> None:
     """Measure every cheap score, and print what its choices lose."""
     path = recorded / f"{SpaceForm.ANY.value}.parquet" if recorded.is_dir() else recorded
-    truth = Truth.of(read_table(path, columns=("action", "prompt", "score", "saved_ms")))
+    known = read_table(path, columns=("action", "prompt", "score", "saved_ms"))
+    truth = Truth.of(known)
     wanted = score or [case.score for case in CASES]
     if unknown := sorted(set(wanted) - {case.score for case in CASES}):
         raise UserError(f"`--score` must be among {', '.join(case.score for case in CASES)}, but got {unknown[0]!r}")
@@ -101,7 +102,9 @@ def main(
     measured = _measured(out, set(truth.losses.index), cases, device)
     path = out / "recovered.json"
     recovered = read_json_object(path) if path.exists() else {}
-    lines = list(_table(measured, truth, recovered, num_draws, cases))
+    lines = list(_table(measured, truth, recovered, num_draws, cases, passes_of(known)))
+    if len(recovered) > 1:
+        lines += ["", kept_order(truth.losses.mean(axis=1), pd.Series(recovered, dtype=float))]
     write_text(out / "screens.md", "\n".join(lines) + "\n")
     print("\n".join(lines))
 
@@ -139,7 +142,12 @@ def holds(known: pd.DataFrame, actions: set[str], num_prompts: int) -> bool:
 
 
 def _table(
-    frame: pd.DataFrame, truth: Truth, recovered: Mapping[str, Any], num_draws: int, cases: Sequence[Case]
+    frame: pd.DataFrame,
+    truth: Truth,
+    recovered: Mapping[str, Any],
+    num_draws: int,
+    cases: Sequence[Case],
+    passes_per_picture: int,
 ) -> Iterator[str]:
     """Markdown: a row per score and number of prompts."""
     price_ms = prices_of(space_of(SpaceForm.ANY))
@@ -151,7 +159,7 @@ def _table(
     yield "|---|---:|---:|---:|" + "---:|" * (len(TARGETS) + bool(trained))
     losses = truth.losses
     rows: list[tuple[str, pd.DataFrame, int, tuple[int, ...], bool]] = [
-        (CLIP, losses, PASSES_PER_PICTURE, CLIP_TRIED, True)
+        (CLIP, losses, passes_per_picture, CLIP_TRIED, True)
     ]
     for case in cases:
         numbers = frame[frame["score_name"] == case.score].pivot(index="action", columns="prompt", values="score")

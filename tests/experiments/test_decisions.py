@@ -17,8 +17,8 @@ from experiments.decisions.__main__ import table
 from experiments.decisions.bundled import prices_of, space_of
 from experiments.decisions.copies import candidates, copied, copy_of, picks
 from experiments.decisions.picture import picture
-from experiments.decisions.ranking import Truth, draws, spread_of
-from experiments.decisions.recorded import BASE, Recorded, read_changes, read_recorded
+from experiments.decisions.ranking import Truth, draws, halves, kept_order, spread_of
+from experiments.decisions.recorded import BASE, Recorded, passes_of, read_changes, read_recorded
 from experiments.decisions.replay import SCREENED_BY, every_method, replays
 from experiments.decisions.screens import holds
 from experiments.decisions.screens import main as screen
@@ -200,3 +200,19 @@ def test_a_cheap_score_of_more_prompts_than_were_measured_is_measured_again() ->
     assert holds(known, {"-a"}, 1)
     assert not holds(known, {"-a"}, 3)
     assert not holds(known, {"-a", "-c"}, 2)
+
+
+def test_losses_agree_with_themselves_as_far_as_captions_tell_them_apart() -> None:
+    rng = np.random.default_rng(0)
+    sizes, noise = np.arange(8.0)[:, None], rng.normal(size=(8, 40))
+    assert halves(pd.DataFrame(sizes + 0.01 * noise), num_draws=20) == pytest.approx([1.0] * 20)
+    assert np.mean(halves(pd.DataFrame(noise))) < 0.3
+    before = pd.Series(sizes[:, 0], index=[f"-{number}" for number in range(8)])
+    told = kept_order(before, -before.iloc[[5, 1, 2]])
+    assert "3 removals" in told
+    assert "with that after -1.00, correlation -1.00; mean loss 2.6667 before, -2.6667 after" in told
+
+
+def test_a_recording_says_what_its_pictures_cost() -> None:
+    assert passes_of(pd.DataFrame({"passes": [100, 100]})) == 100
+    assert passes_of(pd.DataFrame({"action": [""]})) == 8, "until it did, all were of four steps"
