@@ -1,18 +1,12 @@
-"""An experiment's command: what a person can mend is one sentence, as `nas` says it, and no traceback."""
+"""An experiment's command: it speaks of errors and warnings as `nas` does."""
 
-import sys
 from collections.abc import Callable
 
 import typer
 
-from search_spaces.files.durable.disk import StorageError
-from search_spaces.files.user_error import UserError
+from nas.cli.screen.errors import user_errors
 
 
 def run(main: Callable[..., None], /) -> None:
-    """Run a function as the command of its module; an error that a person can mend ends it with 2."""
-    try:
-        typer.run(main)
-    except (UserError, StorageError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+    """Run a function as the command of its module; what a person can mend ends it with 2 and one sentence."""
+    typer.run(user_errors(main))

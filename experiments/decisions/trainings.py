@@ -86,7 +86,7 @@ class ShortTrainings:
         self._out, self._recipe = out, recipe
         self._folder = out / f"trained-{recipe.steps}x{recipe.batch_size}-{recipe.num_prompts}"
         check_device(recipe.device, name="--device")
-        settle(self._folder / "recipe.txt", recipe)
+        keep_recipe(self._folder / "recipe.txt", recipe)
         self._data, pictures = out / f"data-{recipe.num_pictures}.safetensors", out / f"pictures-{recipe.num_pictures}"
         self._study = Study(
             unet=str(PIPELINE_DIR / "unet"),
@@ -149,7 +149,7 @@ class ShortTrainings:
         return judged, Trainer(self._study, judged.supernet, data=self._data), weights
 
 
-def settle(path: Path, recipe: Recipe) -> None:
+def keep_recipe(path: Path, recipe: Recipe) -> None:
     """Say beside networks how they are trained; folders of earlier versions did not."""
     captions = digest_of({"captions": recipe.captions.read_text(encoding="utf-8")})
     told = "".join(f"{name} = {value}\n" for name, value in (asdict(recipe) | {"captions": captions}).items())

@@ -22,7 +22,7 @@ from experiments.decisions.recorded import BASE, Recorded, passes_of, read_chang
 from experiments.decisions.replay import SCREENED_BY, every_method, replays
 from experiments.decisions.screens import holds
 from experiments.decisions.screens import main as screen
-from experiments.decisions.trainings import Recipe, settle
+from experiments.decisions.trainings import Recipe, keep_recipe
 from search_spaces.files.user_error import UserError
 from search_spaces.unets.stock_space import SpaceForm
 
@@ -187,11 +187,11 @@ def test_commands_refuse_in_one_sentence(
 def test_networks_of_another_recipe_are_not_taken_for_those_that_are_asked_for(tmp_path: Path) -> None:
     recipe = Recipe(steps=1, num_prompts=2, num_pictures=2, batch_size=2)
     path = tmp_path / "trained-1x2-2" / "recipe.txt"
-    settle(path, recipe)
-    settle(path, recipe)
+    keep_recipe(path, recipe)
+    keep_recipe(path, recipe)
     for change in ({"num_pictures": 4}, {"chunk_size": 4}, {"device": "cuda"}, {"captions": Path(__file__)}):
         with pytest.raises(UserError, match=rf"must all be trained alike, but .* have {next(iter(change))} = "):
-            settle(path, replace(recipe, **change))
+            keep_recipe(path, replace(recipe, **change))
 
 
 def test_a_cheap_score_of_more_prompts_than_were_measured_is_measured_again() -> None:
